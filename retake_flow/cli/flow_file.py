@@ -72,14 +72,14 @@ def problems(name: str, settings: Settings, outside: Iterable[str] = ()) -> tupl
     found = check(loaded, CATALOGUE)
     if loaded.flow is None or loaded.problems or any(problem.code not in _SUPERFLUOUS for problem in errors(found)):
         return found
-    from retake_flow.flow.check.attribution import blamed
+    from retake_flow.flow.check.attribution import attribute
     from retake_flow.flow.rules.check import problems as broken
     from retake_flow.flow.rules.load import uses
 
     def by_rules(loaded: Loaded) -> set[Problem]:
         return set() if loaded.flow is None else set(broken(loaded.flow, CATALOGUE))
 
-    found = tuple(sorted({*found, *blamed(by_rules(loaded), loaded, by_rules)}))
+    found = tuple(sorted({*found, *attribute(by_rules(loaded), loaded, by_rules)}))
     if not found:
         verdicts.remember(content, (*loaded.flow.sources.uses(), *uses(loaded.flow)))
     return found

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from retake_flow.errors import ExpressionError
-from retake_flow.flow.check.references import written
+from retake_flow.flow.check.references import expressions_of
 from retake_flow.flow.graph.exit_entry_sets import reachable_from
 from retake_flow.flow.model import (
     ActionState,
@@ -98,7 +98,7 @@ def _outputs(run: Run, new: Flow) -> Iterator[str]:
 def _used_outputs(new: Flow, root: str, coming: set[str]) -> set[str]:
     """The names of the states whose results are used from here on."""
     found: set[str] = set()
-    for expression in written(state for state in new.of(root) if state.path in coming):
+    for expression in expressions_of(state for state in new.of(root) if state.path in coming):
         try:
             found.update(chain[1] for chain in expression.names() if chain[0] == "outputs" and len(chain) > 1)
         except ExpressionError:

@@ -32,7 +32,7 @@ def send(args: argparse.Namespace) -> int:
     from contextlib import closing
 
     from retake_flow.cli.option_values import pairs
-    from retake_flow.engine.core.external_events import fitting
+    from retake_flow.engine.core.external_events import read_data
     from retake_flow.flow.load.load import load_stored
     from retake_flow.flow.text.bundle import parse
     from retake_flow.monitor.requests import send_event
@@ -46,7 +46,7 @@ def send(args: argparse.Namespace) -> int:
         data: dict[str, Any] = {}
         refusal: EventRefused | RunUnheard | None = None
         try:
-            data = fitting(load_stored(parse(store.load(run).flow_text)), args.event, given)
+            data = read_data(load_stored(parse(store.load(run).flow_text)), args.event, given)
             send_event(store, run, {"name": args.event, "data": data, "by": args.by or this_user()})
         except (EventRefused, RunUnheard) as error:
             refusal = error

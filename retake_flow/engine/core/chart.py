@@ -87,7 +87,7 @@ class Chart:
         self._patterns = {pattern for state in flow.states.values() for pattern in state.routes}
         self._machine = _Machine(
             model=None,
-            states=[self._nested(state) for state in flow.states.values() if not state.parent],
+            states=[self._nested_state(state) for state in flow.states.values() if not state.parent],
             initial=flow.initial,
             auto_transitions=False,
             send_event=True,
@@ -134,10 +134,10 @@ class Chart:
         """Whether any state has a route that an event could take."""
         return bool(self._pattern(event))
 
-    def _nested(self, state: State) -> dict[str, Any]:
+    def _nested_state(self, state: State) -> dict[str, Any]:
         answer: dict[str, Any] = {"name": state.name}
         if isinstance(state, CompositeState):
-            answer["children"] = [self._nested(self._flow.states[child]) for child in state.children]
+            answer["children"] = [self._nested_state(self._flow.states[child]) for child in state.children]
         return answer
 
     def _triggers(self, state: State) -> Iterator[tuple[str, Route]]:

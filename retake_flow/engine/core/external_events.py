@@ -13,7 +13,7 @@ from retake_flow.run.errors import EventNotNow, EventRefused
 from retake_flow.run.run import Run
 
 
-def fitting(flow: Flow, name: str, given: Mapping[str, Any]) -> dict[str, Any]:
+def read_data(flow: Flow, name: str, given: Mapping[str, Any]) -> dict[str, Any]:
     """The data of an event, matching its declaration under `events`; texts are converted to the declared types.
 
     Raises:
@@ -37,7 +37,9 @@ def fitting(flow: Flow, name: str, given: Mapping[str, Any]) -> dict[str, Any]:
     return found.values
 
 
-def unexpected(flow: Flow, run: Run, name: str, takers: Collection[str], expected: Collection[str]) -> EventRefused:
+def unexpected_error(
+    flow: Flow, run: Run, name: str, takers: Collection[str], expected: Collection[str]
+) -> EventRefused:
     """The error for an event that a run does not currently expect, with what to do about it.
 
     Args:

@@ -47,7 +47,7 @@ def put(draft: Draft, gate: Gate) -> None:
 
 def remind(draft: Draft, place: str, question: Ask, root: str) -> None:
     """Repeat a question that is still open; missed reminders are sent once."""
-    gate = of(draft, place)
+    gate = gate_at(draft, place)
     if gate is not None:
         draft.commands.append(Note("gate_reminder", as_record(draft.run.id, gate)))
         _next(draft, gate, "remind", [draft.seconds(after, root) for after in question.remind])
@@ -55,7 +55,7 @@ def remind(draft: Draft, place: str, question: Ask, root: str) -> None:
 
 def escalate(draft: Draft, place: str, question: Ask, root: str) -> None:
     """Escalate a question that is still open, to the last escalation that is due."""
-    gate = of(draft, place)
+    gate = gate_at(draft, place)
     if gate is None:
         return
     times = sorted((draft.seconds(later.after, root), later.to) for later in question.escalate)
@@ -67,11 +67,11 @@ def escalate(draft: Draft, place: str, question: Ask, root: str) -> None:
     _next(draft, gate, "escalate", [after for after, _ in times])
 
 
-def answered(draft: Draft, gate: Gate, answer: Answer) -> Mapping[str, Any]:
+def accept_answer(draft: Draft, gate: Gate, answer: Answer) -> Mapping[str, Any]:
     """Close a gate with its answer; returns the part that the flow sees."""
     _drop(draft, gate)
     said = {"gate": gate.id, "by": answer.by, "channel": answer.channel, "decision": answer.decision}
-    draft.commands.append(Note("gate_answered", {**said, "fields": _shown(gate, answer)}))
+    draft.commands.append(Note("gate_answered", {**said, "fields": _visible_fields(gate, answer)}))
     return {
         **answer.fields,
         "decision": answer.decision,
@@ -83,7 +83,7 @@ def answered(draft: Draft, gate: Gate, answer: Answer) -> Mapping[str, Any]:
 
 def expire(draft: Draft, place: str) -> None:
     """Close a gate that nobody has answered in time."""
-    gate = of(draft, place)
+    gate = gate_at(draft, place)
     if gate is not None:
         _drop(draft, gate)
         draft.commands.append(Note("gate_expired", {"gate": gate.id}))
@@ -96,7 +96,7 @@ def close(draft: Draft, concerns: Callable[[str], bool]) -> None:
         draft.commands.append(Note("gate_closed", {"gate": gate.id}))
 
 
-def of(draft: Draft, place: str) -> Gate | None:
+def gate_at(draft: Draft, place: str) -> Gate | None:
     """The gate that is open at a place, if there is one."""
     return next((gate for gate in draft.run.gates.values() if gate.place == place), None)
 
@@ -115,6 +115,6 @@ def _next(draft: Draft, gate: Gate, purpose: str, after: list[float]) -> None:
         draft.set_timer(gate.place, purpose, coming[0])
 
 
-def _shown(gate: Gate, answer: Answer) -> dict[str, Any]:
+def _visible_fields(gate: Gate, answer: Answer) -> dict[str, Any]:
     hidden = gate.secrets_of(answer.decision)
     return {name: "•••" if name in hidden else value for name, value in answer.fields.items()}

@@ -77,10 +77,10 @@ class Machine:
             self._react(macrostep, event)
             macrostep.settle()
         except Exception as raised:  # even after a defect of ours, what the run has begun must end in order
-            return self._anew(run, event, now, as_expression_error(raised))
+            return self._redo_as_fault(run, event, now, as_expression_error(raised))
         return Step(macrostep.run.frozen(), tuple(macrostep.commands))
 
-    def _anew(self, run: Run, event: events.Event, now: float, error: ExpressionError) -> Step:
+    def _redo_as_fault(self, run: Run, event: events.Event, now: float, error: ExpressionError) -> Step:
         """Redo a failed step as a fault, so that half a step is never visible."""
         if isinstance(event, _AWAITED):
             with suppress(Exception):
@@ -98,7 +98,7 @@ class Machine:
         macrostep.end(outcome, why, Phase.CANCELLED if outcome == "stopped" else Phase.FAULTED)
         return Step(macrostep.run.frozen(), tuple(macrostep.commands))
 
-    def refilled(self, run: Run, key: str, inputs: Mapping[str, Any], now: float) -> Mapping[str, Any]:
+    def refill_inputs(self, run: Run, key: str, inputs: Mapping[str, Any], now: float) -> Mapping[str, Any]:
         """The current inputs of a repeated activity; those that can no longer be filled in keep their last value.
 
         Args:
@@ -115,7 +115,7 @@ class Machine:
                 filled[name] = draft.fill(value, activity.root)
         return filled
 
-    def parked(self, run: Run) -> bool:
+    def is_parked(self, run: Run) -> bool:
         """Whether a run only waits for a person, so that it needs no process meanwhile."""
         waiting = any(gate.place == run.state for gate in run.gates.values())
         busy = run.attempt is not None and run.attempt.open
@@ -130,9 +130,9 @@ class Machine:
 
     def expects(self, run: Run, event: str) -> bool:
         """Whether an active state has a route for an event, ignoring guards."""
-        return any(matches(pattern, event) for pattern in self.expected(run))
+        return any(matches(pattern, event) for pattern in self.expected_events(run))
 
-    def expected(self, run: Run) -> tuple[str, ...]:
+    def expected_events(self, run: Run) -> tuple[str, ...]:
         """The events that the active states have routes for."""
         return tuple(sorted({pattern for state in self.flow.around(run.state) for pattern in state.routes}))
 
@@ -142,7 +142,7 @@ class Machine:
         return tuple(state.path for state in states if any(matches(pattern, event) for pattern in state.routes))
 
     def _react(self, macrostep: Macrostep, event: events.Event) -> None:
-        if macrostep.run.ended or self._late(macrostep.run, event):
+        if macrostep.run.ended or self._is_late(macrostep.run, event):
             macrostep.commands.append(Note("dropped", {"late": type(event).__name__}))
             return
         match event:
@@ -150,11 +150,11 @@ class Machine:
                 macrostep.run.phase = Phase.RUNNING
                 macrostep.enter_initial()
             case events.GateAnswered():
-                self._answered(macrostep, macrostep.run.gates[event.gate], event.answer)
+                self._on_answer(macrostep, macrostep.run.gates[event.gate], event.answer)
             case events.Resumed():
                 recovery.resume(macrostep, self._catalogue, event)
             case events.TimerFired():
-                self._timer(macrostep, event)
+                self._on_timer(macrostep, event)
             case events.StopRequested():
                 macrostep.signal({"reason": event.reason}, ("stop", ""))
             case events.Raised():
@@ -167,13 +167,13 @@ class Machine:
     def _react_to_action(self, macrostep: Macrostep, event: events.Event) -> None:
         match event:
             case events.ActionFinished():
-                self._finished(macrostep, event)
+                self._on_action_finished(macrostep, event)
             case events.ActionFailed():
-                self._failed(macrostep, event)
+                self._on_action_failed(macrostep, event)
             case events.ActionNotDone():
-                macrostep.try_action(self._doing(event.state))
+                macrostep.try_action(self._action_state(event.state))
             case events.ActionInDoubt():
-                recovery.ask(macrostep, self._doing(event.state), event.message)
+                recovery.ask(macrostep, self._action_state(event.state), event.message)
 
     def _react_to_activity(self, macrostep: Macrostep, event: events.Event) -> None:
         match event:
@@ -181,16 +181,16 @@ class Machine:
                 macrostep.activity(event.activity, ActivityState(event.visit, Work.READY, event.value))
                 macrostep.begin_activities()
                 macrostep.begin_action()
-                macrostep.signal({"result": event.value}, (self._named(event.activity, "ready"), ""))
+                macrostep.signal({"result": event.value}, (self._own_event(event.activity, "ready"), ""))
             case events.ActivityResulted():
-                self._resulted(macrostep, event)
+                self._on_result(macrostep, event)
             case events.ActivityExited():
-                self._over(macrostep, event.activity)
-                macrostep.signal({"reason": event.reason}, (self._named(event.activity, "exited"), ""))
+                self._end_activity(macrostep, event.activity)
+                macrostep.signal({"reason": event.reason}, (self._own_event(event.activity, "exited"), ""))
             case events.ActivityFailed():
-                self._activity_failed(macrostep, event)
+                self._on_activity_failed(macrostep, event)
 
-    def _late(self, run: MutableRun, event: events.Event) -> bool:
+    def _is_late(self, run: MutableRun, event: events.Event) -> bool:
         """Whether an event replies to a command of a visit that is over."""
         match event:
             case events.ActionFinished() | events.ActionFailed() | events.ActionNotDone() | events.ActionInDoubt():
@@ -210,9 +210,9 @@ class Machine:
 
     # --- the action of a state ------------------------------------------------------------------------------
 
-    def _finished(self, macrostep: Macrostep, event: events.ActionFinished) -> None:
+    def _on_action_finished(self, macrostep: Macrostep, event: events.ActionFinished) -> None:
         run = macrostep.run
-        state = self._doing(event.state)
+        state = self._action_state(event.state)
         run.outputs = {**run.outputs, state.path: event.value}
         if event.memory is not None:
             run.memory = {**run.memory, group(state.do): event.memory}
@@ -229,10 +229,10 @@ class Machine:
         else:
             macrostep.signal({"result": event.value}, (event.outcome, ""))
 
-    def _failed(self, macrostep: Macrostep, event: events.ActionFailed) -> None:
+    def _on_action_failed(self, macrostep: Macrostep, event: events.ActionFailed) -> None:
         run = macrostep.run
-        state = self._doing(event.state)
-        wait = None if event.permanent else self._wait(macrostep, state, event)
+        state = self._action_state(event.state)
+        wait = None if event.permanent else self._retry_wait(macrostep, state, event)
         if run.attempt is not None:
             run.attempt = replace(run.attempt, open=False)
         if wait is not None and run.attempt is not None:
@@ -243,7 +243,7 @@ class Machine:
             return
         macrostep.signal(_error(event), (f"error.{event.kind}", ""))
 
-    def _wait(self, macrostep: Macrostep, state: ActionState, event: events.ActionFailed) -> float | None:
+    def _retry_wait(self, macrostep: Macrostep, state: ActionState, event: events.ActionFailed) -> float | None:
         """Seconds until the next try, or None when there is none."""
         retry, attempt = state.retry, macrostep.run.attempt
         if retry is None or attempt is None or attempt.failures >= retry.max or not macrostep.can_repeat(state):
@@ -254,7 +254,7 @@ class Machine:
         late = retry.within is not None and macrostep.now + wait > attempt.since + retry.within
         return None if late else wait
 
-    def _timer(self, macrostep: Macrostep, event: events.TimerFired) -> None:
+    def _on_timer(self, macrostep: Macrostep, event: events.TimerFired) -> None:
         macrostep.forget_timers(event.state, (event.purpose,))
         if macrostep.raise_delayed(event.state, event.purpose):
             return
@@ -262,7 +262,7 @@ class Machine:
         match event.purpose:
             case "again":
                 if macrostep.run.attempt is not None and event.state == macrostep.run.state:
-                    macrostep.try_action(self._doing(event.state))
+                    macrostep.try_action(self._action_state(event.state))
             case "wait":
                 macrostep.signal({}, ("done", event.state))
             case "remind" if question is not None:
@@ -270,7 +270,7 @@ class Machine:
             case "escalate" if question is not None:
                 gates.escalate(macrostep, event.state, question, root)
             case _ if question is not None:
-                self._expired(macrostep, event.state, place)
+                self._on_expiry(macrostep, event.state, place)
             case _:
                 macrostep.signal({}, (event.purpose, event.state))
 
@@ -281,26 +281,26 @@ class Machine:
         found: State | Activity = self._activities[place] if ":" in place else self.flow.states[place]
         return found, found.root, found.ask if isinstance(found, QuestionState | Activity) else None
 
-    def _doing(self, path: str) -> ActionState:
+    def _action_state(self, path: str) -> ActionState:
         """The state at a path, which performs an action."""
         state = self.flow.states[path]
         if not isinstance(state, ActionState):
             raise TypeError(f"{path} performs no action")
         return state
 
-    def _expired(self, macrostep: Macrostep, place: str, asker: State | Activity) -> None:
+    def _on_expiry(self, macrostep: Macrostep, place: str, asker: State | Activity) -> None:
         gates.expire(macrostep, place)
         if isinstance(asker, Activity):
-            self._over(macrostep, place)
+            self._end_activity(macrostep, place)
             macrostep.signal({}, (f"{asker.name}.timeout", ""))
         else:
             macrostep.signal({}, ("timeout", place))
 
-    def _answered(self, macrostep: Macrostep, gate: Gate, answer: Answer) -> None:
+    def _on_answer(self, macrostep: Macrostep, gate: Gate, answer: Answer) -> None:
         asker, _, question = self._question(gate.place)
-        result = gates.answered(macrostep, gate, answer)
+        result = gates.accept_answer(macrostep, gate, answer)
         if question is None:
-            recovery.answered(macrostep, self._doing(gate.place), self._catalogue, answer.decision)
+            recovery.apply_answer(macrostep, self._action_state(gate.place), self._catalogue, answer.decision)
         elif isinstance(asker, Activity):
             macrostep.activity(gate.place, ActivityState(gate.visit, Work.READY, result))
             macrostep.begin_activities()
@@ -312,13 +312,13 @@ class Machine:
 
     # --- activities -----------------------------------------------------------------------------------------
 
-    def _resulted(self, macrostep: Macrostep, event: events.ActivityResulted) -> None:
+    def _on_result(self, macrostep: Macrostep, event: events.ActivityResulted) -> None:
         run = macrostep.run
         activity = self._activities[event.activity]
         if event.memory is not None:
             run.memory = {**run.memory, group(activity.do): event.memory}
         if activity.every is None:
-            self._over(macrostep, event.activity)
+            self._end_activity(macrostep, event.activity)
         names = {**macrostep.names(activity.root), "result": event.value}
         for raised, condition in activity.raises:
             try:
@@ -327,11 +327,11 @@ class Machine:
             except ExpressionError as error:
                 macrostep.skip_event(raised, error)
         for name, data in event.raised:
-            own = self._named(event.activity, name)
+            own = self._own_event(event.activity, name)
             if self._chart.expects(own) or self._chart.expects(name):
                 macrostep.guest(data, (own, ""), (name, ""))
 
-    def _activity_failed(self, macrostep: Macrostep, event: events.ActivityFailed) -> None:
+    def _on_activity_failed(self, macrostep: Macrostep, event: events.ActivityFailed) -> None:
         activity = self._activities[event.activity]
         own = (f"{activity.name}.error.{event.kind}", "")
         if event.again:
@@ -340,17 +340,17 @@ class Machine:
             if self._chart.expects(own[0]):
                 macrostep.signal(_error(event), own)
             return
-        self._over(macrostep, event.activity)
+        self._end_activity(macrostep, event.activity)
         # An unexpected error of an activity is an error of its state, unless the state goes on without it.
         spec = self._catalogue.get(activity.do)
         whole = () if spec is not None and spec.beside else ((f"error.{event.kind}", activity.scope),)
         macrostep.signal(_error(event), own, *whole)
 
-    def _named(self, key: str, what: str) -> str:
+    def _own_event(self, key: str, what: str) -> str:
         return f"{self._activities[key].name}.{what}"
 
     @staticmethod
-    def _over(macrostep: Macrostep, key: str) -> None:
+    def _end_activity(macrostep: Macrostep, key: str) -> None:
         # It stays recorded, since it must not start again before its state is entered again.
         macrostep.activity(key, ActivityState(macrostep.run.activities[key].visit, Work.ENDED))
 

@@ -31,14 +31,14 @@ def resume(macrostep: Macrostep, catalogue: Catalogue, event: Resumed) -> None:
     was = event.was
     running = [activity for activity in _activities(macrostep, was) if activity.ask is None]
     for activity in running:
-        if _untouched(macrostep, was, activity) and _lost(activity, catalogue):
+        if _is_untouched(macrostep, was, activity) and _is_lost(activity, catalogue):
             doing = was.activities[activity.key]
             macrostep.activity(activity.key, ActivityState(doing.visit, Work.ENDED))
             macrostep.signal({"reason": _DIED}, (f"{activity.name}.exited", ""))
             macrostep.settle()
     for activity in running:
-        if not macrostep.run.ended and _untouched(macrostep, was, activity):
-            _again(macrostep, was.activities[activity.key].visit, activity, catalogue)
+        if not macrostep.run.ended and _is_untouched(macrostep, was, activity):
+            _begin_again(macrostep, was.activities[activity.key].visit, activity, catalogue)
     macrostep.settle()
     if macrostep.run.ended:
         return
@@ -65,7 +65,7 @@ def ask(macrostep: Macrostep, state: ActionState, message: str) -> None:
     gates.put(macrostep, gate)
 
 
-def answered(macrostep: Macrostep, state: ActionState, catalogue: Catalogue, decision: str) -> None:
+def apply_answer(macrostep: Macrostep, state: ActionState, catalogue: Catalogue, decision: str) -> None:
     """Apply a person's answer about an action that was in progress when the process died."""
     macrostep.wake()
     if decision == "again":
@@ -84,19 +84,19 @@ def _activities(macrostep: Macrostep, was: Run) -> list[Activity]:
     return [activity for state in around for activity in state.activities.values()]
 
 
-def _untouched(macrostep: Macrostep, was: Run, activity: Activity) -> bool:
+def _is_untouched(macrostep: Macrostep, was: Run, activity: Activity) -> bool:
     """Whether an activity was at work and is unchanged since."""
     doing = was.activities.get(activity.key)
     at_work = doing is not None and doing.work in (Work.STARTING, Work.READY)
     return at_work and macrostep.run.activities.get(activity.key) is doing
 
 
-def _lost(activity: Activity, catalogue: Catalogue) -> bool:
+def _is_lost(activity: Activity, catalogue: Catalogue) -> bool:
     spec = catalogue.get(activity.do)
     return spec is not None and spec.service and activity.retry is None
 
 
-def _again(macrostep: Macrostep, visit: int, activity: Activity, catalogue: Catalogue) -> None:
+def _begin_again(macrostep: Macrostep, visit: int, activity: Activity, catalogue: Catalogue) -> None:
     """Begin an activity again, unless it may be done only once and may already be done."""
     spec = catalogue.get(activity.do)
     once = activity.every is None and spec is not None and not spec.service

@@ -358,7 +358,7 @@ class Macrostep(Draft):
             return
         since = attempt.since if attempt.failures else self.now
         run.attempt = Attempt(attempt.number + 1, attempt.failures, since, open=True)
-        self.commands.append(self._started(state, visit, attempt.number + 1, inputs))
+        self.commands.append(self._start_command(state, visit, attempt.number + 1, inputs))
 
     def can_repeat(self, state: ActionState) -> bool:
         """Whether the action of a state can be begun again; it cannot if it needs the event that led there."""
@@ -373,10 +373,10 @@ class Macrostep(Draft):
         """Find out whether the action that was in progress when the process died was done."""
         if self.run.attempt is not None:
             inputs = self.fill(state.inputs, state.root)
-            wish = self._started(state, self.run.visits[state.path], self.run.attempt.number, inputs)
+            wish = self._start_command(state, self.run.visits[state.path], self.run.attempt.number, inputs)
             self.commands.append(replace(wish, look_up=True, retry=state.retry))
 
-    def _started(self, state: ActionState, visit: int, number: int, inputs: Mapping[str, Any]) -> StartAction:
+    def _start_command(self, state: ActionState, visit: int, number: int, inputs: Mapping[str, Any]) -> StartAction:
         memory = self.run.memory.get(group(state.do), {})
         return StartAction(state.path, visit, number, state.do, inputs, memory, f"{self.run.id}/{state.path}/{visit}")
 

@@ -151,8 +151,8 @@ class Runner:
         """
         if not self._machine.expects(self.run, name):
             machine = self._machine
-            takers, expected = machine.takers(name), machine.expected(self.run)
-            raise external_events.unexpected(machine.flow, self.run, name, takers, expected)
+            takers, expected = machine.takers(name), machine.expected_events(self.run)
+            raise external_events.unexpected_error(machine.flow, self.run, name, takers, expected)
         self._post(events.Raised(name, data, by, request))
 
     def answer(self, gate: str, answer: Answer) -> None:
@@ -168,7 +168,7 @@ class Runner:
     @property
     def parked(self) -> bool:
         """Whether the run only waits for a person."""
-        return self._machine.parked(self.run)
+        return self._machine.is_parked(self.run)
 
     def suspend(self, reason: str = "") -> None:
         """Return from `drive` as soon as the run only waits for a person."""
@@ -197,7 +197,7 @@ class Runner:
             return
         name, by = str(request.data.get("name", "")), str(request.data.get("by", ""))
         try:
-            data = external_events.fitting(self._machine.flow, name, request.data.get("data", {}))
+            data = external_events.read_data(self._machine.flow, name, request.data.get("data", {}))
             self.send(name, data, by, request.number)
         except EventRefused as error:
             about = {"name": name, "by": by, "kind": error.kind, "message": error.message, "hint": error.hint}
@@ -363,7 +363,7 @@ class Runner:
         await self._mailbox.without(
             lambda each: isinstance(each, events.ActivityResulted) and each.activity == activity
         )
-        return self._machine.refilled(self.run, activity, inputs, self._clock.now())
+        return self._machine.refill_inputs(self.run, activity, inputs, self._clock.now())
 
     def _keep(self, whose: str, memory: Mapping[str, Any], notes: Sequence[events.Noted] = ()) -> None:
         """Write the memory of an activity, with records."""

@@ -31,7 +31,7 @@ def _inputs(given: Iterable[Input]) -> Iterator[Problem]:
         if said:
             yield Problem(each.position, "RF044", f"the input {each.name!r} {said}")
             continue
-        if any(_templated(each.schema.get(key)) for key in ("value", "default")):
+        if any(_has_template(each.schema.get(key)) for key in ("value", "default")):
             message = f"the input {each.name!r} has `{{{{` in it, and inputs are never filled in: it stays as it is"
             yield Problem(each.position, "RF044", message, "write the template where the input is used")
         elif "default" in each.schema:
@@ -40,11 +40,11 @@ def _inputs(given: Iterable[Input]) -> Iterator[Problem]:
                 yield Problem(each.position, "RF044", f"the default of the input {each.name!r} {said}")
 
 
-def _templated(value: Any) -> bool:
+def _has_template(value: Any) -> bool:
     """Whether a value looks like a template that was meant to be filled in."""
     if isinstance(value, Mapping):
-        return any(map(_templated, value.values()))
-    return "{{" in value if isinstance(value, str) else isinstance(value, list) and any(map(_templated, value))
+        return any(map(_has_template, value.values()))
+    return "{{" in value if isinstance(value, str) else isinstance(value, list) and any(map(_has_template, value))
 
 
 # --- actions ------------------------------------------------------------------------------------------------
@@ -85,8 +85,8 @@ def _use(
         hint = did_you_mean(name, catalogue, "`retake-flow actions` lists them")
         yield Problem(position, "RF040", f"there is no action {name!r}", hint)
         return
-    yield from _given(f"the action {name!r}", inputs, spec.inputs, position, typed)
-    yield from _missing(f"the action {name!r}", inputs, spec.required_inputs, position)
+    yield from _input_problems(f"the action {name!r}", inputs, spec.inputs, position, typed)
+    yield from _missing_inputs(f"the action {name!r}", inputs, spec.required_inputs, position)
 
 
 def _run_inside(state: SubFlowState, sub: SubFlow, typed: Typed) -> Iterator[Problem]:
@@ -96,19 +96,23 @@ def _run_inside(state: SubFlowState, sub: SubFlow, typed: Typed) -> Iterator[Pro
             message = f"a final state of the flow {sub.name!r} ends it with {outcome!r}, which is an event of its own"
             yield Problem(state.position, "RF046", message, "call that end something else where it runs inside another")
     known = {name: given.schema for name, given in sub.inputs.items()}
-    yield from _given(f"the flow {sub.name!r}", state.inputs, known, state.position, typed)
+    yield from _input_problems(f"the flow {sub.name!r}", state.inputs, known, state.position, typed)
     required = [name for name, given in sub.inputs.items() if given.required]
-    yield from _missing(f"the flow {sub.name!r}", state.inputs, required, state.position)
+    yield from _missing_inputs(f"the flow {sub.name!r}", state.inputs, required, state.position)
 
 
-def _missing(who: str, given: Mapping[str, Any], required: Iterable[str], position: Position) -> Iterator[Problem]:
+def _missing_inputs(
+    who: str, given: Mapping[str, Any], required: Iterable[str], position: Position
+) -> Iterator[Problem]:
     for name in required:
         if name not in given:
             message = f"{who} needs the input {name!r}"
             yield Problem(position, "RF042", message, f"add it under `with: {{{name}: …}}`")
 
 
-def _given(who: str, given: Mapping[str, Any], known: Declared, position: Position, typed: Typed) -> Iterator[Problem]:
+def _input_problems(
+    who: str, given: Mapping[str, Any], known: Declared, position: Position, typed: Typed
+) -> Iterator[Problem]:
     """Problems with the inputs given to an action or a sub-flow."""
     for name, value in given.items():
         if name not in known:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from retake_flow.flow.check.references import Chain, everywhere, mentions
+from retake_flow.flow.check.references import Chain, all_expressions, mentions
 from retake_flow.flow.diagnostics import Problem
 from retake_flow.flow.fields import flaw, mismatch
 from retake_flow.flow.model import Activity, Flow, QuestionState, askers
@@ -21,7 +21,7 @@ def problems(flow: Flow) -> Iterator[Problem]:
     for asker, ask in asked:
         yield from _question(asker, ask)
     if asked:
-        yield from _unread(flow, asked)
+        yield from _unread_fields(flow, asked)
 
 
 def _question(asker: _Asker, ask: Ask) -> Iterator[Problem]:
@@ -41,13 +41,13 @@ def _question(asker: _Asker, ask: Ask) -> Iterator[Problem]:
                 yield Problem(asker.position, "RF046", f"the field {name!r} of {asker.name!r} {said}")
 
 
-def _unread(flow: Flow, asked: list[tuple[_Asker, Ask]]) -> Iterator[Problem]:
+def _unread_fields(flow: Flow, asked: list[tuple[_Asker, Ask]]) -> Iterator[Problem]:
     """The fields of answers that no expression uses."""
     used: dict[str, set[Chain]] = {}
-    for root, expression in everywhere(flow):
+    for root, expression in all_expressions(flow):
         used.setdefault(root, set()).update(mention.chain for mention in mentions(expression))
     for asker, ask in asked:
-        read = _read(flow, asker, used)
+        read = _fields_read(flow, asker, used)
         every = {name: schema for fields in (ask.fields, *ask.decisions.values()) for name, schema in fields.items()}
         for name, schema in every.items():
             # An optional field is a remark, which the journal keeps.
@@ -57,7 +57,7 @@ def _unread(flow: Flow, asked: list[tuple[_Asker, Ask]]) -> Iterator[Problem]:
                 yield Problem(asker.position, "RF054", message, f"use `{base}.{name}`, or do not ask for it")
 
 
-def _read(flow: Flow, asker: _Asker, used: dict[str, set[Chain]]) -> set[str]:
+def _fields_read(flow: Flow, asker: _Asker, used: dict[str, set[Chain]]) -> set[str]:
     """The fields of a question that are used by name, with `*` if an answer is used as a whole."""
     kind = "activities" if isinstance(asker, Activity) else "outputs"
     found = _after(("result",), used.get(asker.root, set())) | _after((kind, asker.name), used.get(asker.root, set()))

@@ -17,7 +17,7 @@ _HOLDERS = ("states", "activities", "inputs")
 _IDENTITY = ("flow", "version", "description")
 
 
-def blamed(found: set[Problem], loaded: Loaded, check: Callable[[Loaded], set[Problem]]) -> set[Problem]:
+def attribute(found: set[Problem], loaded: Loaded, check: Callable[[Loaded], set[Problem]]) -> set[Problem]:
     """Problems, each attributed to the file at fault.
 
     A problem that the extended flow has by itself is reported there. A problem that exists only because of an overlay's
@@ -39,12 +39,12 @@ def blamed(found: set[Problem], loaded: Loaded, check: Callable[[Loaded], set[Pr
     old = theirs & check(base)
     source = extension.source
     paths = {at: path for places in (source.values, source.keys) for path, at in places.items()}
-    touched = _touched(extension)
-    moved = {_moved(problem, extension, touched, paths.get(problem.position, ())) for problem in theirs - old}
-    return (found - theirs) | moved | blamed(old, base, check)
+    touched = _changed_places(extension)
+    moved = {_reattribute(problem, extension, touched, paths.get(problem.position, ())) for problem in theirs - old}
+    return (found - theirs) | moved | attribute(old, base, check)
 
 
-def _touched(extension: Extension) -> dict[Path, Position]:
+def _changed_places(extension: Extension) -> dict[Path, Position]:
     """What an overlay changes, adds or removes, and where; of nested changes, the innermost."""
     source, file = extension.source, extension.at.file
     changed = {path: at for path, at in source.keys.items() if at.file == file and _counts(path)}
@@ -59,23 +59,23 @@ def _counts(path: Path) -> bool:
     return len(path) > 1 and path[-2] in _HOLDERS
 
 
-def _moved(problem: Problem, extension: Extension, touched: dict[Path, Position], path: Path) -> Problem:
+def _reattribute(problem: Problem, extension: Extension, touched: dict[Path, Position], path: Path) -> Problem:
     """A problem at a path, moved to the overlay.
 
     It moves to where the overlay removes the missing name, changes the state, activity or input around the path, or is
     the only possible reason; else to where the overlay names the flow that it extends.
     """
     reasons = (
-        _removing(problem, extension),
-        _around(extension, path),
+        _removal_places(problem, extension),
+        _changes_around(extension, path),
         set(touched.values()),
-        _on_the_way(problem, touched),
+        _changes_on_path(problem, touched),
     )
     at = next((next(iter(places)) for places in reasons if len(places) == 1), extension.at)
     return replace(problem, position=at, message=f"{problem.message} ({problem.position})")
 
 
-def _removing(problem: Problem, extension: Extension) -> set[Position]:
+def _removal_places(problem: Problem, extension: Extension) -> set[Position]:
     """Where the overlay removes an input or a state that an expression still names."""
     unknown = _UNKNOWN.search(problem.message) if problem.code == "RF031" else None
     if unknown is None:
@@ -84,7 +84,7 @@ def _removing(problem: Problem, extension: Extension) -> set[Position]:
     return {at for path, at in extension.source.removed.items() if path[-2:] == end}
 
 
-def _around(extension: Extension, path: Path) -> set[Position]:
+def _changes_around(extension: Extension, path: Path) -> set[Position]:
     """Where the overlay changes the innermost state, activity or input around a path."""
     for length in range(len(path), 1, -1):
         key = extension.source.key(path[:length])
@@ -93,7 +93,7 @@ def _around(extension: Extension, path: Path) -> set[Position]:
     return set()
 
 
-def _on_the_way(problem: Problem, touched: dict[Path, Position]) -> set[Position]:
+def _changes_on_path(problem: Problem, touched: dict[Path, Position]) -> set[Position]:
     """Where the overlay changes states that a run enters before it breaks a rule."""
     entered = {path_of(state) for move in problem.path for state in move["entered"]}
     return {at for path, at in touched.items() if path in entered or _scope(path) in entered}

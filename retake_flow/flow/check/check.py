@@ -7,12 +7,12 @@ from functools import partial
 
 from retake_flow.flow.action_spec import Catalogue
 from retake_flow.flow.check import action_usage, asks, eventless_cycles, routing, secrets, timing, undefined_names
-from retake_flow.flow.check.attribution import blamed
+from retake_flow.flow.check.attribution import attribute
 from retake_flow.flow.check.dataflow import undefined_values
 from retake_flow.flow.check.dataflow.analysis import Walk
 from retake_flow.flow.check.dataflow.symbols import Declarations
 from retake_flow.flow.check.dataflow.undefined_values import Sight, lookup
-from retake_flow.flow.check.references import everywhere
+from retake_flow.flow.check.references import all_expressions
 from retake_flow.flow.diagnostics import Problem
 from retake_flow.flow.expressions.expression import Expression, Template
 from retake_flow.flow.expressions.type_inference import (
@@ -30,18 +30,20 @@ from retake_flow.flow.model import CompositeState, Flow, HistoryState
 
 def check(loaded: Loaded, catalogue: Catalogue) -> tuple[Problem, ...]:
     """All problems of a flow in line order: those from loading it and those found here."""
-    return tuple(sorted(blamed(_found(loaded, catalogue), loaded, partial(_found, catalogue=catalogue))))
+    return tuple(
+        sorted(attribute(_all_problems(loaded, catalogue), loaded, partial(_all_problems, catalogue=catalogue)))
+    )
 
 
-def _found(loaded: Loaded, catalogue: Catalogue) -> set[Problem]:
+def _all_problems(loaded: Loaded, catalogue: Catalogue) -> set[Problem]:
     """All problems, each at its place in the text."""
     found = set(loaded.problems)
     if loaded.flow is not None:
-        found.update(_checked(loaded.flow, loaded.damaged, catalogue))
+        found.update(_problems_of_flow(loaded.flow, loaded.damaged, catalogue))
     return found
 
 
-def _checked(flow: Flow, damaged: frozenset[str], catalogue: Catalogue) -> Iterator[Problem]:
+def _problems_of_flow(flow: Flow, damaged: frozenset[str], catalogue: Catalogue) -> Iterator[Problem]:
     moves, declarations = Moves.shared(flow, catalogue), Declarations(flow, catalogue)
     whole = all(path in flow.states for path in (flow.initial, *_initials(flow)))
     misnamed = list(undefined_names.problems(flow, declarations))
@@ -53,7 +55,7 @@ def _checked(flow: Flow, damaged: frozenset[str], catalogue: Catalogue) -> Itera
         told = {problem.position for problem in misnamed}
         seen = {each: sight for each, sight in undefined_values.sights(walk).items() if each.position not in told}
         yield from undefined_values.problems(walk, seen, declarations)
-    typed = partial(_typed, seen, declarations)
+    typed = partial(_types_of, seen, declarations)
     yield from action_usage.problems(flow, catalogue, typed)
     yield from asks.problems(flow)
     yield from routing.problems(flow, moves, catalogue, damaged, whole)
@@ -71,7 +73,7 @@ def _initials(flow: Flow) -> Iterator[str]:
             yield state.initial
 
 
-def _typed(seen: Mapping[Expression, Sight], declarations: Declarations, expression: Expression) -> Types:
+def _types_of(seen: Mapping[Expression, Sight], declarations: Declarations, expression: Expression) -> Types:
     """The types that an expression can give at its place; None when unknown."""
     sight = seen.get(expression)
     return types(expression, partial(lookup, sight, declarations)) if sight is not None else None
@@ -79,7 +81,7 @@ def _typed(seen: Mapping[Expression, Sight], declarations: Declarations, express
 
 def _conditions(flow: Flow, typed: Typed) -> Iterator[Problem]:
     """Conditions that give something other than true or false."""
-    for _, expression in everywhere(flow):
+    for _, expression in all_expressions(flow):
         given = typed(expression) if not isinstance(expression, Template) else None
         if given is not None and given - BOOLEAN:
             message = (
@@ -91,7 +93,7 @@ def _conditions(flow: Flow, typed: Typed) -> Iterator[Problem]:
 
 def _comparisons(flow: Flow, seen: Mapping[Expression, Sight], declarations: Declarations) -> Iterator[Problem]:
     """Conditions that compare values that are never equal."""
-    for _, expression in everywhere(flow):
+    for _, expression in all_expressions(flow):
         sight = seen.get(expression)
         if sight is None or isinstance(expression, Template):
             continue

@@ -27,11 +27,11 @@ _COUNTED = frozenset({"visits", "vars", "now"})
 
 def problems(flow: Flow, moves: Moves) -> Iterator[Problem]:
     """The cycles that nothing along them can break; guards that cannot change are assumed to hold."""
-    yield from _chasing(flow, moves)
-    yield from _lasting(flow, moves)
+    yield from _endless_transitions(flow, moves)
+    yield from _silent_retries(flow, moves)
 
 
-def _chasing(flow: Flow, moves: Moves) -> Iterator[Problem]:
+def _endless_transitions(flow: Flow, moves: Moves) -> Iterator[Problem]:
     edges = _eventless(flow, moves)
     try:
         TopologicalSorter(_targets(edges)).prepare()
@@ -44,9 +44,9 @@ def _chasing(flow: Flow, moves: Moves) -> Iterator[Problem]:
     graph: networkx.DiGraph[str] = networkx.DiGraph(sorted(edges))
     for component in list(networkx.strongly_connected_components(graph)):
         inside = [edge for edge in sorted(edges) if edge[0] in component and edge[1] in component]
-        changed = set(_changed(flow, [move for edge in inside for move, _ in edges[edge]]))
+        changed = set(_changed_names(flow, [move for edge in inside for move, _ in edges[edge]]))
         for edge in inside:
-            edges[edge] = [taken for taken in edges[edge] if changed.isdisjoint(_read(*taken))]
+            edges[edge] = [taken for taken in edges[edge] if changed.isdisjoint(_names_read(*taken))]
         graph.remove_edges_from([edge for edge in inside if not edges[edge]])
     for component in list(networkx.strongly_connected_components(graph)):
         cycle = _cycle(graph.subgraph(component))
@@ -85,43 +85,48 @@ def _cycle(graph: networkx.DiGraph[str]) -> list[_Edge]:
         return []
 
 
-def _lasting(flow: Flow, moves: Moves) -> Iterator[Problem]:
+def _silent_retries(flow: Flow, moves: Moves) -> Iterator[Problem]:
     """Failures that are retried for as long as they last while nobody is notified or asked."""
-    edges = _silent(flow, moves)
+    edges = _silent_moves(flow, moves)
     while True:
         try:
             return TopologicalSorter(_targets(edges)).prepare()
         except CycleError as error:
             cycle = list(pairwise(reversed(error.args[1])))
-        if any(_failed(flow, move) for edge in cycle for move, _ in edges[edge]):
+        if any(_is_failure(flow, move) for edge in cycle for move, _ in edges[edge]):
             hint = "tell a person of it, or ask one, after some tries: `{when: visits.NAME > 5, to: …}`"
             yield _problem("RF065", "what fails here is tried again without end, in silence", hint, cycle, edges)
         for edge in cycle:
             del edges[edge]
 
 
-def _silent(flow: Flow, moves: Moves) -> dict[_Edge, list[_Taken]]:
+def _silent_moves(flow: Flow, moves: Moves) -> dict[_Edge, list[_Taken]]:
     """The automatic transitions after a failure or a pause that are neither counted nor reported."""
     edges: dict[_Edge, list[_Taken]] = {}
     for state in flow.states.values():
         for move in moves.distinct(state.path) if state.innermost and not isinstance(state, FinalState) else ():
-            if move.route is not None and move.route.to and _follows(flow, move) and not _heard(flow, move, move.route):
+            if (
+                move.route is not None
+                and move.route.to
+                and _is_automatic(flow, move)
+                and not _is_noticed(flow, move, move.route)
+            ):
                 edges.setdefault((move.source, move.target), []).append((move, move.route))
     return edges
 
 
-def _follows(flow: Flow, move: Move) -> bool:
-    return not move.occurrence.name or isinstance(flow.states[move.source], WaitState) or _failed(flow, move)
+def _is_automatic(flow: Flow, move: Move) -> bool:
+    return not move.occurrence.name or isinstance(flow.states[move.source], WaitState) or _is_failure(flow, move)
 
 
-def _failed(flow: Flow, move: Move) -> bool:
+def _is_failure(flow: Flow, move: Move) -> bool:
     """Whether the action of a state has failed or has missed its purpose."""
     name, state = move.occurrence.name, flow.states[move.source]
     polls = isinstance(state, ActionState) and state.poll is not None
     return move.occurrence.place == move.source and (matches("error", name) or (name == "timeout" and polls))
 
 
-def _heard(flow: Flow, move: Move, route: Route) -> bool:
+def _is_noticed(flow: Flow, move: Move, route: Route) -> bool:
     """Whether people are notified of a move, now or later."""
     effects: Iterable[Route | Effect] = (
         route,
@@ -130,7 +135,7 @@ def _heard(flow: Flow, move: Move, route: Route) -> bool:
     around = tuple(flow.around(move.target))
     asks = (ask for state in around for _, ask in askers(state))
     leaving = (each.when for state in around for each in state.always if each.when is not None)
-    looked = chain(_read(move, route), (mention.chain for guard in leaving for mention in mentions(guard)))
+    looked = chain(_names_read(move, route), (mention.chain for guard in leaving for mention in mentions(guard)))
     counted = any(name[0] in _COUNTED for name in looked)
     return counted or any(each.tell or each.raises for each in effects) or any(asks)
 
@@ -143,7 +148,7 @@ def _problem(code: str, message: str, hint: str, cycle: list[_Edge], edges: Mapp
     return Problem(min(places), code, f"{message}: {way}", hint)
 
 
-def _changed(flow: Flow, taken: Iterable[Move]) -> Iterator[tuple[str, str]]:
+def _changed_names(flow: Flow, taken: Iterable[Move]) -> Iterator[tuple[str, str]]:
     """The names that a move sets or counts."""
     for move in taken:
         if move.route is not None:
@@ -157,7 +162,7 @@ def _changed(flow: Flow, taken: Iterable[Move]) -> Iterator[tuple[str, str]]:
             yield from (("vars", name) for effect in state.entry for name in effect.set)
 
 
-def _read(move: Move, route: Route) -> set[tuple[str, ...]]:
+def _names_read(move: Move, route: Route) -> set[tuple[str, ...]]:
     """The names in the guards that decide a move."""
     guards = [*move.refused, *([route.when] if route.when is not None else [])]
     return {mention.chain[:2] for guard in guards for mention in mentions(guard)}

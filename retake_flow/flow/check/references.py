@@ -31,7 +31,7 @@ class Mention(NamedTuple):
     shown: bool = True
 
 
-def written(states: Iterable[State]) -> Iterator[Expression]:
+def expressions_of(states: Iterable[State]) -> Iterator[Expression]:
     """Every expression of some states."""
     for state in states:
         yield from templates((state.work, state.timeout, state.set))
@@ -47,11 +47,13 @@ def written(states: Iterable[State]) -> Iterator[Expression]:
             yield from (condition for _, condition in activity.raises)
 
 
-def everywhere(flow: Flow) -> Sequence[tuple[str, Expression]]:
+def all_expressions(flow: Flow) -> Sequence[tuple[str, Expression]]:
     """Every valid expression of a flow, with the path of its sub-flow."""
     global _latest  # the same flow is asked about several times in a row
     if _latest[0] is not flow:
-        found = [(state.root, each) for state in flow.states.values() for each in written((state,)) if readable(each)]
+        found = [
+            (state.root, each) for state in flow.states.values() for each in expressions_of((state,)) if readable(each)
+        ]
         _latest = flow, found
     return _latest[1]
 
@@ -113,22 +115,22 @@ def _each(found: Iterable[nodes.Node | None], how: Mention) -> Iterator[Mention]
             yield from _within(node, how)
 
 
-def assured(expression: Expression, holds: bool) -> frozenset[Chain]:
+def assured_names(expression: Expression, holds: bool) -> frozenset[Chain]:
     """The names that certainly exist when a condition holds, or fails: `vars.x is defined` assures `vars.x`."""
     if not readable(expression):
         return frozenset()
-    return frozenset(found for tree in expression.trees() for found in _assured(tree, holds))
+    return frozenset(found for tree in expression.trees() for found in _assured_by(tree, holds))
 
 
-def _assured(node: nodes.Node, holds: bool) -> Iterator[Chain]:
+def _assured_by(node: nodes.Node, holds: bool) -> Iterator[Chain]:
     match node:
         case nodes.Not():
-            yield from _assured(node.node, not holds)
+            yield from _assured_by(node.node, not holds)
         case nodes.And() if holds:
-            yield from _assured(node.left, holds)
-            yield from _assured(node.right, holds)
+            yield from _assured_by(node.left, holds)
+            yield from _assured_by(node.right, holds)
         case nodes.Or() if not holds:
-            yield from _assured(node.left, holds)
-            yield from _assured(node.right, holds)
+            yield from _assured_by(node.left, holds)
+            yield from _assured_by(node.right, holds)
         case nodes.Test(name="defined" | "undefined") if (node.name == "defined") is holds and chain(node.node):
             yield chain(node.node)

@@ -26,22 +26,22 @@ def problems(
         whole: Whether every initial state exists, so that the flow can be explored.
     """
     sound = [s for s in flow.states.values() if not any(around.path in damaged for around in flow.around(s.path))]
-    unknown = _unknown(flow, catalogue)
+    unknown = _states_of_unknown_actions(flow, catalogue)
     patterns = {pattern for state in flow.states.values() for pattern in state.routes}
     dead: dict[int, Route] = {}
     loose: set[str] = set()
-    possible = _possible(flow, moves)
+    possible = _possible_events(flow, moves)
     for state in sound:
-        unrouted = list(_unrouted(moves, state, catalogue))
+        unrouted = list(_unrouted_ends(moves, state, catalogue))
         loose.update(state.path for _ in unrouted)
         yield from unrouted
         if whole:
-            yield from _at_a_loss(moves, state)
-        yield from _untaken(state, patterns)
+            yield from _dead_ends(moves, state)
+        yield from _untaken_events(state, patterns)
         if state.path not in unknown:
-            yield from _impossible(state, possible[state.path], dead)
+            yield from _impossible_routes(state, possible[state.path], dead)
     if whole and not damaged and not unknown:
-        yield from _shadowed(flow, moves, dead)
+        yield from _shadowed_routes(flow, moves, dead)
         yield from reachability.problems(flow, moves, dead.values(), loose)
     else:
         yield from _listed_later(flow.states.values(), dead)
@@ -50,11 +50,11 @@ def problems(
 # --- events ---------------------------------------------------------------------------------------------------
 
 
-def _unrouted(moves: Moves, state: State, catalogue: Catalogue) -> Iterator[Problem]:
+def _unrouted_ends(moves: Moves, state: State, catalogue: Catalogue) -> Iterator[Problem]:
     """Unrouted ends of a state's work and activities."""
     raises = {event for activity in state.activities.values() for event, _ in activity.raises}
     for outcome, occurrence in sorted(_ends(moves, state, catalogue).items()):
-        routes = [route for route, _ in moves.taken(state.path, occurrence)]
+        routes = [route for route, _ in moves.takers(state.path, occurrence)]
         if not routes:
             hint = f"add `{outcome}: STATE` to the transitions of {state.path!r} or of a state around it"
             yield Problem(state.position, "RF050", f"nothing says where {state.path!r} goes on {outcome!r}", hint)
@@ -66,11 +66,11 @@ def _unrouted(moves: Moves, state: State, catalogue: Catalogue) -> Iterator[Prob
             )
 
 
-def _at_a_loss(moves: Moves, state: State) -> Iterator[Problem]:
+def _dead_ends(moves: Moves, state: State) -> Iterator[Problem]:
     """Routes without a target on the end of a state's work."""
     for occurrence in _own_ends(moves, state):
-        for route, _ in moves.taken(state.path, occurrence):
-            if not route.to and not _goes_on(moves, state, route):
+        for route, _ in moves.takers(state.path, occurrence):
+            if not route.to and not _can_go_on(moves, state, route):
                 message = f"{state.path!r} has nothing to do after {route.event!r}, since this leads nowhere"
                 yield Problem(route.position, "RF052", message, "give the route a target, `to: STATE`")
 
@@ -99,7 +99,7 @@ def _own_ends(moves: Moves, state: State) -> Iterator[Occurrence]:
     yield from moves.of_sub_flow(state)
 
 
-def _goes_on(moves: Moves, state: State, route: Route) -> bool:
+def _can_go_on(moves: Moves, state: State, route: Route) -> bool:
     """Whether anything can still lead out of a state whose own work is over."""
     if route.raises:
         return True
@@ -110,7 +110,7 @@ def _goes_on(moves: Moves, state: State, route: Route) -> bool:
     return False
 
 
-def _untaken(state: State, patterns: Collection[str]) -> Iterator[Problem]:
+def _untaken_events(state: State, patterns: Collection[str]) -> Iterator[Problem]:
     for each in state.raises():
         parts = each.event.split(".")
         if not any(".".join(parts[:length]) in patterns for length in range(1, len(parts) + 1)):
@@ -118,14 +118,14 @@ def _untaken(state: State, patterns: Collection[str]) -> Iterator[Problem]:
             yield Problem(each.position, "RF053", message, did_you_mean(each.event, patterns))
 
 
-def _unknown(flow: Flow, catalogue: Catalogue) -> set[str]:
+def _states_of_unknown_actions(flow: Flow, catalogue: Catalogue) -> set[str]:
     """The states in, inside or around which an action, and so its events, is unknown."""
     at = {path for path, state in flow.states.items() if any(d.do not in catalogue for d in performers(state))}
     inside = {path for path in flow.states if any(around.path in at for around in flow.around(path))}
     return inside | {around.path for path in at for around in flow.around(path)}
 
 
-def _possible(flow: Flow, moves: Moves) -> dict[str, set[str]]:
+def _possible_events(flow: Flow, moves: Moves) -> dict[str, set[str]]:
     """The events that each state could take: its own, those of inner states, those of activities around it."""
     found: dict[str, set[str]] = {}
     around: dict[str, set[str]] = {"": {*flow.events, *OUTSIDE}}
@@ -147,7 +147,7 @@ def _possible(flow: Flow, moves: Moves) -> dict[str, set[str]]:
     return {path: names | around[path] for path, names in found.items()}
 
 
-def _impossible(state: State, possible: set[str], dead: dict[int, Route]) -> Iterator[Problem]:
+def _impossible_routes(state: State, possible: set[str], dead: dict[int, Route]) -> Iterator[Problem]:
     for pattern, routes in state.routes.items():
         if pattern not in possible and not any(matches(pattern, event) for event in possible):
             dead.update((id(route), route) for route in routes)
@@ -170,7 +170,7 @@ def _listed_later(states: Iterable[State], dead: dict[int, Route]) -> Iterator[P
                 yield Problem(later[0].position, "RF062", message, "a route without `when` is the last")
 
 
-def _shadowed(flow: Flow, moves: Moves, dead: dict[int, Route]) -> Iterator[Problem]:
+def _shadowed_routes(flow: Flow, moves: Moves, dead: dict[int, Route]) -> Iterator[Problem]:
     """Routes that are never taken although their event occurs.
 
     A route for an event that the inner states always take first may be meant for future states: it is no mistake.

@@ -29,30 +29,30 @@ def problems(
         return
     for state in flow.states.values():
         if isinstance(state, FinalState):
-            yield from _told(state.reason, "the reason", state, secrets)
+            yield from _readable_secrets(state.reason, "the reason", state, secrets)
         for each in state.tells():
-            yield from _told(each.message, "what the operator is told", state, secrets)
+            yield from _readable_secrets(each.message, "what the operator is told", state, secrets)
         for asker, ask in askers(state):
-            yield from _told(ask.message, "the question", asker, secrets)
+            yield from _readable_secrets(ask.message, "the question", asker, secrets)
         for doing in performers(state):
-            yield from _performed(doing.do, doing.inputs, doing, catalogue, secrets)
+            yield from _action_problems(doing.do, doing.inputs, doing, catalogue, secrets)
         if isinstance(state, ActionState) and state.undo is not None:
-            yield from _performed(state.undo.do, state.undo.inputs, state, catalogue, secrets)
+            yield from _action_problems(state.undo.do, state.undo.inputs, state, catalogue, secrets)
 
 
-def _performed(
+def _action_problems(
     do: str, inputs: Mapping[str, Any], who: State | Activity, catalogue: Catalogue, secrets: Secrets
 ) -> Iterator[Problem]:
     spec = catalogue.get(do)
     for name in {spec.says, *spec.public} & inputs.keys() if spec is not None else ():
-        yield from _told(inputs[name], f"the input {name!r} of {do}", who, secrets)
+        yield from _readable_secrets(inputs[name], f"the input {name!r} of {do}", who, secrets)
     responder = inputs.get("responder")
     said = responder if isinstance(responder, Mapping) else {}
     for name in sorted(_SAID_BY_RESPONDERS & said.keys()):
-        yield from _told(said[name], f"{name!r} of the input 'responder' of {do}", who, secrets)
+        yield from _readable_secrets(said[name], f"{name!r} of the input 'responder' of {do}", who, secrets)
 
 
-def _told(value: Any, where: str, who: State | Activity, secrets: Secrets) -> Iterator[Problem]:
+def _readable_secrets(value: Any, where: str, who: State | Activity, secrets: Secrets) -> Iterator[Problem]:
     for expression in templates(value):
         for mention in mentions(expression):
             if mention.shown and secrets.holds(who.root, mention.chain, expression):

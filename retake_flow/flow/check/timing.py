@@ -36,17 +36,17 @@ def problems(flow: Flow, catalogue: Catalogue, declarations: Declarations, typed
     """Problems with times that are known before a run: literal ones and the defaults of inputs."""
     known = _Known(flow, declarations)
     for state in flow.states.values():
-        yield from _no_durations(state, typed, known)
-        yield from _retries(state, known)
-        yield from _own(state, known)
-        yield from _around(flow, state, known)
+        yield from _duration_problems(state, typed, known)
+        yield from _retry_problems(state, known)
+        yield from _own_problems(state, known)
+        yield from _outer_problems(flow, state, known)
         for asker, ask in askers(state):
-            yield from _asked(ask, asker, known)
+            yield from _question_problems(ask, asker, known)
         if isinstance(state, ActionState) and state.poll is not None:
-            yield from _pace(state, catalogue.get(state.do), known, every=state.poll.every)
+            yield from _pace_problems(state, catalogue.get(state.do), known, every=state.poll.every)
         for activity in state.activities.values():
             spec = catalogue.get(activity.do)
-            yield from _pace(activity, spec, known, every=activity.every, quiet=activity.quiet)
+            yield from _pace_problems(activity, spec, known, every=activity.every, quiet=activity.quiet)
 
 
 class _Known:
@@ -99,7 +99,7 @@ def _plain(written: Expression, chain: tuple[str, ...]) -> bool:
 # --- what never comes ---------------------------------------------------------------------------------------
 
 
-def _retries(state: State, known: _Known) -> Iterator[Problem]:
+def _retry_problems(state: State, known: _Known) -> Iterator[Problem]:
     """A state that ends before all its retries can happen."""
     if not isinstance(state, ActionState) or state.retry is None:
         return
@@ -117,28 +117,28 @@ def _lasts(retry: Retry) -> float:
     return waits if retry.within is None else min(waits, retry.within)
 
 
-def _own(state: State, known: _Known) -> Iterator[Problem]:
+def _own_problems(state: State, known: _Known) -> Iterator[Problem]:
     """Times of a state that lie after its own end."""
     root, limit = state.root, known(state.timeout, state.root)
     if isinstance(state, WaitState):
-        yield from _late(state.position, "the wait", known(state.wait, root), limit, "the state's timeout")
+        yield from _never_comes(state.position, "the wait", known(state.wait, root), limit, "the state's timeout")
     if isinstance(state, ActionState) and state.poll is not None:
         polls = known(state.poll.timeout, root)
-        yield from _late(state.position, "the poll's timeout", polls, limit, "the state's timeout")
+        yield from _never_comes(state.position, "the poll's timeout", polls, limit, "the state's timeout")
         for what, value in (("delay", state.poll.delay), ("pause", state.poll.every)):
             first = limit if polls is None else polls if limit is None else min(polls, limit)
-            yield from _late(state.position, f"the poll's {what}", known(value, root), first, "its timeout")
+            yield from _never_comes(state.position, f"the poll's {what}", known(value, root), first, "its timeout")
 
 
-def _asked(ask: Ask, asker: State | Activity, known: _Known) -> Iterator[Problem]:
+def _question_problems(ask: Ask, asker: State | Activity, known: _Known) -> Iterator[Problem]:
     # Only literal timeouts: if an input sets the timeout, the reminders are meant for the longest possible one.
     limit = known.written(ask.timeout)
     for what, values in (("a reminder", ask.remind), ("an escalation", [later.after for later in ask.escalate])):
         for value in values:
-            yield from _late(asker.position, what, known.written(value), limit, "the question's timeout")
+            yield from _never_comes(asker.position, what, known.written(value), limit, "the question's timeout")
 
 
-def _around(flow: Flow, state: State, known: _Known) -> Iterator[Problem]:
+def _outer_problems(flow: Flow, state: State, known: _Known) -> Iterator[Problem]:
     """Times of a state that lie after the end of a state around it in the same flow.
 
     A sub-flow serves flows of any length, so its own times are no mistake of the flow around it; times given to it
@@ -159,19 +159,19 @@ def _around(flow: Flow, state: State, known: _Known) -> Iterator[Problem]:
         limit = known(outer.timeout, outer.root)
         by = f"the timeout of {outer.name!r}"
         theirs = [(what, time) for what, time, whose in said if is_within(outer.root, whose)]
-        found = [problem for what, time in theirs for problem in _late(state.position, what, time, limit, by)]
+        found = [problem for what, time in theirs for problem in _never_comes(state.position, what, time, limit, by)]
         if found:
             yield found[0]
             return
 
 
-def _late(position: Position, what: str, time: float | None, limit: float | None, by: str) -> Iterator[Problem]:
+def _never_comes(position: Position, what: str, time: float | None, limit: float | None, by: str) -> Iterator[Problem]:
     if time is not None and limit is not None and time > limit:
         message = f"{what}, {exact(time)}, never comes: {by}, {exact(limit)}, is over before"
         yield Problem(position, "RF081", message, "make the inner time shorter, or the outer one longer")
 
 
-def _no_durations(state: State, typed: Typed, known: _Known) -> Iterator[Problem]:
+def _duration_problems(state: State, typed: Typed, known: _Known) -> Iterator[Problem]:
     """Expressions that give something other than a duration where one is needed."""
     own: Any = ()
     match state:
@@ -196,7 +196,7 @@ def _no_durations(state: State, typed: Typed, known: _Known) -> Iterator[Problem
 # --- pace ---------------------------------------------------------------------------------------------------
 
 
-def _pace(who: State | Activity, spec: ActionSpec | None, known: _Known, **times: Any) -> Iterator[Problem]:
+def _pace_problems(who: State | Activity, spec: ActionSpec | None, known: _Known, **times: Any) -> Iterator[Problem]:
     """Repetitions that are faster or slower than the platform asks for."""
     if spec is None or spec.pace is None:
         return

@@ -7,7 +7,7 @@ from collections.abc import Iterable, Iterator, Mapping
 
 from retake_flow.errors import ExpressionError
 from retake_flow.flow.check.dataflow.symbols import EVENT, Declarations, fields
-from retake_flow.flow.check.references import Chain, written
+from retake_flow.flow.check.references import Chain, expressions_of
 from retake_flow.flow.diagnostics import Position, Problem, did_you_mean
 from retake_flow.flow.expressions.expression import Expression
 from retake_flow.flow.model import SEPARATOR, Flow, State, SubFlowState
@@ -35,7 +35,7 @@ def _within(flow: Flow, root: str, declarations: Declarations) -> Iterator[Probl
         "event": {*EVENT, "result", *_data(flow, states), *declarations.in_events},
         "in": [state.path.removeprefix(root + SEPARATOR if root else "") for state in states],
     }
-    for expression in written(states):
+    for expression in expressions_of(states):
         try:
             used = expression.names()
         except ExpressionError as error:

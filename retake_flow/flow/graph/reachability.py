@@ -21,7 +21,7 @@ def problems(flow: Flow, moves: Moves, dead: Iterable[Route], loose: Collection[
         dead: The routes that are never taken, which are reported separately: their targets are not reported.
         loose: The paths of the states with an unrouted outcome, whose onward paths are unknown.
     """
-    leads = _leads(flow, moves, dead)
+    leads = _onward_targets(flow, moves, dead)
     reached = {around.path for path in leads for around in flow.around(path)}
     for path in leads:
         for around in flow.around(path):
@@ -39,10 +39,10 @@ def problems(flow: Flow, moves: Moves, dead: Iterable[Route], loose: Collection[
         hint = "add a state with `final: completed`"
         yield Problem(first_state.position, "RF061", "no path leads to a final state", hint)
     else:
-        yield from _trapped(flow, leads, [*finals, *open_])
+        yield from _trap_problems(flow, leads, [*finals, *open_])
 
 
-def _leads(flow: Flow, moves: Moves, dead: Iterable[Route]) -> dict[str, set[str]]:
+def _onward_targets(flow: Flow, moves: Moves, dead: Iterable[Route]) -> dict[str, set[str]]:
     """The targets of each reachable innermost state; routes that are mistakes count too."""
     astray: dict[str, list[Route]] = {}
     for route in dead:
@@ -61,7 +61,7 @@ def _leads(flow: Flow, moves: Moves, dead: Iterable[Route]) -> dict[str, set[str
     return found
 
 
-def _trapped(flow: Flow, leads: Mapping[str, set[str]], ends: Iterable[str]) -> Iterator[Problem]:
+def _trap_problems(flow: Flow, leads: Mapping[str, set[str]], ends: Iterable[str]) -> Iterator[Problem]:
     """States from which no end can be reached; of those that lead to each other, the first in the file."""
     sources: dict[str, list[str]] = {}
     for path, targets in leads.items():

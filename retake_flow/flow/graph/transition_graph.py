@@ -94,13 +94,13 @@ class Moves:
         self._distinct: dict[str, tuple[Move, ...]] = {}
         self._patterns = frozenset(pattern for state in flow.states.values() for pattern in state.routes)
         # States of the same composite share most queries.
-        self._pattern = cache(self._longest)
-        self._offered = cache(self._offering)
+        self._pattern = cache(self._longest_pattern)
+        self._offered = cache(self._guarded_routes)
         self._changes: dict[tuple[str, str, str, bool], list[Change]] = {}
         self._from = cache(self._around)
-        self._own = cache(lambda path: self._compared(self._ends(flow.states[path])))
+        self._own = cache(lambda path: self._mark_alike(self._own_occurrences(flow.states[path])))
         self._beside = cache(
-            lambda path: self._compared(chain(*map(self.of_activity, flow.states[path].activities.values())))
+            lambda path: self._mark_alike(chain(*map(self.of_activity, flow.states[path].activities.values())))
         )
         self._alike: set[int] = set()  # the ids of the errors above that nothing can distinguish from an earlier one
 
@@ -148,21 +148,21 @@ class Moves:
         If a guard reads the event, only the first of those that no guard can distinguish.
         """
         if active not in self._distinct:
-            self._distinct[active] = tuple(self._differing(active))
+            self._distinct[active] = tuple(self._distinct_moves(active))
         return self._distinct[active]
 
-    def _differing(self, active: str) -> Iterator[Move]:
+    def _distinct_moves(self, active: str) -> Iterator[Move]:
         seen: set[tuple[object, ...]] = set()
-        for occurrence in self._occurring(active):
+        for occurrence in self._possible_occurrences(active):
             if id(occurrence) in self._alike:
                 continue
             error = self._error(occurrence)
             if error not in seen:
-                moves = tuple(self._following(active, occurrence))
+                moves = tuple(self._moves_after(active, occurrence))
                 yield from moves
                 if error and not any("event" in guard.text for move in moves for guard in guards(move)):
                     seen.add(error)
-                if _surely_left(moves):
+                if _always_leave(moves):
                     return
 
     def _error(self, occurrence: Occurrence) -> tuple[object, ...]:
@@ -176,31 +176,31 @@ class Moves:
         pattern = self._pattern(name)
         return tuple(id(route) for route, _ in self._offered(origin, pattern)) if origin and pattern else pattern
 
-    def _compared(self, occurrences: Iterable[Occurrence]) -> tuple[Occurrence, ...]:
+    def _mark_alike(self, occurrences: Iterable[Occurrence]) -> tuple[Occurrence, ...]:
         """The occurrences from some places, after recording which errors are alike."""
         found = tuple(occurrences)
         seen: set[tuple[object, ...]] = set()
         for occurrence in found:
             if error := self._error(occurrence):
-                sort = (*error, self._told_apart(occurrence.name.rpartition("error.")[2]))
+                sort = (*error, self._distinguishable(occurrence.name.rpartition("error.")[2]))
                 if sort in seen:
                     self._alike.add(id(occurrence))
                 seen.add(sort)
         return found
 
-    def _told_apart(self, kind: str) -> str:
+    def _distinguishable(self, kind: str) -> str:
         """What guards can distinguish of an error: its kind, if one names it or might build it; else the fault."""
-        named = f"'{kind}'" in self._looking or f'"{kind}"' in self._looking
-        return kind if named or _COMPOSING.search(self._looking) else fault_of(kind)
+        named = f"'{kind}'" in self._event_guards or f'"{kind}"' in self._event_guards
+        return kind if named or _COMPOSING.search(self._event_guards) else fault_of(kind)
 
     @cached_property
-    def _looking(self) -> str:
+    def _event_guards(self) -> str:
         """The guards that read an event."""
         states = self.flow.states.values()
         routes = (route for state in states for route in state.every_route())
         return "\n".join(route.when.text for route in routes if route.when is not None and "event" in route.when.text)
 
-    def _longest(self, event: str) -> str:
+    def _longest_pattern(self, event: str) -> str:
         """The longest pattern that takes an event; "" if there is none."""
         while event and event not in self._patterns:
             event = event.rpartition(".")[0]
@@ -220,7 +220,7 @@ class Moves:
     def _sent(self) -> Mapping[str, list[str]]:
         """The events that are raised or sent by others, by the patterns that take them; the errors are under ""."""
         found: dict[str, list[str]] = {}
-        for name in {*self.raised, *self.flow.events}:
+        for name in {*self.raised_events, *self.flow.events}:
             pattern = self._pattern(name)
             if matches("error", name):
                 found.setdefault("", []).append(name)
@@ -239,7 +239,7 @@ class Moves:
         """The possible ends of a state's work; `timeout` and the ends of a sub-flow are the state's own."""
         return self._own(state.path)
 
-    def _ends(self, state: State) -> Iterator[Occurrence]:
+    def _own_occurrences(self, state: State) -> Iterator[Occurrence]:
         for outcome in outcomes(state, self._catalogue):
             yield Occurrence(((outcome, ""),), state.path)
         if state.limits:
@@ -268,7 +268,7 @@ class Moves:
             alone = activity.every is not None or (spec is not None and spec.beside)
             yield Occurrence((own,) if alone else (own, (f"error.{kind}", activity.scope)), place)
 
-    def taken(self, active: str, occurrence: Occurrence) -> Iterator[tuple[Route, tuple[Expression, ...]]]:
+    def takers(self, active: str, occurrence: Occurrence) -> Iterator[tuple[Route, tuple[Expression, ...]]]:
         """The routes that can take an occurrence, each with the guards that failed before it.
 
         The last has no guard, unless all of them can be skipped.
@@ -282,9 +282,9 @@ class Moves:
                 yield route, (*refused, *before) if refused else before
                 if route.when is None:
                     return
-            refused = (*refused, *self._refusing(origin or active, pattern))
+            refused = (*refused, *self._all_guards(origin or active, pattern))
 
-    def _offering(self, path: str, pattern: str) -> tuple[tuple[Route, tuple[Expression, ...]], ...]:
+    def _guarded_routes(self, path: str, pattern: str) -> tuple[tuple[Route, tuple[Expression, ...]], ...]:
         """Routes of a state and those around it for a pattern, each with the guards before it; "" means no event."""
         offered: list[tuple[Route, tuple[Expression, ...]]] = []
         state = self.flow.states[path]
@@ -299,39 +299,39 @@ class Moves:
             return around
         return (*offered, *((route, (*refused, *before)) for route, before in around))
 
-    def _refusing(self, path: str, pattern: str) -> tuple[Expression, ...]:
+    def _all_guards(self, path: str, pattern: str) -> tuple[Expression, ...]:
         """All guards of those routes."""
         return tuple(route.when for route, _ in self._offered(path, pattern) if route.when is not None)
 
     @cached_property
-    def raised(self) -> frozenset[str]:
+    def raised_events(self) -> frozenset[str]:
         """The events that the flow itself raises."""
         return frozenset(each.event for state in self.flow.states.values() for each in state.raises())
 
     def _moves(self, active: str) -> Iterator[Move]:
-        for occurrence in self._occurring(active):
-            moves = tuple(self._following(active, occurrence))
+        for occurrence in self._possible_occurrences(active):
+            moves = tuple(self._moves_after(active, occurrence))
             yield from moves
-            if _surely_left(moves):
+            if _always_leave(moves):
                 return
 
-    def _occurring(self, active: str) -> Iterator[Occurrence]:
+    def _possible_occurrences(self, active: str) -> Iterator[Occurrence]:
         """What can happen, guards that hold first; in a final state only what precedes the end, and the end."""
         state = self.flow.states[active]
         yield Occurrence((("", ""),), active)
         if not isinstance(state, FinalState):
             yield from self.occurrences(active)
             return
-        for name in sorted(self.raised):
+        for name in sorted(self.raised_events):
             yield Occurrence(((name, ""),))
         if state.root:
             yield Occurrence(((state.final, state.root),), active)
 
-    def _following(self, active: str, occurrence: Occurrence) -> Iterator[Move]:
+    def _moves_after(self, active: str, occurrence: Occurrence) -> Iterator[Move]:
         """The moves that an occurrence leads to; none if it is skipped."""
         refused: tuple[Expression, ...] = ()
-        for route, before in self.taken(active, occurrence):
-            yield from self._ways(active, occurrence, route, before)
+        for route, before in self.takers(active, occurrence):
+            yield from self._moves_along(active, occurrence, route, before)
             if route.when is None:
                 return
             refused = (*before, route.when)
@@ -339,7 +339,7 @@ class Moves:
             left_all = tuple(around.path for around in self.flow.around(active))
             yield Move(active, occurrence, None, refused, left_all, ())
 
-    def _ways(
+    def _moves_along(
         self, active: str, occurrence: Occurrence, route: Route, refused: tuple[Expression, ...]
     ) -> Iterator[Move]:
         """A route as moves; more than one if it leads to a history state."""
@@ -394,7 +394,7 @@ def guards(move: Move) -> tuple[Expression, ...]:
     return move.refused if held is None else (*move.refused, held)
 
 
-def _surely_left(moves: tuple[Move, ...]) -> bool:
+def _always_leave(moves: tuple[Move, ...]) -> bool:
     """Whether eventless moves are always taken, so that nothing else can happen."""
     return (
         bool(moves) and not moves[-1].occurrence.name and moves[-1].route is not None and moves[-1].route.when is None

@@ -13,26 +13,26 @@ from retake_flow.flow.rules.model import RuleSet
 from retake_flow.flow.rules.model_checker import Breach
 
 
-def broken(flow: Flow, catalogue: Catalogue) -> tuple[Breach, ...]:
+def find_breaches(flow: Flow, catalogue: Catalogue) -> tuple[Breach, ...]:
     """The rules that a flow can break, from the platform and from the files that it names.
 
     Args:
         flow: The flow, loaded without mistakes.
         catalogue: Its actions.
     """
-    return model_checker.broken(flow, catalogue, _kept(load.own(flow, catalogue), catalogue))
+    return model_checker.find_breaches(flow, catalogue, _readable(load.own(flow, catalogue), catalogue))
 
 
 def problems(flow: Flow, catalogue: Catalogue) -> Iterator[Problem]:
-    """The broken rules of a flow, and problems with its rules files; arguments as for `broken`."""
+    """The broken rules of a flow, and problems with its rules files; arguments as for `find_breaches`."""
     own = list(load.own(flow, catalogue))
     for read in own:
         yield from read.problems
-    for breach in model_checker.broken(flow, catalogue, _kept(own, catalogue)):
+    for breach in model_checker.find_breaches(flow, catalogue, _readable(own, catalogue)):
         yield messages.problem(breach)
 
 
-def _kept(own: Iterable[Read], catalogue: Catalogue) -> Iterator[RuleSet]:
+def _readable(own: Iterable[Read], catalogue: Catalogue) -> Iterator[RuleSet]:
     """The platform's rules, and the flow's own that could be read."""
     yield load.platform(catalogue)
     yield from (read.rules for read in own if read.rules is not None)

@@ -48,10 +48,10 @@ def of_outputs(known: Iterable[Literal]) -> dict[str, frozenset[Literal]]:
 
 
 @lru_cache(maxsize=4096)
-def visited(text: str) -> frozenset[str]:
+def visited_states(text: str) -> frozenset[str]:
     """The states whose number of visits an expression reads."""
     tree = _tree(text)
-    return frozenset() if tree is None else frozenset(_visited(tree))
+    return frozenset() if tree is None else frozenset(_visited_in(tree))
 
 
 def truth(text: str, entered: Mapping[str, bool], known: Mapping[str, str]) -> bool | None:
@@ -87,7 +87,7 @@ def _literals(node: nodes.Node, held: bool) -> set[Literal]:
     same = _same_as(node)
     if same is not None:
         return _literals(same[0], held == same[1])
-    return {(_spelled(node), held)}
+    return {(_canonical_text(node), held)}
 
 
 def _same_as(node: nodes.Node) -> tuple[nodes.Node, bool] | None:
@@ -102,7 +102,7 @@ def _same_as(node: nodes.Node) -> tuple[nodes.Node, bool] | None:
     return None
 
 
-def _spelled(node: nodes.Node) -> str:
+def _canonical_text(node: nodes.Node) -> str:
     chain = _chain(node)
     if chain:
         return ".".join(chain)
@@ -112,7 +112,7 @@ def _spelled(node: nodes.Node) -> str:
 def _spelled_field(value: object) -> str:
     if isinstance(value, list):
         return f"[{', '.join(map(_spelled_field, value))}]"
-    return _spelled(value) if isinstance(value, nodes.Node) else repr(value)
+    return _canonical_text(value) if isinstance(value, nodes.Node) else repr(value)
 
 
 def _chain(node: nodes.Node) -> tuple[str, ...]:
@@ -128,11 +128,11 @@ def _chain(node: nodes.Node) -> tuple[str, ...]:
     return ()
 
 
-def _visited(node: nodes.Node) -> set[str]:
+def _visited_in(node: nodes.Node) -> set[str]:
     chain = _chain(node)
     if len(chain) == 2 and chain[0] == "visits":
         return {chain[1]}
-    return {name for child in node.iter_child_nodes() for name in _visited(child)}
+    return {name for child in node.iter_child_nodes() for name in _visited_in(child)}
 
 
 def _truth(node: nodes.Node, entered: Mapping[str, bool], known: Mapping[str, str]) -> bool | None:
@@ -147,7 +147,7 @@ def _truth(node: nodes.Node, entered: Mapping[str, bool], known: Mapping[str, st
         chain, op, bound = _chain(node.expr), node.ops[0].op, node.ops[0].expr
         value = _constant(bound)
         if len(chain) == 2 and chain[0] == "visits" and chain[1] in entered:
-            return _compared(op, value, entered[chain[1]])
+            return _compare_visits(op, value, entered[chain[1]])
         if ".".join(chain) in known and value is not None:
             return _same(op, known[".".join(chain)], value)
     return None
@@ -169,7 +169,7 @@ def _same(op: str, value: str, other: object) -> bool | None:
     return None
 
 
-def _compared(op: str, bound: object, entered: bool) -> bool | None:
+def _compare_visits(op: str, bound: object, entered: bool) -> bool | None:
     """The result of a comparison with a number of visits that is 0 or at least 1; None if it depends on the number."""
     if op not in _COMPARED or not isinstance(bound, int):
         return None

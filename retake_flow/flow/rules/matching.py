@@ -86,7 +86,7 @@ class Reader:
     def _rests(self, state: State) -> float:
         """The longest time that a run may only wait in a state."""
         if isinstance(state, ActionState):
-            over = (route for each in self._moves.own(state) for route, _ in self._moves.taken(state.path, each))
+            over = (route for each in self._moves.own(state) for route, _ in self._moves.takers(state.path, each))
             return float("inf") if any(not route.to for route in over) else 0.0
         if not isinstance(state, RestingState | WaitState | QuestionState):
             return 0.0

@@ -56,7 +56,7 @@ class _Found:
 _Step = tuple[Node, bool] | _Found
 
 
-def broken(flow: Flow, catalogue: Catalogue, rule_sets: Iterable[RuleSet]) -> tuple[Breach, ...]:
+def find_breaches(flow: Flow, catalogue: Catalogue, rule_sets: Iterable[RuleSet]) -> tuple[Breach, ...]:
     """The rules that a flow can break, in order, each with its shortest path.
 
     Args:
@@ -70,7 +70,7 @@ def broken(flow: Flow, catalogue: Catalogue, rule_sets: Iterable[RuleSet]) -> tu
     reader = Reader(flow, moves, catalogue)
     plain = Ways(flow, moves, facts)
     found: list[Breach] = []
-    for monitor in _suspected(plain, [Monitor(rule, reader) for rule in rules]):
+    for monitor in _suspects(plain, [Monitor(rule, reader) for rule in rules]):
         ways, watched = plain, frozenset[str]()
         for _ in range(_DOUBTS):
             breach = _shortest(ways, monitor)
@@ -78,7 +78,7 @@ def broken(flow: Flow, catalogue: Catalogue, rule_sets: Iterable[RuleSet]) -> tu
             if not doubtful:
                 break
             watched |= doubtful
-            ways = plain.watching(watched)
+            ways = plain.watch(watched)
         if breach is not None:
             found.append(breach)
     return tuple(found)
@@ -112,7 +112,7 @@ class Monitor:
         if fact.verb not in _BY_PART and fact.name not in self._names:
             return _NOTHING
         if fact not in self._known:
-            self._known[fact] = self._said(fact)
+            self._known[fact] = self._verdict_of(fact)
         return self._known[fact]
 
     def follow(self, facts: Iterable[Fact], allowed: bool) -> bool | Fact:
@@ -124,7 +124,7 @@ class Monitor:
             allowed = allows or (allowed and not forbids)
         return allowed
 
-    def _said(self, fact: Fact) -> tuple[bool, bool, bool]:
+    def _verdict_of(self, fact: Fact) -> tuple[bool, bool, bool]:
         rule, among = self.rule, self._reader.among
         # The outcome of an earlier action says nothing about what has happened since.
         old = bool(rule.forbids) and fact.verb == "shows"
@@ -132,7 +132,7 @@ class Monitor:
         return among(fact, rule.offends, sure=False), among(fact, rule.forbids, sure=False), allows
 
 
-def _suspected(ways: Ways, monitors: list[Monitor]) -> list[Monitor]:
+def _suspects(ways: Ways, monitors: list[Monitor]) -> list[Monitor]:
     """The rules that may be broken, all followed at once, with one bit per rule for whether it allows."""
     masks: dict[Fact, tuple[int, int, int]] = {}
     broken, start = 0, ways.start()
@@ -174,9 +174,11 @@ def _shortest(ways: Ways, monitor: Monitor) -> Breach | None:
         here = pending.popleft()
         if isinstance(here, _Found):
             path = tuple(_back(came, here, origin))[::-1]
-            return Breach(rule, path, here.fact.position, _said(rule), _happens(here.fact))
+            return Breach(rule, path, here.fact.position, _verdict_of(rule), _happens(here.fact))
         if len(came) > _MOST:
-            return Breach(rule, (), rule.position, f"it cannot be told whether a flow of so many ways {_said(rule)}")
+            return Breach(
+                rule, (), rule.position, f"it cannot be told whether a flow of so many ways {_verdict_of(rule)}"
+            )
         node, allowed = here
         for way in ways.of(node):
             there = _step(way, monitor.follow(way.facts, allowed))
@@ -199,7 +201,7 @@ def _back(came: dict[_Step, tuple[_Step, Way]], step: _Step, origin: _Step) -> I
             yield way.move
 
 
-def _said(rule: Rule) -> str:
+def _verdict_of(rule: Rule) -> str:
     owner = "the platform's rule" if rule.owner == "platform" else "the rule"
     of = "" if rule.owner == "platform" else f" of {rule.owner}"
     return f"breaks {owner} {rule.name}{of}: {rule.because}"

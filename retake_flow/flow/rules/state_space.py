@@ -63,7 +63,7 @@ class Ways:
         self._known: dict[Node, tuple[Way, ...]] = {}
         self._told: dict[tuple[str, bool], list[tuple[Move, tuple[Fact, ...]]]] = {}
 
-    def watching(self, watched: frozenset[str]) -> Ways:
+    def watch(self, watched: frozenset[str]) -> Ways:
         """The same graph, which also distinguishes whether some states were entered before."""
         ways = Ways(self._flow, self._moves, self._facts, watched)
         ways._told = self._told
@@ -87,7 +87,7 @@ class Ways:
         """The states for which a path wrongly assumes that they were, or were not, entered before."""
         seen: frozenset[str] = frozenset()
         for move in moves:
-            asked = self._asked(move)
+            asked = self._visits_read(move)
             if not _possible(self._guards(move), move, {name: path in seen for name, path in asked.items()}):
                 return frozenset(asked.values())
             seen |= set(move.entered)
@@ -98,35 +98,35 @@ class Ways:
     def _ways(self, node: Node) -> Iterator[Way]:
         if not node.leaf:
             return
-        for move, facts in self._told_of(node.leaf, begun=node.kept is None):
-            if not self._watched or self._was_so(move, node.seen):
-                yield self._taken(move, facts, node)
+        for move, facts in self._moves_with_facts(node.leaf, begun=node.kept is None):
+            if not self._watched or self._fits_history(move, node.seen):
+                yield self._way_along(move, facts, node)
         if node.kept is None:
             for event, who, facts in self._facts.repeats(node.leaf):
                 yield Way(_stay(node.leaf, event, who), facts, node)
         elif not self._moves.passes(node.leaf):
-            yield self._settled(None, (), node)
+            yield self._begin_work(None, (), node)
 
-    def _told_of(self, leaf: str, *, begun: bool) -> list[tuple[Move, tuple[Fact, ...]]]:
+    def _moves_with_facts(self, leaf: str, *, begun: bool) -> list[tuple[Move, tuple[Fact, ...]]]:
         """The moves of a state with their facts; of those with the same facts and effects, the first."""
         key = (leaf, begun)
         if key not in self._told:
             told: dict[tuple[object, ...], tuple[Move, tuple[Fact, ...]]] = {}
             for move in self._moves.of(leaf) if self._facts.tells_errors else self._moves.distinct(leaf):
                 name = move.occurrence.name
-                first = begun or not name or name in self._moves.raised
+                first = begun or not name or name in self._moves.raised_events
                 known = self._guards(move)
                 if first and (not known or _possible(known, move, {})):
                     facts = self._facts.taken(move, begun=begun)
-                    asks = known and self._asked(move)
+                    asks = known and self._visits_read(move)
                     asked: object = (move.refused, id(move.route)) if asks else move.route is None
                     told.setdefault((facts, move.left, move.entered, asked), (move, facts))
             self._told[key] = list(told.values())
         return self._told[key]
 
-    def _taken(self, move: Move, facts: tuple[Fact, ...], node: Node) -> Way:
+    def _way_along(self, move: Move, facts: tuple[Fact, ...], node: Node) -> Way:
         if move.route is None:
-            return self._ended(move, facts, node, move.left)
+            return self._end(move, facts, node, move.left)
         facts += self._facts.left(move.left, move.source, node.owed)
         owed = frozenset(path for path in node.owed if self._flow.states[path].parent not in move.left)
         if not move.entered:
@@ -139,34 +139,34 @@ class Ways:
             scope = node.kept
         facts += tuple(self._facts.entered(move.entered, leaf))
         after = Node(leaf, scope, node.owed, node.seen | self._watched.intersection(move.entered))
-        if self._moves.raised or any(state.always for state in self._flow.around(leaf)):
+        if self._moves.raised_events or any(state.always for state in self._flow.around(leaf)):
             return Way(move, facts, after)
-        return self._settled(move, facts, after)
+        return self._begin_work(move, facts, after)
 
-    def _settled(self, move: Move | None, facts: tuple[Fact, ...], node: Node) -> Way:
+    def _begin_work(self, move: Move | None, facts: tuple[Fact, ...], node: Node) -> Way:
         """The entered states begin their work."""
         leaf, state = node.leaf, self._flow.states[node.leaf]
         facts += self._facts.begun(leaf, node.kept or "")
         after = Node(leaf, None, node.owed | self._facts.owed(leaf), node.seen)
         if isinstance(state, FinalState) and not state.root:
-            return self._ended(move, facts, after, tuple(around.path for around in self._flow.around(leaf)))
+            return self._end(move, facts, after, tuple(around.path for around in self._flow.around(leaf)))
         return Way(move, facts, after)
 
-    def _ended(self, move: Move | None, facts: tuple[Fact, ...], node: Node, left: tuple[str, ...]) -> Way:
+    def _end(self, move: Move | None, facts: tuple[Fact, ...], node: Node, left: tuple[str, ...]) -> Way:
         return Way(move, facts + self._facts.left((*left, ""), node.leaf, node.owed), Node(""))
 
     # --- guards that ask what was entered ------------------------------------------------------------------------
 
-    def _was_so(self, move: Move, seen: frozenset[str]) -> bool:
+    def _fits_history(self, move: Move, seen: frozenset[str]) -> bool:
         """Whether the watched states were entered, or not, as the guards of a move require."""
-        asked = {name: path in seen for name, path in self._asked(move).items() if path in self._watched}
+        asked = {name: path in seen for name, path in self._visits_read(move).items() if path in self._watched}
         return not asked or _possible(self._guards(move), move, asked)
 
-    def _asked(self, move: Move) -> dict[str, str]:
+    def _visits_read(self, move: Move) -> dict[str, str]:
         """The states whose number of visits the guards of a move read: paths by name."""
         if move.route is None:
             return {}
-        names = {name for guard in self._guards(move) for name in guards.visited(guard.text)}
+        names = {name for guard in self._guards(move) for name in guards.visited_states(guard.text)}
         found = {name: self._facts.named(move.route.root, name) for name in names}
         return {name: state.path for name, state in found.items() if state is not None}
 

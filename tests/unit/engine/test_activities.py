@@ -83,7 +83,10 @@ def test_inputs_are_filled_in_anew_as_far_as_they_can_be() -> None:
     )
     machine = Machine(flow)
     later = Run("r", "talk", "", {}, state="b", visits={"b": 1}, vars={"topic": "stars"})
-    assert machine.refilled(later, "b:chat", {"text": "owls", "who": "ada"}, 1.0) == {"text": "stars", "who": "ada"}
+    assert machine.refill_inputs(later, "b:chat", {"text": "owls", "who": "ada"}, 1.0) == {
+        "text": "stars",
+        "who": "ada",
+    }
 
 
 # --- as the runner drives them --------------------------------------------------------------------------------

@@ -425,5 +425,5 @@ b: {}
 def test_it_is_known_which_events_are_expected() -> None:
     """Those that the active states have routes for, by name or by the beginning of it."""
     talk = Talk("a: {initial: b, transitions: {error: c}, states: {b: {transitions: {tip: c}}, c: }}\nc: {}")
-    assert talk.machine.expected(talk.run) == ("error", "tip")
+    assert talk.machine.expected_events(talk.run) == ("error", "tip")
     assert [talk.machine.expects(talk.run, name) for name in ("tip", "error.x", "tips")] == [True, True, False]

@@ -14,7 +14,7 @@ from typing import Any
 from retake_flow.flow.check.dataflow.gen_kill import News
 from retake_flow.flow.check.dataflow.lattice import Facts
 from retake_flow.flow.check.dataflow.symbols import Declarations
-from retake_flow.flow.check.references import assured
+from retake_flow.flow.check.references import assured_names
 from retake_flow.flow.expressions.expression import Expression
 from retake_flow.flow.graph.transition_graph import Move, Moves, Occurrence
 from retake_flow.flow.model import SEPARATOR, ActionState, Activity, FinalState, Flow, State, SubFlowState
@@ -149,12 +149,12 @@ class Walk:
     def see_all(self, see: See, facts: Mapping[str, int]) -> None:
         """Show everything that is evaluated on any path, with the facts of either `certain` or `possible`."""
         self.take(self._moves.start(), 0, see)
-        self._begun(self._moves.start(), facts, see)
+        self._begin_activities(self._moves.start(), facts, see)
         for source, known in facts.items():
             self._settle(self._flow.states[source], known, see)
             for move in self.steps(source):
                 self.take(move, known, see)
-                self._begun(move, facts, see)
+                self._begin_activities(move, facts, see)
 
     def search(self, see: See, follow: Callable[[int], bool], found: Callable[[], bool]) -> tuple[str, ...]:
         """The shortest path on which something is seen, as the paths of its innermost states; empty if there is none.
@@ -167,7 +167,7 @@ class Walk:
         start = self._moves.start()
         facts = {start.target: self.take(start, 0, see)}
         before = {start.target: ""}
-        self._begun(start, facts, see)
+        self._begin_activities(start, facts, see)
         pending = deque([start.target])
         end = start.target
         while pending and not found():
@@ -180,7 +180,7 @@ class Walk:
                 if move.target and move.target not in facts and follow(known):
                     facts[move.target], before[move.target] = known, source
                     pending.append(move.target)
-                    self._begun(move, facts, see)
+                    self._begin_activities(move, facts, see)
                     end = move.target if found() else source
         return _way(before, end) if found() else ()
 
@@ -228,7 +228,7 @@ class Walk:
         key = (guard, holds, root)
         if key not in self._assured:
             mask = 0
-            for chain in assured(guard, holds):
+            for chain in assured_names(guard, holds):
                 mask |= self.facts.needed(root, chain)
             self._assured[key] = mask
         return self._assured[key]
@@ -282,7 +282,7 @@ class Walk:
             if done is not None:
                 see(state.poll.until, root, later | self._news.of(done)[1], done)
 
-    def _begun(self, move: Move, facts: Mapping[str, int], see: See) -> None:
+    def _begin_activities(self, move: Move, facts: Mapping[str, int], see: See) -> None:
         """The activities that a move starts."""
         for path in move.entered:
             for activity in self._flow.states[path].activities.values():

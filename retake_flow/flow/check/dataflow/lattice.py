@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator
 
 from retake_flow.flow.check.dataflow.symbols import Declarations
-from retake_flow.flow.check.references import Chain, everywhere, mentions
+from retake_flow.flow.check.references import Chain, all_expressions, mentions
 from retake_flow.flow.model import Flow, QuestionState, State, SubFlowState
 from retake_flow.flow.question import ANSWERED
 
@@ -67,7 +67,7 @@ class Facts:
         """Assign a bit to every fact that an expression needs, and to the facts it consists of."""
         pending: list[Fact] = [
             fact
-            for root, expression in everywhere(self._flow)
+            for root, expression in all_expressions(self._flow)
             for mention in mentions(expression)
             for fact in self._stands_for(root, mention.chain)
         ]

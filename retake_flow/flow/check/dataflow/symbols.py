@@ -45,7 +45,7 @@ class Declarations:
         match chain:
             case ("inputs", name, *rest):
                 given = self.inputs(root).get(name)
-                return inside(_possibly_nothing(given.schema), rest) if given is not None else UNKNOWN
+                return inside(_nullable(given.schema), rest) if given is not None else UNKNOWN
             case ("outputs", name, *rest):
                 state = self.named(root).get(name)
                 output = self.output(state) if state is not None else UNKNOWN
@@ -87,7 +87,7 @@ class Declarations:
         if activity.ask is not None:
             return answer(activity.ask)
         spec = self._catalogue.get(activity.do)
-        return UNKNOWN if spec is None else _holding(spec.result)
+        return UNKNOWN if spec is None else _mapping_type(spec.result)
 
     def result(self, occurrence: Occurrence) -> Schema | None:
         """The type of `result` for an occurrence; None when it has none."""
@@ -126,13 +126,13 @@ class Declarations:
     def _output(self, state: State) -> Schema | None:
         if isinstance(state, ActionState):
             spec = self._catalogue.get(state.do)
-            return UNKNOWN if spec is None else _holding(spec.result)
+            return UNKNOWN if spec is None else _mapping_type(spec.result)
         if isinstance(state, QuestionState):
             return answer(state.ask)
         if not isinstance(state, SubFlowState):
             return None
         inside = {name: self.output(inner) for name, inner in self.named(state.path).items()}
-        return _holding({name: output for name, output in inside.items() if output is not None})
+        return _mapping_type({name: output for name, output in inside.items() if output is not None})
 
     @cached_property
     def _names(self) -> Mapping[str, Mapping[str, State]]:
@@ -152,8 +152,8 @@ def answer(ask: Ask) -> Schema:
     for fields in (ask.fields, *ask.decisions.values()):
         for name, schema in fields.items():
             other = known.get(name, schema)
-            known[name] = _possibly_nothing(schema) if other == schema else UNKNOWN
-    return _holding({**known, **_ANSWERED})
+            known[name] = _nullable(schema) if other == schema else UNKNOWN
+    return _mapping_type({**known, **_ANSWERED})
 
 
 def fields(schema: Schema) -> Iterable[str]:
@@ -161,7 +161,7 @@ def fields(schema: Schema) -> Iterable[str]:
     return schema.get("properties", {}) if isinstance(schema.get("properties"), Mapping) else ()
 
 
-def _possibly_nothing(schema: Schema) -> Schema:
+def _nullable(schema: Schema) -> Schema:
     """An optional property; its value is None when left out."""
     kinds = schema.get("type")
     if not schema.get("optional") or schema.get("default") is not None or not isinstance(kinds, str):
@@ -169,7 +169,7 @@ def _possibly_nothing(schema: Schema) -> Schema:
     return {**schema, "type": [kinds, "null"]}
 
 
-def _holding(properties: Mapping[str, Schema]) -> Schema:
+def _mapping_type(properties: Mapping[str, Schema]) -> Schema:
     """A mapping with exactly these fields."""
     return {"type": "object", "properties": properties, "additionalProperties": False}
 

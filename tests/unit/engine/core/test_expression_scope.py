@@ -208,7 +208,7 @@ def test_a_sub_flow_can_ask() -> None:
     )
     talk = Talk("a: {flow: inner, with: {who: owl}, transitions: {ok: z}}\nz: {final: ok}", subs={"inner": inner})
     assert [(gate.id, gate.message) for gate in talk.run.gates.values()] == [("a/q.1", "to owl")]
-    assert talk.machine.parked(talk.run)
+    assert talk.machine.is_parked(talk.run)
     assert said(talk.answer(n=4)) == 4
 
 

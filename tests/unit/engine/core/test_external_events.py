@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 from stored_run import World, later, play
 
-from retake_flow.engine.core.external_events import fitting
+from retake_flow.engine.core.external_events import read_data
 from retake_flow.flow.load.load import load_flow
 from retake_flow.run.errors import EventRefused
 
@@ -34,7 +34,7 @@ states:
 )
 def test_what_is_declared_is_taken(given: dict[str, Any], data: dict[str, Any]) -> None:
     """Texts are read as the declared types, and what may be missing is nothing."""
-    assert fitting(load_flow(f"flow: f{FLOW}", "f"), "tip", given) == data
+    assert read_data(load_flow(f"flow: f{FLOW}", "f"), "tip", given) == data
 
 
 @pytest.mark.parametrize(
@@ -52,7 +52,7 @@ def test_what_is_declared_is_taken(given: dict[str, Any], data: dict[str, Any]) 
 def test_what_does_not_fit_is_refused(name: str, given: dict[str, Any], message: str, hint: str) -> None:
     """With all that is wrong, and what would be right."""
     with pytest.raises(EventRefused) as refused:
-        fitting(load_flow(f"flow: f{FLOW}", "f"), name, given)
+        read_data(load_flow(f"flow: f{FLOW}", "f"), name, given)
     assert message in refused.value.message
     assert hint in refused.value.hint
 
@@ -61,7 +61,7 @@ def test_an_unknown_event_is_told_once() -> None:
     """The declared ones are listed one time, behind the one that is near to it."""
     for name, hint in (("xyz", "its `events`: tip, mute"), ("tips", "did you mean 'tip'? its `events`: tip, mute")):
         with pytest.raises(EventRefused) as refused:
-            fitting(load_flow(f"flow: f{FLOW}", "f"), name, {})
+            read_data(load_flow(f"flow: f{FLOW}", "f"), name, {})
         assert (refused.value.hint, refused.value.kind, refused.value.exit_code) == (hint, "event", 2)
 
 

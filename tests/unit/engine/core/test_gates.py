@@ -228,7 +228,7 @@ def test_a_question_beside_the_states_keeps_nobody_waiting() -> None:
     assert {(place, purpose) for place, purpose, _ in talk.timers()} == {
         ("a:q", "remind"), ("a:q", "timeout"), ("a:q", "escalate"), ("a/b", "wait"),
     }  # fmt: skip
-    assert not talk.machine.parked(talk.run)
+    assert not talk.machine.is_parked(talk.run)
 
 
 def test_an_answer_beside_the_states_is_there_for_who_needs_it() -> None:
@@ -306,9 +306,9 @@ def test_the_end_of_a_run_takes_every_question_back() -> None:
 def test_a_run_that_only_waits_for_a_person_is_parked() -> None:
     """With its question open it needs no process; before and after it does."""
     talk = asking()
-    assert talk.machine.parked(talk.run)
+    assert talk.machine.is_parked(talk.run)
     talk.answer(way="west")
-    assert not talk.machine.parked(talk.run)
+    assert not talk.machine.is_parked(talk.run)
 
 
 @pytest.mark.parametrize(
@@ -326,18 +326,18 @@ def test_a_run_in_which_anything_is_at_work_is_not_parked(activity: str, parked:
     talk = Talk(
         f"a: {{ask: {{message: m}}, activities: {{{activity}}}, transitions: {{answered: z}}}}\nz: {{final: ok}}"
     )
-    assert talk.machine.parked(talk.run) is parked
+    assert talk.machine.is_parked(talk.run) is parked
 
 
 def test_what_has_ended_keeps_nobody_from_parking() -> None:
     """A service that is gone needs no process."""
     talk = Talk("a: {ask: {message: m}, activities: {p: {do: s.x}}, transitions: {answered: z}}\nz: {final: ok}")
     talk.tell(events.ActivityExited("a:p", 1, "it died"))
-    assert talk.machine.parked(talk.run)
+    assert talk.machine.is_parked(talk.run)
 
 
 def test_a_resting_state_and_a_pause_are_not_parked() -> None:
     """Only who waits for a person is; a pause has to be waited for, and a rest for whatever may come."""
     for states in ("a:", "a: {wait: 1h}", "a: {activities: {q: {ask: {message: m}}}}"):
         talk = Talk(states)
-        assert not talk.machine.parked(talk.run)
+        assert not talk.machine.is_parked(talk.run)

@@ -176,11 +176,11 @@ def test_the_answer_is_told(decision: str) -> None:
 def test_a_run_that_asks_what_became_of_an_action_is_parked() -> None:
     """Nothing of the action is under way any more, so no process is needed while a person thinks."""
     talk = asked()
-    assert talk.machine.parked(talk.run)
+    assert talk.machine.is_parked(talk.run)
     looked_up = under_way("a.verify").resume()
-    assert not looked_up.machine.parked(looked_up.run)
+    assert not looked_up.machine.is_parked(looked_up.run)
     looked_up.tell(events.ActionInDoubt(*looked_up.attempt(), "?"))
-    assert looked_up.machine.parked(looked_up.run)
+    assert looked_up.machine.is_parked(looked_up.run)
 
 
 def test_a_question_about_a_crash_is_put_once() -> None:

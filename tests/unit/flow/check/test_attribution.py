@@ -8,7 +8,7 @@ import pytest
 from flow_samples import CATALOGUE, shelf
 from overlay_samples import BASE, checked, said
 
-from retake_flow.flow.check.attribution import blamed
+from retake_flow.flow.check.attribution import attribute
 from retake_flow.flow.check.check import check
 from retake_flow.flow.diagnostics import Position, Problem
 from retake_flow.flow.load.load import load
@@ -97,7 +97,7 @@ def test_a_rule_is_broken_where_a_state_on_the_path_was_changed() -> None:
     over = "extends: base.yaml\ninputs: {note: x}\nstates:\n  a: {description: x}\n  b/d: {description: y}"
     loaded = load(over, "over.yaml", find=find)
     broken = Problem(Position("base.yaml", 18, 3), "RF070", "breaks", "", ({"entered": ["a"]}, {"entered": ["good"]}))
-    [told] = blamed({broken}, loaded, lambda _: set())
+    [told] = attribute({broken}, loaded, lambda _: set())
     assert (told.position, told.code) == (Position("over.yaml", 4, 3), "RF070")
-    [told] = blamed({replace(broken, path=({"entered": ["a"]}, {"entered": ["b", "b/d"]}))}, loaded, lambda _: set())
+    [told] = attribute({replace(broken, path=({"entered": ["a"]}, {"entered": ["b", "b/d"]}))}, loaded, lambda _: set())
     assert told.position == Position("over.yaml", 1, 10)

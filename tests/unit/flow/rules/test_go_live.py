@@ -13,7 +13,7 @@ from flow_variants import PATHS, swapped, without
 from retake_flow.actions.registry import CATALOGUE
 from retake_flow.flow.load.load import load_flow
 from retake_flow.flow.model import Flow
-from retake_flow.flow.rules.check import broken
+from retake_flow.flow.rules.check import find_breaches
 from retake_flow.run.run import Phase
 from retake_flow.testing.fakes.studio import Trouble
 from retake_flow.testing.runs.rehearsed import Rehearsal
@@ -62,13 +62,13 @@ VARIANTS = [
 @pytest.mark.parametrize(("flow", "rules"), VARIANTS)
 def test_a_rule_refuses_what_is_not_sound(flow: Flow, rules: list[str]) -> None:
     """Without one of the ten states, or with two in each other's place, these rules are broken and no others."""
-    assert [breach.rule.name for breach in broken(flow, CATALOGUE)] == rules
+    assert [breach.rule.name for breach in find_breaches(flow, CATALOGUE)] == rules
 
 
 @pytest.mark.parametrize(("flow", "rules"), [variant for variant in VARIANTS if variant.values[1]])
 def test_a_run_can_go_the_path_that_is_shown(flow: Flow, rules: list[str]) -> None:
     """The engine enters the very states of each path, in that order, when actions, time and people are so."""
-    for breach in broken(flow, CATALOGUE):
+    for breach in find_breaches(flow, CATALOGUE):
         replay = Replay(flow, CATALOGUE, INPUTS)
         replay.follow(breach.path)
         offending = {term.name for term in breach.rule.offends if term.name}
@@ -82,7 +82,7 @@ def test_a_run_can_go_the_path_that_is_shown(flow: Flow, rules: list[str]) -> No
 def test_what_is_sound_breaks_no_rule_that_the_platform_can_see(
     flow: Flow, trouble: Trouble | None, tmp_path: Path
 ) -> None:
-    """Where no rule is broken, the rehearsed platform finds none broken, and no session is left open."""
+    """Where no rule is find_breaches, the rehearsed platform finds none find_breaches, and no session is left open."""
     rehearsal = Rehearsal(flow, tmp_path, inputs={"max_duration": "8s"})
     rehearsal.give_credentials()
     rehearsal.troubles += [trouble] if trouble is not None else []
@@ -95,7 +95,7 @@ def test_what_is_sound_breaks_no_rule_that_the_platform_can_see(
 def test_go_live_breaks_no_rule() -> None:
     """The shipped flows keep the platform's rules on all their paths."""
     for file in sorted(GO_LIVE.parent.glob("*.yaml")):
-        assert broken(load_flow(file.read_text(encoding="utf-8"), str(file)), CATALOGUE) == ()
+        assert find_breaches(load_flow(file.read_text(encoding="utf-8"), str(file)), CATALOGUE) == ()
 
 
 @pytest.mark.parametrize(
@@ -119,7 +119,7 @@ def test_each_rule_can_be_broken(change: dict[str, str], rule: str) -> None:
     for old, new in change.items():
         assert old in text
         text = text.replace(old, new)
-    rules = [breach.rule.name for breach in broken(load_flow(text, str(GO_LIVE)), CATALOGUE)]
+    rules = [breach.rule.name for breach in find_breaches(load_flow(text, str(GO_LIVE)), CATALOGUE)]
     assert rules[:1] == [rule]
 
 
@@ -140,7 +140,7 @@ def test_a_guard_may_be_written_in_several_ways(guard: str) -> None:
     """What says the same is taken for the same."""
     text = GO_LIVE.read_text(encoding="utf-8").replace("when: result.verified,", f'when: "{guard}",')
     flow = load_flow(text, str(GO_LIVE))
-    assert broken(flow, CATALOGUE) == ()
+    assert find_breaches(flow, CATALOGUE) == ()
 
 
 def test_a_path_does_not_pretend_what_was_entered_before() -> None:
@@ -148,6 +148,6 @@ def test_a_path_does_not_pretend_what_was_entered_before() -> None:
     flow = load_flow(
         GO_LIVE.read_text(encoding="utf-8").replace("visits.open_chat == 0", "visits.open_chat == 1"), str(GO_LIVE)
     )
-    (breach,) = broken(flow, CATALOGUE)
+    (breach,) = find_breaches(flow, CATALOGUE)
     assert breach.rule.name == "chat_opened"
     Replay(flow, CATALOGUE, INPUTS).follow(breach.path)

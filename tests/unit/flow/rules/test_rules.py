@@ -9,7 +9,7 @@ from retake_flow.flow.action_spec import ActionSpec
 from retake_flow.flow.model import Flow
 from retake_flow.flow.rules.load import read
 from retake_flow.flow.rules.messages import problem, shown
-from retake_flow.flow.rules.model_checker import Breach, broken
+from retake_flow.flow.rules.model_checker import Breach, find_breaches
 
 SPECS = {
     **CATALOGUE,
@@ -30,7 +30,7 @@ def rules(text: str, flow: Flow) -> list[Breach]:
     found = read(f"rules: house\nevery_path:\n  it:\n    because: so it is\n{lines}", "house.rules.yaml", SPECS, flow)
     assert found.problems == ()
     assert found.rules is not None
-    return list(broken(flow, SPECS, [found.rules]))
+    return list(find_breaches(flow, SPECS, [found.rules]))
 
 
 def path(text: str, states: str, head: str = "") -> str | None:
