@@ -17,8 +17,8 @@ from retake_flow.ports.runs import OpenGate, Runs
 from retake_flow.run.records import Record
 
 #: How many records and messages the page shows.
-MOST_RECORDS: Final = 400
-MOST_MESSAGES: Final = 100
+MOST_RECORDS: Final = 250
+MOST_MESSAGES: Final = 60
 #: Seconds after which a run is read though its journal has nothing new: its process may have died.
 _ANYWAY: Final = 2.0
 #: Most of a journal; none of these has a line for people.
@@ -99,6 +99,11 @@ class LiveRun:
         return self.followed.number
 
     @property
+    def over(self) -> bool:
+        """Whether nothing more will come: a run has ended before what it owes is done and written down."""
+        return self.followed.stored.run.ended and not self.driven
+
+    @property
     def facts(self) -> dict[str, Any]:
         """How the run stands. Times are the wall clock's."""
         followed, ahead = self.followed, self.followed.stored.run.ahead
@@ -116,6 +121,7 @@ class LiveRun:
             "created": stored.created,
             "updated": stored.updated,
             "ended": run.ended,
+            "over": self.over,
             "succeeded": run.succeeded,
             "outcome": run.outcome,
             "reason": run.reason,
@@ -143,7 +149,8 @@ class LiveRun:
                 self.entries.append(Entry(number, record, message))
             if record["event"] in _TROUBLES and (said := lines(record)):
                 self.trouble = datetime.fromisoformat(record["t"]).timestamp(), said[0].removeprefix("!").strip()
-        self._next = time.monotonic() + _ANYWAY
+        ends = self.followed.stored.run.ended  # its process may be gone at any moment
+        self._next = 0.0 if ends else time.monotonic() + _ANYWAY
         self.gates = self.followed.gates
         self.driven = self.followed.driven
 

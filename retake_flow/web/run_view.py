@@ -75,8 +75,7 @@ class Parts:
         where = place(live)
         if self._is_new("place", json.dumps(where)):
             found.append(event("place", where))
-        ended = live.followed.stored.run.ended
-        return [*found, event("over", {})] if ended else found, ended
+        return [*found, event("over", {})] if live.over else found, live.over
 
     def _is_new(self, name: str, content: str) -> bool:
         if self._sent.get(name) == content:

@@ -349,3 +349,18 @@ def test_a_home_of_nobody_is_a_folder_like_any_other(
     with closing(open_runs(settings(**{"XDG_STATE_HOME": "", variable: "~nobody9/x"}).store)) as runs:
         assert list(runs.summaries()) == []
     assert (tmp_path / "~nobody9" / "x").is_dir()
+
+
+@pytest.mark.parametrize("given", ["https://page.example.org", "https://Page.Example.org/", "http://studio:8765"])
+def test_the_page_has_an_address(given: str) -> None:
+    """An origin, without the slash at its end."""
+    assert settings(RETAKE_FLOW_PAGE=given).page == given.rstrip("/").lower()
+
+
+@pytest.mark.parametrize(
+    "given", ["page.example.org", "ftp://x", "https://x/path", "https://u:p@x", "https://x?a", "https://"]
+)
+def test_an_address_that_is_no_origin_is_refused(given: str) -> None:
+    """Neither a path, nor a user, nor another protocol."""
+    with pytest.raises(SettingsError, match="without a path"):
+        settings(RETAKE_FLOW_PAGE=given)

@@ -102,8 +102,8 @@ function follow(run) {
       const { number, journal, chat, tell } = JSON.parse(ev.data);
       if (number <= last) return;
       last = number;
-      if (journal) append(byId('log'), journal, 400);
-      if (chat) append(byId('chat'), chat, 100);
+      if (journal) append(byId('log'), journal, 250);
+      if (chat) append(byId('chat'), chat, 60);
       if (tell) byId('notice').textContent = tell;
     });
     source.addEventListener('part', ev => showPart(JSON.parse(ev.data)));

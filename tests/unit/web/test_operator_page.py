@@ -118,6 +118,7 @@ def test_the_stream_goes_on_after_a_record(operator: TestClient, store: Runs) ->
     said = [record("chat_sent", time.time(), text=f"line {number}", id=f"{number}") for number in range(3)]
     run = replace(store.load("owl-1").run, outcome="done", phase=Phase.COMPLETED)
     claim.write(run, said)
+    claim.release()
     text = operator.get("/runs/owl-1/events", headers={"last-event-id": "1"}).text
     numbers = [line for line in text.splitlines() if line.startswith("id: ")]
     assert numbers == sorted(set(numbers))

@@ -102,12 +102,13 @@ def play(
     scene: Callable[[Notices], Awaitable[object]] | None = None,
     records: list[tuple[str, dict[str, Any]]] | None = None,
     journal: Journal | None = None,
+    page: str = "",
 ) -> Journal:
     """Let records be heard, then a scene be played, and the notices be closed; nothing is left then."""
     journal = journal or Journal()
 
     async def all_of_it() -> None:
-        notices = Notices(channels, clock=VirtualClock(), note=journal.note, title="owl")
+        notices = Notices(channels, clock=VirtualClock(), note=journal.note, title="owl", page=page)
         journal.listener = notices
         for event, fields in records or []:
             notify(notices, event, **fields)
@@ -139,6 +140,15 @@ def test_a_question_says_what_is_asked_and_how_to_answer(event: str, kind: str) 
     assert (notice.kind, notice.about, notice.audience) == (kind, "approve.1", "operator")
     assert notice.title.startswith("owl: ")
     assert notice.text == "May I go live?\n\nTo answer:\nretake-flow answer r approve.1 --decision yes"
+
+
+def test_a_question_bears_the_link_to_its_page() -> None:
+    """If there is a page; the link leads to the question itself."""
+    channel = Channel()
+    play(
+        channel, records=[("gate_opened", {**GATE, "gate": "on/on_air:a b.1"})], page="https://page.example.org/runs/r"
+    )
+    assert channel.notices[0].text.endswith("\n\nOr open https://page.example.org/runs/r#gate-on/on_air:a%20b.1")
 
 
 @pytest.mark.parametrize(
