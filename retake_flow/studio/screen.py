@@ -124,7 +124,8 @@ class Screen:
                 self._launcher, display, area, hosts, heard, refused=refused, loaded=loaded, sandbox=self._sandbox
             )
             async with opened as browser:
-                with self._arrangement.showing(order, on_top=placed.on_top) as arrange:
+                with self._arrangement.showing(order, area, on_top=placed.on_top) as arrange:
+                    # By itself it would keep a pixel away from the edges of the display.
                     await arrange(browser.process)
                     yield browser
 

@@ -11,7 +11,6 @@ from urllib.parse import urlsplit
 
 from retake_flow.errors import NotReady, ProcessFailed
 from retake_flow.quick_dataclasses import dataclass, field
-from retake_flow.studio import layout
 from retake_flow.studio.browser import chromium
 from retake_flow.studio.browser.allowed_hosts import AllowedHosts
 from retake_flow.studio.browser.devtools import DevTools
@@ -89,11 +88,8 @@ class Browser:
         self._answering: set[asyncio.Task[None]] = set()
         self._reading = asyncio.Semaphore(_MOST_READ)
 
-    async def prepare(self, *, whole: bool) -> None:
+    async def prepare(self) -> None:
         """Take hold of the window, before any page is shown in it.
-
-        Args:
-            whole: Whether it fills the display: by itself it would keep a pixel away from two edges.
 
         Raises:
             StudioError: Chromium does not do it.
@@ -111,10 +107,6 @@ class Browser:
         await self._call("Page.setInterceptFileChooserDialog", {"enabled": True})
         await self._call("Page.addScriptToEvaluateOnNewDocument", {"source": _NO_PRINTING})
         await self.devtools.call("Target.setDiscoverTargets", {"discover": True})
-        if whole:
-            window = await self.devtools.call("Browser.getWindowForTarget", {"targetId": self._target})
-            filled = {"windowId": window["windowId"], "bounds": {"windowState": "maximized"}}
-            await self.devtools.call("Browser.setWindowBounds", filled)
 
     async def show(self, source: Source) -> None:
         """Show a page in place of the present one, which stays until the new one is painted.
@@ -278,7 +270,6 @@ async def open_browser(
         own = stack.enter_context(chromium.browser_folder())
         entrance = {"DISPLAY": display.name, "XAUTHORITY": str(chromium.keep_authority(own, display.authority.cookie))}
         spec = chromium.specification(own, area, hosts, entrance, sound, sandbox=sandbox)
-        whole = area == layout.place(display.size)
         opened: list[Browser] = []
         early = bytearray()
 
@@ -291,7 +282,7 @@ async def open_browser(
         async def ready(process: Process) -> None:
             opened.append(Browser(process, hosts, refused, loaded))
             hear(bytes(early))
-            await opened[0].prepare(whole=whole)
+            await opened[0].prepare()
 
         process = await stack.enter_async_context(launcher.process(spec, ready, stdout=hear))
         stack.push_async_callback(opened[0].close)

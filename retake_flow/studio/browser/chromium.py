@@ -16,8 +16,20 @@ from retake_flow.studio.processes.process_spec import ProcessSpec
 from retake_flow.studio.work_folder import work_folder
 
 PROGRAM: Final = "chromium"
-#: The window's first picture, until a page is painted.
-_BLACK: Final = "data:text/html,<body style=background:black>"
+#: The window's first page.
+_BLACK_PAGE: Final = "data:text/html,<body style=background:black>"
+
+#: Files that make the window black until a page is painted; otherwise it is as light as the theme of a desktop.
+_BLACK_STYLE: Final = """\
+@define-color theme_bg_color #000000;
+@define-color window_bg_color #000000;
+.background, window, * { background: #000000; background-color: #000000; }
+"""
+_BLACK: Final = {
+    "gtk-3.0/gtk.css": _BLACK_STYLE,
+    "gtk-4.0/gtk.css": _BLACK_STYLE,
+    "profile/Default/Preferences": '{"extensions": {"theme": {"system_theme": 1}}}',  # that of GTK
+}
 
 # The shell makes descriptors 3 and 4, where Chromium expects the protocol, out of its standard input and output.
 _PIPES: Final = ("sh", "-c", 'exec "$@" 3<&0 4>&1 0</dev/null 1>&2', "sh")
@@ -71,7 +83,10 @@ def browser_folder() -> Iterator[Path]:
     """A temporary folder for a browser, its user's own; it is removed afterwards."""
     with work_folder() as folder:
         unprivileged.let_in(folder.path)
-        yield unprivileged.give(folder.ensure("browser"))
+        own = unprivileged.give(folder.ensure("browser"))
+        for name, text in _BLACK.items():
+            _write(own, name, text)
+        yield own
 
 
 def specification(
@@ -103,7 +118,7 @@ def specification(
             f"--user-data-dir={folder / 'profile'}",
             f"--window-position={area.x},{area.y}",
             f"--window-size={area.width},{area.height}",
-            f"--app={_BLACK}",  # a window without tabs and address bar
+            f"--app={_BLACK_PAGE}",  # a window without tabs and address bar
         ),
         wrapper=(*unprivileged.wrapper(), *_PIPES),
         environment={
@@ -121,6 +136,15 @@ def specification(
         grace=1.0,
         hint="`retake-flow doctor` says what a page needs",
     )
+
+
+def _write(folder: Path, name: str, text: str) -> None:
+    """Write a file below a folder, for the user of the browser."""
+    for part in reversed(Path(name).parents[:-1]):
+        (folder / part).mkdir(mode=0o700, exist_ok=True)
+        unprivileged.give(folder / part)
+    (folder / name).write_text(text, encoding="utf-8")
+    unprivileged.give(folder / name)
 
 
 def keep_authority(folder: Path, cookie: bytes) -> Path:

@@ -8,6 +8,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from typing import Final
 
+from retake_flow.errors import NotReady
 from retake_flow.quick_dataclasses import dataclass
 from retake_flow.studio.display import Display
 from retake_flow.studio.layout import Area
@@ -15,6 +16,8 @@ from retake_flow.studio.processes.launcher import Probe
 from retake_flow.studio.processes.process import Process
 from retake_flow.studio.windows.x_client import XClient, connect
 
+_WITHIN: Final = 20.0  # seconds until a program has a window
+_MANAGER: Final = "windows need studio.window_manager, and this one `needs: window_manager`"
 _SOON: Final = 0.05  # seconds between two looks for a window
 
 
@@ -66,7 +69,11 @@ class Arrangement:
         async def arrange(process: Process) -> None:
             placed.append(_Shown(order, process.pid, on_top))
             self._shown.append(placed[-1])
-            await self._arrange(placed[-1], area)
+            try:
+                async with asyncio.timeout(_WITHIN):
+                    await self._arrange(placed[-1], area)
+            except TimeoutError:
+                raise NotReady(f"{process.name} has no window within {_WITHIN:g} s", hint=_MANAGER) from None
 
         try:
             yield arrange
