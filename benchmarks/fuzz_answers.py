@@ -36,7 +36,7 @@ from retake_flow.actions.registry import CATALOGUE
 from retake_flow.actions.retake.actions import RetakeActions
 from retake_flow.api import credentials
 from retake_flow.api.client import RetakeClient
-from retake_flow.api.connectivity import reach
+from retake_flow.api.connectivity import check_connectivity
 from retake_flow.api.credentials import Credentials
 from retake_flow.api.models import Registration
 from retake_flow.api.moltbook import MoltbookClient
@@ -268,7 +268,7 @@ async def clients(url: str) -> AsyncIterator[list[Callable[[], Awaitable[object]
             *(public.active_sessions, public.recorded_sessions, public.scheduled_sessions, public.top_volume),
             *(partial(call, "u1") for call in (public.search_users, public.user, public.streamer, public.token_stats)),
             *(partial(call, "u1") for call in (public.chat, public.top_tippers, public.active_sessions)),
-            partial(reach, url),
+            partial(check_connectivity, url),
             partial(moltbook.post, "On air", "Come and see.", "general"),
             partial(moltbook.verify, "v1", "5"),
             *(partial(responder.respond, batch) for responder in (hook, hook, model, model, model)),

@@ -19,7 +19,7 @@ WITHIN = 5.0  # seconds
 
 
 @dataclass(frozen=True, slots=True)
-class Reached:
+class Connectivity:
     """An answer.
 
     Attributes:
@@ -38,7 +38,7 @@ class Reached:
     proxy: str
 
 
-async def reach(origin: str, transport: httpx.AsyncBaseTransport | None = None) -> Reached:
+async def check_connectivity(origin: str, transport: httpx.AsyncBaseTransport | None = None) -> Connectivity:
     """Request the version of the platform's guide, once.
 
     Raises:
@@ -59,7 +59,7 @@ async def reach(origin: str, transport: httpx.AsyncBaseTransport | None = None) 
     clock.observe(answer.headers, loop.time())
     # `Date` has whole seconds, without the fraction that had passed; it was written somewhere on the way.
     ahead = None if clock.ahead is None else time.time() - loop.time() - (clock.ahead + 0.5 + took / 2)
-    return Reached(answer.status, took, _version(answer.body), ahead, way.proxy)
+    return Connectivity(answer.status, took, _version(answer.body), ahead, way.proxy)
 
 
 def _version(body: bytes) -> str:

@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 _MOST = 500
 
 
-class Verdicts:
+class CheckCache:
     """Cache of passed checks, kept as small files in the cache folder. A lost file only costs another check."""
 
     def __init__(self, cache_folder: Path) -> None:

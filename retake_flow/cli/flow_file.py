@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from retake_flow.cli.check_cache import Verdicts
+from retake_flow.cli.check_cache import CheckCache
 
 if TYPE_CHECKING:
     from collections.abc import Container, Iterable
@@ -60,7 +60,7 @@ def problems(name: str, settings: Settings, outside: Iterable[str] = ()) -> tupl
     """
     path, content = read(name)
     allowed = _allowed_files(outside)
-    verdicts = Verdicts(settings.cache_folder)
+    verdicts = CheckCache(settings.cache_folder)
     if verdicts.known_good(content, str(path), allowed):
         return ()
     from retake_flow.actions.registry import CATALOGUE

@@ -32,7 +32,7 @@ def next_part(platform: Platform) -> Options:
     )
 
 
-class Keeper:
+class StateFile:
     """Keeps the next part's options in a file, and the report of this part.
 
     Args:
@@ -49,7 +49,7 @@ class Keeper:
         self._told = False
         self._milestones: tuple[int, ...] = ()
 
-    def keep(self) -> None:
+    def save(self) -> None:
         """Write the changes.
 
         Raises:
@@ -83,7 +83,7 @@ class Keeper:
     def keep_if_possible(self) -> None:
         """Write the changes; if that fails the rehearsal continues, but its next part may know less."""
         try:
-            self.keep()
+            self.save()
             self._told = False
         except OSError as error:
             if not self._told:

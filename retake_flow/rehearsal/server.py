@@ -21,7 +21,7 @@ from retake_flow.rehearsal.http.app import create_app
 from retake_flow.rehearsal.http.origins import OnlyLocal
 from retake_flow.rehearsal.http.realtime import Realtime
 from retake_flow.rehearsal.ingest.ingest import Ingest
-from retake_flow.rehearsal.persistence import Keeper
+from retake_flow.rehearsal.persistence import StateFile
 from retake_flow.rehearsal.setup.options import Options
 from retake_flow.rehearsal.state import report
 from retake_flow.rehearsal.state.platform import Platform
@@ -71,7 +71,7 @@ async def serve(
     files = _Files(folder, options.part)
     platform = Platform(options, SystemClock().now, options.dice)
     app = create_app(platform, keep=files.thumbnail)
-    keeper = None if keep is None else Keeper(platform, keep, lambda: files.report(platform, ended=False))
+    keeper = None if keep is None else StateFile(platform, keep, lambda: files.report(platform, ended=False))
     if keeper is not None:
         app = keeper.around(app)
         _begin(keeper)
@@ -131,9 +131,9 @@ class _Files:
         private_file.replace(self._folder / "report.json", written.encode())
 
 
-def _begin(keeper: Keeper) -> None:
+def _begin(keeper: StateFile) -> None:
     try:
-        keeper.keep()
+        keeper.save()
     except OSError as error:
         raise UsageError(f"the rehearsal cannot be kept: {error.strerror}") from None
 

@@ -22,7 +22,7 @@ from retake_flow.run.gates import Gate
 from retake_flow.run.run import Run, Work
 
 
-def obstacles(run: Run, new: Flow) -> list[str]:
+def incompatibilities(run: Run, new: Flow) -> list[str]:
     """The reasons why a run cannot be resumed in a flow, in words; none when it can.
 
     It can if its state and activities exist, the things it waits for fit, and every result used from here on exists or

@@ -75,9 +75,9 @@ def _plan(args: argparse.Namespace, flow: Flow, inputs: Mapping[str, Any]) -> tu
 def _all_paths(args: argparse.Namespace, flow: Flow, inputs: Mapping[str, Any]) -> tuple[dict[str, Any], Iterable[str]]:
     from retake_flow.actions.registry import CATALOGUE
     from retake_flow.cli.render import paths_text as told
-    from retake_flow.whatif.plan import ways
+    from retake_flow.whatif.plan import all_paths
 
-    found = ways.ways(flow, CATALOGUE, inputs)
+    found = all_paths.all_paths(flow, CATALOGUE, inputs)
     return told.document(found), told.lines(found, args.flow)
 
 

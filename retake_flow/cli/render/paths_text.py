@@ -7,15 +7,15 @@ from collections.abc import Iterator
 from typing import Any
 
 from retake_flow.sanitize import one_line
-from retake_flow.whatif.plan.ways import Leg, Way, Ways
+from retake_flow.whatif.plan.all_paths import AllPaths, PathStep, PlannedPath
 
 
-def document(ways: Ways) -> dict[str, Any]:
+def document(ways: AllPaths) -> dict[str, Any]:
     """The paths as one JSON object."""
     return {"flow": ways.flow, "ways": [_path_as_json(way) for way in ways.found], "unreached": list(ways.unreached)}
 
 
-def _path_as_json(way: Way) -> dict[str, Any]:
+def _path_as_json(way: PlannedPath) -> dict[str, Any]:
     legs = [{"from": leg.source, "event": leg.event, "guards": list(leg.guards), "to": leg.target} for leg in way.legs]
     return {
         "to": way.goal,
@@ -27,7 +27,7 @@ def _path_as_json(way: Way) -> dict[str, Any]:
     }
 
 
-def lines(ways: Ways, file: str) -> Iterator[str]:
+def lines(ways: AllPaths, file: str) -> Iterator[str]:
     """The paths in words, each with the command that plans it.
 
     Args:
@@ -42,24 +42,24 @@ def lines(ways: Ways, file: str) -> Iterator[str]:
             yield from (
                 "",
                 f"  {way.goal}",
-                f"    {way.start}{''.join(map(_leg, way.legs))}",
-                f"    {_takes(way, file)}",
+                f"    {way.start}{''.join(map(_step_line, way.legs))}",
+                f"    {_plan_command(way, file)}",
             )
         if found:
             yield ""
     if ways.unreached:
-        yield f"No way leads to {', '.join(ways.unreached)}."
+        yield f"No path leads to {', '.join(ways.unreached)}."
 
 
-def _leg(leg: Leg) -> str:
+def _step_line(leg: PathStep) -> str:
     guards = f"[{' and '.join(leg.guards)}]" if leg.guards else ""
     return f" —{' '.join(part for part in (leg.event, guards) if part)}→ {leg.target}"
 
 
-def _takes(way: Way, file: str) -> str:
+def _plan_command(way: PlannedPath, file: str) -> str:
     if not way.tried and way.assumed is None:
-        return "what it takes was not looked for: the flow has too many ways"
+        return "no assumptions were searched for: the flow has too many paths"
     if way.assumed is None:
-        return "no assumption is known that makes a plan go there"
+        return "no assumptions are known with which a plan gets there"
     options = "".join(f" --assume {shlex.quote(each)}" for each in way.assumed)
     return one_line(f"$ retake-flow plan {shlex.quote(file)}{options}")

@@ -12,7 +12,7 @@ from retake_flow.errors import FlowInvalid
 from retake_flow.flow.text.bundle import Sources, parse
 from retake_flow.ports.runs import Claim, Runs
 from retake_flow.run.records import record
-from retake_flow.run.upgrading import obstacles
+from retake_flow.run.upgrading import incompatibilities
 from retake_flow.sanitize import one_line
 from retake_flow.settings import Settings
 
@@ -29,7 +29,7 @@ def upgrade(runs: Runs, run: str, claim: Claim, settings: Settings, allowed: tup
     if _same(old, flow.sources):
         terminal.advise("the run already has this flow")
         return
-    against = obstacles(stored.run, flow)
+    against = incompatibilities(stored.run, flow)
     if against:
         _show_difference(old.text, flow.text, stored.flow_file)
         raise FlowInvalid(

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from retake_flow.api.connectivity import Reached, reach
+from retake_flow.api.connectivity import Connectivity, check_connectivity
 from retake_flow.errors import RetakeFlowError, SettingsError
 from retake_flow.notices.apprise import notifiers
 from retake_flow.settings import Settings
@@ -20,7 +20,7 @@ async def examine(settings: Settings, *, offline: bool) -> Sequence[Finding]:
         said = "not tried, since --offline is given"
         return [Finding("platform", "skipped", said), Finding("clock", "skipped", said), _notices(settings)]
     try:
-        reached = await reach(settings.origin)
+        reached = await check_connectivity(settings.origin)
     except RetakeFlowError as error:
         # A network comes and goes; a wrong setting stays wrong.
         first = failure("platform", error, "missing" if error.fault == "operator" else "warning")
@@ -36,7 +36,7 @@ async def examine(settings: Settings, *, offline: bool) -> Sequence[Finding]:
     return [first, clock(reached), _notices(settings)]
 
 
-def clock(reached: Reached) -> Finding:
+def clock(reached: Connectivity) -> Finding:
     """The difference between this machine's clock and the platform's."""
     if reached.ahead is None:
         return Finding("clock", "skipped", "retake.tv sends no time")

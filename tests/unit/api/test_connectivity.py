@@ -9,11 +9,11 @@ from email.utils import format_datetime
 import httpx
 import pytest
 
-from retake_flow.api.connectivity import Reached, reach
+from retake_flow.api.connectivity import Connectivity, check_connectivity
 from retake_flow.errors import Redirected, Unreachable
 
 
-def reached(answer: httpx.Response | Exception, requests: list[httpx.Request] | None = None) -> Reached:
+def reached(answer: httpx.Response | Exception, requests: list[httpx.Request] | None = None) -> Connectivity:
     """What is found when this is the answer."""
 
     def answered(request: httpx.Request) -> httpx.Response:
@@ -23,7 +23,7 @@ def reached(answer: httpx.Response | Exception, requests: list[httpx.Request] | 
             raise answer
         return answer
 
-    return asyncio.run(reach("https://retake.tv", httpx.MockTransport(answered)))
+    return asyncio.run(check_connectivity("https://retake.tv", httpx.MockTransport(answered)))
 
 
 def at(seconds: float) -> dict[str, str]:

@@ -8,24 +8,24 @@ from pathlib import Path
 import pytest
 
 from retake_flow.cli import check_cache, flow_file
-from retake_flow.cli.check_cache import Verdicts
+from retake_flow.cli.check_cache import CheckCache
 from retake_flow.flow.text import locate
 from retake_flow.settings import Settings
 
 
 def test_a_good_text_is_remembered(tmp_path: Path) -> None:
     """What was found to be good is known, and nothing else is."""
-    Verdicts(tmp_path).remember(b"flow: a")
-    assert Verdicts(tmp_path).known_good(b"flow: a")
-    assert not Verdicts(tmp_path).known_good(b"flow: b")
-    assert not Verdicts(tmp_path / "other").known_good(b"flow: a")
+    CheckCache(tmp_path).remember(b"flow: a")
+    assert CheckCache(tmp_path).known_good(b"flow: a")
+    assert not CheckCache(tmp_path).known_good(b"flow: b")
+    assert not CheckCache(tmp_path / "other").known_good(b"flow: a")
 
 
 def test_another_program_knows_nothing(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """A verdict holds for the program that gave it: when a module has changed, the text is checked anew."""
-    Verdicts(tmp_path).remember(b"flow: a")
+    CheckCache(tmp_path).remember(b"flow: a")
     monkeypatch.setattr(check_cache, "_modules", lambda folder: iter(["changed.py:1:2\n"]))
-    assert not Verdicts(tmp_path).known_good(b"flow: a")
+    assert not CheckCache(tmp_path).known_good(b"flow: a")
 
 
 def test_a_changed_module_is_noticed(tmp_path: Path) -> None:
@@ -44,7 +44,7 @@ def test_a_changed_module_is_noticed(tmp_path: Path) -> None:
 def test_a_cache_that_cannot_be_written_is_none(tmp_path: Path) -> None:
     """Losing verdicts costs a check and never an error."""
     (tmp_path / "file").touch()
-    cache = Verdicts(tmp_path / "file")
+    cache = CheckCache(tmp_path / "file")
     cache.remember(b"flow: a")
     assert not cache.known_good(b"flow: a")
 
@@ -52,7 +52,7 @@ def test_a_cache_that_cannot_be_written_is_none(tmp_path: Path) -> None:
 def test_the_cache_does_not_grow_without_end(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """Of very many verdicts the oldest are forgotten."""
     monkeypatch.setattr(check_cache, "_MOST", 3)
-    cache = Verdicts(tmp_path)
+    cache = CheckCache(tmp_path)
     for number in range(10):
         cache.remember(b"%d" % number)
     assert cache.known_good(b"9")
@@ -61,7 +61,7 @@ def test_the_cache_does_not_grow_without_end(tmp_path: Path, monkeypatch: pytest
 
 def test_a_changed_sub_flow_makes_a_verdict_worthless(tmp_path: Path) -> None:
     """A flow that was good is checked anew when a flow that runs in it has changed, has gone, or is another one."""
-    inner, cache = tmp_path / "inner.yaml", Verdicts(tmp_path / "cache")
+    inner, cache = tmp_path / "inner.yaml", CheckCache(tmp_path / "cache")
     inner.write_text("flow: inner")
     cache.remember(b"flow: a", [((), "inner.yaml", sha256(b"flow: inner").hexdigest())])
     assert cache.known_good(b"flow: a", str(tmp_path / "a.yaml"))
@@ -87,7 +87,7 @@ def test_the_same_flow_in_another_folder_is_judged_by_the_sub_flows_there(
         (tmp_path / folder / "sub" / "b.yaml").write_text(last)
     settings = Settings.from_environment({"RETAKE_FLOW_CACHE": str(tmp_path / "cache")})
     assert flow_file.problems(str(where / "A" / "main.yaml"), settings) == ()
-    assert Verdicts(settings.cache_folder).known_good(Path("A/main.yaml").read_bytes(), "A/main.yaml")
+    assert CheckCache(settings.cache_folder).known_good(Path("A/main.yaml").read_bytes(), "A/main.yaml")
     found = flow_file.problems(str(where / "B" / "main.yaml"), settings)
     assert {problem.position.file for problem in found} == {str(where / "B" / "sub" / "b.yaml")}
 
@@ -106,7 +106,7 @@ def test_changed_rules_make_a_verdict_worthless(tmp_path: Path) -> None:
     rules = tmp_path / "A" / "house.yaml"
     rules.write_text(HOUSE.replace("before: z", "before: operator.tell"))
     assert flow_file.problems(str(tmp_path / "A" / "a.yaml"), settings) == ()
-    assert Verdicts(settings.cache_folder).known_good(RULED.encode(), str(tmp_path / "A" / "a.yaml"))
+    assert CheckCache(settings.cache_folder).known_good(RULED.encode(), str(tmp_path / "A" / "a.yaml"))
     assert [problem.code for problem in flow_file.problems(str(tmp_path / "B" / "a.yaml"), settings)] == ["RF070"]
     rules.write_text(HOUSE)
     assert [problem.code for problem in flow_file.problems(str(tmp_path / "A" / "a.yaml"), settings)] == ["RF070"]
@@ -117,6 +117,6 @@ def test_changed_rules_make_a_verdict_worthless(tmp_path: Path) -> None:
 def test_other_rules_of_the_platform_are_another_program(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """The platform's rules are part of the program that gives a verdict."""
     (tmp_path / "platform.yaml").write_text("rules: platform")
-    Verdicts(tmp_path).remember(b"flow: a")
+    CheckCache(tmp_path).remember(b"flow: a")
     monkeypatch.setattr(locate, "platform_rules", lambda: tmp_path / "platform.yaml")
-    assert not Verdicts(tmp_path).known_good(b"flow: a")
+    assert not CheckCache(tmp_path).known_good(b"flow: a")

@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from retake_flow.errors import Rejected
 from retake_flow.redact import Secret
 from retake_flow.rehearsal.http.app import create_app
-from retake_flow.rehearsal.persistence import Keeper, next_part
+from retake_flow.rehearsal.persistence import StateFile, next_part
 from retake_flow.rehearsal.setup.faults import Fault
 from retake_flow.rehearsal.setup.options import Options, PreparedAgent
 from retake_flow.rehearsal.setup.viewer_script import Cue
@@ -46,7 +46,7 @@ class Kept:
 
     def __init__(self, platform, folder):
         self.platform, self.file, self.reports = platform, folder / "kept.json", []
-        self.keeper = Keeper(platform, self.file, lambda: self.reports.append(report.build(platform)))
+        self.keeper = StateFile(platform, self.file, lambda: self.reports.append(report.build(platform)))
         self.app = self.keeper.around(create_app(platform, dropped=lambda: httpx.ReadError("dropped")))
 
     def call(self, call, **arguments):

@@ -14,7 +14,7 @@ from retake_flow.flow.model import Flow
 from retake_flow.run import events
 from retake_flow.run.gates import Answer, Gate
 from retake_flow.run.run import Run
-from retake_flow.run.upgrading import obstacles
+from retake_flow.run.upgrading import incompatibilities
 
 FLOW = """
 flow: sample
@@ -82,14 +82,14 @@ STATES = ["before", "work", "ask", "pause", "b", "c", "last", "rest"]
 def test_a_run_can_go_on_in_the_flow_that_it_has(state: str) -> None:
     """Wherever it is, nothing keeps it from its own flow, nor from one that differs in words, routes and times."""
     run = gone_to(state)
-    assert obstacles(run, flow_of()) == []
+    assert incompatibilities(run, flow_of()) == []
     other = FLOW.replace("Well?", "Tell me").replace("1m", "2m").replace("stop: z", "stop: before")
-    assert obstacles(run, flow_of(other)) == []
+    assert incompatibilities(run, flow_of(other)) == []
 
 
 def test_a_run_that_has_not_begun_can_go_on_in_any_flow() -> None:
     """It is nowhere yet."""
-    assert obstacles(Run("r", "sample", "", {}), flow_of()) == []
+    assert incompatibilities(Run("r", "sample", "", {}), flow_of()) == []
 
 
 @pytest.mark.parametrize(
@@ -122,24 +122,24 @@ def test_what_keeps_a_run_from_a_flow_is_said(at: str, old: str, new: str, said:
         "  scope:", "  between: {do: a.work, transitions: {done: scope}}\n  scope:"
     )
     assert text != FLOW
-    assert said in obstacles(gone_to(at), flow_of(text))
+    assert said in incompatibilities(gone_to(at), flow_of(text))
 
 
 def test_a_result_that_is_still_to_come_is_no_obstacle() -> None:
     """What the run will have before it is used keeps it from nothing; what is used only before it is past."""
     text = FLOW.replace("outputs.before", "outputs.work")
-    assert obstacles(gone_to("before"), flow_of(text)) == []
+    assert incompatibilities(gone_to("before"), flow_of(text)) == []
     earlier = FLOW.replace("work: {do: a.work, ", "work: {do: a.say, with: {text: '{{ outputs.rest }}'}, ")
-    assert obstacles(gone_to("last"), flow_of(earlier)) == []
+    assert incompatibilities(gone_to("last"), flow_of(earlier)) == []
 
 
 def test_the_results_of_a_sub_flow_are_its_own() -> None:
     """What a sub-flow has not got is told by its path, though the flow around has a state of that name."""
     inner = INNER.replace("outputs.b", "outputs.a").replace("  b:", "  a: {do: a.work, transitions: {done: b}}\n  b:")
-    assert obstacles(gone_to("b"), flow_of(inner=inner)) == [
+    assert incompatibilities(gone_to("b"), flow_of(inner=inner)) == [
         "the result of 'scope/inner/a' is used, and the run has not got it"
     ]
-    assert obstacles(gone_to("pause"), flow_of(inner=inner.replace("initial: b", "initial: a"))) == []
+    assert incompatibilities(gone_to("pause"), flow_of(inner=inner.replace("initial: b", "initial: a"))) == []
 
 
 def test_a_question_about_a_crash_stays_with_its_action() -> None:
@@ -147,12 +147,12 @@ def test_a_question_about_a_crash_stays_with_its_action() -> None:
     gate = Gate("scope/work.1", "scope/work", 1, "Was it done?", {}, AFTER_CRASH)
     run = gone_to("work")
     asking = replace(run, gates={**run.gates, gate.id: gate})
-    assert obstacles(asking, flow_of()) == []
+    assert incompatibilities(asking, flow_of()) == []
     other = flow_of(FLOW.replace("work: {do: a.work, ", "work: {wait: 1s, "))
-    assert "nothing is asked at 'scope/work' any more" in obstacles(asking, other)
+    assert "nothing is asked at 'scope/work' any more" in incompatibilities(asking, other)
 
 
 def test_all_obstacles_are_said_at_once() -> None:
     """A person mends a flow once."""
     text = FLOW.replace("p: {do: s.program}, q: {ask", "qq: {ask").replace("ask: {ask", "ask: {ask", 1)
-    assert len(obstacles(gone_to("ask"), flow_of(text))) == 3
+    assert len(incompatibilities(gone_to("ask"), flow_of(text))) == 3

@@ -10,7 +10,7 @@ from typing import NamedTuple
 import psutil
 import pytest
 
-from retake_flow.api.connectivity import Reached
+from retake_flow.api.connectivity import Connectivity
 from retake_flow.errors import HostError
 from retake_flow.settings import Settings
 from retake_flow.wiring.diagnosis import host, reach, writable_places
@@ -35,7 +35,7 @@ class Memory(NamedTuple):
 )
 def test_the_difference_of_clocks(ahead: float | None, status: str, words: str) -> None:
     """A second or two is what the header leaves open; more is told with the command that sets the clock."""
-    found = reach.clock(Reached(200, 0.1, "2.1.2", ahead, ""))
+    found = reach.clock(Connectivity(200, 0.1, "2.1.2", ahead, ""))
     assert (found.status, words in found.message) == (status, True)
     assert ("timedatectl" in found.hint) is (status == "warning")
 

@@ -6,7 +6,7 @@ import pytest
 from planned import flow_of
 
 from retake_flow.actions.registry import CATALOGUE
-from retake_flow.whatif.plan.ways import Way, Ways, ways
+from retake_flow.whatif.plan.all_paths import AllPaths, PlannedPath, all_paths
 
 STATES = """\
 a:
@@ -34,12 +34,12 @@ worst: {final: failed}
 """
 
 
-def found(states: str, head: str = "") -> Ways:
+def found(states: str, head: str = "") -> AllPaths:
     """The ways through a flow."""
-    return ways(flow_of(states, head=head), CATALOGUE, {})
+    return all_paths(flow_of(states, head=head), CATALOGUE, {})
 
 
-def by_goal(states: str) -> dict[str, Way]:
+def by_goal(states: str) -> dict[str, PlannedPath]:
     """The ways by where they lead."""
     return {way.goal: way for way in found(states).found}
 
@@ -108,8 +108,8 @@ bad: {final: failed}
 
 def test_a_very_large_flow_is_answered_all_the_same(monkeypatch: pytest.MonkeyPatch) -> None:
     """All its ways are shown; what it takes is looked for only as long as there is time."""
-    monkeypatch.setattr("retake_flow.whatif.plan.ways._MOST_STATES", 0)
-    monkeypatch.setattr("retake_flow.whatif.plan.ways._LEAST_TRIALS", 1)
+    monkeypatch.setattr("retake_flow.whatif.plan.all_paths._MOST_STATES", 0)
+    monkeypatch.setattr("retake_flow.whatif.plan.all_paths._LEAST_TRIALS", 1)
     ways = by_goal(STATES)
     assert set(ways) == {"good", "bad", "worse", "worst", "b", "d:builder"}
     assert {way.tried for way in ways.values()} == {False}

@@ -25,7 +25,7 @@ _MOST_STATES, _LEAST_TRIALS = 20_000, 10
 
 
 @dataclass(frozen=True, slots=True)
-class Leg:
+class PathStep:
     """One transition of a path.
 
     Attributes:
@@ -42,7 +42,7 @@ class Leg:
 
 
 @dataclass(frozen=True, slots=True)
-class Way:
+class PlannedPath:
     """The shortest path to a goal.
 
     Attributes:
@@ -57,13 +57,13 @@ class Way:
     goal: str
     question: bool
     start: str
-    legs: tuple[Leg, ...]
+    legs: tuple[PathStep, ...]
     assumed: tuple[str, ...] | None
     tried: bool = True
 
 
 @dataclass(frozen=True, slots=True)
-class Ways:
+class AllPaths:
     """The shortest paths to all goals.
 
     Attributes:
@@ -71,11 +71,11 @@ class Ways:
     """
 
     flow: str
-    found: tuple[Way, ...]
+    found: tuple[PlannedPath, ...]
     unreached: tuple[str, ...]
 
 
-def ways(flow: Flow, catalogue: Catalogue, inputs: Mapping[str, Any]) -> Ways:
+def all_paths(flow: Flow, catalogue: Catalogue, inputs: Mapping[str, Any]) -> AllPaths:
     """Find the shortest path to each final state and question; guards count as possible both ways.
 
     Args:
@@ -86,19 +86,19 @@ def ways(flow: Flow, catalogue: Catalogue, inputs: Mapping[str, Any]) -> Ways:
     reached = Moves(flow, catalogue).nearest()
     trials = _Trials(flow, catalogue, inputs)
     found, unreached = [], []
-    for goal, states in _goals(flow, reached).items():
+    for goal, states in _targets(flow, reached).items():
         if not states:
             unreached.append(goal)
             continue
         moves = path_to(states[0], reached)
-        legs = tuple(_leg(move) for move in moves[1:])
+        legs = tuple(_path_step(move) for move in moves[1:])
         assumed = trials.find_assumptions(goal, moves[1:])
         question = ":" in goal or isinstance(flow.states[goal], QuestionState)
-        found.append(Way(goal, question, moves[0].target, legs, assumed, trials.has_budget))
-    return Ways(flow.name, tuple(found), tuple(unreached))
+        found.append(PlannedPath(goal, question, moves[0].target, legs, assumed, trials.has_budget))
+    return AllPaths(flow.name, tuple(found), tuple(unreached))
 
 
-def _goals(flow: Flow, reached: Mapping[str, Any]) -> dict[str, list[str]]:
+def _targets(flow: Flow, reached: Mapping[str, Any]) -> dict[str, list[str]]:
     """Every goal, with the states in which it is reached, nearest first."""
     goals: dict[str, list[str]] = {}
     for state in flow.states.values():
@@ -113,10 +113,10 @@ def _goals(flow: Flow, reached: Mapping[str, Any]) -> dict[str, list[str]]:
     return goals
 
 
-def _leg(move: Move) -> Leg:
+def _path_step(move: Move) -> PathStep:
     when = move.route.when if move.route is not None else None
     guards = (*(f"not ({guard.text})" for guard in move.refused), *([when.text] if when is not None else []))
-    return Leg(move.source, move.occurrence.name, guards, move.target)
+    return PathStep(move.source, move.occurrence.name, guards, move.target)
 
 
 # --- what it takes ------------------------------------------------------------------------------------------
@@ -138,7 +138,7 @@ def _assumptions(flow: Flow, catalogue: Catalogue, moves: tuple[Move, ...], *, u
                 yield f"{move.source}={name}"
         elif ":" in place:
             yield from _of_activity(flow, catalogue, move.source, place, name)
-        elif name and (likely := _usual(flow.states[place], catalogue)) and (usual or name != likely):
+        elif name and (likely := _usual_outcome(flow.states[place], catalogue)) and (usual or name != likely):
             yield f"{place}={name}"
         asked = [(guard, False) for guard in move.refused]
         if move.route is not None and move.route.when is not None:
@@ -147,7 +147,7 @@ def _assumptions(flow: Flow, catalogue: Catalogue, moves: tuple[Move, ...], *, u
             yield from _field(place, guard, holds=holds)
 
 
-def _usual(state: State, catalogue: Catalogue) -> str:
+def _usual_outcome(state: State, catalogue: Catalogue) -> str:
     """How an action or a question ends if nothing is assumed; "" for other states."""
     match state:
         case ActionState():
