@@ -9,6 +9,7 @@ from retake_flow.errors import StoreError
 from retake_flow.ports.journal import RunStore
 from retake_flow.quick_dataclasses import dataclass, field
 from retake_flow.run.gates import Answer, Gate
+from retake_flow.run.identity import NOBODY, Identity
 from retake_flow.run.records import Record
 from retake_flow.run.run import Phase, Run
 
@@ -188,6 +189,15 @@ class Claim(RunStore, Inbox, Protocol):
         """
         ...
 
+    def hold(self, account: Identity) -> None:
+        """Hold an account for the run on all hosts that share the store, until it is released or its lease runs out.
+
+        Raises:
+            AccountInUse: Another run streams as the account.
+            StoreError: It cannot be written.
+        """
+        ...
+
     def release(self) -> None:
         """Release the run, so that any process may claim it; may be called more than once.
 
@@ -200,25 +210,30 @@ class Claim(RunStore, Inbox, Protocol):
 class Runs(Protocol):
     """All runs. Every call raises `StoreError` when the store cannot be read or written."""
 
-    def create(self, run: Run, *, agent: str, flow_file: str, flow_text: str, holder: Holder) -> Claim:
+    def create(
+        self, run: Run, *, agent: str, flow_file: str, flow_text: str, holder: Holder, account: Identity = NOBODY
+    ) -> Claim:
         """Store a new run and claim it; it is listed under `agent` until its account has a name.
 
         Raises:
             StoreError: A run with this id exists.
+            AccountInUse: Another run, on any host that shares the store, streams as the account.
         """
         ...
 
-    def claim(self, run: str, holder: Holder, *, force: bool = False) -> Claim:
+    def claim(self, run: str, holder: Holder, *, force: bool = False, account: Identity = NOBODY) -> Claim:
         """Claim a run under a new epoch; its previous holder can no longer write.
 
         Args:
             run: Its id.
             holder: The new holder.
             force: Take it even from a process that is or may be alive.
+            account: The account that it streams as.
 
         Raises:
             RunHeld: A living process holds it, or one on another host, whose state is unknown here.
             RunUnknown: There is no run with this id.
+            AccountInUse: Another run, on any host that shares the store, streams as the account.
         """
         ...
 

@@ -40,10 +40,14 @@ class Identity:
     @property
     def keys(self) -> tuple[str, ...]:
         """Keys unique to this account on this machine: two accounts that share a key are the same."""
-        told = {"user": self.user_db_id, "name": self.name.casefold(), "token": self.fingerprint}
-        if not self.fingerprint:
-            told["file"] = self.source
-        return tuple(f"{self.platform} {kind} {value}" for kind, value in told.items() if value)
+        file = "" if self.fingerprint else self.source
+        return self.shared_keys + ((f"{self.platform} file {file}",) if file else ())
+
+    @property
+    def shared_keys(self) -> tuple[str, ...]:
+        """Those of its keys that mean the same on every machine."""
+        known = {"user": self.user_db_id, "name": self.name.casefold(), "token": self.fingerprint}
+        return tuple(f"{self.platform} {kind} {value}" for kind, value in known.items() if value)
 
 
 #: An identity of which nothing is known yet.

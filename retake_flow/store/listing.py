@@ -17,7 +17,7 @@ from retake_flow.run.run import Phase
 from retake_flow.store import columns
 
 #: The version of the tables that this module knows; `migrations.STEPS` leads to it.
-VERSION = 4
+VERSION = 5
 
 _COLUMNS = (
     "id, flow, agent, phase, state, outcome, reason, holder_host, holder_pid, holder_started,"

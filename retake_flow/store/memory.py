@@ -13,6 +13,7 @@ from retake_flow.redact import Secret, scrub
 from retake_flow.run.codec import decode, encode
 from retake_flow.run.errors import AlreadyAnswered, AnswerWaiting, Fenced, GateUnknown, RunHeld
 from retake_flow.run.gates import Answer, Gate
+from retake_flow.run.identity import NOBODY, Identity
 from retake_flow.run.ids import name_of
 from retake_flow.run.records import Record
 from retake_flow.run.run import Phase, Run
@@ -55,7 +56,9 @@ class MemoryRuns:
         self._alive = alive
         self._now = now
 
-    def create(self, run: Run, *, agent: str, flow_file: str, flow_text: str, holder: Holder) -> MemoryClaim:
+    def create(
+        self, run: Run, *, agent: str, flow_file: str, flow_text: str, holder: Holder, account: Identity = NOBODY
+    ) -> MemoryClaim:
         """Store a new run and claim it."""
         if run.id in self._kept:
             raise StoreError(f"there is already a run {run.id}")
@@ -64,7 +67,7 @@ class MemoryRuns:
         self._kept[run.id] = kept
         return MemoryClaim(kept, 1, self._now)
 
-    def claim(self, run: str, holder: Holder, *, force: bool = False) -> MemoryClaim:
+    def claim(self, run: str, holder: Holder, *, force: bool = False, account: Identity = NOBODY) -> MemoryClaim:
         """Claim a run under a new epoch; its previous holder can no longer write."""
         kept = self._of(run)
         held = kept.stored.holder
@@ -220,6 +223,9 @@ class MemoryClaim:
     def troubles(self) -> list[str]:
         """Always empty: memory is only lost together with the process."""
         return []
+
+    def hold(self, account: Identity) -> None:
+        """Do nothing: no other host shares this memory."""
 
     def release(self) -> None:
         """Release the run, so that any process can claim it."""

@@ -5,6 +5,7 @@ from __future__ import annotations
 import time
 from collections import deque
 from collections.abc import Callable, Mapping, Sequence
+from contextlib import suppress
 from functools import partial
 from typing import TypeVar
 
@@ -12,6 +13,7 @@ from retake_flow.errors import StoreAway, StoreError
 from retake_flow.ports.runs import Claim, Request
 from retake_flow.run.errors import AnswerWaiting, LeaseExpired
 from retake_flow.run.gates import Answer
+from retake_flow.run.identity import Identity
 from retake_flow.run.records import Record
 from retake_flow.run.run import Run
 
@@ -99,6 +101,11 @@ class Steadfast:
     def on_news(self, wake: Callable[[], None]) -> bool:
         """Have a function called when there may be requests or answers; returns whether the store can do that."""
         return self._claim.on_news(wake)
+
+    def hold(self, account: Identity) -> None:
+        """Hold an account on all hosts that share the store, as far as the store can be written."""
+        with suppress(StoreError):
+            self._claim.hold(account)
 
     def troubles(self) -> list[str]:
         """The store's problems since the last call."""

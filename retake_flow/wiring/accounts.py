@@ -134,6 +134,11 @@ def hold(lock: AccountLock, flow: Flow, identity: Identity) -> None:
         lock.hold(identity)
 
 
+def shared(flow: Flow | None, identity: Identity, rehearsal: str) -> Identity:
+    """The account that a run holds on all hosts that share its store; nobody's for one that streams nowhere."""
+    return identity if flow is not None and goes_live(flow) and not rehearsal else NOBODY
+
+
 async def take_over(lock: AccountLock, flow: Flow, identity: Identity, run: str) -> None:
     """Hold the account of a run that was taken from a process, which gets a moment to release it.
 

@@ -104,11 +104,13 @@ def store_and_claim(runs: Runs, flow: Flow, run: Run) -> Claim:
 
     Raises:
         StoreError: The run cannot be stored.
+        AccountInUse: Another run, on any host that shares the store, streams as its account.
     """
     agent = run.identity.name or str(run.inputs.get("agent_name") or "")
     file = str(Path(flow.file).resolve())
     text = flow.sources.dump()
-    return runs.create(run, agent=agent, flow_file=file, flow_text=text, holder=this_process())
+    account = accounts.shared(flow, run.identity, run.rehearsal)
+    return runs.create(run, agent=agent, flow_file=file, flow_text=text, holder=this_process(), account=account)
 
 
 def title(run: Run, file: str) -> str:
@@ -191,6 +193,7 @@ async def runner(
 
         def learnt(identity: Identity) -> None:
             accounts.hold(lock, flow, identity)
+            claim.hold(accounts.shared(flow, identity, run.rehearsal))
             made.learn(identity)
             notices.title = title(made.run, flow.file)
 

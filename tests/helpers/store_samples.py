@@ -79,7 +79,7 @@ def said(event: str) -> dict[str, Any]:
 
 def whats(claim: Claim) -> list[str]:
     """What is asked of a run, without what belongs to it."""
-    return [request.what for request in claim.requests()]
+    return [request.what for request in claim.requests(fresh=True)]
 
 
 def an_answer(by: str = "ann", at: float = 100.0, decision: str = "", **fields: Any) -> Answer:

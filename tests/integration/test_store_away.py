@@ -3,9 +3,13 @@
 from __future__ import annotations
 
 import json
+import os
 import signal
+import subprocess
+import tempfile
 import time
 from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager
 from importlib.util import find_spec
 from pathlib import Path
 
@@ -13,7 +17,19 @@ import postgres_server
 import psutil
 import pytest
 from cuttable_port import leading_to
-from flow_processes import Record, Running, at_home, gone, program, waited
+from flow_processes import (
+    Home,
+    Record,
+    RetakeTv,
+    Running,
+    at_home,
+    command,
+    gone,
+    program,
+    retake_tv,
+    waited,
+    write_credentials,
+)
 
 pytestmark = pytest.mark.real
 
@@ -118,3 +134,86 @@ def test_a_stream_outlasts_its_server(tmp_path: Path, server: postgres_server.Se
             beside = ("rehearsal_report", "notice_sent", "notice_failed")
             heard = [r for r in running.records if r["event"] not in beside]
             assert [r for r in journal(server, running.run) if r["event"] not in beside] == heard
+
+
+_HOST = ("unshare", "--pid", "--uts", "--mount", "--fork", "--kill-child", "--mount-proc")
+_SETTLED = 'mount -t tmpfs tmpfs /tmp && hostname studio && exec "$@"'
+LEASE = 8.0
+
+
+@contextmanager
+def a_host(folder: Path, place: str, tv: RetakeTv) -> Iterator[Home]:
+    """A home on a host of its own, with its own processes and /tmp, where the agent's credentials are."""
+    write_credentials(folder / "owl.json", "owl", TOKEN, tv.address)
+    own = {"RETAKE_API_URL": tv.address, "RETAKE_CREDENTIALS": str(folder / "owl.json")}
+    with at_home(folder, RETAKE_FLOW_STORE=place, RETAKE_FLOW_LEASE=f"{LEASE}s", **own) as home:
+        yield home
+
+
+def on_host(home: Home, *arguments: str) -> Running:
+    """A command on a host of its own, all of which have one name."""
+    process = subprocess.Popen(
+        [*_HOST, "sh", "-c", _SETTLED, "sh", *command(*arguments, "--json")],
+        stdin=subprocess.DEVNULL,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+        env=home.environment,
+    )
+    home.started.append(Running(process))
+    return home.started[-1]
+
+
+def runner_of(running: Running) -> psutil.Process:
+    """The program itself, inside its host."""
+    return waited(lambda: next(iter(psutil.Process(running.pid).children()), None), "the program")
+
+
+def gone_after(process: psutil.Process, since: float) -> float:
+    """Seconds after which a program was gone."""
+    waited(lambda: not process.is_running() or process.status() == psutil.STATUS_ZOMBIE, "its end", every=0.01)
+    return time.monotonic() - since
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="only root makes hosts of namespaces")
+def test_hosts_take_over_and_never_stream_at_once(server: postgres_server.Server) -> None:
+    """Two hosts of one name: a living run is left alone, one that slept past its lease is taken. When the sleeper wakes
+    without a database, it ends at once and leaves the new session alone. A host that loses the database ends in time.
+    """
+    with ExitStack() as stack:
+        folder = Path(stack.enter_context(tempfile.TemporaryDirectory(dir="/var/tmp")))
+        tv = stack.enter_context(retake_tv(folder / "tv", OPTIONS))
+        networks = [stack.enter_context(leading_to(server.port)) for _ in range(2)]
+        places = [server.over(network.port) for network in networks]
+        one, two = (stack.enter_context(a_host(folder / name, at, tv)) for name, at in zip("ab", places, strict=True))
+        first = on_host(one, "run", "go-live.yaml", "--set", "size=320x240")
+        first.on_air()
+        sleeper, old = runner_of(first), encoder(first.run)
+        for arguments in (("resume", first.run), ("run", "go-live.yaml")):
+            refused = on_host(two, *arguments)
+            assert refused.finish() == 5
+            assert first.run in refused.out + refused.err
+        assert len(two.call("runs", "--json").records) == 1
+        sleeper.send_signal(signal.SIGSTOP)
+        waited(lambda: "died" in two.call("runs").out, "the end of the lease")
+        second = on_host(two, "resume", first.run)
+        second.until("activity_started", activity="broadcast/pushing/on_air:chat")
+        networks[0].cut("silent")
+        sleeper.send_signal(signal.SIGCONT)
+        after = gone_after(old, time.monotonic())
+        assert first.finish() == 6
+        go_on(second)
+        assert [session["ended_by"] for session in tv.agent("owl")["sessions"]][-1] is None
+        new = encoder(first.run)
+        networks[1].cut("silent")
+        lost = gone_after(new, time.monotonic())
+        code = second.finish()
+        print(
+            f"the sleeper's encoder was gone {after:.2f} s after it woke, the other's {lost:.2f} s after its database"
+        )
+        assert after < 4
+        assert lost < LEASE
+        assert code == 6
+        assert epoch(server, first.run) == 2
+        # The sleeper may have asked for the status once, before it knew that it was no longer alone.
+        assert {broken["rule"] for broken in tv.report()["broken_rules"]} <= {"status-polls"}

@@ -17,7 +17,7 @@ from retake_flow.flow.text.bundle import parse
 from retake_flow.ports.runs import Claim, Runs, Stored
 from retake_flow.run.damage import missing_places
 from retake_flow.run.errors import RunHeld
-from retake_flow.run.identity import Identity
+from retake_flow.run.identity import NOBODY, Identity
 from retake_flow.run.run import Run
 from retake_flow.run.secret_inputs import with_secrets
 from retake_flow.settings import Settings, variables
@@ -26,13 +26,14 @@ from retake_flow.wiring.accounts import AccountLock
 from retake_flow.wiring.storing import this_process
 
 
-def claim_run(runs: Runs, run: str, *, force: bool = False) -> Claim:
+def claim_run(runs: Runs, run: str, *, force: bool = False, account: Identity = NOBODY) -> Claim:
     """Claim a run for this process.
 
     Raises:
         RunHeld: Another process has the run.
+        AccountInUse: Another run, on any host that shares the store, streams as the account.
     """
-    return runs.claim(run, this_process(), force=force)
+    return runs.claim(run, this_process(), force=force, account=account)
 
 
 async def take_up(
@@ -70,7 +71,8 @@ async def take_up(
         identity = await _account(before, flow, session.settings, stop)
         if flow is not None:
             _hold(lock, flow, identity, run, force=force)
-        claim = claim_run(session.runs, run, force=force)
+        account = accounts.shared(flow, identity, before.run.rehearsal)
+        claim = claim_run(session.runs, run, force=force, account=account)
         with let_go(claim):
             prepare(claim)
             stored = session.runs.load(run)  # again: its last process may have written until it was claimed

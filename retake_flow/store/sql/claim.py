@@ -13,10 +13,11 @@ from retake_flow.ports.runs import Holder, Request
 from retake_flow.run.codec import encode
 from retake_flow.run.errors import Fenced, LeaseExpired
 from retake_flow.run.gates import Answer
+from retake_flow.run.identity import Identity
 from retake_flow.run.records import Record, timestamp
 from retake_flow.run.run import Run
 from retake_flow.store.lease import Lease
-from retake_flow.store.sql import moving, rows, texts
+from retake_flow.store.sql import account_rows, moving, rows, texts
 from retake_flow.store.sql.database import Database
 from retake_flow.store.sql.gates import GateRows
 from retake_flow.store.sql.keeper import Held
@@ -240,6 +241,12 @@ class SqlClaim:
 
     def _fenced(self) -> Fenced:
         return Fenced(f"another process has taken {self._ours['our_run']} over")
+
+    def hold(self, account: Identity) -> None:
+        """Hold an account on all hosts that share the store."""
+        self._require()
+        with self._database.writing(self._connection) as connection:
+            account_rows.hold(self._database, connection, self._ours["our_run"], account, self._alive)
 
     def release(self) -> None:
         """Release the run, so that any process can claim it."""

@@ -25,13 +25,13 @@ from retake_flow.errors import StoreError
 from retake_flow.store.sql.database import Database
 from retake_flow.store.sql.db_errors import damaged
 from retake_flow.store.sql.rows import parsed
-from retake_flow.store.sql.tables import METADATA, REQUESTS, RUNS, SCHEMA_VERSION
+from retake_flow.store.sql.tables import ACCOUNTS, METADATA, REQUESTS, RUNS, SCHEMA_VERSION
 
 
 def _first_tables(connection: Connection) -> None:
     first = MetaData()
     for table in METADATA.sorted_tables:
-        if table not in (REQUESTS, RUNS, SCHEMA_VERSION):
+        if table not in (ACCOUNTS, REQUESTS, RUNS, SCHEMA_VERSION):
             table.to_metadata(first)
     Table("schema_version", first, Column("version", Integer, nullable=False))
     Table(
@@ -82,6 +82,10 @@ def _runs_with_leases(connection: Connection) -> None:
     connection.execute(text("ALTER TABLE schema_version ADD COLUMN readable_by INTEGER NOT NULL DEFAULT 4"))
 
 
+def _accounts(connection: Connection) -> None:
+    ACCOUNTS.create(connection)
+
+
 #: Step n leads from version n to n + 1. A released step is never changed: the first one names the tables in the first
 #: form, where later steps change them; the tables in `tables` are of the newest version.
 STEPS: list[Callable[[Connection], None]] = [
@@ -89,6 +93,7 @@ STEPS: list[Callable[[Connection], None]] = [
     _requests_with_data,
     _runs_with_rehearsal,
     _runs_with_leases,
+    _accounts,
 ]
 
 #: The oldest version whose program can use the newest tables. Raise it with a step that does more than add a table, or

@@ -15,13 +15,14 @@ from retake_flow.ports.runs import Holder, OpenGate, Stored, Summary, Wish
 from retake_flow.run.codec import encode
 from retake_flow.run.errors import RunHeld
 from retake_flow.run.gates import Answer
+from retake_flow.run.identity import NOBODY, Identity
 from retake_flow.run.ids import DATED, name_of
 from retake_flow.run.records import Record
 from retake_flow.run.run import LATEST, Phase, Run
 from retake_flow.settings import USUAL_LEASE
 from retake_flow.store import columns, holders
 from retake_flow.store.run_lookup import EXAMPLES, only, unknown
-from retake_flow.store.sql import gates, rows, texts
+from retake_flow.store.sql import account_rows, gates, rows, texts
 from retake_flow.store.sql.claim import SqlClaim
 from retake_flow.store.sql.database import Database
 from retake_flow.store.sql.migrations import make_current
@@ -65,7 +66,9 @@ class SqlRuns:
         self._held: dict[Holder, tuple[Lock | None, set[str]]] = {}
         self._now = now
 
-    def create(self, run: Run, *, agent: str, flow_file: str, flow_text: str, holder: Holder) -> SqlClaim:
+    def create(
+        self, run: Run, *, agent: str, flow_file: str, flow_text: str, holder: Holder, account: Identity = NOBODY
+    ) -> SqlClaim:
         """Store a new run and claim it."""
         now = self._now()
         row = {
@@ -86,9 +89,10 @@ class SqlRuns:
             except IntegrityError as error:
                 raise StoreError(f"there is already a run {run.id}") from error
             connection.execute(insert(SNAPSHOTS).values(run=run.id, data=rows.dumped(encode(run))))
+            account_rows.hold(self._database, connection, run.id, account, self._alive)
         return self._claim(run.id, 1, holder)
 
-    def claim(self, run: str, holder: Holder, *, force: bool = False) -> SqlClaim:
+    def claim(self, run: str, holder: Holder, *, force: bool = False, account: Identity = NOBODY) -> SqlClaim:
         """Claim a run under a new epoch; its previous holder can no longer write."""
         row_of_run = RUNS.c.id == run
         with self._database.writing() as connection:
@@ -99,6 +103,7 @@ class SqlRuns:
             if held is not None and not force and self._alive(held):
                 certain, free = holders.certain(held, self._locks), holders.free_in(held, self._locks)
                 raise RunHeld(run, host=held.host, pid=held.pid, certain=certain, free_in=free)
+            account_rows.hold(self._database, connection, run, account, self._alive)
             ours = rows.held_by(holder, epoch + 1, self._lease)
             connection.execute(update(RUNS).where(row_of_run).values(epoch=epoch + 1, **ours))
             self._database.notify(connection, run)

@@ -115,6 +115,9 @@ GATES = Table(
     Index("gates_by_state", "closed", "answered", "opened"),
 )
 
+#: Which run streams as which account, by the digest of a key of the account; it holds while that run's lease does.
+ACCOUNTS = Table("accounts", METADATA, Column("account", Text, primary_key=True), _run_column(primary_key=False))
+
 #: Requests to runs that another process drives.
 REQUESTS = Table(
     "requests",

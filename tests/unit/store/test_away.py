@@ -230,5 +230,5 @@ def test_a_write_of_which_nobody_knows_whether_it_happened_happens_once(place: s
     with suppress(StoreAway):
         claim.release()
     assert events(runs) == ["a", "b", "gate_opened", "c"]
-    assert runs.claim(RUN, US).answers()[TWEET.id].by == "ann"
+    assert runs.claim(RUN, US).answers(fresh=True)[TWEET.id].by == "ann"
     runs.close()

@@ -186,7 +186,7 @@ class TestAsking:
             with pytest.raises(AlreadyAnswered, match="by ann on 1970-01-01 at 00:01:40 UTC") as told:
                 runs.answer("go-live-1", "prove.1", an_answer("bob", 101.0, url="v"))
             assert (told.value.by, told.value.at, told.value.channel) == ("ann", 100.0, "command")
-            assert claim.answers().get("prove.1", an_answer("ann", url="u")).fields == {"url": "u"}
+            assert claim.answers(fresh=True).get("prove.1", an_answer("ann", url="u")).fields == {"url": "u"}
             claim.write(a_run(), [])
 
     def test_an_answered_gate_no_longer_asks(self, runs: Runs) -> None:
@@ -213,25 +213,25 @@ class TestAsking:
         with pytest.raises(GateUnknown, match="has expired"):
             runs.answer("go-live-1", "prove.1", an_answer(at=500.0))
         runs.answer("go-live-1", "prove.1", an_answer(at=499.9))
-        assert list(claim.answers()) == ["prove.1"]
+        assert list(claim.answers(fresh=True)) == ["prove.1"]
 
     def test_an_answer_waits_until_it_is_taken(self, runs: Runs) -> None:
         """It is given again and again, also to the next process, until the run no longer holds the gate."""
         first = asked(runs, TWEET, CHOICE)
-        assert first.answers() == {}
+        assert first.answers(fresh=True) == {}
         runs.answer("go-live-1", "prove.1", an_answer(url="u"))
-        assert list(first.answers()) == list(first.answers()) == ["prove.1"]
+        assert list(first.answers(fresh=True)) == list(first.answers(fresh=True)) == ["prove.1"]
         second = runs.claim("go-live-1", THEM)
-        assert second.answers()["prove.1"] == an_answer(url="u")
+        assert second.answers(fresh=True)["prove.1"] == an_answer(url="u")
         second.write(asking(CHOICE), [])
-        assert second.answers() == {}
+        assert second.answers(fresh=True) == {}
 
     def test_an_answer_keeps_its_decision(self, runs: Runs) -> None:
         """Decision, fields, person, channel and time arrive as they were given."""
         claim = asked(runs, CHOICE)
         given = an_answer("ann", 77.25, "retry", wait=3)
         runs.answer("go-live-1", "trouble.1", given)
-        assert claim.answers() == {"trouble.1": given}
+        assert claim.answers(fresh=True) == {"trouble.1": given}
 
     def test_a_gate_is_not_closed_over_an_answer_nobody_has_seen(self, runs: Runs) -> None:
         """An old timer does not wipe an answer: the write is refused as a whole, and goes through once it was seen."""
@@ -242,7 +242,7 @@ class TestAsking:
                 claim.write(end, [said("expired")])
         assert runs.load("go-live-1").run == asking(TWEET)
         assert len(runs.journal("go-live-1")) == 1
-        assert claim.answers()["prove.1"].fields == {"url": "u"}
+        assert claim.answers(fresh=True)["prove.1"].fields == {"url": "u"}
         claim.write(a_run(state="verified"), [said("answered")])
         assert [n for n, _ in runs.journal("go-live-1")] == [1, 2]
 
@@ -259,28 +259,28 @@ class TestAsking:
         """Under the id of a closed one, a gate takes an answer of its own."""
         claim = asked(runs, TWEET)
         runs.answer("go-live-1", "prove.1", an_answer("ann", url="u"))
-        claim.answers()
+        claim.answers(fresh=True)
         claim.write(a_run(), [])
         claim.write(asking(TWEET), [])
-        assert claim.answers() == {}
+        assert claim.answers(fresh=True) == {}
         runs.answer("go-live-1", "prove.1", an_answer("bob", url="v"))
         with pytest.raises(AnswerWaiting):
             claim.write(a_run(), [])
-        assert claim.answers()["prove.1"].by == "bob"
+        assert claim.answers(fresh=True)["prove.1"].by == "bob"
 
     def test_secret_fields_reach_the_run_and_nobody_else(self, runs: Runs) -> None:
         """A secret field comes to the run wrapped, and to the next process too, as long as it was not taken."""
         claim = asked(runs, TWEET)
         runs.answer("go-live-1", "prove.1", an_answer(url="u", token="hunter-22"))
         kept = {"url": "u", "token": Secret("hunter-22")}
-        assert claim.answers()["prove.1"].fields == kept
-        assert runs.claim("go-live-1", THEM).answers()["prove.1"].fields == kept
+        assert claim.answers(fresh=True)["prove.1"].fields == kept
+        assert runs.claim("go-live-1", THEM).answers(fresh=True)["prove.1"].fields == kept
 
     def test_a_secret_field_may_come_wrapped(self, runs: Runs) -> None:
         """Who asks a person wraps the secret at once; the run gets it all the same."""
         claim = asked(runs, TWEET)
         runs.answer("go-live-1", "prove.1", an_answer(token=Secret("hunter-22")))
-        token = claim.answers()["prove.1"].fields["token"]
+        token = claim.answers(fresh=True)["prove.1"].fields["token"]
         assert token.reveal() == "hunter-22"
 
 
@@ -289,12 +289,12 @@ class TestRequests:
         """Each request comes once in a claim, the oldest first; those of other runs do not."""
         claim = created(runs)
         created(runs, a_run("other"))
-        assert claim.requests() == []
+        assert claim.requests(fresh=True) == []
         runs.request("go-live-1", "stop")
         runs.request("other", "stop")
         runs.request("go-live-1", "kill")
         assert whats(claim) == ["stop", "kill"]
-        assert claim.requests() == []
+        assert claim.requests(fresh=True) == []
         runs.request("go-live-1", "stop")
         assert whats(claim) == ["stop"]
 
@@ -306,7 +306,7 @@ class TestRequests:
         second = runs.claim("go-live-1", THEM)
         assert whats(second) == ["stop"]
         second.write(a_run(outcome="stopped", phase=Phase.CANCELLED), [])
-        assert runs.claim("go-live-1", US).requests() == []
+        assert runs.claim("go-live-1", US).requests(fresh=True) == []
 
     def test_a_stop_that_was_taken_is_not_asked_again(self, runs: Runs) -> None:
         """Once a run has written that it was stopped, its next process hears of later ones only."""
@@ -409,7 +409,7 @@ class TestListing:
         claim = created(runs)
         said_so = {"text": "Grüße \u2028 \x00", "ways": ["voice"], "by": "ann"}
         numbers = [runs.request("go-live-1", "say", said_so), runs.request("go-live-1", "stop")]
-        assert claim.requests() == [Request("say", said_so, numbers[0]), Request("stop", {}, numbers[1])]
+        assert claim.requests(fresh=True) == [Request("say", said_so, numbers[0]), Request("stop", {}, numbers[1])]
 
     def test_what_a_record_says_is_done_is_not_asked_again(self, runs: Runs) -> None:
         """A process that dies between two requests leaves the second to the next one, and a stop does not settle it."""
@@ -418,8 +418,8 @@ class TestListing:
         runs.request("go-live-1", "stop")
         assert whats(claim) == ["say", "say", "stop"]
         claim.write(a_run(), [{**said("say_requested"), "request": first}])
-        assert [each.number for each in runs.claim("go-live-1", THEM).requests()] == [second, second + 1]
+        assert [each.number for each in runs.claim("go-live-1", THEM).requests(fresh=True)] == [second, second + 1]
         last = runs.claim("go-live-1", US)
-        last.requests()
+        last.requests(fresh=True)
         last.write(a_run(), [said("stop_requested")])
-        assert [each.number for each in runs.claim("go-live-1", THEM).requests()] == [second]
+        assert [each.number for each in runs.claim("go-live-1", THEM).requests(fresh=True)] == [second]

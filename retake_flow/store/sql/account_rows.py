@@ -1,0 +1,49 @@
+"""Account rows: keep a second run from streaming as an account, on all hosts that share the database."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from hashlib import sha256
+
+from sqlalchemy import Connection, delete, insert, select
+
+from retake_flow.errors import AccountInUse
+from retake_flow.ports.runs import Holder
+from retake_flow.run.identity import Identity
+from retake_flow.store import columns
+from retake_flow.store.sql.database import Database
+from retake_flow.store.sql.tables import ACCOUNTS, HOLDER, RUNS
+
+
+def hold(
+    database: Database, connection: Connection, run: str, account: Identity, alive: Callable[[Holder], bool]
+) -> None:
+    """Hold an account for a run, in the transaction of `connection`. It is released with the run, or with its lease.
+
+    Args:
+        database: The database.
+        connection: A connection to it.
+        run: The run that streams.
+        account: The account; `NOBODY` for a run that does not stream.
+        alive: Tells whether the process that holds a run is alive.
+
+    Raises:
+        AccountInUse: A run that a process drives holds it.
+    """
+    accounts = [sha256(key.encode("utf-8", "replace")).hexdigest()[:32] for key in account.shared_keys]
+    if not accounts:
+        return
+    database.alone(connection)
+    others = select(ACCOUNTS.c.run, *HOLDER).join(RUNS, RUNS.c.id == ACCOUNTS.c.run)
+    for other, *process in connection.execute(others.where(ACCOUNTS.c.account.in_(accounts), RUNS.c.id != run)).all():
+        holder = columns.holder(*process)
+        if holder is not None and alive(holder):
+            raise AccountInUse(
+                f"{account.label} is in use by {other} (process {holder.pid} on {holder.host})",
+                run=other,
+                host=holder.host,
+                pid=holder.pid,
+                hint=f"end it with `retake-flow stop {other}`, or watch it with `retake-flow watch {other}`",
+            )
+    connection.execute(delete(ACCOUNTS).where(ACCOUNTS.c.account.in_(accounts)))
+    connection.execute(insert(ACCOUNTS), [{"account": each, "run": run} for each in accounts])
