@@ -24,7 +24,6 @@ class Draft:
     Nothing is performed here: `commands` lists what the driver has to do.
 
     Attributes:
-        before: The run before the change.
         run: The run during the change.
         now: Seconds since the epoch.
     """
@@ -32,12 +31,11 @@ class Draft:
     def __init__(self, flow: Flow, chart: Chart, run: Run, now: float) -> None:
         self.flow = flow
         self.chart = chart
-        self.before = run
         self.run = MutableRun(run)
         self.now = now
         self.commands: list[Command] = []
         self._signals: list[Signal] = []
-        self._guests: list[Signal] = []
+        self._from_outside: list[Signal] = []
         self._event: Mapping[str, Any] = {}
         self._active: str | None = None
 
@@ -51,12 +49,12 @@ class Draft:
         """
         self._signals.append((event, candidates))
 
-    def guest(self, event: Mapping[str, Any], *candidates: tuple[str, str]) -> None:
+    def signal_from_outside(self, event: Mapping[str, Any], *candidates: tuple[str, str]) -> None:
         """Take an occurrence from outside through the flow after all others; arguments as for `signal`.
 
         If an expression that it leads to cannot be evaluated, the run stays unchanged and a record says so.
         """
-        self._guests.append((event, candidates))
+        self._from_outside.append((event, candidates))
 
     def names(self, root: str) -> Mapping[str, Any]:
         """The names that expressions of the flow itself ("") or of a sub-flow can currently use."""
@@ -77,22 +75,22 @@ class Draft:
             local = run.locals[root]
             run.locals = {**run.locals, root: Local(local.inputs, {**local.vars, **values})}
 
-    def activity(self, key: str, doing: ActivityState) -> None:
+    def set_activity(self, key: str, doing: ActivityState) -> None:
         """Record the status of an activity."""
         self.run.activities = {**self.run.activities, key: doing}
 
     # --- time ---------------------------------------------------------------------------------------------
 
-    def wait(self) -> None:
+    def mark_waiting(self) -> None:
         """Mark the run as waiting for a person."""
         self.run.phase = Phase.WAITING
 
-    def wake(self) -> None:
+    def mark_driven(self) -> None:
         """Mark the run as driven by a process; it still waits for a person only if its state does."""
         asks = any(gate.place == self.run.state for gate in self.run.gates.values())
         self.run.phase = Phase.WAITING if asks else Phase.RUNNING
 
-    def timer(self, place: str, purpose: str, after: float) -> None:
+    def start_timer(self, place: str, purpose: str, after: float) -> None:
         """Set a timer for a state or an activity, some seconds from now."""
         self.set_timer(place, purpose, self.now + after)
 

@@ -158,7 +158,7 @@ class Machine:
             case events.StopRequested():
                 macrostep.signal({"reason": event.reason}, ("stop", ""))
             case events.Raised():
-                macrostep.guest(event.data, (event.name, ""))
+                macrostep.signal_from_outside(event.data, (event.name, ""))
             case events.ActionFinished() | events.ActionFailed() | events.ActionNotDone() | events.ActionInDoubt():
                 self._react_to_action(macrostep, event)
             case _:
@@ -178,7 +178,7 @@ class Machine:
     def _react_to_activity(self, macrostep: Macrostep, event: events.Event) -> None:
         match event:
             case events.ActivityReady():
-                macrostep.activity(event.activity, ActivityState(event.visit, Work.READY, event.value))
+                macrostep.set_activity(event.activity, ActivityState(event.visit, Work.READY, event.value))
                 macrostep.begin_activities()
                 macrostep.begin_action()
                 macrostep.signal({"result": event.value}, (self._own_event(event.activity, "ready"), ""))
@@ -225,7 +225,7 @@ class Machine:
             macrostep.fail(error)
             return
         if again is not None:
-            macrostep.timer(state.path, "again", macrostep.seconds(again.every, state.root))
+            macrostep.start_timer(state.path, "again", macrostep.seconds(again.every, state.root))
         else:
             macrostep.signal({"result": event.value}, (event.outcome, ""))
 
@@ -237,7 +237,7 @@ class Machine:
             run.attempt = replace(run.attempt, open=False)
         if wait is not None and run.attempt is not None:
             run.attempt = replace(run.attempt, failures=run.attempt.failures + 1)
-            macrostep.timer(state.path, "again", wait)
+            macrostep.start_timer(state.path, "again", wait)
             fields = {"state": state.path, "after": round(wait, 3), "failures": run.attempt.failures}
             macrostep.commands.append(Note("retry_scheduled", fields))
             return
@@ -302,7 +302,7 @@ class Machine:
         if question is None:
             recovery.apply_answer(macrostep, self._action_state(gate.place), self._catalogue, answer.decision)
         elif isinstance(asker, Activity):
-            macrostep.activity(gate.place, ActivityState(gate.visit, Work.READY, result))
+            macrostep.set_activity(gate.place, ActivityState(gate.visit, Work.READY, result))
             macrostep.begin_activities()
             macrostep.begin_action()
             macrostep.signal({"result": result}, (f"{asker.name}.{answer.decision or 'answered'}", ""))
@@ -323,20 +323,20 @@ class Machine:
         for raised, condition in activity.raises:
             try:
                 if condition.holds(names):
-                    macrostep.guest({"result": event.value}, (raised, ""))
+                    macrostep.signal_from_outside({"result": event.value}, (raised, ""))
             except ExpressionError as error:
                 macrostep.skip_event(raised, error)
         for name, data in event.raised:
             own = self._own_event(event.activity, name)
             if self._chart.expects(own) or self._chart.expects(name):
-                macrostep.guest(data, (own, ""), (name, ""))
+                macrostep.signal_from_outside(data, (own, ""), (name, ""))
 
     def _on_activity_failed(self, macrostep: Macrostep, event: events.ActivityFailed) -> None:
         activity = self._activities[event.activity]
         own = (f"{activity.name}.error.{event.kind}", "")
         if event.again:
             # Anything that needs it must wait until it is ready again.
-            macrostep.activity(event.activity, ActivityState(event.visit, Work.STARTING))
+            macrostep.set_activity(event.activity, ActivityState(event.visit, Work.STARTING))
             if self._chart.expects(own[0]):
                 macrostep.signal(_error(event), own)
             return
@@ -352,7 +352,7 @@ class Machine:
     @staticmethod
     def _end_activity(macrostep: Macrostep, key: str) -> None:
         # It stays recorded, since it must not start again before its state is entered again.
-        macrostep.activity(key, ActivityState(macrostep.run.activities[key].visit, Work.ENDED))
+        macrostep.set_activity(key, ActivityState(macrostep.run.activities[key].visit, Work.ENDED))
 
 
 def _error(event: events.ActionFailed | events.ActivityFailed) -> dict[str, Any]:

@@ -33,7 +33,7 @@ def resume(macrostep: Macrostep, catalogue: Catalogue, event: Resumed) -> None:
     for activity in running:
         if _is_untouched(macrostep, was, activity) and _is_lost(activity, catalogue):
             doing = was.activities[activity.key]
-            macrostep.activity(activity.key, ActivityState(doing.visit, Work.ENDED))
+            macrostep.set_activity(activity.key, ActivityState(doing.visit, Work.ENDED))
             macrostep.signal({"reason": _DIED}, (f"{activity.name}.exited", ""))
             macrostep.settle()
     for activity in running:
@@ -42,7 +42,7 @@ def resume(macrostep: Macrostep, catalogue: Catalogue, event: Resumed) -> None:
     macrostep.settle()
     if macrostep.run.ended:
         return
-    macrostep.wake()
+    macrostep.mark_driven()
     macrostep.begin_activities()
     for (place, purpose), due in sorted(was.timers.items(), key=lambda timer: timer[1]):
         if macrostep.run.timers.get((place, purpose)) == due:
@@ -61,13 +61,13 @@ def ask(macrostep: Macrostep, state: ActionState, message: str) -> None:
     gate = Gate(f"{state.path}.{visit}", state.path, visit, text, {}, gates.AFTER_CRASH, macrostep.now)
     if macrostep.run.attempt is not None:  # from now on a person decides, even if this process dies too
         macrostep.run.attempt = replace(macrostep.run.attempt, open=False)
-    macrostep.wait()
+    macrostep.mark_waiting()
     gates.put(macrostep, gate)
 
 
 def apply_answer(macrostep: Macrostep, state: ActionState, catalogue: Catalogue, decision: str) -> None:
     """Apply a person's answer about an action that was in progress when the process died."""
-    macrostep.wake()
+    macrostep.mark_driven()
     if decision == "again":
         macrostep.try_action(state)
     elif decision == "done":
@@ -101,10 +101,10 @@ def _begin_again(macrostep: Macrostep, visit: int, activity: Activity, catalogue
     spec = catalogue.get(activity.do)
     once = activity.every is None and spec is not None and not spec.service
     if once and _policy(activity.on_crash, spec) != "retry":
-        macrostep.activity(activity.key, ActivityState(visit, Work.ENDED))
+        macrostep.set_activity(activity.key, ActivityState(visit, Work.ENDED))
         _fail(macrostep, activity.do, f"{activity.name}.error.interrupted", "error.interrupted", scope=activity.scope)
     else:
-        macrostep.activity(activity.key, ActivityState(visit, Work.WAITING))
+        macrostep.set_activity(activity.key, ActivityState(visit, Work.WAITING))
 
 
 def _settle_action(macrostep: Macrostep, state: ActionState, catalogue: Catalogue, begun: bool) -> None:

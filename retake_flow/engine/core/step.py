@@ -65,14 +65,14 @@ class Macrostep(Draft):
     def settle(self) -> None:
         """Take all signals through the flow, then begin the work of the state in which it comes to rest."""
         self._rest()
-        while self._guests and not self.run.ended:
-            event, candidates = self._guests.pop(0)
-            with self._whole_or_undone(candidates[-1][0]):
+        while self._from_outside and not self.run.ended:
+            event, candidates = self._from_outside.pop(0)
+            with self._atomically(candidates[-1][0]):
                 self._dispatch(event, candidates)
                 self._rest()
 
     @contextmanager
-    def _whole_or_undone(self, event: str) -> Iterator[None]:
+    def _atomically(self, event: str) -> Iterator[None]:
         before, arrived, count = self.run.frozen(), self._arrived, len(self.commands)
         try:
             yield
@@ -96,7 +96,7 @@ class Macrostep(Draft):
             own: More specific names of that error, as for `signal`.
         """
         self._signals.clear()
-        self._guests.clear()
+        self._from_outside.clear()
         about = {"kind": error.kind, "fault": error.fault, "message": error.message}
         self.signal(about, *own, ("error.expression", own[-1][1] if own else ""))
 
@@ -214,7 +214,7 @@ class Macrostep(Draft):
         if isinstance(state, SubFlowState):
             self._begin_flow(state)
         if state.timeout is not None:
-            self.timer(path, "timeout", self.seconds(state.timeout, state.root))
+            self.start_timer(path, "timeout", self.seconds(state.timeout, state.root))
         if state.entry:
             self._perform(state.entry, state.root, path)
         self._arrived = True
@@ -233,8 +233,9 @@ class Macrostep(Draft):
         self.run.locals = {**self.run.locals, state.path: Local(found.values)}
 
     def _perform(self, effects: Iterable[Effect | Route], root: str, place: str) -> None:
-        """Perform effects, in the order written: set variables, raise events, notify the operator,
-        change the scene of the stage.
+        """Perform effects, in the order written.
+
+        Each sets variables, raises events, notifies the operator, and changes the scene of the stage, in this order.
 
         Args:
             effects: Those of entering or leaving a state, or of a route.
@@ -259,7 +260,7 @@ class Macrostep(Draft):
             return
         purpose = next(name for n in count(1) if (place, name := f"{_RAISE}{n}") not in self.run.timers)
         self.run.delayed = {**self.run.delayed, (place, purpose): Delayed(each.event, data)}
-        self.timer(place, purpose, self.seconds(each.after, root))
+        self.start_timer(place, purpose, self.seconds(each.after, root))
 
     def raise_delayed(self, place: str, purpose: str) -> bool:
         """Raise a delayed event whose timer has fired; returns whether the timer was for one."""
@@ -320,7 +321,7 @@ class Macrostep(Draft):
                 self.run.phase = Phase.WAITING
                 gates.ask(self, state.path, state.ask, state.root)
             case WaitState():
-                self.timer(state.path, "wait", self.seconds(state.wait, state.root))
+                self.start_timer(state.path, "wait", self.seconds(state.wait, state.root))
             case FinalState():
                 self._reach_final(state)
             case CompositeState() | HistoryState() | RestingState():
@@ -341,7 +342,7 @@ class Macrostep(Draft):
         self.run.attempt = Attempt(0, 0, self.now)
         delay = self.seconds(state.poll.delay, state.root) if state.poll else 0.0
         if delay > 0:
-            self.timer(state.path, "again", delay)
+            self.start_timer(state.path, "again", delay)
         else:
             self.try_action(state)
 
@@ -381,7 +382,7 @@ class Macrostep(Draft):
         return StartAction(state.path, visit, number, state.do, inputs, memory, f"{self.run.id}/{state.path}/{visit}")
 
     def _undo(self, state: ActionState) -> tuple[PendingUndo, ...]:
-        # The undo is owed from the draft the action begins: an interrupted action may have done any part of its work.
+        # The undo is owed from the moment the action begins: an interrupted action may have done any part of its work.
         if state.undo is None:
             return self.run.undos
         others = tuple(undo for undo in self.run.undos if undo.state != state.path)
@@ -402,13 +403,13 @@ class Macrostep(Draft):
         try:
             self._start_activity(activity)
         except ExpressionError as error:
-            self.activity(activity.key, ActivityState(self.run.visits[activity.scope], Work.ENDED))
+            self.set_activity(activity.key, ActivityState(self.run.visits[activity.scope], Work.ENDED))
             self.fail(error, (f"{activity.name}.error.expression", activity.scope))
 
     def _start_activity(self, activity: Activity) -> None:
         visit, root = self.run.visits[activity.scope], activity.root
         if activity.ask is not None:
-            self.activity(activity.key, ActivityState(visit, Work.STARTING))
+            self.set_activity(activity.key, ActivityState(visit, Work.STARTING))
             gates.ask(self, activity.key, activity.ask, root)
             return
         ready = self._available(activity.needs, self.flow.states[activity.scope])
@@ -420,7 +421,7 @@ class Macrostep(Draft):
             self.commands.append(
                 StartActivity(activity.key, visit, activity.do, inputs, memory, every, quiet, delay, activity.retry)
             )
-        self.activity(activity.key, ActivityState(visit, Work.STARTING if ready else Work.WAITING))
+        self.set_activity(activity.key, ActivityState(visit, Work.STARTING if ready else Work.WAITING))
 
     def _available(self, needed: tuple[str, ...], state: State) -> bool:
         """Whether the activities that a state needs are ready; of those with the same name, the innermost counts."""

@@ -15,8 +15,8 @@ from retake_flow.flow.transitions import Route
 class Change(NamedTuple):
     """What a route does to the active states.
 
-    First the exit effects of the states left are performed, then the effects of the route; then the states are left,
-    and those of the other side are entered, each with its entry effects.
+    The engine performs the exit effects of the states left, then the effects of the route. Then it leaves these states
+    and enters the others, each with its entry effects.
 
     Attributes:
         domain: The path of the innermost state that is neither left nor entered; "" is the flow itself.
