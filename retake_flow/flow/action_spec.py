@@ -36,6 +36,7 @@ class ActionSpec:
         beside: Whether a state goes on without this service: its end and its failure need no route, and lead nowhere
             without one.
         optional: The inputs that may be left out although they have no default.
+        one_of: Inputs of which exactly one is given.
         secrets: The secret fields of the result.
         programs: The programs that must be installed for it.
         pace: The shortest and longest pause between repetitions, in seconds, that the platform asks for.
@@ -58,6 +59,7 @@ class ActionSpec:
     service: bool = False
     beside: bool = False
     optional: frozenset[str] = frozenset()
+    one_of: tuple[str, ...] = ()
     secrets: frozenset[str] = frozenset()
     programs: tuple[str, ...] = ()
     pace: tuple[float, float] | None = None

@@ -84,6 +84,7 @@ SPECS: Final = (
             **_PLACED,
         },
         "folder url data",
+        one_of=("folder", "url"),
         result={"display": TEXT, "url": TEXT},
         programs=("chromium",),
         samples={"url": "https://stage.invalid/"},
@@ -119,6 +120,7 @@ SPECS: Final = (
             **_PLACED,
         },
         "files url",
+        one_of=("files", "url"),
         programs=("mpv",),
     ),
     _spec(

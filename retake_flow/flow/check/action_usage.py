@@ -87,6 +87,9 @@ def _use(
         return
     yield from _input_problems(f"the action {name!r}", inputs, spec.inputs, position, typed)
     yield from _missing_inputs(f"the action {name!r}", inputs, spec.required_inputs, position)
+    if spec.one_of and sum(each in inputs for each in spec.one_of) != 1:
+        named = " or ".join(map(repr, spec.one_of))
+        yield Problem(position, "RF042", f"the action {name!r} needs the input {named}, one of them", "give only one")
 
 
 def _run_inside(state: SubFlowState, sub: SubFlow, typed: Typed) -> Iterator[Problem]:

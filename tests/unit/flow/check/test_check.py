@@ -37,6 +37,11 @@ def test_the_shipped_flow_is_good() -> None:
         ("  a: {do: retake.stream_keys, transitions: {done: e}}\n", "RF040"),
         ("  a: {do: studio.show, with: {txt: x, text: y}, transitions: {done: e}}\n", "RF041"),
         ("  a: {do: studio.show, transitions: {done: e}}\n", "RF042"),
+        ("  a: {activities: {p: {do: studio.page}}, transitions: {stop: e}}\n", "RF042"),
+        (
+            "  a: {activities: {p: {do: studio.film, with: {files: [f], url: 'srt://x'}}}, transitions: {stop: e}}\n",
+            "RF042",
+        ),
         ("  a: {do: studio.show, with: {text: 3}, transitions: {done: e}}\n", "RF043"),
         ("  a: {do: studio.display, transitions: {ready: e, exited: e}}\n", "RF045"),
         ("  a: {wait: 1s, transitions: {done: f}}\n", "RF020"),
