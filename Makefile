@@ -24,6 +24,7 @@ format: $(READY)
 
 pictures: $(READY)
 	$(VENV)/bin/retake-flow graph go-live.yaml --folded --format svg --output docs/go-live.svg
+	$(VENV)/bin/python .ci/page_pictures.py
 
 bench: $(READY)
 	$(VENV)/bin/python benchmarks/startup.py

@@ -205,7 +205,7 @@ def _page(url: str) -> str:
         fine = None
     if url and not (fine and parts.scheme in ("http", "https") and not parts.path.strip("/") and "?" not in url):
         raise SettingsError(
-            f"RETAKE_FLOW_PAGE is {url!r}; it takes an address without a path, such as https://page.example.org"
+            f"RETAKE_FLOW_PAGE is {_shown_url(url)!r}; it takes an address without a path, such as https://page.example.org"
         )
     return url.rstrip("/").lower()
 
