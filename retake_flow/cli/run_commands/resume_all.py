@@ -13,17 +13,18 @@ from retake_flow.cli.run_commands.takeover import take_up
 from retake_flow.cli.session.interrupts import Interrupts
 from retake_flow.cli.session.session import Session
 from retake_flow.engine.driver.execute import known
-from retake_flow.errors import AccountInUse, Damaged, RetakeFlowError, WrongAccount
+from retake_flow.errors import AccountInUse, Damaged, RetakeFlowError, StoreAway, WrongAccount
 from retake_flow.monitor.journal_text import clock, lines
 from retake_flow.ports.runs import Runs, Summary
 from retake_flow.run.errors import RunHeld
 from retake_flow.run.records import Record, plain, record
 from retake_flow.run.run import Phase
 from retake_flow.settings import Settings
-from retake_flow.wiring.storing import is_alive, is_certain
+from retake_flow.wiring.storing import is_alive, is_certain, this_process
 
 #: How often to look for more runs while this process drives some, in seconds.
 LOOK_AGAIN = 15.0
+_LOOK_FOR_LOST = 2.0  # seconds
 
 
 def resume_all(runs: Runs, settings: Settings, *, as_json: bool, wait: bool) -> int:
@@ -77,6 +78,7 @@ class _JointRun:
         self._as_json = as_json
         self._driven: dict[str, asyncio.Task[None]] = {}
         self._failed: set[str] = set()
+        self._lost: set[str] = set()
         self._left: dict[str, str] = {}
 
     async def drive(self) -> int:
@@ -85,14 +87,16 @@ class _JointRun:
             self._take_up(interrupts)
             if not self._driven and not self._left and not self._as_json:
                 terminal.say("no run waits for a process")
-            while self._driven:
+            while (self._driven or self._lost) and not (interrupts.count and not self._driven):
                 deadline = time.monotonic() + LOOK_AGAIN
                 while self._driven and (left := deadline - time.monotonic()) > 0:
                     done, _ = await asyncio.wait(
                         self._driven.values(), timeout=left, return_when=asyncio.FIRST_COMPLETED
                     )
                     self._driven = {run: task for run, task in self._driven.items() if task not in done}
-                if self._driven and not interrupts.count:
+                if not self._driven and self._lost:
+                    await asyncio.sleep(_LOOK_FOR_LOST)
+                if (self._driven or self._lost) and not interrupts.count:
                     self._take_up(interrupts)
         if interrupts.count:
             return 130
@@ -101,8 +105,9 @@ class _JointRun:
     def _take_up(self, interrupts: Interrupts) -> None:
         try:
             waiting, elsewhere = _take_stock(self._runs)
+            ours = {run for run in self._lost if self._runs.load(run).holder == this_process()}
         except RetakeFlowError:
-            if not self._driven:
+            if not (self._driven or self._lost):
                 raise
             return  # the driven runs continue; the next look finds what this one missed
         self._left = {run: said for run, said in self._left.items() if run in elsewhere or run in waiting}
@@ -111,6 +116,7 @@ class _JointRun:
         for run in waiting:
             if run not in self._driven and run not in self._failed:
                 self._driven[run] = asyncio.create_task(self._one(run, interrupts), name=run)
+        self._lost = ours - self._driven.keys()  # they wait for their lease to run out
 
     async def _one(self, run: str, interrupts: Interrupts) -> None:
         """Drive one run, if this process may."""
@@ -119,6 +125,10 @@ class _JointRun:
             ended = await take_up(self._session, self._runs.load(run), view, interrupts)
         except RunHeld:
             return  # another process was quicker
+        except StoreAway as error:  # others may take it, and so may this process once the store is back
+            view.on_record(_failure(error))
+            self._lost.add(run)
+            return
         except (WrongAccount, AccountInUse, Damaged) as error:
             self._leave(run, error)
             return

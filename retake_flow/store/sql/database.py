@@ -23,6 +23,8 @@ from retake_flow.store.sql.presence import Fate, Loss, Presence, alone_in, plant
 
 #: How long to wait for another process that is writing, in seconds.
 PATIENCE = 10.0
+#: The same for a process that drives a run, whose event loop stands still meanwhile.
+_DRIVING_PATIENCE = 3.0
 
 _ELSEWHERE = "export RETAKE_FLOW_STATE=/a/folder/that/can/be/written"
 _DRIVEN = {"timeout": PATIENCE, "check_same_thread": False}
@@ -156,7 +158,9 @@ class SQLiteFile(Database):
             connection = self._writer.connect()
         self._lent.add(connection)
         with told(self.place), _refused(self._path):
-            _driver(connection).execute("SELECT count(*) FROM sqlite_schema").fetchall()  # opens what is beside it too
+            driver = _driver(connection)
+            driver.execute("SELECT count(*) FROM sqlite_schema").fetchall()  # opens what is beside it too
+            driver.execute(f"PRAGMA busy_timeout = {_DRIVING_PATIENCE * 1000:.0f}")
             if self._presence is None:
                 self._presence = Presence(self._path)
         return connection
@@ -246,7 +250,7 @@ class SQLiteFile(Database):
         with suppress(sqlite3.Error):
             driver.execute("PRAGMA busy_timeout = 0")
             driver.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchone()
-        driver.execute(f"PRAGMA busy_timeout = {PATIENCE * 1000:.0f}")
+        driver.execute(f"PRAGMA busy_timeout = {_DRIVING_PATIENCE * 1000:.0f}")
 
 
 def _configured(driver: sqlite3.Connection, _record: object) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sqlite3
+import time
 from collections.abc import Callable
 from contextlib import closing
 from pathlib import Path
@@ -10,7 +11,7 @@ from pathlib import Path
 import pytest
 from store_samples import THEM, TWEET, a_run, an_answer, asking, created, said
 
-from retake_flow.errors import StoreError
+from retake_flow.errors import StoreAway, StoreError
 from retake_flow.ports.runs import Runs
 from retake_flow.run.errors import AnswerWaiting, Fenced
 from retake_flow.run.run import PendingUndo, Run
@@ -78,6 +79,32 @@ def test_a_stream_goes_on_and_all_of_it_is_written_later(disk: Disk) -> None:
     assert disk.claim.troubles() == ["the store can be written again, and nothing is lost"]
     disk.claim.release()
     assert disk.runs.load(RUN).holder is None
+
+
+@pytest.mark.parametrize("run", [a_run(undos=OWED), a_run()], ids=["on air", "not on air"])
+def test_a_file_that_another_program_locks_is_waited_for(tmp_path: Path, opened: Opener, run: Run) -> None:
+    """The loop stands still for three seconds at most. What must not happen twice waits, and so does a run that has
+    nothing on air; people are told after ten seconds, and of a shorter lock not at all.
+    """
+    path = tmp_path / "runs.db"
+    disk = Disk(opened(str(path)), path, run)
+    with closing(sqlite3.connect(path, isolation_level=None)) as other:
+        for seconds in (5.0, 11.0):
+            other.execute("BEGIN IMMEDIATE")
+            began = time.monotonic()
+            disk.claim.write(run, [said(f"for {seconds:g} s")])
+            assert 2.5 < time.monotonic() - began < 8
+            assert isinstance(disk.claim.unwritten(once=True), StoreAway)
+            assert (disk.claim.unwritten() is None) == bool(run.undos)
+            assert disk.claim.troubles() == []
+            other.execute("ROLLBACK")
+            disk.time += seconds
+            told = disk.claim.troubles()
+            disk.claim.write(run, [said("after")])
+            assert disk.claim.unwritten(once=True) is None
+            told += disk.claim.troubles()
+            assert [("busy" in said or "again" in said) for said in told] == ([True, True] if seconds > 10 else [])
+    assert disk.events == ["for 5 s", "after", "for 11 s", "after"]
 
 
 def test_it_is_tried_again_at_a_look_too_but_not_all_the_time(disk: Disk) -> None:

@@ -11,10 +11,11 @@ from cli_command import Command
 from stored_runs import AWAY, DEAD, ended, without_leases
 from waiting_runs import ASKING, NAPPING, begun, suspended
 
+from retake_flow.cli.run_commands import resume_all
 from retake_flow.cli.session.session import Session
-from retake_flow.errors import StoreError
+from retake_flow.errors import StoreAway, StoreError
 from retake_flow.flow.model import Flow
-from retake_flow.ports.runs import Runs, Stored
+from retake_flow.ports.runs import Holder, Runs, Stored
 from retake_flow.redact import Secret
 from retake_flow.run.gates import Answer
 from retake_flow.run.identity import Identity, fingerprint
@@ -212,3 +213,32 @@ def test_a_run_that_failed_under_way_is_taken_up_the_next_time(
     assert (store.load("odd-1").holder, store.load("odd-1").run.phase) == (None, Phase.RUNNING)
     assert command("resume", "--all").code == 0
     assert store.load("odd-1").run.outcome == "completed"
+
+
+def test_a_run_that_was_lost_to_a_store_that_is_away_is_taken_up_again(
+    command: Command, store: Runs, folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """It ended in time for others to take it. When nobody has, this process goes on with it once its lease is over."""
+    begun(store, folder, "lost-1")
+    take_up, lives = resume_all.take_up, resume_all.is_alive
+    looks: list[str] = []
+
+    async def lose(session: Session, stored: Stored, *others: Any) -> Run:
+        if stored.holder == DEAD:
+            session.runs.claim(stored.run.id, this_process())  # and could not release it any more
+            raise StoreAway("the store cannot be reached")
+        session.runs.claim(stored.run.id, DEAD, force=True)
+        return await take_up(session, session.runs.load(stored.run.id), *others)
+
+    def until_the_third_look(holder: Holder) -> bool:
+        looks.append("")
+        return lives(holder) and len(looks) < 4
+
+    monkeypatch.setattr(resume_all, "take_up", lose)
+    monkeypatch.setattr(resume_all, "is_alive", until_the_third_look)
+    monkeypatch.setattr(resume_all, "_LOOK_FOR_LOST", 0.01)
+    said = command("resume", "--all", "--json")
+    assert [record["message"] for record in said.records if record["event"] == "error"] == [
+        "the store cannot be reached"
+    ]
+    assert (said.code, store.load("lost-1").run.outcome, len(looks)) == (0, "completed", 4)
