@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Final
@@ -10,6 +11,8 @@ from retake_flow.errors import InputError, UsageError
 from retake_flow.flow.load.folders import Folders
 from retake_flow.quick_dataclasses import dataclass
 
+#: What is not a file: other schemes of a player lead to files, too.
+ADDRESS: Final = re.compile(r"(?:https?|rtmps?|rtsp|srt)://\S+$")
 _WILDCARDS: Final = "*?["
 _MOST_FILES: Final = 1000
 
@@ -47,7 +50,7 @@ class Media:
         """
         found: list[str] = []
         for place in places:
-            found.extend([place] if "://" in place else map(str, self._files(place)))
+            found.extend([place] if ADDRESS.match(place) else map(str, self._files(place)))
         if len(found) > _MOST_FILES:
             raise InputError(f"{len(found)} files are more than {_MOST_FILES}")
         return found

@@ -210,6 +210,9 @@ async def _audible(
                     with suppress(OSError, StudioError):  # it is retried soon
                         _write_client_config(make_folder())
                         process.write(f"load-module {_listening(address)}\n".encode())
+                        if guests and make_guests is not None:
+                            again = _listening(_guests_socket(make_guests()), anybody=True)
+                            process.write(f"load-module {again}\n".encode())
 
                 yield Sound(process, f"unix:{address}", _environment(folder, address), renew=renew)
         finally:

@@ -114,6 +114,10 @@ class Browser:
         Raises:
             StudioError: It cannot be loaded.
         """
+        if source.site is not self._source.site:
+            # A service worker of another folder would answer for this one.
+            left = {"origin": ORIGIN, "storageTypes": "service_workers,cache_storage"}
+            await self._call("Storage.clearDataForOrigin", left)
         self._source = source
         self.crashed.clear()
         went = await self._call("Page.navigate", {"url": source.url}, within=LOADS_WITHIN)

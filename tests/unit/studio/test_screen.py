@@ -35,7 +35,7 @@ def test_files_are_found_from_the_flow_on(stage: Stage, tmp_path: Path) -> None:
     found = stage.screen.media.files(["sub/d.png", "?.png", "c[1].png", "https://example.org/*.png"])
     paths = [str(home / name) for name in ("sub/d.png", "a.png", "b.png", "c[1].png")]
     assert found == [*paths, "https://example.org/*.png"]
-    for missing in ("x.png", "x*.png", "sub"):
+    for missing in ("x.png", "x*.png", "sub", "av://lavfi:mandelbrot", "memory://x", "https:// a.png"):
         with pytest.raises(InputError, match="there is no file"):
             stage.screen.media.files([missing])
 
