@@ -7,7 +7,7 @@ on their way in.
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from itertools import count
 from typing import Any, Final
 
@@ -36,17 +36,19 @@ class Feed:
     Args:
         agent: The agent's name, as far as it is known.
         pictures: The pictures that may be shown.
+        history: Returns the records so far. Until `recall` they are not read, and new ones are not taken.
 
     Attributes:
         changed: Called whenever something is different.
         scenes: Which scene is on.
     """
 
-    def __init__(self, agent: str, pictures: Pictures) -> None:
+    def __init__(self, agent: str, pictures: Pictures, history: Callable[[], Iterable[Record]] | None = None) -> None:
         self.changed: Callable[[], None] = lambda: None
         self.scenes = Scenes()
         self._captions = Captions()
         self._settings = Settings(pictures)
+        self._history = history
         self._agent = _line(agent)
         self._viewers: int | None = None
         self._summary = {"viewers": 0, "messages": 0, "supporters": 0}
@@ -60,11 +62,21 @@ class Feed:
 
     def on_record(self, record: Record) -> None:
         """Take a record of the run; one that is damaged or unknown changes nothing."""
+        if self._history is not None:
+            return
         try:
             self._take(record, record_to_run_time(record))
         except (AttributeError, KeyError, TypeError, ValueError):
             return
         self.changed()
+
+    def recall(self) -> None:
+        """Take the records so far, the first time that the stage is shown."""
+        if self._history is None:
+            return
+        records, self._history = self._history(), None
+        for record in records:
+            self.on_record(record)
 
     def begin(self, settings: Mapping[str, Any]) -> None:
         """Set what holds until the flow or an operator sets something else."""

@@ -185,9 +185,8 @@ async def runner(
             allowed=flow.sources.allowed,
             sandbox=settings.sandbox,
         )
-        feed = Feed(run.identity.name or str(run.inputs.get("agent_name") or ""), Pictures(Path(flow.file).parent))
-        for record in journal(_REMEMBERED) if run.phase is not Phase.PENDING else ():
-            feed.on_record(record)
+        name = run.identity.name or str(run.inputs.get("agent_name") or "")
+        feed = Feed(name, Pictures(Path(flow.file).parent), partial(journal, _REMEMBERED))
         paint = FirstPaint()
         stage.captions = lambda text: feed.speaks(text, clock.now())
 

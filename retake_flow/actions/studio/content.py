@@ -108,6 +108,7 @@ class ContentActions(Family):
         wanted = call.inputs["as"]
         if wanted == "log" or (wanted == "auto" and not self._browses()):
             return None
+        self._feed.recall()
         self._feed.begin({**(call.inputs.get("data") or {}), **_given(call, "title", "theme")})
         folder = call.inputs.get("folder")
         try:

@@ -175,6 +175,22 @@ def test_a_flow_shows_pictures_of_its_folder_and_an_operator_any(name: str, by: 
     assert found["title"] == "A radio"
 
 
+def test_the_past_is_read_when_the_stage_is_first_shown():
+    """A stage after a resume knows the chat; a run without a stage reads and keeps nothing."""
+    past = [message("ines", "before"), record("scene_set", T, data={"title": "A radio"})]
+    reads = []
+    feed = Feed("owl", Pictures(Path()), lambda: reads.append(1) or past)
+    feed.on_record(message("kit", "is in the journal too"))
+    assert reads == []
+    assert state(feed)["chat"] == []
+    feed.recall()
+    feed.recall()
+    feed.on_record(message("kit", "after"))
+    found = state(feed)
+    assert [entry["text"] for entry in found["chat"]] == ["before", "after"]
+    assert (found["title"], reads) == ("A radio", [1])
+
+
 @pytest.mark.parametrize(
     "damaged",
     [
