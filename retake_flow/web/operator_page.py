@@ -69,6 +69,7 @@ class Page:
             Route("/runs/{run}/picture.jpg", self._picture),
             Route("/runs/{run}/gates/{gate:path}", self._answer, methods=["POST"]),
             Route("/runs/{run}/say", self._say, methods=["POST"]),
+            Route("/runs/{run}/scene", self._scene, methods=["POST"]),
             Route("/runs/{run}/send/{event}", self._send, methods=["POST"]),
             Route("/runs/{run}/{wish}", self._end, methods=["POST"]),
         ]
@@ -192,6 +193,9 @@ class Page:
         return await self._do(
             request, lambda desk, run, form: writes.say(desk, run, form, [str(way) for way in form.getlist("way")])
         )
+
+    async def _scene(self, request: Request) -> Response:
+        return await self._do(request, lambda desk, run, form: writes.set_scene(desk, run, dict(form)))
 
     async def _send(self, request: Request) -> Response:
         event = request.path_params["event"]

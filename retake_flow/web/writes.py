@@ -7,6 +7,7 @@ from typing import Any, Final
 
 from retake_flow.engine.core.external_events import read_data
 from retake_flow.errors import RetakeFlowError, UsageError
+from retake_flow.flow.schema.common import SCENES
 from retake_flow.monitor.answering import GivenAnswer, store_answer
 from retake_flow.monitor.requests import require_driver, text_to_say
 from retake_flow.monitor.subcommand import run_command
@@ -53,6 +54,20 @@ def say(desk: Desk, run: str, form: Mapping[str, Any], ways: list[str]) -> str:
     wanted = [] if set(chosen) == _USUAL else chosen
     desk.store.request(run, "say", {"text": text, "ways": wanted, "by": this_user()})
     return "Sent. The journal shows when it was said."
+
+
+def set_scene(desk: Desk, run: str, form: Form) -> str:
+    """Choose the scene of the stage, or leave it to the flow.
+
+    Raises:
+        RetakeFlowError: There is no such scene, or no process drives the run.
+    """
+    scene = str(form.get("to", ""))
+    if scene and scene not in SCENES:
+        raise UsageError(f"there is no scene {scene!r}")
+    require_driver(desk.store, run)
+    desk.store.request(run, "screen", {**({"to": scene} if scene else {"clear": True}), "by": this_user()})
+    return f"Asked for the scene {scene}." if scene else "Asked for what the flow shows."
 
 
 def send(desk: Desk, charts: StateCharts, run: str, event: str, form: Form) -> str:

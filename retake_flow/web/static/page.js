@@ -33,7 +33,7 @@ document.addEventListener('submit', async ev => {
   if (button) button.setAttribute('aria-busy', 'true');
   let answer;
   try {
-    const reply = await fetch(form.action, { method: 'POST', body: new URLSearchParams(new FormData(form)), headers: { Accept: 'application/json' } });
+    const reply = await fetch(form.action, { method: 'POST', body: new URLSearchParams(new FormData(form, button)), headers: { Accept: 'application/json' } });
     answer = await reply.json();
   } catch { answer = { ok: false, message: 'The page cannot be reached. Nothing was sent; try again.' }; }
   delete form.dataset.busy;

@@ -91,6 +91,15 @@ def test_a_run_that_has_ended_is_only_shown(operator: TestClient, store: Runs) -
     assert operator.post("/runs/owl-1/stop", headers=JSON).json()["ok"] is False
 
 
+def test_a_scene_is_chosen_or_left_to_the_flow(operator: TestClient, store: Runs) -> None:
+    """By its name; another name is refused."""
+    claim = stored(store, "owl-1", holder=this_process())
+    answers = [operator.post("/runs/owl-1/scene", data={"to": to}, headers=JSON) for to in ("brb", "", "off")]
+    assert [answer.json()["ok"] for answer in answers] == [True, True, False]
+    asked = [{name: one.data[name] for name in one.data if name != "by"} for one in claim.requests()]
+    assert asked == [{"to": "brb"}, {"clear": True}]
+
+
 @pytest.mark.parametrize(
     ("query", "seen"),
     [
