@@ -21,7 +21,7 @@ from retake_flow.web.vitals_chart import HEIGHT, WIDTH, charts
 PARTS: Final = ("head", "questions", "stats", "trouble", "vitals")
 #: Records that answer what somebody has done, here or elsewhere.
 _ANSWERS: Final = frozenset(
-    {"gate_answered", "gate_expired", "said", "event_refused", "scene_refused", "run_ended", "run_resumed"}
+    {"gate_answered", "gate_expired", "said", "event_refused", "scene_set", "scene_refused", "run_ended", "run_resumed"}
 )
 _KINDS: Final = {"state": "state", "run": "state", "gate": "question", "chat": "chat", "error": "trouble"}
 
@@ -105,8 +105,6 @@ def _part(name: str, live: LiveRun, read_only: bool) -> str:
 def _record_data(entry: Entry) -> dict[str, Any]:
     said = lines(entry.record)
     tells = entry.record["event"] in _ANSWERS or (entry.record["event"] == "event_raised" and "request" in entry.record)
-    if entry.record["event"] == "scene_refused":
-        said = [str(entry.record.get("reason", "The scene was refused."))]
     words = said or ([f"The run has taken {entry.record['name']}."] if tells and "name" in entry.record else [])
     return {
         "number": entry.number,
