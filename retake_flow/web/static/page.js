@@ -55,6 +55,13 @@ function append(list, html, most) {
   if (atEnd) box.scrollTop = box.scrollHeight;
 }
 
+let fading;
+function notice(text) {
+  byId('notice').textContent = text;
+  clearTimeout(fading);
+  fading = setTimeout(() => { byId('notice').textContent = ''; }, 20000);
+}
+
 // A question that is still open stays the element that it is, with what was written into it.
 function mergeQuestions(html) {
   const box = byId('questions'), next = fragment(html), known = new Map([...box.children].map(el => [el.id, el]));
@@ -104,7 +111,7 @@ function follow(run) {
       last = number;
       if (journal) append(byId('log'), journal, 250);
       if (chat) append(byId('chat'), chat, 60);
-      if (tell) byId('notice').textContent = tell;
+      if (tell) notice(tell);
     });
     source.addEventListener('part', ev => showPart(JSON.parse(ev.data)));
     source.addEventListener('place', ev => showPlace(JSON.parse(ev.data)));
