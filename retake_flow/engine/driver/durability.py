@@ -49,19 +49,12 @@ class Durability:
                 raise error
             await self._clock.sleep_until(self._clock.now() + _EVERY)
 
-    def guarded(self, do: str, work: Coroutine[Any, Any, None]) -> Coroutine[Any, Any, None]:
+    async def guarded(self, do: str, work: Callable[[], Coroutine[Any, Any, None]]) -> None:
         """The work of an action; one that must not happen twice begins only once it is stored that it begins."""
         once = do in self._catalogue and self._catalogue[do].idempotency is Idempotency.ONCE
-        return self._once(work) if once else work
-
-    async def _once(self, work: Coroutine[Any, Any, None]) -> None:
-        try:
-            while not self.recorded():
-                await self._clock.sleep_until(self._clock.now() + _EVERY)
-        except BaseException:
-            work.close()
-            raise
-        await work
+        while once and not self.recorded():
+            await self._clock.sleep_until(self._clock.now() + _EVERY)
+        await work()
 
     async def answered(self, look: Callable[[], bool]) -> bool:
         """Whether there are answers, by a store that is not away; on air, as far as can be known.

@@ -323,9 +323,9 @@ class Runner:
             case StartAction():
                 call = self._call(command, command.state, command.attempt, command.key)
                 if command.look_up:
-                    work = execute.look_up(command, call, self._actions, self._clock, self._post)
+                    work = partial(execute.look_up, command, call, self._actions, self._clock, self._post)
                 else:
-                    work = execute.action(command, call, self._actions, self._post)
+                    work = partial(execute.action, command, call, self._actions, self._post)
                 self._scope(command.state).start(self._durability.guarded(command.do, work), command.do)
             case SetTimer():
                 scope = self._scope(command.state.partition(":")[0])
@@ -333,8 +333,8 @@ class Runner:
             case StartActivity():
                 key = f"{self.run.id}/{command.activity}/{command.visit}"
                 call = self._call(command, command.activity, 1, key)
-                work = self._durability.guarded(command.do, self._beside(command, call))
-                self._scope(command.activity.rpartition(":")[0]).start(work, command.activity)
+                beside = self._durability.guarded(command.do, partial(self._beside, command, call))
+                self._scope(command.activity.rpartition(":")[0]).start(beside, command.activity)
             case EndRun():
                 self._ended(command.outcome, command.state, command.reason)
 
