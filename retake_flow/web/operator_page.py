@@ -18,7 +18,7 @@ from starlette.responses import FileResponse, JSONResponse, RedirectResponse, Re
 from starlette.routing import Route
 from starlette.types import ASGIApp
 
-from retake_flow.errors import RetakeFlowError
+from retake_flow.errors import RetakeFlowError, StoreError
 from retake_flow.monitor.brief import brief
 from retake_flow.redact import Secret
 from retake_flow.run.errors import AlreadyAnswered, GateUnknown, RunUnknown
@@ -245,8 +245,19 @@ async def _static(request: Request) -> Response:
 
 async def _failed(request: Request, error: Exception) -> Response:
     assert isinstance(error, RetakeFlowError)
-    status = 404 if isinstance(error, RunUnknown) else 409 if isinstance(error, AlreadyAnswered | GateUnknown) else 422
-    return refusal(request, status, error.message, error.hint)
+    return refusal(request, _status(error), error.message, error.hint)
+
+
+def _status(error: RetakeFlowError) -> int:
+    match error:
+        case RunUnknown():
+            return 404
+        case AlreadyAnswered() | GateUnknown():
+            return 409
+        case StoreError():
+            return 503
+        case _:
+            return 422
 
 
 async def _not_found(request: Request, error: Exception) -> Response:
