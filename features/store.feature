@@ -28,3 +28,14 @@ Feature: The store of runs
     And its error says that the last records of its journal are lost
     And the rehearsal saw 1 keys used, none of them twice
     And the rehearsal saw no rule broken
+
+  Scenario: A database server is restarted on air
+    Given a home that holds nothing
+    And its runs are kept on a database server
+    When an agent rehearses for 6s
+    And the database server is restarted on air
+    Then it exits with 0
+    And nobody was told of its store
+    And the store has the run, completed, with its whole journal
+    And the rehearsal saw 1 keys used, none of them twice
+    And nothing it started is left

@@ -11,13 +11,15 @@ import subprocess
 import sys
 import threading
 from collections.abc import Iterator
-from contextlib import closing
+from contextlib import ExitStack, closing
 from dataclasses import dataclass, field, replace
 from datetime import datetime
+from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
 import httpx
+import postgres_server
 import psutil
 import pytest
 from pytest_bdd import given, parsers, then, when
@@ -39,12 +41,14 @@ _ON_AIR = "broadcast/pushing/on_air"
 class Program:
     """`retake-flow run go-live.yaml --rehearse --json` and what it printed so far."""
 
-    def __init__(self, home: Path, *duration: str) -> None:
+    def __init__(self, home: Path, *duration: str, database: postgres_server.Server | None = None) -> None:
         environment = {key: value for key, value in os.environ.items() if not key.startswith(("RETAKE_", "XDG_"))}
         command = [sys.executable, "-m", "retake_flow", "run", "go-live.yaml", "--rehearse", "--json"]
         self.records: list[dict[str, Any]] = []
         self.store = home / "state" / "runs.sqlite"
         environment |= {"HOME": str(home), "RETAKE_FLOW_STATE": str(self.store.parent)}
+        if database is not None:
+            environment["RETAKE_FLOW_STORE"] = database.url
         self.process = subprocess.Popen(
             [*command, *duration], cwd=home, env=environment, stdout=subprocess.PIPE, text=True
         )
@@ -118,10 +122,35 @@ def empty_home(tmp_path: Path) -> Path:
     return home
 
 
+@pytest.fixture
+def database() -> postgres_server.Server | None:
+    """The database server that keeps the runs; usually a file does."""
+    return None
+
+
+@given("its runs are kept on a database server", target_fixture="database")
+def kept_on_server(request: pytest.FixtureRequest) -> postgres_server.Server:
+    """A real one, which lasts as long as the scenario."""
+    programs = postgres_server.binaries()
+    if programs is None or find_spec("psycopg") is None:
+        pytest.skip("PostgreSQL is not installed")
+    lasting = ExitStack()
+    request.addfinalizer(lasting.close)
+    return lasting.enter_context(postgres_server.a_server(programs))
+
+
+@when("the database server is restarted on air")
+def server_restarted(program: Program, database: postgres_server.Server) -> None:
+    """As by an update of the system, while the program goes on."""
+    program.until("state_entered", state=_ON_AIR)
+    database.stop()
+    database.start()
+
+
 @when(parsers.parse("an agent rehearses for {duration}"), target_fixture="program")
-def rehearses(home: Path, duration: str, started: list[Program]) -> Program:
+def rehearses(home: Path, duration: str, started: list[Program], database: postgres_server.Server | None) -> Program:
     """The program runs from here on."""
-    started.append(Program(home, "--for", duration))
+    started.append(Program(home, "--for", duration, database=database))
     return started[-1]
 
 
@@ -170,10 +199,16 @@ def store_told(program: Program, words: str) -> None:
     assert words in told[0]
 
 
+@then("nobody was told of its store")
+def store_not_told(program: Program) -> None:
+    """It was away too short for anybody to care."""
+    assert not [each for each in program.records if each["event"] == "notice" and each["kind"] == "store"]
+
+
 @then("the store has the run, completed, with its whole journal")
-def store_has_it(program: Program) -> None:
+def store_has_it(program: Program, database: postgres_server.Server | None) -> None:
     """As anybody finds it, with the records that the program printed."""
-    runs = open_runs(program.store)
+    runs = open_runs(program.store if database is None else database.url)
     try:
         (summary,) = runs.summaries()
         assert (summary.id, summary.outcome) == (program.records[0]["run"], "completed")

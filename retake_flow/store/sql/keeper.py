@@ -165,6 +165,8 @@ class Keeper:
     def _connected(self) -> Iterator[Connection]:
         connection = self._server.own_connection()
         try:
+            # For those that come with the result of a beat; `_listen` takes the others.
+            cast(Any, connection.connection.driver_connection).add_notify_handler(lambda each: self._hear(each.payload))
             with self._server.watched(connection):
                 connection.execute(text(f"LISTEN {CHANNEL}"))
             for held in self._all():
