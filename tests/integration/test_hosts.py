@@ -144,7 +144,7 @@ def as_nobody(folder: Path, *arguments: str, **variables: str) -> subprocess.Com
         check=False,
         timeout=180,
         cwd=folder,
-        env={**kept, **variables},
+        env={**kept, "RETAKE_FLOW_STAGE": "off", **variables},
     )
 
 

@@ -78,7 +78,7 @@ def going_live(folder: Path, *more: str) -> Iterator[Started]:
         [*command, "--folder", str(folder / "rehearsal"), *more],
         stdout=subprocess.PIPE,
         text=True,
-        env={**environment, "HOME": str(home)},
+        env={**environment, "HOME": str(home), "RETAKE_FLOW_STAGE": "off"},
     ) as process:
         try:
             yield Started(process)

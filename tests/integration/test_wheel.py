@@ -56,5 +56,7 @@ def test_the_installed_program_has_all_that_it_reads(installed: Callable[..., st
     assert "RF001" in installed("retake-flow", "check", "--explain", "RF001")
     assert "stateDiagram" in installed("retake-flow", "graph", "nightowl.yaml")
     assert "confirm_live" in installed("retake-flow", "plan", "nightowl.yaml")
+    page = "from retake_flow.stage import PAGE; print(*sorted(file.name for file in PAGE.iterdir()))"
+    assert installed("python", "-c", page).split() == ["index.html", "stage.css", "stage.js"]
     said = installed("retake-flow", "run", "nightowl.yaml", "--rehearse", "--for", "3s", "--json")
     assert '"outcome": "completed"' in said.splitlines()[-1]
