@@ -8,6 +8,7 @@ import re
 _UNITS = {"ms": 0.001, "s": 1.0, "m": 60.0, "h": 3600.0, "d": 86400.0, "w": 604800.0}
 _PART = r"[0-9]{1,9}(?:\.[0-9]{1,9})?(?:ms|[smhdw])"
 PATTERN = rf"^(?:{_PART})+$"
+EXPECTED = "write a time such as 30s, 3m, 1h30m or 500ms"
 _LONGEST = 10 * 366 * 86400.0
 _LONGEST_SHOWN = 60  # characters of an invalid duration
 

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from itertools import combinations
 from typing import Final
 
-from retake_flow.flow.duration import PATTERN
+from retake_flow.flow.duration import EXPECTED, PATTERN
 from retake_flow.flow.schema.builders import VARIABLE, Schema, mapping_of
 
 #: Who may answer, by the key that names them.
@@ -75,7 +75,10 @@ _HTTP: Final = mapping_of(
         "headers_from": {
             "type": "object",
             "additionalProperties": _variable("The variable of the environment that holds the value."),
-            "propertyNames": {"pattern": "^[A-Za-z0-9-]+$"},
+            "propertyNames": {
+                "pattern": "^[A-Za-z0-9-]+$",
+                "errorMessage": "a header is named by letters, digits and `-`",
+            },
             "description": "Headers whose values are read from the environment: {Authorization: OWL_AUTHORIZATION}.",
         },
         "secret_from": _variable("The variable that holds the key (whsec_…) with which each request is signed."),
@@ -124,6 +127,7 @@ _MODULE: Final[Schema] = {
 _TIMEOUT: Final[Schema] = {
     "type": ["string", "number"],
     "pattern": PATTERN,
+    "errorMessage": EXPECTED,
     "default": "20s",
     "description": "How long an answer may take.",
 }
@@ -167,6 +171,7 @@ _AGENT: Final = mapping_of(
         "after": {
             "type": ["string", "number"],
             "pattern": PATTERN,
+            "errorMessage": EXPECTED,
             "default": AGENT_AFTER,
             "description": "How long a message waits for the agent.",
         },

@@ -8,7 +8,7 @@ from typing import Final
 from retake_flow.actions.chat.entries import EVENTS
 from retake_flow.actions.spec_schemas import AGAIN, CALLED, COUNT, FLAG, TEXT, WHO_AM_I
 from retake_flow.flow.action_spec import ActionSpec, Idempotency
-from retake_flow.flow.duration import PATTERN
+from retake_flow.flow.duration import EXPECTED, PATTERN
 from retake_flow.flow.schema.builders import Schema, mapping_of
 from retake_flow.responders.schema import GREETINGS, RESPONDER
 
@@ -19,6 +19,7 @@ _SILENCE: Final = mapping_of(
         "after": {
             "type": ["string", "number"],
             "pattern": PATTERN,
+            "errorMessage": EXPECTED,
             "description": "How long nobody has said anything, the agent included.",
         },
         "messages": {"type": "array", "items": {**TEXT, "minLength": 1}, "description": "What is said, one each time."},

@@ -16,7 +16,8 @@ _Schema = Mapping[str, Any]
 _LIMIT: Final = {"type": "integer", "minimum": 1, "maximum": 50, "default": 20, "description": "How many at most."}
 _WHO: Final = {**TEXT, "minLength": 1, "description": "A userDbId."}
 _ONE: Final = {**TEXT, "description": "The userDbId of one streamer; otherwise all."}
-_WINDOW: Final = {"type": "string", "pattern": r"^\d+[mhd]$", "default": "24h", "description": "Of which time."}
+_WINDOW: Final = {"type": "string", "pattern": r"^\d+[mhd]$", "default": "24h", "description": "Of which time.",
+                  "errorMessage": "write the time in minutes, hours or days, such as 30m, 24h or 7d"}  # fmt: skip
 _USER: Final = {"user_id": TEXT, "username": TEXT, "ticker": TEXT, "token_address": TEXT, "market_cap": NUMBER,
                 "viewers": COUNT, "is_live": FLAG}  # fmt: skip
 _PROFILE: Final = {**_USER, "wallet_address": TEXT, "picture_url": TEXT, "bio": TEXT, "links": {"type": "array"}}

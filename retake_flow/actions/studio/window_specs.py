@@ -17,11 +17,13 @@ _AT: Final[dict[str, Any]] = {
     "pattern": r"^(full|left|right|top|bottom|center|(top|bottom)-(left|right)|\d{1,4},\d{1,4})$",
     "default": "full",
     "description": "full, left, right, top, bottom, center, a corner such as bottom-right, or pixels: 640,0.",
+    "errorMessage": "write full, left, right, top, bottom, center, a corner such as bottom-right, or pixels: 640,0",
 }
 _SIZE: Final[dict[str, Any]] = {
     "type": "string",
     "pattern": r"^[1-9]\d{0,3}x[1-9]\d{0,3}$",
     "description": "Width and height in pixels; otherwise the usual one of its place.",
+    "errorMessage": "write width x height in pixels, such as 640x360",
 }
 _PLACED: Final = {
     "at": _AT,
@@ -73,7 +75,12 @@ SPECS: Final = (
         "Show a web page in a window of its own (Chromium), from a folder or an address.",
         {
             "folder": {**TEXT, "minLength": 1, "description": "A folder with an index.html, from the flow's file on."},
-            "url": {**TEXT, "pattern": r"^https?://\S+$", "description": "The address of a page; no folder then."},
+            "url": {
+                **TEXT,
+                "pattern": r"^https?://\S+$",
+                "description": "The address of a page; no folder then.",
+                "errorMessage": "write the address of a page: https://…",
+            },
             "allow": {
                 "type": "array",
                 "items": {**TEXT, "minLength": 1},
@@ -113,7 +120,12 @@ SPECS: Final = (
         "Show films (mpv), from files or an address.",
         {
             "files": _FILES,
-            "url": {**TEXT, "pattern": r"^(https?|rtmps?|rtsp|srt)://\S+$", "description": "In place of files."},
+            "url": {
+                **TEXT,
+                "pattern": r"^(https?|rtmps?|rtsp|srt)://\S+$",
+                "description": "In place of files.",
+                "errorMessage": "write an address that begins with https, http, rtmps, rtmp, rtsp or srt",
+            },
             "loop": _LOOP,
             "volume": _VOLUME,
             "duck": {**FLAG, "default": False, "description": _QUIETER},

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator, Mapping
 from typing import Any
 
 import pytest
@@ -56,3 +57,22 @@ def test_declarations_say_what_an_action_does(name):
     assert spec.summary.endswith(".")
     assert spec.secrets <= set(spec.result)
     assert spec.optional <= set(spec.inputs)
+
+
+def _patterns(place: str, schema: object) -> Iterator[tuple[str, Mapping[str, Any]]]:
+    """All schemas with a pattern inside a schema, with their places."""
+    if isinstance(schema, Mapping):
+        if "pattern" in schema:
+            yield place, schema
+        for name, inner in schema.items():
+            yield from _patterns(f"{place}.{name}", inner)
+    elif isinstance(schema, list | tuple):
+        for inner in schema:
+            yield from _patterns(place, inner)
+
+
+def test_no_regular_expression_is_shown_to_people() -> None:
+    """What does not fit a pattern is told in words that say what would."""
+    found = [each for spec in CATALOGUE.values() for each in _patterns(spec.name, spec.inputs)]
+    assert len(found) > 10
+    assert [place for place, schema in found if not schema.get("errorMessage")] == []
