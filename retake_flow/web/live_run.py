@@ -15,6 +15,7 @@ from retake_flow.monitor.journal_text import lines
 from retake_flow.monitor.vitals_history import VitalsHistory
 from retake_flow.ports.runs import OpenGate, Runs
 from retake_flow.run.records import Record
+from retake_flow.web.contact_sheet import contact_sheet
 
 #: How many records and messages the page shows.
 MOST_RECORDS: Final = 250
@@ -122,6 +123,7 @@ class LiveRun:
             "updated": stored.updated,
             "ended": run.ended,
             "over": self.over,
+            "sheet": contact_sheet(run) is not None,
             "succeeded": run.succeeded,
             "outcome": run.outcome,
             "reason": run.reason,

@@ -25,6 +25,7 @@ from retake_flow.run.errors import AlreadyAnswered, GateUnknown, RunUnknown
 from retake_flow.settings import Settings, variables
 from retake_flow.studio.processes.launcher import Launcher
 from retake_flow.web import run_view, writes
+from retake_flow.web.contact_sheet import contact_sheet
 from retake_flow.web.desk import Desk
 from retake_flow.web.guard import ENTER, Guard
 from retake_flow.web.refusal import refusal, wants_json
@@ -67,6 +68,7 @@ class Page:
             Route("/runs/{run}", self._run),
             Route("/runs/{run}/events", self._events),
             Route("/runs/{run}/picture.jpg", self._picture),
+            Route("/runs/{run}/sheet.png", self._sheet),
             Route("/runs/{run}/gates/{gate:path}", self._answer, methods=["POST"]),
             Route("/runs/{run}/say", self._say, methods=["POST"]),
             Route("/runs/{run}/scene", self._scene, methods=["POST"]),
@@ -182,6 +184,12 @@ class Page:
         if picture is None:
             return Response(status_code=404)
         return Response(picture, media_type="image/jpeg")
+
+    async def _sheet(self, request: Request) -> Response:
+        """The frames of an ended rehearsal."""
+        run = await self._find(request)
+        sheet = await self._desk.do(lambda desk: contact_sheet(desk.store.load(run).run))
+        return Response(status_code=404) if sheet is None else FileResponse(sheet, media_type="image/png")
 
     # --- what is done ---------------------------------------------------------------------------------------
 

@@ -62,6 +62,12 @@ function notice(text) {
   fading = setTimeout(() => { byId('notice').textContent = ''; }, 20000);
 }
 
+const title = document.title;
+const countQuestions = () => {
+  const open = document.querySelectorAll('.gate').length;
+  document.title = (open ? `(${open}) ` : '') + title;
+};
+
 // A question that is still open stays the element that it is, with what was written into it.
 function mergeQuestions(html) {
   const box = byId('questions'), next = fragment(html), known = new Map([...box.children].map(el => [el.id, el]));
@@ -71,6 +77,7 @@ function mergeQuestions(html) {
     el.remove();
   }
   for (const el of [...next.children]) if (!known.has(el.id)) box.append(el);
+  countQuestions();
 }
 
 function showPart({ id, html }) {
@@ -136,6 +143,7 @@ function watchPicture(run) {
 
 if (main.dataset.run) {
   showPlace(JSON.parse(main.dataset.place));
+  countQuestions();
   for (const id of ['chat-box', 'log-box']) byId(id).scrollTop = byId(id).scrollHeight;
   if ('ended' in main.dataset) link.dataset.state = 'ended';
   else { follow(main.dataset.run); watchPicture(main.dataset.run); }

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 from dataclasses import replace
+from pathlib import Path
 from typing import Any
 from urllib.parse import quote
 
@@ -98,6 +99,19 @@ def test_a_scene_is_chosen_or_left_to_the_flow(operator: TestClient, store: Runs
     assert [answer.json()["ok"] for answer in answers] == [True, True, False]
     asked = [{name: one.data[name] for name in one.data if name != "by"} for one in claim.requests()]
     assert asked == [{"to": "brb"}, {"clear": True}]
+
+
+def test_an_ended_rehearsal_shows_its_frames(operator: TestClient, store: Runs, tmp_path: Path) -> None:
+    """The newest sheet in its folder; never what a link there leads to."""
+    recordings = tmp_path / "r" / "recordings"
+    recordings.mkdir(parents=True)
+    ended(store, "owl-1", rehearsal=str(tmp_path / "r"))
+    (tmp_path / "secret.png").write_bytes(b"secret")
+    (recordings / "a.png").symlink_to(tmp_path / "secret.png")
+    assert operator.get("/runs/owl-1/sheet.png").status_code == 404
+    (recordings / "b.png").write_bytes(b"frames")
+    assert operator.get("/runs/owl-1/sheet.png").content == b"frames"
+    assert "/runs/owl-1/sheet.png" in operator.get("/runs/owl-1").text
 
 
 @pytest.mark.parametrize(
