@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
+from dataclasses import replace
 from pathlib import Path
 from typing import Any, Final
 
@@ -21,12 +22,12 @@ from retake_flow.studio.media import Media
 from retake_flow.studio.processes.launcher import Launcher
 from retake_flow.studio.processes.process_spec import ProcessSpec
 from retake_flow.studio.window import Window
-from retake_flow.studio.windows import player
+from retake_flow.studio.windows import arrangement, player
 from retake_flow.studio.windows.arrangement import Arrangement
 from retake_flow.studio.windows.xterm import FONT, FONT_SIZE, xterm
 from retake_flow.studio.work_folder import WorkFolder
 
-_WINDOW_WITHIN: Final = 20.0  # seconds until a program has opened a window
+_READY_WITHIN: Final = arrangement.WITHIN + 5.0  # seconds
 
 
 @dataclass(frozen=True, slots=True)
@@ -175,7 +176,6 @@ class Screen:
             variables=(*NETWORK, *PYTHON, *variables),
             folder=self.media.home,
             detached=True,
-            ready_within=_WINDOW_WITHIN,
             hint="studio.window takes a program that opens a window",
         )
         return self._window(spec, area, placed)
@@ -228,7 +228,8 @@ class Screen:
         """A program, once its window is in its place."""
         order = self._arrangement.reserve(placed.key)
         with self._arrangement.showing(order, area, on_top=placed.on_top) as arrange:
-            async with self._launcher.process(spec, arrange) as process:
+            # The arrangement says what is missing, before the launcher only says that something is.
+            async with self._launcher.process(replace(spec, ready_within=_READY_WITHIN), arrange) as process:
                 yield kind(process, {"display": self._display().name})
 
     def _place(self, placed: Placed) -> tuple[Display, Area]:

@@ -11,11 +11,12 @@ from pathlib import Path
 
 import pytest
 
-from retake_flow.errors import Finished
+from retake_flow.errors import Finished, NotReady
 from retake_flow.studio.layout import Placed
 from retake_flow.studio.processes.launcher import Launcher
 from retake_flow.studio.sound import Sound
 from retake_flow.studio.studio import Stage
+from retake_flow.studio.windows import arrangement
 from retake_flow.studio.work_folder import work_folder
 
 pytestmark = [
@@ -70,6 +71,21 @@ async def until_seen(stage: Stage, x: int, y: int, color: tuple[int, ...]) -> No
         while True:
             if await asyncio.to_thread(pixel, stage, x, y) == color:
                 return
+
+
+def test_without_a_window_manager_the_message_says_so(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Nothing is waited for without end, and the program is gone."""
+    monkeypatch.setattr(arrangement, "WITHIN", 0.5)
+
+    async def scene() -> None:
+        with work_folder() as folder:
+            stage = Stage(Launcher(f"windows-{os.getpid()}", dict(os.environ)), folder, home=tmp_path)
+            async with stage.display("640x360"):
+                with pytest.raises(NotReady, match="xterm has no window") as raised:
+                    await stage.screen.terminal(["sleep", "100"]).__aenter__()
+        assert "studio.window_manager" in raised.value.hint
+
+    asyncio.run(scene())
 
 
 def test_windows_lie_as_they_are_written_and_music_gives_way_to_speech(tmp_path: Path) -> None:

@@ -16,7 +16,7 @@ from retake_flow.studio.processes.launcher import Probe
 from retake_flow.studio.processes.process import Process
 from retake_flow.studio.windows.x_client import XClient, connect
 
-_WITHIN: Final = 20.0  # seconds until a program has a window
+WITHIN: Final = 20.0  # seconds until a program has a window
 _MANAGER: Final = "windows need studio.window_manager, and this one `needs: window_manager`"
 _SOON: Final = 0.05  # seconds between two looks for a window
 
@@ -70,10 +70,10 @@ class Arrangement:
             placed.append(_Shown(order, process.pid, on_top))
             self._shown.append(placed[-1])
             try:
-                async with asyncio.timeout(_WITHIN):
+                async with asyncio.timeout(WITHIN):
                     await self._arrange(placed[-1], area)
             except TimeoutError:
-                raise NotReady(f"{process.name} has no window within {_WITHIN:g} s", hint=_MANAGER) from None
+                raise NotReady(f"{process.name} has no window within {WITHIN:g} s", hint=_MANAGER) from None
 
         try:
             yield arrange
