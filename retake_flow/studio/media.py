@@ -10,6 +10,7 @@ from typing import Final
 from retake_flow.errors import InputError, UsageError
 from retake_flow.flow.load.folders import Folders
 from retake_flow.quick_dataclasses import dataclass
+from retake_flow.studio.browser.folder_site import FolderSite
 
 #: What is not a file: other schemes of a player lead to files, too.
 ADDRESS: Final = re.compile(r"(?:https?|rtmps?|rtsp|srt)://\S+$")
@@ -35,12 +36,7 @@ class Media:
         Raises:
             InputError: There is none, or the flow may not name it.
         """
-        place = self._within(name)
-        if not place.is_dir():
-            raise InputError(f"there is no folder {name}", hint=f"paths begin at the flow's file, in {self.home}")
-        if not (place / "index.html").is_file():
-            raise InputError(f"there is no index.html in {name}", hint="the page begins with it")
-        return place
+        return FolderSite(self._within(name)).folder
 
     def files(self, places: Sequence[str]) -> list[str]:
         """Files and addresses, in the order in which they are named; those of a wildcard by name.
