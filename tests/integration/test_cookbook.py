@@ -29,6 +29,7 @@ from retake_flow.run.records import Record
 from retake_flow.settings import Settings
 from retake_flow.studio.processes.launcher import Launcher
 from retake_flow.testing.fakes.services import Keys, Service
+from retake_flow.testing.fakes.studio import Trouble
 from retake_flow.testing.runs.rehearsed import Rehearsal, open_flow
 from retake_flow.whatif.virtual_time import VirtualClock
 
@@ -263,6 +264,24 @@ def _shows(*activities: str) -> Callable[[Kitchen], None]:
     return test
 
 
+def _a_theme(kitchen: Kitchen) -> None:
+    played = kitchen.rehearsal().play()
+    assert played.run.outcome == "completed"
+    [started] = played.records("activity_started", activity="broadcast:content")
+    assert started["inputs"]["theme"] == {"accent": "#7dd3fc", "background": "#0b1220"}
+    assert started["inputs"]["data"]["ticker"] == ["Next: the second IF stage"]
+
+
+def _be_right_back(kitchen: Kitchen) -> None:
+    rehearsal = kitchen.rehearsal(within="2m")
+    rehearsal.troubles.append(Trouble("terminal", "dies", after=5.0, times=None))
+    played = rehearsal.play()
+    assert played.run.outcome == "completed"
+    assert len(played.records("activity_failed", activity="broadcast:work")) == 3
+    assert [record["to"] for record in played.records("scene_set")] == ["brb"]
+    assert len(played.records("notice", kind="trouble")) == 1
+
+
 RECIPE_TESTS: dict[str, Callable[[Kitchen], None]] = {
     "Ask when the platform's guide has changed": _ask_when_the_guide_has_changed,
     "Never register": _never_register,
@@ -278,6 +297,8 @@ RECIPE_TESTS: dict[str, Callable[[Kitchen], None]] = {
     "Ask before going live": _ask_before_going_live,
     "Announce the direction in chat": _say_in_chat_where_it_goes,
     "Say goodbye": _say_goodbye,
+    "A theme of your own": _a_theme,
+    "Be right back while a script fails": _be_right_back,
     "A page of your own": _shows("page"),
     "The agent's terminal": _shows("work"),
     "A film with music": _shows("film", "music"),
