@@ -129,7 +129,7 @@ Feature: Testing your own flow
           Then it leaves nothing behind
       """
     When "test hello.yaml hello.feature" is called
-    Then it exits with 1 and says "this step looks at a rehearsed run, and this scenario has rehearsed none"
+    Then it exits with 1 and says "this step checks a rehearsed run, and this scenario has none"
 
   Scenario: A scenario that could not fail is refused
     Given the file hello.feature holds

@@ -112,12 +112,12 @@ def _proxy(variable: str, text: str, host: str) -> Secret:
     if parts.scheme.startswith("socks"):
         raise SettingsError(
             f"{variable} names a SOCKS proxy ({parts.scheme}://{parts.hostname}{port}), "
-            f"by which {host} cannot be reached: only HTTP proxies are spoken to",
+            f"which cannot reach {host}: only HTTP proxies are supported",
             hint=ways,
         )
     if parts.scheme not in ("http", "https") or not parts.hostname or parts.path not in ("", "/") or parts.query:
         shown = MASK if "@" in text else repr(text)
-        raise SettingsError(f"{variable} is {shown}, which is no address of a proxy", hint=ways)
+        raise SettingsError(f"{variable} is {shown}, which is not a proxy address", hint=ways)
     return Secret(f"{parts.scheme}://{parts.netloc}")
 
 
@@ -130,7 +130,7 @@ def _context(file: str, folder: str) -> ssl.SSLContext:
         context.load_verify_locations(certifi.where())
         return context
     if folder and not os.path.isdir(folder):
-        raise SettingsError(f"SSL_CERT_DIR is {folder!r}, which is no folder", hint=f"ls -ld {folder}")
+        raise SettingsError(f"SSL_CERT_DIR is {folder!r}, which is not a folder", hint=f"ls -ld {folder}")
     try:
         return ssl.create_default_context(cafile=file or None, capath=folder or None)
     except ssl.SSLError:

@@ -17,4 +17,4 @@ def require_no_secret(where: str, *texts: str) -> None:
         SecretRefused: One of them contains a secret: as it is, split by blanks or punctuation, or encoded.
     """
     if any(map(bears_secret, texts)):
-        raise SecretRefused(f"{where} bears a secret, so it was not sent")
+        raise SecretRefused(f"{where} contains a secret, so it was not sent")

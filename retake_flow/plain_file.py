@@ -50,7 +50,7 @@ def _require_plain(status: os.stat_result, path: str | os.PathLike[str], most: i
     if stat.S_ISDIR(status.st_mode):
         raise IsADirectoryError(errno.EISDIR, "it is a folder", os.fspath(path))
     if not stat.S_ISREG(status.st_mode):
-        raise OSError(errno.EINVAL, "it is no plain file", os.fspath(path))
+        raise OSError(errno.EINVAL, "it is not a plain file", os.fspath(path))
     if status.st_size > most:
         raise _too_large(path, most)
 

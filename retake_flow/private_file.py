@@ -34,7 +34,7 @@ def read(path: Path) -> bytes | None:
     except OSError as error:
         raise CredentialsError(
             f"{path} cannot be read: {error.strerror}",
-            hint="let the user that runs this own it, or hand the token over in RETAKE_ACCESS_TOKEN",
+            hint="make the user that runs this its owner, or pass the token in RETAKE_ACCESS_TOKEN",
         ) from error
     try:
         _check(path, os.fstat(handle))
@@ -153,7 +153,7 @@ def _check(path: Path, status: os.stat_result) -> None:
     if mode & _forbidden(status):
         raise CredentialsError(
             f"{path} is open to other users of this machine (mode {mode:04o})",
-            hint=f"chmod 600 {shlex.quote(str(path))}, or hand the token over in RETAKE_ACCESS_TOKEN",
+            hint=f"chmod 600 {shlex.quote(str(path))}, or pass the token in RETAKE_ACCESS_TOKEN",
         )
     if status.st_size > MAX_SIZE:
         raise CredentialsError(f"{path} is too large for a credentials file")

@@ -238,7 +238,7 @@ def _command(variable: str, text: str) -> tuple[str, ...]:
         return tuple(shlex.split(text))
     except ValueError as error:
         raise SettingsError(
-            f"{variable} is no command line: {error}", hint="write it as in a shell, with its quotes in pairs"
+            f"{variable} is not a valid command line: {error}", hint="write it as in a shell, with matching quotes"
         ) from None
 
 
@@ -299,7 +299,7 @@ def _path_in(variable: str, env: Mapping[str, str]) -> Path | None:
         return Path(text).expanduser() if text else None
     except RuntimeError:
         raise SettingsError(
-            f"{variable} is {text!r}, and there is no such home folder", hint="write the path from / on"
+            f"{variable} is {text!r}, and there is no such home folder", hint="write an absolute path"
         ) from None
 
 
@@ -315,8 +315,8 @@ def _names(variable: str, text: str) -> tuple[str, ...]:
     for name in names:
         if name.startswith("RETAKE_") or not re.fullmatch(r"[A-Za-z_]\w*", name, re.ASCII):
             raise SettingsError(
-                f"{variable} names {name!r}, which no program can be given",
-                hint="name variables of the environment, apart by blanks; what begins with RETAKE_ stays here",
+                f"{variable} names {name!r}, which cannot be passed to a program",
+                hint="name environment variables, separated by white space; none that begins with RETAKE_",
             )
     return names
 

@@ -21,7 +21,7 @@ def seconds(value: object) -> float:
     """
     total = _parse(value)
     if not 0 <= total <= _LONGEST:
-        raise ValueError(f"{_shorten(value)} is no duration between 0 and ten years")
+        raise ValueError(f"{_shorten(value)} is not a duration between 0 and ten years")
     return total
 
 
@@ -32,7 +32,7 @@ def _parse(value: object) -> float:
     if re.fullmatch(r"[0-9]{1,12}(\.[0-9]{1,9})?", text):
         return float(text)
     if not re.fullmatch(PATTERN, text):
-        raise ValueError(f"{_shorten(value)} is no duration; write for example 30s, 3m, 1h30m or 500ms")
+        raise ValueError(f"{_shorten(value)} is not a duration; write for example 30s, 3m, 1h30m or 500ms")
     return sum(float(n) * _UNITS[u] for n, u in re.findall(r"(\d+(?:\.\d+)?)(ms|[smhdw])", text))
 
 

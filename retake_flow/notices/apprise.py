@@ -59,16 +59,16 @@ class AppriseNotifier:
     async def send(self, notice: Notice) -> None:
         """Send a notice, as in the protocol. A service that hangs gets no more notices until it has finished."""
         if not self._busy.acquire(blocking=False):
-            raise NoticeFailed(f"{self.channel} has not come to an end with an earlier notice")
+            raise NoticeFailed(f"{self.channel} is still busy with an earlier notice")
         try:
             async with asyncio.timeout(WITHIN):
                 taken = await run_in_thread(partial(self._deliver, notice), f"notice to {self.channel}")
         except TimeoutError:
-            raise NoticeFailed(f"{self.channel} did not take the notice within {WITHIN:g} s") from None
+            raise NoticeFailed(f"{self.channel} did not accept the notice within {WITHIN:g} s") from None
         except Exception as raised:  # its text may hold the address
-            raise NoticeFailed(f"{self.channel} could not be told: {type(raised).__name__}") from None
+            raise NoticeFailed(f"{self.channel} could not be notified: {type(raised).__name__}") from None
         if not taken:
-            raise NoticeFailed(f"{self.channel} did not take the notice")
+            raise NoticeFailed(f"{self.channel} did not accept the notice")
 
     def _deliver(self, notice: Notice) -> bool | None:
         from apprise import NotifyFormat, NotifyType

@@ -29,7 +29,7 @@ def with_secrets(run: Run, flow: Flow) -> Run:
         if is_secret(declared.schema) and name not in inputs:
             ways = " or ".join(f"{key} {declared.schema[key]}" for key in ("env", "file") if key in declared.schema)
             raise InputError(
-                f"the secret input {name!r} is never written down, and it is not there any more",
+                f"the secret input {name!r} is never stored, and it is no longer available",
                 hint=f"give it again where the run had it from: {ways}" if ways else "",
             )
     known: dict[str, Local] = {"": Local(inputs, run.vars)}

@@ -104,7 +104,7 @@ def specification(number: int, size: str, authority: Path) -> ProcessSpec:
             *("-nolisten", "local"),  # the abstract socket, which is open to every container on the same network
         ),
         detached=True,
-        hint="see whether /tmp is writable and has room",
+        hint="check that /tmp is writable and has room",
     )
 
 
@@ -169,7 +169,7 @@ def require_sockets() -> None:
     anyones = found.st_mode & (stat.S_IWGRP | stat.S_IWOTH) and not found.st_mode & stat.S_ISVTX
     if not stat.S_ISDIR(found.st_mode) or found.st_uid not in _trusted_owners() or anyones:
         raise HostError(
-            f"no display can be opened: {folder} is in another user's hands, who could take the place of the display",
+            f"no display can be opened: {folder} belongs to another user, who could impersonate the display",
             hint=f"let root own it: sudo rm -r {folder} && sudo install -d -m 1777 {folder}",
         )
 

@@ -72,7 +72,7 @@ class Voice:
             return
         require_no_secret("what was to be spoken", text)
         if self._waiting >= MOST_WAITING:
-            raise NoVoice(f"{self._waiting} texts wait to be spoken already")
+            raise NoVoice(f"{self._waiting} texts already wait to be spoken")
         self._waiting += 1
         try:
             async with self._turn:

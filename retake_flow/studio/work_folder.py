@@ -65,7 +65,7 @@ class WorkFolder:
             if self.path.stat().st_uid == os.getuid():
                 return lock
             lock.release()
-            raise PermissionError(errno.EPERM, "it is another user's now", str(self.path))
+            raise PermissionError(errno.EPERM, "it now belongs to another user", str(self.path))
         return None
 
 

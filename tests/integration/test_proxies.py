@@ -137,9 +137,9 @@ def test_a_proxy_that_fails_for_a_moment_is_told(tmp_path: Path, authority: Auth
     [
         ({"ALL_PROXY": "socks5://127.0.0.1:9050"}, "ALL_PROXY names a SOCKS proxy"),
         ({"HTTPS_PROXY": "socks5h://127.0.0.1:9050"}, "HTTPS_PROXY names a SOCKS proxy"),
-        ({"HTTPS_PROXY": "gopher://gate"}, "no address of a proxy"),
+        ({"HTTPS_PROXY": "gopher://gate"}, "not a proxy address"),
         ({"SSL_CERT_FILE": "/nowhere/ca.pem"}, "SSL_CERT_FILE is '/nowhere/ca.pem', which cannot be read"),
-        ({"SSL_CERT_DIR": "/nowhere"}, "SSL_CERT_DIR is '/nowhere', which is no folder"),
+        ({"SSL_CERT_DIR": "/nowhere"}, "SSL_CERT_DIR is '/nowhere', which is not a folder"),
     ],
 )
 def test_what_cannot_be_honoured_is_refused_before_anything_begins(

@@ -95,7 +95,7 @@ def test_a_socks_proxy_is_refused_in_words(scheme: str, variable: str) -> None:
 )
 def test_what_is_no_proxy_is_refused(text: str) -> None:
     """Bad input gets a message, without a password that may be in it."""
-    with pytest.raises(SettingsError, match=r"HTTPS_PROXY is .* no address of a proxy") as raised:
+    with pytest.raises(SettingsError, match=r"HTTPS_PROXY is .* not a proxy address") as raised:
         proxy(HTTPS_PROXY=text)
     assert "pass-word" not in raised.value.message
 
@@ -116,7 +116,7 @@ def test_certificates_that_cannot_be_read_are_named(tmp_path: Path) -> None:
         ("SSL_CERT_FILE", str(tmp_path / "nowhere.pem"), "cannot be read: No such file"),
         ("SSL_CERT_FILE", str(tmp_path), "SSL_CERT_FILE is"),
         ("SSL_CERT_FILE", str(tmp_path / "empty.pem"), "no certificate in PEM"),
-        ("SSL_CERT_DIR", str(tmp_path / "empty.pem"), "no folder"),
+        ("SSL_CERT_DIR", str(tmp_path / "empty.pem"), "not a folder"),
     ):
         with pytest.raises(SettingsError, match=words) as raised:
             network.certificates({name: value})

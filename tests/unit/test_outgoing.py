@@ -109,7 +109,7 @@ def test_an_ordinary_word_is_no_secret_to_look_for() -> None:
 
 def test_what_is_refused_is_named_and_not_shown() -> None:
     """The error says where it would have gone, and what to do."""
-    with pytest.raises(SecretRefused, match="the chat message bears a secret") as raised:
+    with pytest.raises(SecretRefused, match="the chat message contains a secret") as raised:
         require_no_secret("the chat message", "hello", f"it is {TOKEN}")
     assert TOKEN not in f"{raised.value.message} {raised.value.hint}"
     assert raised.value.kind == "secret"

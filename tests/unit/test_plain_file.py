@@ -38,10 +38,10 @@ def test_a_plain_file_is_read_as_it_is(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("made", "said"),
     [
-        (os.mkfifo, "it is no plain file"),
-        (unix_socket, "it is no plain file"),
-        (lambda path: path.symlink_to("/dev/zero"), "it is no plain file"),
-        (lambda path: path.symlink_to("/dev/ptmx"), "it is no plain file"),
+        (os.mkfifo, "it is not a plain file"),
+        (unix_socket, "it is not a plain file"),
+        (lambda path: path.symlink_to("/dev/zero"), "it is not a plain file"),
+        (lambda path: path.symlink_to("/dev/ptmx"), "it is not a plain file"),
         (lambda path: path.symlink_to("/proc/self/fd"), "it is a folder"),
         (Path.mkdir, "it is a folder"),
         (sparse, "it is larger than 4 MiB"),

@@ -82,7 +82,7 @@ class Expression:
         except ExpressionError:
             raise
         except RecursionError:
-            raise ExpressionError(f"`{self.text}` cannot be evaluated: what it works on nests too deep") from None
+            raise ExpressionError(f"`{self.text}` cannot be evaluated: its data nests too deep") from None
         except Exception as error:  # Jinja2's filters use assert, and any may hit Python's limits
             raise ExpressionError(f"`{self.text}` cannot be evaluated: {error}") from None
 

@@ -131,7 +131,7 @@ def _unique(values: Any, case_sensitive: bool = False, attribute: str | int | No
     found: dict[Any, Any] = {}
     for value in values:
         if is_number(known := key(value)) and abs(known) > GREATEST:
-            raise ExpressionError("a number grows past what a flow can need")
+            raise ExpressionError("the number is too large")
         found.setdefault(known, value)
     return list(found.values())
 

@@ -114,7 +114,7 @@ class _Evaluation:
     def _spend(self, work: int) -> None:
         self._left -= work
         if self._left < 0:
-            raise ExpressionError("the expression looks at more than one may: give it less to work on")
+            raise ExpressionError("the expression processes too much data: give it less")
 
     def _read(self, value: Any) -> None:
         """Count the work of reading a whole value; content held twice counts twice."""
@@ -233,7 +233,7 @@ class _Evaluation:
         if not (is_number(left) and is_number(right)):
             raise ExpressionError(f"{sign} works on numbers, not on {kind(left)} and {kind(right)}")
         if not (abs(left) <= GREATEST and abs(right) <= GREATEST):
-            raise ExpressionError("a number grows past what a flow can need")
+            raise ExpressionError("the number is too large")
         return compute(left, right)
 
     def _sign(self, node: nodes.Neg | nodes.Pos) -> Any:
@@ -297,7 +297,7 @@ def require_plain(value: Any) -> Any:
         if isinstance(item, Undefined):
             item._fail_with_undefined_error()
         elif isinstance(item, float) and not math.isfinite(item):
-            raise ExpressionError("a number grows past what a flow can need")
+            raise ExpressionError("the number is too large")
         elif isinstance(item, Mapping):
             inside = [*item.keys(), *item.values()]
         elif isinstance(item, list | tuple):

@@ -136,9 +136,9 @@ def load_stored(sources: Sources) -> Flow:
         StoreError: This version of the program can no longer read it.
     """
     unreadable = StoreError(
-        "this program cannot read the flow of this run any more",
-        hint="go on with the version of retake-flow that began it, or resume with --upgrade to take the flow's file as "
-        "it is now",
+        "this version cannot read the flow of this run",
+        hint="continue with the version of retake-flow that started it, or resume with --upgrade to use the flow's "
+        "file as it is now",
     )
     try:
         answer = load(sources.text, sources.file, known_good=True, find=sources.find, allowed=sources.allowed)

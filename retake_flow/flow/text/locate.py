@@ -63,9 +63,9 @@ def find(name: str, folder: Path = Path()) -> Path:
         if path.is_dir():
             raise UsageError(f"{one_line(name)} is a folder, not a flow")
         if path.exists():
-            raise UsageError(f"{one_line(name)} is no plain file")
+            raise UsageError(f"{one_line(name)} is not a plain file")
     except OSError as error:
-        raise UsageError(f"{name[:60]!r} is no file: {error.strerror}") from None
+        raise UsageError(f"{name[:60]!r} is not a file: {error.strerror}") from None
     flows = shipped_flows()
     found = flows.get(name) or flows.get(f"{name}.yaml")
     if found is None and (near := _near(path)):

@@ -149,7 +149,7 @@ def specification(
         ready_within=20.0,
         stop_signal=signal.SIGINT,  # it then closes the stream in order
         grace=5.0,
-        hint="see whether the ingest can be reached; it takes only the newest stream key",
+        hint="check that the ingest can be reached; it takes only the newest stream key",
         diagnose=partial(diagnose, sending=False),
     )
 

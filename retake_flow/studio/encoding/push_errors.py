@@ -52,7 +52,9 @@ def diagnose(lines: Sequence[str], *, sending: bool) -> StudioError | None:
         return PushClosed(f"the platform's ingest has closed the push: {closed[0]}")
     if found := re.search(_TLS, text):
         hint = "see whether a proxy stands between, and whether this machine's clock is right"
-        return IngestUnreachable(f"no TLS connection to the platform's ingest comes about: {found['why']}", hint=hint)
+        return IngestUnreachable(
+            f"no TLS connection to the platform's ingest can be established: {found['why']}", hint=hint
+        )
     if found := re.search(_REFUSED, text):
         return PushRefused(f"the platform's ingest refuses the push: {found['why']}")
     if closed:

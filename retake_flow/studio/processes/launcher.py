@@ -241,7 +241,7 @@ def _outputs(spec: ProcessSpec) -> dict[int, Output]:
 def _not_started(spec: ProcessSpec, error: OSError) -> RetakeFlowError:
     doing = f"{spec.name} could not be started"
     if error.errno == errno.EAGAIN:
-        return HostError(f"{doing}: so many processes are not allowed", hint=os_errors.PROCESSES)
+        return HostError(f"{doing}: the limit on processes is reached", hint=os_errors.PROCESSES)
     return os_errors.host_error(error, doing) or ProcessFailed(f"{doing}: {error.strerror}", hint=spec.hint)
 
 

@@ -31,5 +31,5 @@ class RecordingNotifier:
         """Deliver a notice, or fail."""
         if self.fails:
             self.fails -= 1
-            raise NoticeFailed(f"{self.channel} did not take the notice")
+            raise NoticeFailed(f"{self.channel} did not accept the notice")
         self.notices.append(notice)

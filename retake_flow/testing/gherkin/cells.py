@@ -35,7 +35,7 @@ def pairs(table: Table) -> dict[str, Any]:
     """
     for line in table:
         if len(line) != 2:
-            raise UsageError("the table has a name and a value in each line", hint="| text | Good evening |")
+            raise UsageError("each row of the table must be a name and a value", hint="| text | Good evening |")
     return {name.strip(): parse(cell) for name, cell in table}
 
 
@@ -47,7 +47,7 @@ def rows(table: Table) -> list[dict[str, Any]]:
     """
     head, *lines = table
     if not lines:
-        raise UsageError("the table has no line but that of the names", hint="the first line holds the names")
+        raise UsageError("the table has only the row of names", hint="the first row holds the names")
     return [
         {name.strip(): parse(cell) for name, cell in zip(head, line, strict=True) if cell.strip()} for line in lines
     ]

@@ -131,7 +131,7 @@ def _unfit(step: Step, function: Callable[..., object], position: Position) -> I
             hint = "write it below the step, `| name | value |`" if what == "table" else 'write it below, between """'
             yield Flaw(position, f"the step {step.name!r} needs a {what}", hint)
         elif given is not None and name not in taken:
-            yield Flaw(position, f"the step {step.name!r} takes no {what}", "it would not be looked at")
+            yield Flaw(position, f"the step {step.name!r} takes no {what}", "it would be ignored")
 
 
 def _played_steps(feature: Feature) -> Iterator[Step]:

@@ -69,12 +69,12 @@ def _feature(file: Path, top: Path) -> Iterator[Path]:
     """The file, unless it is empty, as a file is while it is being written."""
     name = one_line(display_path(file))
     if not file.resolve().is_relative_to(top):
-        raise UsageError(f"{name} leads out of its folder", hint="name the file that it leads to, if you want it")
+        raise UsageError(f"{name} leads out of its folder", hint="name the file that it leads to instead")
     try:
         status = file.stat()
     except OSError as error:
         raise UsageError(f"{name} cannot be read: {error.strerror}") from None
     if not stat.S_ISREG(status.st_mode):
-        raise UsageError(f"{name} is no plain file")
+        raise UsageError(f"{name} is not a plain file")
     if status.st_size:
         yield file

@@ -40,7 +40,7 @@ def read(file: Path, phrases: Phrases) -> Feature:
             [Flaw(place(file, error.line), error.message, f"the line is: {error.line_content.strip()}")]
         ) from None
     except (KeyError, TypeError):  # how an empty file shows
-        raise Flawed([Flaw(place(file, 1), "there is no feature in it", "begin with `Feature: …`")]) from None
+        raise Flawed([Flaw(place(file, 1), "the file has no feature", "begin with `Feature: …`")]) from None
     if flaws := list(_oversized_outlines(feature, len(content), file)):
         raise Flawed(flaws)
     _expand(feature, phrases)
@@ -96,7 +96,7 @@ def duplicates(features: list[Feature]) -> Iterator[Flaw]:
 
 
 def _same(name: str, position: Position, first: Position) -> Flaw:
-    return Flaw(position, f"there is a scenario {name!r} at {first} already", "give each a name of its own")
+    return Flaw(position, f"the scenario {name!r} already exists at {first}", "give each a name of its own")
 
 
 def _scenarios(document: GherkinDocument) -> Iterator[Written]:

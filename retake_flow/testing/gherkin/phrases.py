@@ -127,25 +127,29 @@ class Phrases:
         for number, phrase in enumerate(self.phrases):
             shape = _PLACE.sub("{}", phrase.wording)
             if shape in seen:
-                yield Flaw(phrase.position, f"the phrase {phrase.wording!r} stands at {seen[shape].position} already")
+                yield Flaw(
+                    phrase.position, f"the phrase {phrase.wording!r} is already defined at {seen[shape].position}"
+                )
             seen[shape] = phrase
             if any(is_step(sample) for sample in phrase.samples(phrase.wording)):
-                yield Flaw(phrase.position, f"{phrase.wording!r} is a step already", "word it otherwise")
+                yield Flaw(phrase.position, f"{phrase.wording!r} is already a step", "word it otherwise")
             yield from self._unknown(phrase, inner[number], is_step, near)
             if number in circles:
                 way = " → ".join(self.phrases[each].wording for each in circles[number])
-                yield Flaw(phrase.position, f"the phrase stands for itself: {way}")
+                yield Flaw(phrase.position, f"the phrase contains itself: {way}")
 
     def _unknown(
         self, phrase: Phrase, inner: list[list[int]], is_step: Callable[[str], bool], near: Callable[[str], str]
     ) -> Iterator[Flaw]:
         if len(set(phrase.places)) < len(phrase.places):
-            yield Flaw(phrase.position, f"a place stands twice in {phrase.wording!r}", "give each a name of its own")
+            yield Flaw(
+                phrase.position, f"a placeholder appears twice in {phrase.wording!r}", "give each a name of its own"
+            )
         for line, phrases in zip(phrase.lines, inner, strict=True):
             for place in _PLACE.findall(line):
                 if place not in phrase.places:
                     hint = f"its places are: {', '.join(phrase.places) or 'none'}"
-                    yield Flaw(phrase.position, f"{phrase.wording!r} has no place {{{place}}}", hint)
+                    yield Flaw(phrase.position, f"{phrase.wording!r} has no placeholder {{{place}}}", hint)
             if not phrases and not any(map(is_step, phrase.samples(line))):
                 message = f"{phrase.wording!r} stands for {line!r}, which is no step"
                 yield Flaw(phrase.position, message, near(_KEYWORD.sub(r"\2", line)))
@@ -217,7 +221,7 @@ def of_file(file: Path) -> list[Phrase]:
         raise Flawed([Flaw(source.value(()), message)])
     for wording, step in source.data.items():
         if not (isinstance(step, str) and step.strip() and wording.strip()):
-            raise Flawed([Flaw(source.value((wording,)), f"{wording!r} must stand for a step, written as a text")])
+            raise Flawed([Flaw(source.value((wording,)), f"{wording!r} must expand to a step, written as a string")])
     return [_phrase(source, (wording,), step) for wording, step in source.data.items()]
 
 

@@ -141,13 +141,13 @@ def failure(error: BaseException) -> Failure:
             return Failure(message=error.message, hint=error.hint)
         case pytest.FixtureLookupError(argname="rehearsed"):
             return Failure(
-                message="this step looks at a rehearsed run, and this scenario has rehearsed none",
-                hint="`When the agent goes live` rehearses it; `retake-flow test --steps` tells what mocked runs know",
+                message="this step checks a rehearsed run, and this scenario has none",
+                hint="`When the agent goes live` rehearses it; `retake-flow test --steps` lists steps for mocked runs",
             )
         case pytest.FixtureLookupError():
             return Failure(message=f"the step needs the fixture {error.argname!r}, and there is none")
         case AssertionError():
-            return Failure(message=f"{str(error).strip() or 'an assertion does not hold'}\nat {_where(error)}")
+            return Failure(message=f"{str(error).strip() or 'an assertion failed'}\nat {_where(error)}")
         case _:
             return Failure(message=f"{type(error).__name__}: {error}\nat {_where(error)}")
 

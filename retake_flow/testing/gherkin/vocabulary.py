@@ -93,9 +93,9 @@ def require_playable(values: Mapping[str, Any]) -> None:
         if name == "value" or isinstance(value, bool):
             continue  # it is compared with what the run has
         if isinstance(value, int) and abs(value) > _HIGHEST_COUNT:
-            raise UsageError("no scenario counts so far", hint=f"write a number up to {_HIGHEST_COUNT}")
+            raise UsageError("the count is too large", hint=f"write a number up to {_HIGHEST_COUNT}")
         if isinstance(value, float) and not abs(value) <= _LONGEST:
-            raise UsageError("no scenario lasts so long", hint="write seconds, up to ten years")
+            raise UsageError("the time is too long", hint="write seconds, up to ten years")
 
 
 def readable(parser: parsers.StepParser) -> str:

@@ -32,7 +32,7 @@ def resolve(name: str, known: Mapping[str, T], path: Path, *, key: bool = False)
         key: Whether the name is a key there.
 
     Raises:
-        Unfit: The name is ambiguous.
+        InvalidField: The name is ambiguous.
     """
     found = matching(name, known)
     if len(found) > 1:

@@ -76,7 +76,7 @@ def fault(data: Any, path: Path, also: tuple[str, ...] = ()) -> Fault:
         also: Further keys that are allowed beside these.
 
     Raises:
-        Unfit: The data is not an error.
+        InvalidField: The data is not an error.
     """
     part = Part({"type": data} if isinstance(data, str) else data, path, (*also, *KEYS))
     status = part.whole("status")

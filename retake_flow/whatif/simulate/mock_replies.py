@@ -59,7 +59,7 @@ def result(part: Part, path: Path, spec: ActionSpec, *, ready: bool = False) -> 
         ready: Whether it is a service that is already ready.
 
     Raises:
-        Unfit: The action cannot end so.
+        InvalidField: The action cannot end so.
     """
     outcome = part.text("outcome") or _usual(spec, ready, path)
     where = (*path, "outcome")

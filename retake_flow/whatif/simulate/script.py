@@ -61,7 +61,7 @@ def parse(line: bytes) -> Happening:
     """Read a line.
 
     Raises:
-        Unfit: The line cannot be understood.
+        InvalidField: The line cannot be understood.
     """
     data = _json(line)
     if not isinstance(data, Mapping) or not data:

@@ -96,7 +96,7 @@ def seconds(value: Any, path: Path) -> float:
     """The seconds of a duration.
 
     Raises:
-        Unfit: The value is not a duration.
+        InvalidField: The value is not a duration.
     """
     try:
         found = duration.seconds(value)
@@ -104,7 +104,7 @@ def seconds(value: Any, path: Path) -> float:
         found = -1.0
     if not (isfinite(found) and found >= 0):
         hint = "write for example 2s, 1h30m, 500ms, or a number of seconds"
-        raise InvalidField(path, f"{shorten(value)} is no duration", hint)
+        raise InvalidField(path, f"{shorten(value)} is not a duration", hint)
     return found
 
 

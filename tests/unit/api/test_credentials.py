@@ -196,7 +196,7 @@ def test_a_file_open_to_others_is_refused_with_the_ways_out(path: Path, mode: in
     write(path, GUIDE, mode)
     with pytest.raises(CredentialsError, match=f"{mode:04o}") as caught:
         load(path)
-    assert caught.value.hint == f"chmod 600 {path}, or hand the token over in RETAKE_ACCESS_TOKEN"
+    assert caught.value.hint == f"chmod 600 {path}, or pass the token in RETAKE_ACCESS_TOKEN"
 
 
 @pytest.mark.parametrize(

@@ -65,7 +65,7 @@ def test_without_its_secret_a_run_stays_as_it_is(command: Command, store: Runs, 
     """It is said what to set; the answer counts, and the run is let go."""
     said = command("resume", run, "--answer", "word=yes")
     assert said.code == 2
-    assert "the secret input 'key' is never written down" in said.err
+    assert "the secret input 'key' is never stored" in said.err
     assert "env OWL_KEY or file" in said.err
     assert store.load(run).holder is None
 

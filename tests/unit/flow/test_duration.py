@@ -40,7 +40,7 @@ def test_durations_are_read(written: object, meant: float) -> None:
 )  # fmt: skip
 def test_what_is_no_duration_is_refused(written: object) -> None:
     """What cannot be a duration, is negative or longer than ten years is an error that names it."""
-    with pytest.raises(ValueError, match="is no duration"):
+    with pytest.raises(ValueError, match="is not a duration"):
         seconds(written)
 
 

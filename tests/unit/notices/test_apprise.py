@@ -121,7 +121,7 @@ def test_each_address_is_a_channel_with_an_audience() -> None:
 def test_a_refused_notice_has_failed(server: Server, capfd: pytest.CaptureFixture[str]) -> None:
     """A server that answers with an error has not taken the notice; the error tells the scheme and no secret."""
     server.status = 500
-    with pytest.raises(NoticeFailed, match=r"^json \(owner\) did not take the notice$"):
+    with pytest.raises(NoticeFailed, match=r"^json \(owner\) did not accept the notice$"):
         send(server.address("owner="))
     assert len(server.posts) == 1
     assert capfd.readouterr() == ("", "")
@@ -131,7 +131,7 @@ def test_nobody_there_is_a_failure(capfd: pytest.CaptureFixture[str]) -> None:
     """An address at which nobody listens is a failed notice, without a word on the terminal."""
     with socket.socket() as deaf:
         deaf.bind(("127.0.0.1", 0))
-        with pytest.raises(NoticeFailed, match=r"^json did not take the notice$"):
+        with pytest.raises(NoticeFailed, match=r"^json did not accept the notice$"):
             send(Secret(f"json://127.0.0.1:{deaf.getsockname()[1]}/{TOKEN}"))
     assert capfd.readouterr() == ("", "")
 
@@ -144,7 +144,7 @@ def test_a_delivery_has_a_time_limit(server: Server, monkeypatch: pytest.MonkeyP
 
     async def scene() -> None:
         sending = asyncio.create_task(notifier.send(NOTICE))
-        with pytest.raises(NoticeFailed, match=r"^json did not take the notice within 0\.2 s$"):
+        with pytest.raises(NoticeFailed, match=r"^json did not accept the notice within 0\.2 s$"):
             await sending
         server.answers.set()
 
@@ -175,7 +175,7 @@ def test_a_defect_of_apprise_is_a_failed_notice(server: Server, monkeypatch: pyt
         raise ValueError(TOKEN)
 
     monkeypatch.setattr(notifier._service, "notify", breaks)
-    with pytest.raises(NoticeFailed, match=r"^json could not be told: ValueError$") as raised:
+    with pytest.raises(NoticeFailed, match=r"^json could not be notified: ValueError$") as raised:
         asyncio.run(notifier.send(NOTICE))
     assert raised.value.__suppress_context__
 

@@ -113,7 +113,7 @@ def headers() -> Iterator[bytes]:
 def test_an_answer_is_read_only_so_far(talker: Talker) -> None:
     """However much a service answers, the notice has failed and nothing of it is kept."""
     (notifier,) = apprise.notifiers([talker.address])
-    with pytest.raises(NoticeFailed, match=r"^json did not take the notice"):
+    with pytest.raises(NoticeFailed, match=r"^json did not accept the notice"):
         asyncio.run(notifier.send(NOTICE))
     assert talker.sent < _MOST
 
@@ -149,6 +149,6 @@ asyncio.run(main())
     finally:
         over.set()
         talker.close()
-    busy = "json has not come to an end with an earlier notice"
-    assert done.stdout.splitlines() == ["json did not take the notice within 0.5 s", busy, busy]
+    busy = "json is still busy with an earlier notice"
+    assert done.stdout.splitlines() == ["json did not accept the notice within 0.5 s", busy, busy]
     assert done.stderr == ""

@@ -80,6 +80,6 @@ def test_a_secret_may_have_changed_meanwhile() -> None:
 def test_a_secret_that_is_gone_is_told_with_where_it_was() -> None:
     """The run stays as it is until it is there again."""
     environment: dict[str, Any] = {"INNER_KEY": "inner-key"}
-    with pytest.raises(InputError, match="the secret input 'key' is never written down") as gone:
+    with pytest.raises(InputError, match="the secret input 'key' is never stored") as gone:
         with_secrets(kept(**ENVIRONMENT), with_provided_inputs(flow(), environment))
     assert "env OUTER_KEY" in gone.value.hint

@@ -134,7 +134,7 @@ def test_a_folder_of_sockets_that_others_can_change_is_refused(x_folder: Path, m
     (x_folder / ".X11-unix").chmod(mode | stat.S_ISVTX)
     display.require_sockets()
     (x_folder / ".X11-unix").chmod(mode)
-    with pytest.raises(HostError, match=r"\.X11-unix is in another user's hands") as raised:
+    with pytest.raises(HostError, match=r"\.X11-unix belongs to another user") as raised:
         display.require_sockets()
     assert "install -d -m 1777" in raised.value.hint
 

@@ -121,13 +121,13 @@ def _sparse(path: Path) -> None:
 @pytest.mark.parametrize(
     ("made", "said"),
     [
-        (os.mkfifo, "x.feature is no plain file"),
-        (_socket, "x.feature is no plain file"),
+        (os.mkfifo, "x.feature is not a plain file"),
+        (_socket, "x.feature is not a plain file"),
         (_sparse, "the file cannot be read: it is larger than 256 KiB"),
         (lambda path: path.symlink_to("/dev/zero"), "x.feature leads out of its folder"),
         (lambda path: path.symlink_to("/etc/shadow"), "x.feature leads out of its folder"),
         (lambda path: path.symlink_to("../../outside.feature"), "x.feature leads out of its folder"),
-        (lambda path: path.symlink_to("."), "x.feature is no plain file"),
+        (lambda path: path.symlink_to("."), "x.feature is not a plain file"),
         (lambda path: path.symlink_to("nowhere"), "x.feature cannot be read: No such file"),
         (lambda path: path.write_bytes(b"Feature: \xff"), "this is not UTF-8 text"),
     ],
@@ -166,7 +166,7 @@ def test_phrases_stand_in_the_folder_too(tmp_path: Path) -> None:
     assert "hush" not in refused.value.message
     (folder / "phrases.yaml").unlink()
     os.mkfifo(folder / "phrases.yaml")
-    with pytest.raises(Flawed, match="it is no plain file"):
+    with pytest.raises(Flawed, match="it is not a plain file"):
         _played(folder)
 
 
@@ -181,7 +181,7 @@ def test_a_flow_that_a_scenario_names_stands_beside_the_one_under_test(tmp_path:
     (folder / "a.feature").write_text(text, encoding="utf-8")
     (verdict,) = _played(folder / "a.feature").verdicts
     assert verdict.failure is not None
-    assert "outside of the flow's folder" in verdict.failure.message or "no plain file" in verdict.failure.message
+    assert "outside of the flow's folder" in verdict.failure.message or "not a plain file" in verdict.failure.message
 
 
 # --- time ---------------------------------------------------------------------------------------------------
@@ -199,11 +199,11 @@ def _doubling(levels: int, inner: str = "p{next}{x}\np{next}{x}") -> str:
         (_doubling(40), "p0 a", "stands for more than 1000 steps"),
         (_doubling(40, "p{next}{x}{x}"), "p0 abc", "or for one of more than 1000 characters"),
         (f"'{'{a}-{b}-{c}-{d}-{e}-{f}-{g}-'}!': the flow is run\n", "-" * 900, "there is no step"),
-        ("".join(f"'p{n} {{x}}': 'p{(n + 1) % 60} {{x}}'\n" for n in range(60)), "p0 a", "stands for itself"),
+        ("".join(f"'p{n} {{x}}': 'p{(n + 1) % 60} {{x}}'\n" for n in range(60)), "p0 a", "contains itself"),
         (
             "".join(f"'p{n}': |\n{''.join(f'  p{m}{chr(10)}' for m in range(25))}" for n in range(25)),
             "p0",
-            "for itself",
+            "contains itself",
         ),
         ("".join(f"'p{n}': the flow is run\n" for n in range(600)), "p0", "more than 1000 lines together"),
         (f"'{'a' * 501}': the flow is run\n", "a", "more than 500 characters"),

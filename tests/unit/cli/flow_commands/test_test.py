@@ -136,7 +136,7 @@ def test_the_line_of_the_document_works(command: Command, hello: Path) -> None:
     assert "2 scenarios" in command("test", "hello.yaml").out
     named = command("test", "hello.yaml", "features/more.feature")
     assert (named.code, named.out) == (2, "")
-    assert "features/more.feature:1:1: there is no feature in it" in named.err
+    assert "features/more.feature:1:1: the file has no feature" in named.err
 
 
 @pytest.mark.usefixtures("hello")
@@ -151,12 +151,12 @@ def test_a_conftest_that_cannot_be_read_is_told(command: Command, hello: Path) -
 @pytest.mark.parametrize(
     ("step", "words"),
     [
-        *((f"look takes {number}s", "no duration") for number in ("1e400", "9" * 400, "1_0")),
+        *((f"look takes {number}s", "not a duration") for number in ("1e400", "9" * 400, "1_0")),
         *((f"look takes {number}s", "no step") for number in ("nan", "-1", "٣", "²")),
-        *((f'look fails with "http" {number} times', "counts so far") for number in (99_999_999, "9" * 400)),
+        *((f'look fails with "http" {number} times', "the count is too large") for number in (99_999_999, "9" * 400)),
         *((f'look fails with "http" {number} times', "no step") for number in ("٣", "1e3", "nan")),
-        ("99999999 viewers who all write at 10 s", "counts so far"),
-        *((f"Ctrl-C is pressed {number} s into look", "lasts so long") for number in ("nan", "inf", "1e400")),
+        ("99999999 viewers who all write at 10 s", "the count is too large"),
+        *((f"Ctrl-C is pressed {number} s into look", "the time is too long") for number in ("nan", "inf", "1e400")),
         ("the display is killed 1.2.3 s into look", "no step"),
         ("the next POST /agent/rtmp meets status ٣", "there is no fault"),
     ],

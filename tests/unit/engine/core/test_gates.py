@@ -196,7 +196,7 @@ def test_a_time_that_is_none_ends_the_run() -> None:
     talk = Talk(
         "a: {ask: {message: m, timeout: '{{ inputs.t }}'}, transitions: {answered: z}}\nz: {final: ok}", t="soon"
     )
-    assert (talk.run.outcome, "no duration" in talk.run.reason) == ("failed", True)
+    assert (talk.run.outcome, "not a duration" in talk.run.reason) == ("failed", True)
 
 
 # --- beside the states ------------------------------------------------------------------------------------------

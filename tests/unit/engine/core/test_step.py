@@ -117,7 +117,7 @@ def test_a_duration_that_is_none_ends_the_run_with_a_reason() -> None:
     """An expression that gives no duration is a fault of the flow, and the run says which."""
     talk = Talk("a: {wait: '{{ inputs.pause }}', transitions: {done: a}}", pause="a while")
     assert (talk.run.outcome, talk.run.phase) == ("failed", Phase.FAULTED)
-    assert talk.run.reason.startswith("'a while' is no duration")
+    assert talk.run.reason.startswith("'a while' is not a duration")
 
 
 # --- retry and poll ---------------------------------------------------------------------------------------------

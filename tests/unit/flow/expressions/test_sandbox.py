@@ -119,8 +119,8 @@ def test_filters_and_operators_give_plain_data(text: str, wanted: object) -> Non
         ("inputs.s|join(',')", "join works on a list, not on a text"),
         ("inputs.s|round", "round works on a number"),
         ("inputs.s|truncate(-5)", "cannot be evaluated"),
-        ("inputs.s|seconds", "'text' is no duration"),
-        ("(-1)|seconds", "no duration"),
+        ("inputs.s|seconds", "'text' is not a duration"),
+        ("(-1)|seconds", "not a duration"),
         ("inputs.s|above(1)", "above works on a list of numbers"),
         ("inputs.l|above(inputs.s)", "above works on a list of numbers"),
         ("inputs[[1]]", "cannot be evaluated"),
@@ -162,45 +162,45 @@ def test_templates_are_filled_in_within_data_and_never_twice() -> None:
 @pytest.mark.parametrize("number", [float("inf"), float("-inf"), float("nan")])
 def test_numbers_without_a_json_form_are_refused(number: float) -> None:
     """Infinity is no result."""
-    with pytest.raises(ExpressionError, match="grows past"):
+    with pytest.raises(ExpressionError, match="is too large"):
         require_plain([number])
 
 
 _HOSTILE = {
     # what doubles
-    "'x'" + "|tojson" * 35: "looks at more",
+    "'x'" + "|tojson" * 35: "processes too much",
     "'\\\\'" + "|tojson" * 35: "longer than",
     "inputs.quotes" + "|tojson" * 3: "longer than",
     "{{ inputs.line|tojson|tojson }} and more": "longer than",
-    "{{ inputs.line }}{{ inputs.line }}": "looks at more",
+    "{{ inputs.line }}{{ inputs.line }}": "processes too much",
     "[inputs.line, inputs.line]|string": "longer than",
-    "inputs.rows|join(inputs.line)": "looks at more",
-    "inputs.line ~ inputs.line ~ inputs.line": "looks at more",
+    "inputs.rows|join(inputs.line)": "processes too much",
+    "inputs.line ~ inputs.line ~ inputs.line": "processes too much",
     # what looks at much, again and again
-    "inputs.line" + "|upper|lower" * 15: "looks at more",
-    "inputs.words" + "|title" * 30 + "|length": "looks at more",
-    "inputs.line[::2]" + "[::-1]" * 15: "looks at more",
-    "inputs.rows in [inputs.rows, inputs.rows]": "looks at more",
-    "inputs.wide == inputs.wide": "looks at more",
-    "inputs.wide|tojson": "looks at more",
-    "inputs.text|trim(inputs.text)": "looks at more",
+    "inputs.line" + "|upper|lower" * 15: "processes too much",
+    "inputs.words" + "|title" * 30 + "|length": "processes too much",
+    "inputs.line[::2]" + "[::-1]" * 15: "processes too much",
+    "inputs.rows in [inputs.rows, inputs.rows]": "processes too much",
+    "inputs.wide == inputs.wide": "processes too much",
+    "inputs.wide|tojson": "processes too much",
+    "inputs.text|trim(inputs.text)": "processes too much",
     "inputs.line|trim('" + "y" * 101 + "')": "trim takes at most",
     # what is quadratic in Python or Jinja2
-    "inputs.colliding|unique|length": "grows past",
+    "inputs.colliding|unique|length": "is too large",
     "inputs.lists|sum(start=[])|length": "sum works on a list of numbers",
     "inputs.digits|int": "int: 0",
     "inputs.digits|float": "float: 0.0",
     "inputs.digits|int(base=16)": "int: 0",
     # numbers
-    "inputs.huge + 1": "grows past",
-    "1e17 * 1e17 * 1e17": "grows past",
-    "inputs.huge - inputs.huge": "grows past",
+    "inputs.huge + 1": "is too large",
+    "1e17 * 1e17 * 1e17": "is too large",
+    "inputs.huge - inputs.huge": "is too large",
     "-inputs.text": "a sign stands before a number",
-    "inputs.text|seconds": "is no duration",
-    "inputs.huge|seconds": "is no duration",
+    "inputs.text|seconds": "is not a duration",
+    "inputs.huge|seconds": "is not a duration",
     # what nests
-    "inputs.deep|tojson": "what it works on nests too deep",
-    "inputs.deep|string": "what it works on nests too deep",
+    "inputs.deep|tojson": "its data nests too deep",
+    "inputs.deep|string": "its data nests too deep",
     "inputs.deep": "nests too deep",
     "(" * 900 + "1" + ")" * 900: "nests too deep",
     # what is large and costs nothing

@@ -41,5 +41,5 @@ def test_a_file_elsewhere_has_to_be_allowed(tmp_path: Path) -> None:
             playbook({"playbook_file": name}, folder)
         assert f"--allow-outside {elsewhere}" in raised.value.hint
         assert playbook({"playbook_file": name}, folder, [str(elsewhere)]) == ("Be brief.",)
-    with pytest.raises(ResponderMissing, match="it is no plain file"):
+    with pytest.raises(ResponderMissing, match="it is not a plain file"):
         playbook({"playbook_file": "pipe.md"}, folder)

@@ -35,7 +35,7 @@ UNREACHABLE = [
     (
         "[tls @ 0x1] Error in the pull function.\n[tls @ 0x1] IO error: Connection reset by peer\n"
         "[rtmps @ 0x1] Cannot open connection tls://127.0.0.1:9\nrtmps://127.0.0.1:9/app/•••: Connection reset by peer",
-        "no TLS connection to the platform's ingest comes about: IO error: Connection reset by peer",
+        "no TLS connection to the platform's ingest can be established: IO error: Connection reset by peer",
     ),
 ]
 

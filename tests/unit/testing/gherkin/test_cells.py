@@ -48,5 +48,5 @@ def test_tables_have_two_forms() -> None:
     assert rows([["a", "b"], ["1", ""], ["2", "x"]]) == [{"a": 1}, {"a": 2, "b": "x"}]
     with pytest.raises(UsageError, match="a name and a value"):
         pairs([["a", "b", "c"]])
-    with pytest.raises(UsageError, match="no line but that of the names"):
+    with pytest.raises(UsageError, match="only the row of names"):
         rows([["a"]])

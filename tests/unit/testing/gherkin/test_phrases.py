@@ -50,16 +50,16 @@ def test_phrases_that_stand_for_steps_are_sound() -> None:
 
 def test_phrases_that_stand_for_themselves_are_refused() -> None:
     """Else they would be expanded for ever."""
-    assert "the phrase stands for itself: a → b → a" in _flaws(_phrases(a="b", b="a"))
+    assert "the phrase contains itself: a → b → a" in _flaws(_phrases(a="b", b="a"))
 
 
 @pytest.mark.parametrize(
     ("wording", "text", "words"),
     [
         ("the owl wakes", "the flow runs", "stands for 'the flow runs', which is no step"),
-        ("the flow is run", "some pass", "'the flow is run' is a step already"),
-        ("the owl sleeps", "{time} pass", "has no place {time}"),
-        ("{a} and {a}", "{a} pass", "a place stands twice"),
+        ("the flow is run", "some pass", "'the flow is run' is already a step"),
+        ("the owl sleeps", "{time} pass", "has no placeholder {time}"),
+        ("{a} and {a}", "{a} pass", "a placeholder appears twice"),
     ],
 )
 def test_what_is_wrong_is_told(wording: str, text: str, words: str) -> None:
@@ -70,12 +70,12 @@ def test_what_is_wrong_is_told(wording: str, text: str, words: str) -> None:
 def test_a_wording_stands_once() -> None:
     """Of two for the same words one would never be taken."""
     twice = Phrases([Phrase("{a} wakes", ("the flow is run",), _AT), Phrase("{b} wakes", ("some pass",), _AT)])
-    assert any("stands at phrases.yaml:1:1 already" in message for message in _flaws(twice))
+    assert any("is already defined at phrases.yaml:1:1" in message for message in _flaws(twice))
 
 
 @pytest.mark.parametrize(
     ("content", "words"),
-    [("- a\n", "a mapping is expected"), ("a: 3\n", "must stand for a step"), ("a: [\n", "this is not YAML")],
+    [("- a\n", "a mapping is expected"), ("a: 3\n", "must expand to a step"), ("a: [\n", "this is not YAML")],
 )
 def test_a_file_that_holds_no_phrases_is_refused(tmp_path: Path, content: str, words: str) -> None:
     """With its place."""

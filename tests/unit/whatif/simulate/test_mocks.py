@@ -100,7 +100,7 @@ def test_json_will_do():
         ("watch: done", "1:1: there is no action, and no state or activity with an action, named 'watch'"),
         ("look: {valeu: {}}", "1:8: there is no key \"valeu\" here (did you mean 'value'?)"),
         ("look: won", "1:7: 'retake.verification_status' has no outcome 'won'"),
-        ("look: {after: soon}", '1:15: "soon" is no duration'),
+        ("look: {after: soon}", '1:15: "soon" is not a duration'),
         ("look:\n  - done\n  - 3", "3:5: expected a mapping of outcome, value, reason, error, after, exits, not 3"),
         ("look: {exits: 2s}", "1:15: 'retake.verification_status' is not a service, so it cannot exit"),
         ("look: {error: {type: http}}", "1:15: 'status' is missing, which an error of the type 'http' has"),
