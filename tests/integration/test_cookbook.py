@@ -136,6 +136,8 @@ def _say_goodbye(kitchen: Kitchen) -> None:
     assert played.run.outcome == "completed"
     said = [record["inputs"]["message"] for record in played.records("action_started", action="chat.send")]
     assert said[-1] == "That was it for today. Thank you!"
+    [thanks] = played.records("scene_set", to="ended")
+    assert 5.0 <= _seconds(played.last) - _seconds(thanks) < 10.0
     assert played.last["event"] == "run_ended"
 
 
