@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import json
 import stat
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import replace
+from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
+import postgres_server
 import pytest
 
 from retake_flow.ports.runs import Runs
@@ -16,6 +18,8 @@ from retake_flow.store.opening import open_runs
 from retake_flow.testing.runs.interventions import Intervention, Scene
 from retake_flow.testing.runs.rehearsed import Rehearsal, Rehearsed, open_flow
 
+#: How many boundaries are tried on a database server, each way.
+_SAMPLE = 20
 GO_LIVE = open_flow("go-live.yaml")
 POST = "https://x.com/owl/status/1860000000000000001"
 OWL = {
@@ -46,14 +50,45 @@ def _first_time(folder: Path) -> Rehearsal:
     return rehearsal
 
 
+@pytest.fixture
+def server(request: pytest.FixtureRequest) -> Iterator[str]:
+    """The URL of a database server of our own; "" for files."""
+    if request.param == "files":
+        yield ""
+        return
+    programs = postgres_server.binaries()
+    if programs is None or find_spec("psycopg") is None:
+        pytest.skip("PostgreSQL is not installed")
+    with postgres_server.serving(programs) as url:
+        yield url
+
+
+def _place(server: str, folder: Path) -> str:
+    """An empty store: a file, or a schema of the server."""
+    if not server:
+        return str(folder / "runs.sqlite")
+    import psycopg
+
+    schema = f"at_{folder.name.replace('-', '_').replace('+', 'p')}"
+    with psycopg.connect(server, autocommit=True) as connection:
+        connection.execute(f"CREATE SCHEMA {schema}")
+    return f"{server}&options=-csearch_path%3D{schema}"
+
+
 def _played(
-    make: Callable[[Path], Rehearsal], folder: Path, dies: int = 1, die_at: str = "", processes: int = 1
+    make: Callable[[Path], Rehearsal],
+    folder: Path,
+    dies: int = 1,
+    die_at: str = "",
+    processes: int = 1,
+    server: str = "",
 ) -> Rehearsed:
     folder.mkdir()
     rehearsal = make(folder)
+    place = _place(server, folder)
 
     def store(now: Callable[[], float]) -> Runs:
-        return open_runs(folder / "runs.sqlite", alive=lambda holder: False, now=now)
+        return open_runs(place, alive=lambda holder: False, now=now)
 
     rehearsal.store, rehearsal.dies, rehearsal.die_at = store, dies, die_at
     more = 1 if die_at else 0
@@ -71,12 +106,16 @@ def _calls(rehearsed: Rehearsed) -> list[dict[str, Any]]:
     return calls
 
 
+@pytest.mark.parametrize("server", ["files", "a database server"], indirect=True)
 @pytest.mark.parametrize(("make", "processes"), [(_again, 1), (_first_time, 2)])
 def test_a_run_that_dies_at_any_boundary_ends_as_if_it_had_not(
-    make: Callable[[Path], Rehearsal], processes: int, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+    make: Callable[[Path], Rehearsal], processes: int, server: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    """Same final state, registered once at most, no key twice, one opening message, credentials whole, nothing left."""
-    whole = _played(make, tmp_path / "whole", processes=processes)
+    """Same final state, registered once at most, no key twice, one opening message, credentials whole, nothing left.
+
+    On a database server a sample of the boundaries is tried.
+    """
+    whole = _played(make, tmp_path / "whole", processes=processes, server=server)
     assert (whole.run.outcome, len(whole.writes)) == ("completed", processes)
     points = [
         (dies, f"{write}{side}")
@@ -84,9 +123,9 @@ def test_a_run_that_dies_at_any_boundary_ends_as_if_it_had_not(
         for write in range(1, writes + 1)
         for side in "-+"
     ]
-    for dies, die_at in points:
+    for dies, die_at in points[:: max(1, len(points) // _SAMPLE) if server else 1]:
         folder = tmp_path / f"{dies}-{die_at}"
-        rehearsed = _played(make, folder, dies, die_at, processes)
+        rehearsed = _played(make, folder, dies, die_at, processes, server)
         about = f"process {dies} died at {die_at}: {rehearsed.run}"
         assert (rehearsed.run.outcome, rehearsed.run.state) == (whole.run.outcome, whole.run.state), about
         assert _registered(rehearsed) == _registered(whole), about
