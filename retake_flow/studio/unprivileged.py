@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 import os
+import stat
 from pathlib import Path
 from typing import Final
+
+from retake_flow.errors import HostError
 
 #: A user and group without a name, from the range that distributions reserve, so that no other program has it.
 #: Unlike larger numbers it exists even in a container with a user namespace.
@@ -31,6 +34,23 @@ def give(path: Path) -> Path:
     if owner is not None:
         os.chown(path, owner, owner)
     return path
+
+
+def require_reach(folder: Path) -> None:
+    """Make sure that this user can reach a folder.
+
+    Raises:
+        HostError: A folder above it lets only its owner in.
+    """
+    if user() is None:
+        return
+    for above in folder.resolve().parents:
+        found = above.stat()
+        if not (found.st_mode & stat.S_IXOTH or (found.st_gid == RESERVED and found.st_mode & stat.S_IXGRP)):
+            raise HostError(
+                f"{above} lets only its owner in, and Chromium runs as another user than root",
+                hint="export TMPDIR=/tmp, or a folder that everybody may pass through",
+            )
 
 
 def let_in(folder: Path) -> Path:

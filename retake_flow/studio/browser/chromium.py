@@ -80,8 +80,13 @@ _SWITCHES: Final = (
 
 @contextmanager
 def browser_folder() -> Iterator[Path]:
-    """A temporary folder for a browser, its user's own; it is removed afterwards."""
+    """A temporary folder for a browser, its user's own; it is removed afterwards.
+
+    Raises:
+        HostError: The user of the browser cannot reach it.
+    """
     with work_folder() as folder:
+        unprivileged.require_reach(folder.path)
         unprivileged.let_in(folder.path)
         own = unprivileged.give(folder.ensure("browser"))
         for name, text in _BLACK.items():
