@@ -38,6 +38,8 @@ _STATIC: Final = Path(__file__).parent / "static"
 _FILES: Final = ("page.css", "page.js", "icon.svg")
 #: Seconds for which a picture is good enough for the next who asks.
 _PICTURE_LASTS: Final = 3.0
+#: Seconds for which the list of runs is good enough for the next who asks for the same.
+_LIST_LASTS: Final = 2.0
 _BEAT: Final = 15.0
 #: Where a browser may be sent once it was let in.
 _OWN: Final = re.compile(r"/runs/[\w.-]+", re.ASCII)
@@ -61,6 +63,7 @@ class Page:
         self._pictures: dict[str, tuple[float, bytes | None]] = {}
         self._taking = asyncio.Lock()
         self._streams = 0
+        self._listed: tuple[float, object, dict[str, Any]] = (0.0, None, {})
         routes = [
             Route("/", self._list),
             Route(ENTER, self._enter, methods=["GET", "POST"]),
@@ -113,7 +116,16 @@ class Page:
         number = asked.get("page", "")
         at = int(number) if number.isascii() and number.isdecimal() and 0 < len(number) < 6 else 1
         words = asked.get("words", "")[:100]
-        found = await self._desk.do(lambda desk: run_list(desk, words=words, kind=kind, page=max(1, at)))
+
+        def read(desk: Desk) -> dict[str, Any]:
+            # In the desk's thread, so that of browsers that ask at once only the first has it read.
+            when, known, found = self._listed
+            if known != (words, kind, at) or time.monotonic() - when > _LIST_LASTS:
+                found = run_list(desk, words=words, kind=kind, page=max(1, at))
+                self._listed = time.monotonic(), (words, kind, at), found
+            return found
+
+        found = await self._desk.do(read)
         if wants_json(request):
             return JSONResponse(found)
         return page("list.html", title="Runs", now=time.time(), **found)

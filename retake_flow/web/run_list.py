@@ -56,13 +56,19 @@ def _matches(summary: Summary, words: Iterable[str], kind: str) -> bool:
             "rehearsal" * bool(summary.rehearsal),
         )
     ).lower()
-    fits = {
-        "all": True,
-        "live": summary.outcome is None and not summary.damage and is_driven(summary.holder),
-        "waiting": summary.outcome is None and summary.gates > 0,
-        "ended": summary.outcome is not None,
-    }
-    return fits[kind] and all(word in text for word in words)
+    return all(word in text for word in words) and _is(summary, kind)
+
+
+def _is(summary: Summary, kind: str) -> bool:
+    match kind:
+        case "live":
+            return summary.outcome is None and not summary.damage and is_driven(summary.holder)
+        case "waiting":
+            return summary.outcome is None and summary.gates > 0
+        case "ended":
+            return summary.outcome is not None
+        case _:
+            return True
 
 
 def _row(summary: Summary) -> dict[str, Any]:
@@ -78,7 +84,7 @@ def _row(summary: Summary) -> dict[str, Any]:
         "gates": summary.gates,
         "created": summary.created,
         "updated": summary.updated,
-        "driven": not summary.damage and is_driven(summary.holder),
+        "driven": summary.outcome is None and not summary.damage and is_driven(summary.holder),
         "on_air": False,
         "live_since": None,
         "viewers": None,
