@@ -30,11 +30,12 @@ def test_texts_of_others_are_only_text(operator: TestClient, store: Runs) -> Non
     at = time.time()
     chat = record("chat_message", at, id="1", author=EVIL, kind="tip", amount=5, currency=EVIL, text=EVIL)
     broken = record("error", at, place=EVIL, kind="x", message=EVIL, hint=EVIL)
-    stored(store, "owl-1", gate, records=[chat, broken], agent=EVIL, holder=this_process())
+    live = {"session": {"page": "javascript:alert(1)"}}
+    stored(store, "owl-1", gate, records=[chat, broken], agent=EVIL, holder=this_process(), outputs=live)
     ended(store, "owl-2")
     for path in ("/", "/runs/owl-1", "/runs/owl-2", f"/?words={quote(EVIL)}", f"/runs/{quote(EVIL)}"):
         shown = operator.get(path).text
-        for tag in ("<script>alert", "<img src=x", "onerror=alert(1)>\x1b", "\x1b"):
+        for tag in ("<script>alert", "<img src=x", "onerror=alert(1)>\x1b", "\x1b", 'href="javascript:'):
             assert tag not in shown, path
     assert "&lt;script&gt;alert(1)" in operator.get("/runs/owl-1").text
 
