@@ -167,7 +167,7 @@ def test_the_end_does_not_wait_for_a_long_delay(tmp_path):
         return seconds, asking.done(), asking.exception() or asking.result().status_code, others
 
     seconds, done, end, others = asyncio.run(main())
-    assert seconds < 5
+    assert seconds < 20
     assert done
     assert end == 500 or isinstance(end, httpx.TransportError)
     assert others == set()

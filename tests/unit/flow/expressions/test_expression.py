@@ -108,10 +108,10 @@ def test_joins_do_not_grow_without_end() -> None:
         text = f"[{text}, {text}]|join('yy')"
         if len(text) > 1500:
             break
-    begun = time.perf_counter()
+    begun = time.process_time()
     with suppress(ExpressionError):
         Expression(text, HERE).value(NAMES)
-    assert time.perf_counter() - begun < 2
+    assert time.process_time() - begun < 10
 
 
 @settings(max_examples=300)

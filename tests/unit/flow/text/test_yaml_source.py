@@ -138,7 +138,7 @@ def test_an_alias_bomb_is_refused_at_once() -> None:
     assert said(source) == [
         "f.yaml:1:1: RF001 with its aliases it holds more than 50000 values or nests deeper than 100"
     ]
-    assert process_time() - began < 2
+    assert process_time() - began < 10
 
 
 def test_an_alias_within_itself_is_refused() -> None:
