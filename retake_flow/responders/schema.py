@@ -177,15 +177,14 @@ _AGENT: Final = mapping_of(
         },
         "fallback": {
             "description": "Who answers what has waited too long: `greeter`, `silence`, or another responder.",
-            "anyOf": [
-                {"type": "string", "enum": ["greeter", "silence"]},
-                {
-                    "type": "object",
-                    "properties": dict(_OTHERS),
-                    "additionalProperties": False,
-                    "allOf": _one_of(KINDS[:-1]),
-                },
-            ],
+            "if": {"type": "string"},
+            "then": {"enum": ["greeter", "silence"]},
+            "else": {
+                "type": "object",
+                "properties": dict(_OTHERS),
+                "additionalProperties": False,
+                "allOf": _one_of(KINDS[:-1]),
+            },
             "default": "greeter",
         },
     },

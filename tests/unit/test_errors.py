@@ -40,8 +40,8 @@ def test_every_error_says_who_has_to_act_and_how_the_program_ends(kind: type[Ret
 
 
 def test_kinds_are_distinct() -> None:
-    """No two errors are routed by the same word."""
-    told = [kind.kind for kind in kinds()]
+    """No two errors are routed by the same word, unless one is a case of the other and leaves its word alone."""
+    told = [kind.kind for kind in kinds() if "kind" in vars(kind)]
     assert len(told) == len(set(told))
 
 

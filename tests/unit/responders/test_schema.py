@@ -29,6 +29,7 @@ GOOD: dict[str, Any] = {
         "limits": {"tokens": 1, "tokens_per_hour": 1, "cost": 2.0, "price": {"input": 1, "output": 2.5}},
     },
     "module": "owl.night:reply",
+    "agent": {"after": "30s", "fallback": {"module": "owl.night:reply", "timeout": "5s"}},
 }
 
 FLOW = """
@@ -50,6 +51,14 @@ def test_each_kind_has_a_form_that_is_known_quickly(kind: str) -> None:
     assert fits(RESPONDER, {kind: GOOD[kind]})
     assert fits(RESPONDER, {kind: GOOD[kind], "timeout": "5s"})
     assert sound(RESPONDER)
+
+
+@pytest.mark.parametrize("fallback", ["greeter", "silence", {"greeter": {}}])
+def test_the_agent_has_a_fallback(fallback: object) -> None:
+    """A word, or another responder; never the agent itself."""
+    assert fits(RESPONDER, {"agent": {"fallback": fallback}})
+    assert mismatch({"agent": {"fallback": {"agent": {}}}}, RESPONDER)
+    assert mismatch({"agent": {"fallback": "nobody"}}, RESPONDER)
 
 
 def test_a_program_names_its_variables() -> None:
