@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import mimetypes
 import os
 import stat
 from pathlib import Path
@@ -124,5 +123,9 @@ def _read(folder: Path, parts: tuple[str, ...]) -> bytes:
 
 
 def _type(suffix: str) -> str:
-    known = _TYPES.get(suffix) or mimetypes.types_map.get(suffix, "application/octet-stream")
+    known = _TYPES.get(suffix, "")
+    if not known:
+        import mimetypes  # its tables take longer to import than this whole package
+
+        known = mimetypes.types_map.get(suffix, "application/octet-stream")
     return f"{known}; charset=utf-8" if known.startswith("text/") else known
