@@ -126,7 +126,9 @@ class StoreError(RetakeFlowError):
 
 
 class StoreAway(StoreError):
-    """The store cannot be reached at present; later it can be used as it is."""
+    """The store cannot be reached at present."""
+
+    kind, fault = "store_away", "network"
 
 
 class Damaged(StoreError):

@@ -36,6 +36,8 @@ class LeaseExpired(StoreAway):
         undo_within: For how many more seconds undos cannot touch what another process starts.
     """
 
+    kind = "lease_expired"
+
     def __init__(self, message: str, *, hint: str, undo_within: float) -> None:
         super().__init__(message, hint=hint)
         self.undo_within = undo_within
