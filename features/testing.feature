@@ -83,7 +83,7 @@ Feature: Testing your own flow
           Then the run is failed
       """
     When "test hello.yaml hello.feature" is called
-    Then it exits with 2 and says "hello.feature:5:3: there is a scenario 'It ends' at hello.feature:2:3 already"
+    Then it exits with 2 and says "hello.feature:5:3: the scenario 'It ends' already exists at hello.feature:2:3"
 
   Scenario: Only the named features are run
     Given the file hello.feature holds

@@ -52,7 +52,7 @@ def _rehearsal(folder: Path, *, live: bool, die_at: str = "") -> Rehearsal:
     assert flow is not None
     rehearsal = Rehearsal(flow, folder, die_at=die_at, comebacks=[2.5])
     rehearsal.options = replace(rehearsal.options, comments_without_session=200, realtime=live)
-    rehearsal.responders["command"] = FakeResponder(dict(zip(_READ, _SAID, strict=False))).open
+    rehearsal.responders["command"] = FakeResponder(dict(zip(_READ, _SAID, strict=False))).serve
     rehearsal.give_credentials()
     for cue in _CUES:
         rehearsal.intervene(

@@ -427,7 +427,7 @@ def test_a_stored_flow_is_read_without_its_files() -> None:
 )
 def test_a_stored_flow_of_an_older_program_is_told_as_one(text: str) -> None:
     """What this program's language has no place for, or whose sub-flow is not kept, is a store it cannot read."""
-    with pytest.raises(StoreError, match="cannot read the flow of this run any more") as raised:
+    with pytest.raises(StoreError, match="cannot read the flow of this run") as raised:
         load_stored(Sources("f", {"f": text}))
     assert "--upgrade" in raised.value.hint
 

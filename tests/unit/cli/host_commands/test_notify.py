@@ -38,7 +38,7 @@ def test_each_address_is_tried_and_the_one_that_fails_is_named(
     taken, refused = json.loads(said.out)["tried"]
     assert (taken["audience"], taken["failed"]) == ("operator", "")
     assert refused["audience"] == "owner"
-    assert "did not take" in refused["failed"]
+    assert "did not accept" in refused["failed"]
     assert "0123456789" not in said.out
 
 
