@@ -199,7 +199,7 @@ async def _audible(
 ) -> AsyncIterator[Sound]:
     folder = _write_client_config(make_folder())
     guests = _guests_socket(make_guests() if make_guests else None)
-    with _address(folder) as address:
+    with _address(folder) as (address, follow):
         hearing = asyncio.ensure_future(_require_hearing(launcher))
         try:
             async with launcher.process(specification(folder, address, guests), partial(_answers, address)) as process:
@@ -208,7 +208,7 @@ async def _audible(
 
                 def renew() -> None:
                     with suppress(OSError, StudioError):  # it is retried soon
-                        _write_client_config(make_folder())
+                        follow(_write_client_config(make_folder()))
                         process.write(f"load-module {_listening(address)}\n".encode())
                         if guests and make_guests is not None:
                             again = _listening(_guests_socket(make_guests()), anybody=True)
@@ -253,16 +253,25 @@ def _listening(address: str, *, anybody: bool = False) -> str:
 
 
 @contextmanager
-def _address(folder: Path) -> Iterator[str]:
-    """The path of the socket, in a form that every program accepts, whatever the folder's name is."""
+def _address(folder: Path) -> Iterator[tuple[str, Callable[[Path], None]]]:
+    """The path of the socket, in a form that every program accepts, whatever the folder's name is.
+
+    It comes with a function that lets it lead into a folder that was made again.
+    """
     socket_file = folder / "native"
     socket_file.unlink(missing_ok=True)  # of a killed process
     if _PLAIN_ADDRESS.fullmatch(str(socket_file)):
-        yield str(socket_file)
+        yield str(socket_file), lambda again: None
         return
     opened = os.open(folder, os.O_PATH | os.O_DIRECTORY)
+
+    def follow(again: Path) -> None:
+        new = os.open(again, os.O_PATH | os.O_DIRECTORY)
+        os.dup2(new, opened, inheritable=False)
+        os.close(new)
+
     try:
-        yield f"/proc/{os.getpid()}/fd/{opened}/{socket_file.name}"
+        yield f"/proc/{os.getpid()}/fd/{opened}/{socket_file.name}", follow
     finally:
         os.close(opened)
 

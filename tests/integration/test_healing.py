@@ -102,9 +102,10 @@ def remove(folder: Path) -> None:
     shutil.rmtree(gone)
 
 
-def test_whatever_folder_is_removed_the_stream_goes_on(tmp_path: Path) -> None:
+@pytest.mark.parametrize("short", [True, False])
+def test_whatever_folder_is_removed_the_stream_goes_on(tmp_path: Path, short: bool) -> None:
     """The working folder, that of the rehearsal and the whole of /tmp: all is made again, nothing is interrupted."""
-    temporary = tmp_path / "tmp"
+    temporary = tmp_path / ("tmp" if short else "a folder whose name PulseAudio does not take")
     temporary.mkdir()
     with at_home(tmp_path / "home", TMPDIR=str(temporary)) as home:
         running = rehearsing(home)

@@ -45,7 +45,7 @@ def test_the_address_is_one_that_every_client_takes(tmp_path: Path, name: str) -
     folder = tmp_path / name
     folder.mkdir()
     (folder / "mark").write_text("here")
-    with _address(folder) as address:
+    with _address(folder) as (address, _):
         assert re.fullmatch(r"[\w./+-]{1,107}", address, re.ASCII)
         assert (Path(address).parent / "mark").read_text() == "here"
     assert (Path(address).parent == folder) is (name == "plain")

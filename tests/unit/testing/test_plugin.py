@@ -170,7 +170,9 @@ def test_a_table_stands_where_one_is_read(tmp_path: Path, written: str, words: s
 def test_two_features_may_not_share_a_scenario(tmp_path: Path) -> None:
     """A failure would name two places."""
     _written(tmp_path, a_feature=_FEATURE, b_feature=_FEATURE)
-    with pytest.raises(Flawed, match=r"b\.feature:3:1: there is a scenario 'Somebody is asked' at .*a\.feature:3:1"):
+    with pytest.raises(
+        Flawed, match=r"b\.feature:3:1: the scenario 'Somebody is asked' already exists at .*a\.feature:3:1"
+    ):
         _played(tmp_path)
 
 
