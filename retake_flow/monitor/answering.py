@@ -90,11 +90,7 @@ def _match_gate(run: str, name: str, waiting: Mapping[str, Gate], asked: Mapping
 
 def _last_asked(store: Runs, run: str, name: str) -> str:
     """The id of the last gate in the journal that matches a name; the name itself when none matches."""
-    asked = [
-        Past(record["gate"])
-        for _, record in store.journal(run)
-        if record["event"] == "gate_opened" and "gate" in record
-    ]
+    asked = [Past(record["gate"]) for _, record in store.journal(run, events=("gate_opened",)) if "gate" in record]
     found = matching(name, asked)
     return found[-1].id if found else name
 

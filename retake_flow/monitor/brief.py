@@ -7,8 +7,7 @@ from typing import Any
 
 from retake_flow import printable
 from retake_flow.monitor.following import Following
-from retake_flow.ports.runs import OpenGate
-from retake_flow.run.gate_prompt import answer_with
+from retake_flow.ports.runs import OpenGate, ReadableRuns
 from retake_flow.run.records import plain, timestamp
 from retake_flow.run.run import Run
 
@@ -20,8 +19,8 @@ MOST_GATES = 2
 
 def brief(followed: Following) -> dict[str, Any]:
     """How a run stands; see `status --json` in `schemas/output.schema.json`."""
-    stored, vitals, now = followed.stored, followed.vitals, followed.now
-    run, health = stored.run, vitals.data(now)
+    stored, figures, now = followed.stored, followed.figures, followed.now
+    run, health = stored.run, figures.vitals.data(now)
     on_air, asked = followed.on_air, followed.gates
     found: dict[str, Any] = plain(
         {
@@ -37,8 +36,8 @@ def brief(followed: Following) -> dict[str, Any]:
             "healthy": on_air and not health.get("slow_for"),
             "trouble": _short(followed.trouble),
             "gates": [_gate(one) for one in asked[:MOST_GATES]],
-            "unread": followed.unanswered,
-            "stats": followed.summary.figures(now),
+            "unread": figures.unanswered,
+            "stats": figures.summary.figures(now),
             "outcome": run.outcome,
         }
     )
@@ -47,21 +46,23 @@ def brief(followed: Following) -> dict[str, Any]:
 
 def next_commands(followed: Following) -> list[str]:
     """The commands that make sense now, the most useful first."""
-    run, asked = followed.run, followed.gates
-    if followed.stored.run.ended:
+    run = followed.run
+    if followed.over:
         return [f"retake-flow show {run} --json"]
-    if asked:
-        answers = [answer_with(run, one.gate) for one in asked[:MOST_GATES] if not one.damage]
-        return [*answers, *([] if followed.driven else [f"retake-flow resume {run} --detach --json"])]
+    if followed.stored.run.ended and followed.driven:
+        return [f"retake-flow wait {run} --until ended --within 50s --json"]
+    answers = [f"retake-flow gates {run} --json"] if followed.gates else []
     if not followed.driven:
-        return [f"retake-flow resume {run} --detach --json"]
+        return [*answers, f"retake-flow resume {run} --detach --json"]
     if followed.on_air:
-        return [
-            f"retake-flow chat {run} --wait 50s --json",
-            f"retake-flow status {run} --json",
-            f"retake-flow stop {run}",
-        ]
-    return [f"retake-flow wait {run} --until on-air --within 50s --json"]
+        more = f"retake-flow chat {run} --wait 50s --json", f"retake-flow status {run} --json"
+        return [*answers, *more, f"retake-flow stop {run} --json"]
+    return [*answers, f"retake-flow wait {run} --until on-air --within 50s --json"]
+
+
+def next_for(store: ReadableRuns, run: str) -> list[str]:
+    """The commands that make sense now for a run."""
+    return next_commands(Following(store, run))
 
 
 def exit_code(followed: Following) -> int:

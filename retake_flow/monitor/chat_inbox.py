@@ -2,37 +2,82 @@
 
 from __future__ import annotations
 
-from typing import Any
+import time
+from typing import Any, Final
 
+from retake_flow.errors import UsageError
+from retake_flow.ports.runs import ReadableRuns
 from retake_flow.run.records import Record
+
+#: The records of what viewers write and do.
+CHAT_EVENTS: Final = ("chat_message", "chat_deed")
+#: How many records are read first on the way back to a message.
+_FIRST = 64
 
 
 class ChatInbox:
-    """The messages of a journal after one.
+    """What viewers wrote and did in a run after one of their messages.
+
+    Args:
+        store: Where the run is.
+        run: Its id.
+        after: The id of that message; "" for all.
 
     Attributes:
-        messages: Those after it; all when there is none.
-        found: Whether that message has been found.
+        messages: Those after it, the oldest first.
+
+    Raises:
+        UsageError: No message has this id.
     """
 
-    def __init__(self, after: str) -> None:
-        self._after = after
-        self._known: set[str] = set()
-        self.messages: list[dict[str, Any]] = []
-        self.found = not after
+    def __init__(self, store: ReadableRuns, run: str, after: str) -> None:
+        self._store = store
+        self._run = run
+        found = store.journal(run, events=CHAT_EVENTS) if not after else self._back_to(after)
+        self._number = found[-1][0] if found else 0
+        self.messages = [as_message(record) for _, record in found if record["id"] != after]
 
-    def take(self, record: Record) -> None:
-        """Take a record, if it is a message or something else that a viewer has done."""
-        if record["event"] not in ("chat_message", "chat_deed"):
-            return
-        author = record["author"]
-        if self.found:
-            self.messages.append(_message(record, newcomer=author not in self._known))
-        self._known.add(author)
-        self.found = self.found or record["id"] == self._after
+    def _back_to(self, message: str) -> list[tuple[int, Record]]:
+        """The records from a message on; older ones are not read, but for a few."""
+        last = _FIRST
+        while True:
+            found = self._store.journal(self._run, last=last, events=CHAT_EVENTS)
+            for position, (_, record) in enumerate(reversed(found), 1):
+                if record["id"] == message:
+                    return found[-position:]
+            if len(found) < last:
+                hint = f"`retake-flow chat {self._run}` lists the newest"
+                raise UsageError(f"{self._run} has read no message {message!r}", hint=hint)
+            last *= 8
+
+    def look(self) -> None:
+        """Read what is new."""
+        for number, record in self._store.journal(self._run, self._number, events=CHAT_EVENTS):
+            self._number = number
+            self.messages.append(as_message(record))
+
+    def wait(self, within: float, every: float) -> bool:
+        """Wait for a message as long as there is none, and return whether the run has ended."""
+        deadline = time.monotonic() + within
+        while True:
+            ended = self._store.load(self._run).run.ended  # before the journal, so that no message is missed
+            self.look()
+            if self.messages or ended or time.monotonic() >= deadline:
+                return ended
+            time.sleep(every)
 
 
-def _message(record: Record, *, newcomer: bool) -> dict[str, Any]:
+def require_known(store: ReadableRuns, run: str, message: str) -> None:
+    """Require that a run has read a message.
+
+    Raises:
+        UsageError: It has not.
+    """
+    ChatInbox(store, run, message)
+
+
+def as_message(record: Record) -> dict[str, Any]:
+    """A record of chat as commands show it."""
     paid = {"amount": record["amount"], "currency": record.get("currency", "")} if "amount" in record else None
     return {
         "id": record["id"],
@@ -40,6 +85,6 @@ def _message(record: Record, *, newcomer: bool) -> dict[str, Any]:
         "kind": record["kind"],
         "author": record["author"],
         "text": record.get("text", ""),
-        "newcomer": newcomer,
+        "newcomer": record.get("newcomer", False),
         "paid": paid,
     }

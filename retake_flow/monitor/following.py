@@ -5,10 +5,8 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Mapping
 
-from retake_flow.engine.notify.stream_summary import StreamSummary
 from retake_flow.monitor.run_text import not_driven
-from retake_flow.monitor.vitals import Vitals
-from retake_flow.ports.runs import OpenGate, Runs, Stored
+from retake_flow.ports.runs import OpenGate, ReadableRuns, Stored
 from retake_flow.run.records import Record
 from retake_flow.wiring.storing import is_driven
 
@@ -19,34 +17,34 @@ EVERY = 0.2
 class Following:
     """A run as last read.
 
+    Args:
+        store: Where it is.
+        run: Its id.
+        after: The number of the record after which `records` begins at first; by default those that the stored figures
+            do not count yet.
+
     Attributes:
         stored: Its snapshot.
         records: The records that the last look found, by number.
-        number: The number of its last record.
-        vitals: The state of its stream.
-        summary: The figures of its stream.
+        figures: The state and the figures of its stream, up to its last record.
     """
 
-    def __init__(self, store: Runs, run: str) -> None:
+    def __init__(self, store: ReadableRuns, run: str, after: int | None = None) -> None:
         self._store = store
         self.run = run
-        self.stored: Stored
+        self.stored = store.load(run)
+        self.figures = self.stored.figures
         self.records: Mapping[int, Record] = {}
-        self.number = 0
-        self.vitals = Vitals()
-        self.summary = StreamSummary()
-        self.unanswered = 0
-        self.look()
+        self._take(self.figures.number if after is None else min(after, self.figures.number))
 
     def look(self) -> None:
         """Read the run as it is now."""
         self.stored = self._store.load(self.run)  # before the journal, so that no record of an end is missed
-        self.records = dict(self._store.journal(self.run, self.number))
-        for number, record in self.records.items():
-            self.number = number
-            self.vitals.note(record)
-            self.summary.count(record)
-            self._count(record)
+        self._take(self.figures.number)
+
+    def _take(self, after: int) -> None:
+        self.records = dict(self._store.journal(self.run, after))
+        self.figures.count(self.records.items())
 
     def until(self, met: Callable[[Following], bool], within: float) -> bool:
         """Look until a condition is met, for at most `within` seconds; returns whether it was."""
@@ -69,9 +67,14 @@ class Following:
         return is_driven(self.stored.holder)
 
     @property
+    def over(self) -> bool:
+        """Whether it has ended, everything is undone, and its process has let it go."""
+        return is_over(self.stored)
+
+    @property
     def on_air(self) -> bool:
         """Whether its stream is known to be on air."""
-        return self.driven and bool(self.vitals.on_air(self.now))
+        return self.driven and bool(self.figures.vitals.on_air(self.now))
 
     @property
     def gates(self) -> list[OpenGate]:
@@ -86,11 +89,9 @@ class Following:
             return "" if run.succeeded else run.reason
         if not self.driven:
             return "" if self.stored.holder is None else str(not_driven(self.run, self.stored.holder)["message"])
-        return self.vitals.stream(self.now)
+        return self.figures.vitals.stream(self.now)
 
-    def _count(self, record: Record) -> None:
-        match record:
-            case {"event": "chat_message"}:
-                self.unanswered += 1
-            case {"event": "chat_sent"}:
-                self.unanswered = 0
+
+def is_over(stored: Stored) -> bool:
+    """Whether a run has ended, everything is undone, and its process has let it go."""
+    return stored.run.ended and not stored.run.undoing and not is_driven(stored.holder)

@@ -61,8 +61,8 @@ class SentRequest:
     @classmethod
     def send(cls, store: Runs, run: str, what: Wish, data: Mapping[str, Any]) -> SentRequest:
         """Send a request to a run."""
-        read = len(store.journal(run))
-        return cls(store, run, store.request(run, what, data), read)
+        read = store.journal(run, last=1)[-1:]
+        return cls(store, run, store.request(run, what, data), read[0][0] if read else 0)
 
     def wait_for_record(self, names: Container[str], within: float) -> Record | None:
         """The first record with one of these names that answers the request; None after `within` seconds without one.

@@ -7,11 +7,11 @@ from dataclasses import dataclass
 from typing import Any
 
 from retake_flow.monitor.run_text import gate_data, holder_data, not_driven
-from retake_flow.monitor.vitals import Vitals
 from retake_flow.ports.runs import OpenGate, Runs, Stored
 from retake_flow.run.dates import record_to_run_time
 from retake_flow.run.records import Record, plain, timestamp
 from retake_flow.run.run import PendingUndo, Run
+from retake_flow.run.vitals import Vitals
 from retake_flow.wiring.children import Child, find_marked
 from retake_flow.wiring.storing import is_driven
 

@@ -8,6 +8,7 @@ from typing import Any, Literal, Protocol
 from retake_flow.errors import StoreError
 from retake_flow.ports.journal import RunStore
 from retake_flow.quick_dataclasses import dataclass, field
+from retake_flow.run.figures import Figures
 from retake_flow.run.gates import Answer, Gate
 from retake_flow.run.identity import NOBODY, Identity
 from retake_flow.run.records import Record
@@ -68,6 +69,7 @@ class Stored:
         holder: The process that drives it, or drove it and died; None when it was released.
         created: When it began.
         updated: When it was last written.
+        figures: What its journal amounts to, up to some record; the records after that are still to be counted.
     """
 
     run: Run
@@ -78,6 +80,7 @@ class Stored:
     holder: Holder | None
     created: float
     updated: float
+    figures: Figures = field(default_factory=Figures, compare=False)
 
 
 @dataclass(frozen=True, slots=True)
@@ -207,7 +210,58 @@ class Claim(RunStore, Inbox, Protocol):
         ...
 
 
-class Runs(Protocol):
+class ReadableRuns(Protocol):
+    """All runs, for reading. Every call raises `StoreError` when the store cannot be read."""
+
+    def load(self, run: str) -> Stored:
+        """A run as last written.
+
+        Raises:
+            RunUnknown: There is no run with this id.
+            Damaged: Its stored data cannot be read.
+        """
+        ...
+
+    def find(self, name: str) -> str:
+        """Resolve an id, the name in it for the newest run of that name, a unique prefix, or `last` for the newest run.
+
+        `last` knows only the runs of the agent for whom the store was opened; of one name, its runs come first.
+
+        Raises:
+            RunUnknown: It matches no run, or more than one.
+        """
+        ...
+
+    def summaries(
+        self, *, phases: Sequence[Phase] = (), agent: str = "", flow: str = "", limit: int | None = None
+    ) -> list[Summary]:
+        """Runs, newest first, filtered by phase, agent or flow when given; damaged ones are marked."""
+        ...
+
+    def journal(
+        self, run: str, after: int = 0, *, last: int | None = None, events: Sequence[str] = ()
+    ) -> list[tuple[int, Record]]:
+        """The records of a run after a number, with their numbers (from 1); only those of some events if given.
+
+        With `last`, only the last few of them. No record before the first that is returned is read.
+
+        `record_damaged` stands in for a record that cannot be read.
+
+        Raises:
+            RunUnknown: There is no run with this id.
+        """
+        ...
+
+    def open_gates(self, run: str | None = None) -> list[OpenGate]:
+        """The open, unanswered gates, oldest first."""
+        ...
+
+    def close(self) -> None:
+        """Close all connections, including those of claims. The claims are not released and can no longer be used."""
+        ...
+
+
+class Runs(ReadableRuns, Protocol):
     """All runs. Every call raises `StoreError` when the store cannot be read or written."""
 
     def create(
@@ -237,39 +291,6 @@ class Runs(Protocol):
         """
         ...
 
-    def load(self, run: str) -> Stored:
-        """A run as last written.
-
-        Raises:
-            RunUnknown: There is no run with this id.
-            Damaged: Its stored data cannot be read.
-        """
-        ...
-
-    def find(self, name: str) -> str:
-        """Resolve an id, the name in it for the newest run of that name, a unique prefix, or `last` for the newest run.
-
-        Raises:
-            RunUnknown: It matches no run, or more than one.
-        """
-        ...
-
-    def summaries(
-        self, *, phases: Sequence[Phase] = (), agent: str = "", flow: str = "", limit: int | None = None
-    ) -> list[Summary]:
-        """Runs, newest first, filtered by phase, agent or flow when given; damaged ones are marked."""
-        ...
-
-    def journal(self, run: str, after: int = 0, *, last: int | None = None) -> list[tuple[int, Record]]:
-        """The records of a run after a number, with their numbers (from 1); only the last few if so asked.
-
-        `record_damaged` stands in for a record that cannot be read.
-
-        Raises:
-            RunUnknown: There is no run with this id.
-        """
-        ...
-
     def request(self, run: str, what: Wish, data: Mapping[str, Any] | None = None) -> int:
         """Send a request to the process that drives a run.
 
@@ -284,10 +305,6 @@ class Runs(Protocol):
         Raises:
             RunUnknown: There is no run with this id.
         """
-        ...
-
-    def open_gates(self, run: str | None = None) -> list[OpenGate]:
-        """The open, unanswered gates, oldest first."""
         ...
 
     def answer(self, run: str, gate: str, answer: Answer) -> None:
@@ -306,8 +323,4 @@ class Runs(Protocol):
 
         A run stays if its data is too damaged to tell whether it has ended.
         """
-        ...
-
-    def close(self) -> None:
-        """Close all connections, including those of claims. The claims are not released and can no longer be used."""
         ...

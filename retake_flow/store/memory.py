@@ -101,9 +101,12 @@ class MemoryRuns:
         ]
         return sorted(wanted, key=lambda summary: (summary.created, summary.id), reverse=True)[:limit]
 
-    def journal(self, run: str, after: int = 0, *, last: int | None = None) -> list[tuple[int, Record]]:
-        """A run's records with their numbers (from 1): those after a number, or only the `last` ones if given."""
+    def journal(
+        self, run: str, after: int = 0, *, last: int | None = None, events: Sequence[str] = ()
+    ) -> list[tuple[int, Record]]:
+        """A run's records after a number, with their numbers (from 1); only the `last`, only of `events`, if given."""
         found = list(enumerate(self._of(run).journal, 1))[after:]
+        found = [(number, record) for number, record in found if not events or record["event"] in events]
         return found if last is None else found[max(0, len(found) - last) :]
 
     def request(self, run: str, what: Wish, data: Mapping[str, Any] | None = None) -> int:

@@ -29,6 +29,7 @@ def open_runs(
     alive: Callable[[Holder], bool] | None = None,
     now: Callable[[], float] = time.time,
     lease: float = USUAL_LEASE,
+    owner: str = "",
 ) -> Runs:
     """Open a store, and create it if it does not exist.
 
@@ -38,6 +39,7 @@ def open_runs(
             lock beside the store, or else from its process id.
         now: Seconds since the epoch.
         lease: For how long a claim lasts when it is not renewed, in seconds.
+        owner: The agent for whom it is opened; "" for nobody in particular.
 
     Raises:
         StoreError: The store cannot be opened or created; what is there is unchanged.
@@ -48,7 +50,7 @@ def open_runs(
 
     locks = holders.locks_beside(place)
     judge = alive or partial(holders.alive, locks=locks)
-    return SqlRuns(_database(str(place)), alive=judge, now=now, lease=lease, locks=locks)
+    return SqlRuns(_database(str(place)), alive=judge, now=now, lease=lease, locks=locks, owner=owner)
 
 
 def reached(place: str) -> str:

@@ -9,7 +9,7 @@ from datetime import datetime
 from typing import Any, Final
 
 from retake_flow.monitor.brief import remaining, stream_page
-from retake_flow.monitor.chat_inbox import ChatInbox
+from retake_flow.monitor.chat_inbox import CHAT_EVENTS, as_message
 from retake_flow.monitor.following import Following
 from retake_flow.monitor.journal_text import lines
 from retake_flow.monitor.vitals_history import VitalsHistory
@@ -61,7 +61,6 @@ class LiveRun:
 
     def __init__(self, store: Runs, run: str) -> None:
         self._store = store
-        self._inbox = ChatInbox("")
         self._next = 0.0
         self.history = VitalsHistory()
         self.entries: deque[Entry] = deque(maxlen=MOST_RECORDS)
@@ -69,7 +68,7 @@ class LiveRun:
         self.trouble: tuple[float, str] | None = None
         self.gates: list[OpenGate] = []
         self.driven = False
-        self.followed = Following(store, run)
+        self.followed = Following(store, run, after=0)
         self._take()
 
     def look(self, *, now: bool = False) -> None:
@@ -90,14 +89,14 @@ class LiveRun:
 
     def since(self, number: int) -> list[Entry]:
         """What the page shows of the records after a number."""
-        if not self.entries or number >= self.followed.number:
+        if not self.entries or number >= self.followed.figures.number:
             return []
         return [entry for entry in self.entries if entry.number > number]
 
     @property
     def number(self) -> int:
         """The number of the last record."""
-        return self.followed.number
+        return self.followed.figures.number
 
     @property
     def over(self) -> bool:
@@ -109,7 +108,7 @@ class LiveRun:
         """How the run stands. Times are the wall clock's."""
         followed, ahead = self.followed, self.followed.stored.run.ahead
         stored, run, now = followed.stored, followed.stored.run, followed.now
-        vitals = followed.vitals.data(now)
+        vitals = followed.figures.vitals.data(now)
         on_air = self.driven and bool(vitals.get("on_air"))
         left = remaining(run, now)
         return {
@@ -134,10 +133,10 @@ class LiveRun:
             "address": stream_page(run),
             "viewers": vitals.get("viewers"),
             "recoveries": vitals.get("recoveries", 0),
-            "encoder": followed.vitals.encoder(now) if on_air else "",
+            "encoder": followed.figures.vitals.encoder(now) if on_air else "",
             "problem": "" if run.ended else followed.trouble,
             "trouble": self.trouble,
-            "figures": followed.summary.figures(now),
+            "figures": followed.figures.summary.figures(now),
             "now": time.time(),
         }
 
@@ -160,6 +159,4 @@ class LiveRun:
         if record["event"] == "chat_sent":
             author = self.followed.stored.agent or "agent"
             return {"at": record["t"], "kind": "message", "author": author, "text": record["text"], "own": True}
-        self._inbox.take(record)
-        found = self._inbox.messages
-        return {**found.pop(), "own": False} if found else None
+        return {**as_message(record), "own": False} if record["event"] in CHAT_EVENTS else None

@@ -3,16 +3,14 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Sequence
 
-from retake_flow.ports.runs import Holder, Runs, Summary
-from retake_flow.run.run import Phase
+from retake_flow.ports.runs import Holder, ReadableRuns, Runs
+from retake_flow.run.identity import fingerprint
 from retake_flow.settings import Settings
 from retake_flow.store import holders
 from retake_flow.store.holders import this_process
-from retake_flow.store.opening import open_runs
 
-__all__ = ["is_alive", "is_certain", "is_driven", "list_runs", "open_store", "this_process", "this_user"]
+__all__ = ["is_alive", "is_certain", "is_driven", "open_for_reading", "open_store", "this_process", "this_user"]
 
 
 def open_store(settings: Settings) -> Runs:
@@ -23,28 +21,29 @@ def open_store(settings: Settings) -> Runs:
         SettingsError: The setting does not name a store.
     """
     settings.require_home()
-    return open_runs(settings.store, lease=settings.lease)
+    from retake_flow.store.opening import open_runs  # what only reads does without
+
+    return open_runs(settings.store, lease=settings.lease, owner=owner_of(settings))
 
 
-def list_runs(
-    settings: Settings, *, phases: Sequence[Phase] = (), agent: str = "", flow: str = "", limit: int | None = None
-) -> list[Summary]:
-    """Runs, the newest first, as `Runs.summaries` returns them, in the shortest time.
+def open_for_reading(settings: Settings) -> ReadableRuns:
+    """The store in the settings, in the shortest time, for a command that only reads.
 
     Raises:
         StoreError: The store cannot be opened or created.
         SettingsError: The setting does not name a store.
     """
-    from contextlib import closing
-
-    from retake_flow.store import listing
+    from retake_flow.store.reading import open_file
 
     settings.require_home()
-    found = listing.listed(settings.store, phases=phases, agent=agent, flow=flow, limit=limit)
-    if found is not None:
-        return found
-    with closing(open_store(settings)) as store:
-        return store.summaries(phases=phases, agent=agent, flow=flow, limit=limit)
+    return open_file(settings.store, owner_of(settings)) or open_store(settings)
+
+
+def owner_of(settings: Settings) -> str:
+    """The agent of these settings, as far as its credentials tell agents on one machine apart."""
+    if settings.access_token is None:
+        return f"file {os.path.realpath(settings.credentials)}"
+    return f"token {fingerprint(settings.access_token)}"
 
 
 def is_alive(holder: Holder) -> bool:

@@ -72,9 +72,9 @@ def asked(runs: Runs, *gates: Gate, **changes: Any) -> Claim:
     return claim
 
 
-def said(event: str) -> dict[str, Any]:
+def said(event: str, **fields: object) -> dict[str, Any]:
     """A record."""
-    return {"t": "2026-01-01T00:00:00.000Z", "event": event}
+    return {"t": "2026-01-01T00:00:00.000Z", "event": event, **fields}
 
 
 def whats(claim: Claim) -> list[str]:

@@ -142,8 +142,7 @@ class Conversation:
         for is_own, (_, entry) in zip(own, shown, strict=True):
             if not is_own:
                 turn.fresh += entry.is_message
-                self._inbox.add(entry)
-                for event, fields in entries.records(entry):
+                for event, fields in entries.records(entry, self._inbox.add(entry)):
                     turn.note(event, **fields)
                 self._show(entries.line(entry))
             elif entry.is_message:

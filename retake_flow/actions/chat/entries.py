@@ -56,7 +56,7 @@ def events(message: ChatMessage, newcomer: bool) -> Iterator[Noted]:
             yield "follow", author
 
 
-def records(message: ChatMessage) -> Iterator[Noted]:
+def records(message: ChatMessage, newcomer: bool = False) -> Iterator[Noted]:
     """The records of one chat entry."""
     about: dict[str, Any] = {"id": plain_id(message.id), "author": author_name(message), "kind": message.kind}
     paid = message.kind in ("tip", "trade")
@@ -64,7 +64,7 @@ def records(message: ChatMessage) -> Iterator[Noted]:
         about["amount"] = message.amount or 0
         about |= {"currency": message.currency} if message.currency else {}
     if message.is_message:
-        yield "chat_message", {**about, "text": message.text[:LONGEST_TEXT]}
+        yield "chat_message", {**about, **({"newcomer": True} if newcomer else {}), "text": message.text[:LONGEST_TEXT]}
     else:
         yield "chat_deed", {**about, **({"side": message.side} if message.kind == "trade" else {})}
     if paid and message.amount is None:

@@ -69,14 +69,19 @@ class Inbox:
 
     # --- new messages ---------------------------------------------------------------------------------------
 
-    def add(self, entry: ChatMessage) -> None:
-        """Take in a viewer's entry: its events become due, and a message waits for an answer from now on."""
+    def add(self, entry: ChatMessage) -> bool:
+        """Take in a viewer's entry: its events become due, and a message waits for an answer from now on.
+
+        Returns:
+            Whether it is the first message of its author.
+        """
         newcomer = entry.is_message and self._is_new(entry)
         self._due += entries.events(entry, newcomer)
         if entry.is_message:
             message = entries.as_message(entry, newcomer)
             self._remember(message)
             self.unanswered.append(message)
+        return newcomer
 
     def add_own(self, entry: ChatMessage) -> None:
         """Take in a message of the agent's."""

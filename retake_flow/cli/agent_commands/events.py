@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 import argparse
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from retake_flow.cli.durations import span
+
+if TYPE_CHECKING:
+    from retake_flow.ports.runs import ReadableRuns
 
 _EPILOG = """\
 Each record has a number. --after the last number that was read gives what is new: nothing twice, nothing missed.
@@ -38,11 +41,11 @@ def events(args: argparse.Namespace) -> int:
     from retake_flow.errors import UsageError
     from retake_flow.monitor.journal_text import clock, lines
     from retake_flow.settings import Settings
-    from retake_flow.wiring.storing import open_store
+    from retake_flow.wiring.storing import open_for_reading
 
     if args.limit < 1:
         raise UsageError("--limit is at least 1")
-    with closing(open_store(Settings.from_environment())) as store:
+    with closing(open_for_reading(Settings.from_environment())) as store:
         found = _found(store, store.find(args.run), args)
     for number, record in found:
         if args.json:
@@ -53,18 +56,16 @@ def events(args: argparse.Namespace) -> int:
     return 0
 
 
-def _found(store: Any, run: str, args: argparse.Namespace) -> list[tuple[int, dict[str, Any]]]:
+def _found(store: ReadableRuns, run: str, args: argparse.Namespace) -> list[tuple[int, dict[str, Any]]]:
     """The records that were asked for; waits for the first one, as long as the run has not ended."""
     import time
 
     from retake_flow.monitor.following import EVERY
 
-    deadline, after = time.monotonic() + args.wait, args.after
+    deadline = time.monotonic() + args.wait
     while True:
         ended = store.load(run).run.ended  # before the journal, so that no record of the end is missed
-        news = store.journal(run, after)
-        found = [(number, record) for number, record in news if not args.kind or record["event"] in args.kind]
+        found = store.journal(run, args.after, events=args.kind)
         if found or ended or time.monotonic() >= deadline:
             return found[: args.limit]
-        after = news[-1][0] if news else after
         time.sleep(EVERY)

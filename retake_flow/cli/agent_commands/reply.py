@@ -8,9 +8,7 @@ from typing import TYPE_CHECKING, Any
 from retake_flow.cli.durations import span
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
-
-    from retake_flow.ports.runs import Runs
+    pass
 
 _EPILOG = """\
 The messages that it answers need no other answer: where the flow leaves chat to the agent (responder: {agent: {}}),
@@ -41,6 +39,7 @@ def reply(args: argparse.Namespace) -> int:
     from contextlib import closing
 
     from retake_flow.cli.run_commands.say import read_text, report_said
+    from retake_flow.monitor.chat_inbox import require_known
     from retake_flow.monitor.requests import ask_to_say
     from retake_flow.settings import Settings
     from retake_flow.wiring.storing import open_store, this_user
@@ -48,24 +47,9 @@ def reply(args: argparse.Namespace) -> int:
     text = read_text(args.text)
     with closing(open_store(Settings.from_environment())) as store:
         run = store.find(args.run)
-        _require_known(store, run, args.to)
+        for message in args.to:
+            require_known(store, run, message)
         data = {"text": text, "ways": ["chat"], "by": args.by or this_user(), "answers": args.to}
         said = ask_to_say(store, run, data, args.within)
     report_said(run, said, args.json)
     return 0 if said["said"] else 1
-
-
-def _require_known(store: Runs, run: str, messages: Sequence[str]) -> None:
-    """Require that the run has read these messages.
-
-    Raises:
-        UsageError: It has not read one of them.
-    """
-    from retake_flow.errors import UsageError
-
-    known = {record.get("id") for _, record in store.journal(run) if record["event"] == "chat_message"}
-    for message in messages:
-        if message not in known:
-            raise UsageError(
-                f"{run} has read no message {message!r}", hint=f"`retake-flow chat {run}` lists the newest"
-            )

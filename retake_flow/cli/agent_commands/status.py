@@ -22,9 +22,9 @@ def status(args: argparse.Namespace) -> int:
     from retake_flow.monitor.brief import brief, exit_code, lines, next_commands
     from retake_flow.monitor.following import Following
     from retake_flow.settings import Settings
-    from retake_flow.wiring.storing import open_store
+    from retake_flow.wiring.storing import open_for_reading
 
-    with closing(open_store(Settings.from_environment())) as store:
+    with closing(open_for_reading(Settings.from_environment())) as store:
         followed = Following(store, store.find(args.run))
         found = brief(followed)
         if args.json:

@@ -51,16 +51,16 @@ def wait(args: argparse.Namespace) -> int:
     from retake_flow.monitor.brief import brief, lines, next_commands
     from retake_flow.monitor.following import Following
     from retake_flow.settings import Settings
-    from retake_flow.wiring.storing import open_store
+    from retake_flow.wiring.storing import open_for_reading
 
-    with closing(open_store(Settings.from_environment())) as store:
-        followed = Following(store, store.find(args.run))
-        condition = _Condition(args.until, followed.number if args.after is None else args.after)
+    with closing(open_for_reading(Settings.from_environment())) as store:
+        followed = Following(store, store.find(args.run), args.after)
+        condition = _Condition(args.until, followed.figures.number if args.after is None else args.after)
         followed.until(condition.settled, args.within)
         found = brief(followed)
         if args.json:
             terminal.emit(
-                {"met": condition.met, "event": condition.record, "last": followed.number, **found}
+                {"met": condition.met, "event": condition.record, "last": followed.figures.number, **found}
                 | {"next": next_commands(followed)}
             )
         else:
@@ -92,8 +92,8 @@ class _Condition:
             if self._holds(word, followed):
                 self.met = word
                 return True
-        stored = followed.stored
-        self.hopeless = stored.run.ended or (bool(followed.gates) and not followed.driven)
+        ended = followed.stored.run.ended and ("ended" not in self._words or not followed.driven)
+        self.hopeless = ended or (bool(followed.gates) and not followed.driven)
         return self.hopeless
 
     def _holds(self, word: str, followed: Following) -> bool:
@@ -103,7 +103,7 @@ class _Condition:
             case "gate":
                 return bool(followed.gates)
             case "ended":
-                return followed.stored.run.ended
+                return followed.over
         for number, record in followed.records.items():
             if number > self._after and _named(record, word):
                 self.record = {"number": number, **record}

@@ -64,17 +64,19 @@ def runs(args: argparse.Namespace) -> int:
 
 def _find(args: argparse.Namespace) -> list[Summary]:
     """The matching runs; one more than is shown when there are more."""
+    from contextlib import closing
+
     from retake_flow.run.run import Phase
     from retake_flow.settings import Settings
-    from retake_flow.wiring.storing import list_runs
+    from retake_flow.wiring.storing import open_for_reading
 
-    found = list_runs(
-        Settings.from_environment(),
-        phases=[Phase(phase) for phase in args.phase],
-        agent=args.agent,
-        flow=args.flow,
-        limit=args.limit + 1 if args.limit and not args.state else None,
-    )
+    with closing(open_for_reading(Settings.from_environment())) as store:
+        found = store.summaries(
+            phases=[Phase(phase) for phase in args.phase],
+            agent=args.agent,
+            flow=args.flow,
+            limit=args.limit + 1 if args.limit and not args.state else None,
+        )
     if not args.state:
         return found
     return [summary for summary in found if f"/{summary.state}".endswith(f"/{args.state.strip('/')}")]

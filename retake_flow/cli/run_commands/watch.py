@@ -50,7 +50,7 @@ class _Watch:
         self._run = run
         self._view = view
         self._number = 0
-        from retake_flow.monitor.vitals import Vitals
+        from retake_flow.run.vitals import Vitals
 
         self._told_of_death = False
         self._vitals = Vitals()

@@ -12,13 +12,13 @@ from urllib.parse import quote
 
 from retake_flow.backoff import Backoff
 from retake_flow.engine.driver.execute import known
-from retake_flow.engine.notify.stream_summary import StreamSummary
 from retake_flow.engine.notify.throttle import NoticeThrottle
 from retake_flow.errors import RetakeFlowError
 from retake_flow.ports.clock import Clock
 from retake_flow.ports.notices import OPERATOR, SHARED, Kind, Notice, Notifier
 from retake_flow.run.dates import record_to_run_time
 from retake_flow.run.records import Record
+from retake_flow.run.stream_summary import StreamSummary
 
 #: How long until an undelivered notice is sent again.
 RESENT = Backoff(5.0, rate=5.0, cap=1800.0)

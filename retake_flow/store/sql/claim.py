@@ -12,10 +12,12 @@ from retake_flow.errors import StoreAway, StoreError
 from retake_flow.ports.runs import Holder, Request
 from retake_flow.run.codec import encode
 from retake_flow.run.errors import Fenced, LeaseExpired
+from retake_flow.run.figures import Figures
 from retake_flow.run.gates import Answer
 from retake_flow.run.identity import Identity
 from retake_flow.run.records import Record, timestamp
 from retake_flow.run.run import Run
+from retake_flow.store import decoding
 from retake_flow.store.lease import Lease
 from retake_flow.store.sql import account_rows, moving, rows, texts
 from retake_flow.store.sql.database import Database
@@ -25,6 +27,8 @@ from retake_flow.store.sql.migrations import make_current
 from retake_flow.store.sql.presence import Fate, Loss
 from retake_flow.store.sql.tables import LAST_RECORD, RECORDS, REQUESTS, RUNS, SNAPSHOTS, StoreClock
 
+#: Figures are stored with each snapshot, and after so many records without one.
+_COUNT_EVERY = 100
 #: Seconds that a server has to renew a lease which its holder is no longer sure of, before the run is given up.
 _LAST_TRY = 0.3
 _NO_DATE = timestamp(0)  # of unreadable records
@@ -40,7 +44,18 @@ _PROGRESS = (
     .values(lease_until=StoreClock() + bindparam("lease"))
 )
 _RENEW = update(RUNS).where(_OURS).values(lease_until=StoreClock() + bindparam("lease"))
-_SNAPSHOT = update(SNAPSHOTS).where(SNAPSHOTS.c.run == bindparam("our_run")).values(data=bindparam("data"))
+_SNAPSHOT = (
+    update(SNAPSHOTS)
+    .where(SNAPSHOTS.c.run == bindparam("our_run"))
+    .values(data=bindparam("data"), figures=bindparam("figures"))
+)
+_FIGURES = update(SNAPSHOTS).where(SNAPSHOTS.c.run == bindparam("our_run")).values(figures=bindparam("figures"))
+_COUNTED = select(SNAPSHOTS.c.figures).where(SNAPSHOTS.c.run == bindparam("our_run"))
+_SINCE = (
+    select(RECORDS.c.number, RECORDS.c.data)
+    .where((RECORDS.c.run == bindparam("our_run")) & RECORDS.c.number.between(bindparam("first"), LAST_RECORD))
+    .order_by(RECORDS.c.number)
+)
 _RECORDS = insert(RECORDS)
 _LET_GO = update(RUNS).where(_OURS).values(rows.held_by(None))
 _OF_RUN = REQUESTS.c.run == bindparam("our_run")
@@ -89,6 +104,7 @@ class SqlClaim:
         with database.reading() as connection:
             self._number = self._last_number(connection)
             self._gates = GateRows(database, connection, run)
+            self._figures = self._count(connection)
             self._kept = moving.read(connection, run, moving.ESSENTIAL)
         self._held = database.attend(run, epoch, self._lease)
 
@@ -127,6 +143,7 @@ class SqlClaim:
         # Only now: a failed transaction has changed nothing.
         self._lease.renewed(began)
         self._last, self._doubt = run, False
+        self._figures.count(enumerate(records, self._number + 1))
         self._number += len(records)
         if self._gates.written(open_now):
             self._database.erase(self._connection)
@@ -137,9 +154,25 @@ class SqlClaim:
         if connection.execute(_PROGRESS, told).rowcount == 0:
             raise self._fenced()
         if run is not self._last:  # a record outside a macrostep leaves it as it was
-            connection.execute(_SNAPSHOT, {"our_run": run.id, "data": rows.dumped(encode(run))})
+            connection.execute(_SNAPSHOT, {**self._counted(), "data": rows.dumped(encode(run))})
             if run.ended:
                 connection.execute(delete(REQUESTS).where(REQUESTS.c.run == run.id))
+        elif self._number - self._figures_stored >= _COUNT_EVERY:
+            connection.execute(_FIGURES, self._counted())
+
+    def _counted(self) -> dict[str, Any]:
+        """The figures up to the last record that is stored, as values of a statement."""
+        self._figures_stored = self._figures.number
+        return {"our_run": self._ours["our_run"], "figures": rows.dumped(self._figures.dump())}
+
+    def _count(self, connection: Connection) -> Figures:
+        """The figures of the run up to now."""
+        run = {"our_run": self._ours["our_run"]}
+        figures = decoding.counted(connection.scalar(_COUNTED, run))
+        self._figures_stored = figures.number
+        since = connection.execute(_SINCE, {**run, "first": figures.number + 1})
+        figures.count((row.number, decoding.record(row.number, row.data)) for row in since)
+        return figures
 
     def _without_written(self, connection: Connection, records: Sequence[Record]) -> Sequence[Record]:
         """The records that are not stored yet: a write that failed may have been committed all the same.
@@ -310,7 +343,9 @@ class SqlClaim:
         except StoreError:
             return known, self._number == 0
         if loss.fate is Fate.OVERWRITTEN:
-            records = [row for row in found[RECORDS.name] if rows.record(row["number"], row["data"])["t"] != _NO_DATE]
+            records = [
+                row for row in found[RECORDS.name] if decoding.record(row["number"], row["data"])["t"] != _NO_DATE
+            ]
             return {**known, RECORDS.name: records}, len(records) == self._number
         if [row["epoch"] for row in found[RUNS.name]] != [self.epoch]:
             raise Fenced(f"another process has taken {run} over")

@@ -11,9 +11,9 @@ from retake_flow.errors import Damaged
 from retake_flow.ports.runs import OpenGate
 from retake_flow.run.codec import encode_gate
 from retake_flow.run.errors import AlreadyAnswered, AnswerWaiting, GateUnknown
-from retake_flow.run.gates import Answer, Gate
+from retake_flow.run.gates import Answer
 from retake_flow.run.run import Run
-from retake_flow.store import columns
+from retake_flow.store import columns, decoding
 from retake_flow.store.sql import rows
 from retake_flow.store.sql.database import Database
 from retake_flow.store.sql.tables import GATES, RUNS
@@ -108,7 +108,7 @@ def answer(connection: Connection, run: str, key: str, given: Answer) -> None:
         raise GateUnknown(f"{run} does not ask {key!r}")
     if first := _readable([row._mapping]).get(key):
         raise AlreadyAnswered(key, by=first.by, at=first.at, channel=first.channel)
-    gate = _gate(run, key, row.data)
+    gate = decoding.stored_gate(run, key, row.data)
     if gate.is_expired(given.at):
         raise GateUnknown(f"{key} of {run} has expired")
     if row.closed is not None:
@@ -124,23 +124,7 @@ def open_gates(connection: Connection, run: str | None) -> list[OpenGate]:
     if run is not None:
         query = query.where(GATES.c.run == run)
     found = connection.execute(query.order_by(GATES.c.opened, GATES.c.run, GATES.c.id))
-    return [_asked(row.run, row.flow, row.id, row.data) for row in found]
-
-
-def _asked(run: str, flow: str, key: str, data: str) -> OpenGate:
-    try:
-        return OpenGate(run, columns.text("flow", flow), _gate(run, key, data))
-    except Damaged as error:
-        name = columns.shown(key)
-        return OpenGate(run, columns.shown(flow), Gate(name, name.rpartition(".")[0], 0, error.message), error.message)
-
-
-def _gate(run: str, key: str, data: str) -> Gate:
-    try:
-        return rows.gate(key, data)
-    except Damaged as error:
-        hint = f"`retake-flow resume {run}` writes it anew, as the run knows it"
-        raise Damaged(f"the question {columns.shown(key)} of {run} is damaged: {error.message}", hint=hint) from None
+    return [decoding.open_gate(row.run, row.flow, row.id, row.data) for row in found]
 
 
 def _readable(found: Iterable[RowMapping]) -> dict[str, Answer]:

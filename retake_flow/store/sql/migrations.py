@@ -22,16 +22,16 @@ from sqlalchemy import (
 )
 
 from retake_flow.errors import StoreError
+from retake_flow.store.decoding import parsed
 from retake_flow.store.sql.database import Database
 from retake_flow.store.sql.db_errors import damaged
-from retake_flow.store.sql.rows import parsed
-from retake_flow.store.sql.tables import ACCOUNTS, METADATA, REQUESTS, RUNS, SCHEMA_VERSION
+from retake_flow.store.sql.tables import ACCOUNTS, METADATA, REQUESTS, RUNS, SCHEMA_VERSION, SNAPSHOTS
 
 
 def _first_tables(connection: Connection) -> None:
     first = MetaData()
     for table in METADATA.sorted_tables:
-        if table not in (ACCOUNTS, REQUESTS, RUNS, SCHEMA_VERSION):
+        if table not in (ACCOUNTS, REQUESTS, RUNS, SCHEMA_VERSION, SNAPSHOTS):
             table.to_metadata(first)
     Table("schema_version", first, Column("version", Integer, nullable=False))
     Table(
@@ -50,6 +50,12 @@ def _first_tables(connection: Connection) -> None:
         Column("flow_text", Text, ForeignKey("flows.digest"), nullable=False),
         Index("runs_by_age", "created", "id"),
         Index("runs_by_text", "flow_text"),
+    )
+    Table(
+        "snapshots",
+        first,
+        Column("run", Text, ForeignKey("runs.id", ondelete="CASCADE"), primary_key=True, nullable=False),
+        Column("data", Text, nullable=False),
     )
     Table(
         "requests",
@@ -86,6 +92,11 @@ def _accounts(connection: Connection) -> None:
     ACCOUNTS.create(connection)
 
 
+def _owners_and_figures(connection: Connection) -> None:
+    connection.execute(text("ALTER TABLE runs ADD COLUMN owner TEXT NOT NULL DEFAULT ''"))
+    connection.execute(text("ALTER TABLE snapshots ADD COLUMN figures TEXT NOT NULL DEFAULT ''"))
+
+
 #: Step n leads from version n to n + 1. A released step is never changed: the first one names the tables in the first
 #: form, where later steps change them; the tables in `tables` are of the newest version.
 STEPS: list[Callable[[Connection], None]] = [
@@ -94,6 +105,7 @@ STEPS: list[Callable[[Connection], None]] = [
     _runs_with_rehearsal,
     _runs_with_leases,
     _accounts,
+    _owners_and_figures,
 ]
 
 #: The oldest version whose program can use the newest tables. Raise it with a step that does more than add a table, or

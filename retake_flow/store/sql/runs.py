@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from sqlalchemy import delete, func, insert, literal, select, update
+from sqlalchemy import delete, func, insert, literal, or_, select, true, update
 from sqlalchemy.exc import IntegrityError
 
 from retake_flow.errors import Damaged, StoreError
@@ -20,7 +20,7 @@ from retake_flow.run.ids import DATED, name_of
 from retake_flow.run.records import Record
 from retake_flow.run.run import LATEST, Phase, Run
 from retake_flow.settings import USUAL_LEASE
-from retake_flow.store import columns, holders
+from retake_flow.store import columns, decoding, holders
 from retake_flow.store.run_lookup import EXAMPLES, only, unknown
 from retake_flow.store.sql import account_rows, gates, rows, texts
 from retake_flow.store.sql.claim import SqlClaim
@@ -40,6 +40,7 @@ class SqlRuns:
         now: Seconds since the epoch.
         lease: For how long a claim lasts when it is not renewed, in seconds.
         locks: The folder of the locks that show others that a holder is alive; None without locks.
+        owner: The agent for whom it is opened; "" for nobody in particular, who knows the runs of all.
 
     Raises:
         StoreError: The database cannot be used, or is of a newer version.
@@ -53,6 +54,7 @@ class SqlRuns:
         now: Callable[[], float],
         lease: float = USUAL_LEASE,
         locks: Path | None = None,
+        owner: str = "",
     ) -> None:
         try:
             make_current(database)
@@ -63,6 +65,7 @@ class SqlRuns:
         self._alive = alive
         self._lease = lease
         self._locks = locks
+        self._owner = rows.words(owner)
         self._held: dict[Holder, tuple[Lock | None, set[str]]] = {}
         self._now = now
 
@@ -77,6 +80,7 @@ class SqlRuns:
             "agent": rows.words(agent),
             "flow_file": rows.words(flow_file),
             "epoch": 1,
+            "owner": self._owner,
             "created": now,
             **rows.held_by(holder, 1, self._lease),
             **rows.progress(run, now),
@@ -146,7 +150,9 @@ class SqlRuns:
     def load(self, run: str) -> Stored:
         """A run as it was last written."""
         query = (
-            select(SNAPSHOTS.c.data, RUNS.c.agent, RUNS.c.flow_file, RUNS.c.flow_text, FLOWS.c.text)
+            select(
+                SNAPSHOTS.c.data, SNAPSHOTS.c.figures, RUNS.c.agent, RUNS.c.flow_file, RUNS.c.flow_text, FLOWS.c.text
+            )
             .add_columns(RUNS.c.epoch, RUNS.c.created, RUNS.c.updated, *HOLDER)
             .select_from(RUNS)
             .outerjoin(SNAPSHOTS, SNAPSHOTS.c.run == RUNS.c.id)
@@ -157,23 +163,26 @@ class SqlRuns:
             row = connection.execute(query).one_or_none()
         if row is None:
             raise unknown(run, self._database.place)
-        return rows.stored(run, row)
+        return decoding.stored(run, row)
 
     def find(self, name: str) -> str:
         """The id that a name means: an id, a name, a unique prefix, or `last` for the run that started last."""
         dated = RUNS.c.created <= LATEST  # in SQLite, a text in place of a date would sort as the newest
         newest = select(RUNS.c.id).order_by(dated.desc(), RUNS.c.created.desc(), RUNS.c.id.desc())
+        ours = RUNS.c.owner.in_(("", self._owner)) if self._owner else true()
         begins = func.substr(RUNS.c.id, 1, len(name)) == name
         exactly = newest.where(RUNS.c.id == name)
         with self._database.reading() as connection:
             if name == "last":
-                return only(name, _texts(connection.scalars(newest.limit(EXAMPLES)))[:1], self._database.place)
-            if found := connection.scalars(exactly).all():
-                return only(name, found, self._database.place)
+                found = _texts(connection.scalars(newest.where(ours).limit(EXAMPLES)))
+                return only(name, found[:1], self._database.place)
+            if connection.scalars(exactly).all():
+                return name
             named = newest.where(begins, func.length(RUNS.c.id) == len(name) + DATED)
-            for run in _texts(connection.scalars(named.limit(EXAMPLES))):
-                if name_of(run) == name:
-                    return run
+            for whose in (named.where(ours), named):
+                for run in _texts(connection.scalars(whose.limit(EXAMPLES))):
+                    if name_of(run) == name:
+                        return run
             found = _texts(connection.scalars(newest.where(begins).limit(EXAMPLES + 1)))
         return only(name, found, self._database.place)
 
@@ -192,15 +201,20 @@ class SqlRuns:
             waiting = gates.counted(connection)
             return [columns.summary(row, waiting.get(row[0], 0)) for row in connection.execute(query).all()]
 
-    def journal(self, run: str, after: int = 0, *, last: int | None = None) -> list[tuple[int, Record]]:
-        """A run's records with their numbers (from 1): those after a number, or only the `last` ones if given."""
+    def journal(
+        self, run: str, after: int = 0, *, last: int | None = None, events: Sequence[str] = ()
+    ) -> list[tuple[int, Record]]:
+        """A run's records after a number, with their numbers (from 1); only the `last`, only of `events`, if given."""
         later = (RECORDS.c.run == run) & RECORDS.c.number.between(after + 1, LAST_RECORD)
+        if events:
+            later &= or_(*(RECORDS.c.data.contains(decoding.sign(event), autoescape=True) for event in events))
         query = select(RECORDS.c.number, RECORDS.c.data).where(later).order_by(RECORDS.c.number.desc()).limit(last)
         with self._database.reading() as connection:
             found = connection.execute(query).all()
             if not found and connection.scalar(select(RUNS.c.id).where(RUNS.c.id == run)) is None:
                 raise unknown(run, self._database.place)
-        return [(int(row.number), rows.record(int(row.number), row.data)) for row in reversed(found)]
+        read = ((int(row.number), decoding.record(int(row.number), row.data)) for row in reversed(found))
+        return decoding.events(read, events)
 
     def request(self, run: str, what: Wish, data: Mapping[str, Any] | None = None) -> int:
         """Send a request to the process that drives a run."""
@@ -247,7 +261,7 @@ def _claimable(run: str, epoch: object, *holder: object) -> tuple[int, Holder | 
     try:
         return columns.number("epoch", epoch), columns.holder(*holder)
     except Damaged as error:
-        raise rows.damaged(run, error) from None
+        raise decoding.damaged(run, error) from None
 
 
 def _texts(found: Iterable[object]) -> list[str]:

@@ -66,6 +66,7 @@ RUNS = Table(
     Column("holder_where", Text),
     Column("lease_until", Double),
     Column("lease_epoch", Integer),
+    Column("owner", Text, nullable=False, server_default=""),
     Index("runs_by_age", "created", "id"),
     Index("runs_by_text", "flow_text"),
 )
@@ -82,7 +83,13 @@ HOLDER = (
     case((_LEASED, RUNS.c.lease_until - StoreClock())).label("lease"),
 )
 
-SNAPSHOTS = Table("snapshots", METADATA, _run_column(), Column("data", Text, nullable=False))
+SNAPSHOTS = Table(
+    "snapshots",
+    METADATA,
+    _run_column(),
+    Column("data", Text, nullable=False),
+    Column("figures", Text, nullable=False, server_default=""),
+)
 
 #: No record has a larger number; in SQLite, a value that is not a number is larger than any number.
 LAST_RECORD = 2**31 - 1

@@ -16,7 +16,7 @@ from retake_flow.errors import StoreError
 from retake_flow.ports.runs import Runs
 from retake_flow.run.codec import encode
 from retake_flow.run.identity import NOBODY
-from retake_flow.store.listing import listed
+from retake_flow.store.reading import open_file
 from retake_flow.store.sql import migrations
 
 Opener = Callable[[str], Runs]
@@ -73,7 +73,7 @@ def test_an_older_program_goes_on_while_a_newer_one_adds_to_the_tables(
     after = opened(place)
     after.claim("r2", US, force=True).write(a_run("r2", state="c"), [said("y")])
     assert {each.id: each.state for each in after.summaries()} == {"r1": "b", "r2": "c"}
-    assert {each.id for each in listed(place) or after.summaries()} == {"r1", "r2"}
+    assert {each.id for each in (open_file(place) or after).summaries()} == {"r1", "r2"}
     assert _colours(after) == ["red", "red"]
 
 

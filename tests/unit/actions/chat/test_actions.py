@@ -285,7 +285,8 @@ def test_messages_show_on_stream_and_in_the_journal(play, owl):
     said, notes = play(scene, saved=owl)
     assert said == ["mira: good evening", "> Welcome, mira!"]
     assert notes[0].pop("id")
-    assert notes[0] == {"event": "chat_message", "author": "mira", "kind": "message", "text": "good evening"}
+    message = {"event": "chat_message", "author": "mira", "kind": "message", "newcomer": True, "text": "good evening"}
+    assert notes[0] == message
     assert notes[1] == {"event": "chat_sent", "text": "Welcome, mira!"}
 
 

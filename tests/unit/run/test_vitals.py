@@ -6,9 +6,9 @@ from typing import Any
 
 import pytest
 
-from retake_flow.monitor.vitals import Vitals
 from retake_flow.run.dates import record_to_stored
 from retake_flow.run.records import Record, record
+from retake_flow.run.vitals import Vitals
 
 SENT = {"bitrate": 1499.6, "fps": 29.97, "frames": 900, "dropped": 0, "speed": 0.99, "seconds": 30.0, "slow_for": 0.0}
 LIVE = {"viewers": 4, "is_live": True, "uptime_seconds": 60, "user_db_id": "u"}

@@ -11,7 +11,7 @@ class StreamSummary:
     """Counts the records of a run's journal from its beginning."""
 
     def __init__(self) -> None:
-        self._starting: set[str] = set()
+        self._starting: list[str] = []  # only plain data here: it is stored
         self._began: float | None = None
         self._on_air = 0.0
         self._streams = 0
@@ -29,8 +29,10 @@ class StreamSummary:
     def count(self, record: Record) -> None:
         """Count one record."""
         match record:
-            case {"event": "action_started", "action": "retake.start_stream", "state": state}:
-                self._starting.add(state)
+            case {"event": "action_started", "action": "retake.start_stream", "state": state} if (
+                state not in self._starting
+            ):
+                self._starting.append(state)
             case {"event": "action_finished", "outcome": "done", "state": state} if state in self._starting:
                 self._start_push(record_to_run_time(record))
             case {"event": "undo_finished", "action": "retake.stop_stream"}:

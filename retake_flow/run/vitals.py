@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, Final, Self
 
 from retake_flow.flow.duration import words
@@ -15,15 +15,19 @@ _ENCODER: Final = ("bitrate", "fps", "frames", "dropped", "speed")
 
 
 class Vitals:
-    """The last measurements from the records of a run; `now` is the run's own time."""
+    """The last measurements from the records of a run; `now` is the run's own time.
+
+    Its attributes hold plain data only, since they are stored.
+    """
 
     def __init__(self) -> None:
         self._viewers: int | None = None
-        self._uptime: tuple[float, float] | None = None  # seconds on air, and when that was reported
+        self._uptime: Sequence[float] | None = None  # seconds on air, and when that was reported
         self._off_since: float | None = None  # when the stream went off air, or was due on air
         self._was_live = False
         self._trouble = ""  # why it is off air, if reported
-        self._encoder: tuple[Mapping[str, Any], float] | None = None
+        self._encoder: Mapping[str, Any] | None = None
+        self._encoder_seen = 0.0  # when that was measured
         self._encoder_key = ""
         self._recoveries = 0
         self._last = 0.0
@@ -86,7 +90,7 @@ class Vitals:
         elif result.get("is_live") is False and self._uptime is not None:
             self._uptime, self._off_since = None, at
         if all(_is_number(result.get(name)) for name in _ENCODER):
-            self._encoder = result, at
+            self._encoder, self._encoder_seen = result, at
 
     def data(self, now: float) -> dict[str, Any]:
         """All vitals as JSON data, without unknown values."""
@@ -97,7 +101,7 @@ class Vitals:
             data |= {"on_air": False, "off_air_seconds": round(now - self._off_since)}
             data |= {"trouble": self._trouble} if self._trouble else {}
         if self._encoder is not None:
-            data |= {**self._encoder[0], "age_seconds": round(now - self._encoder[1], 1)}
+            data |= {**self._encoder, "age_seconds": round(now - self._encoder_seen, 1)}
         return {**data, "recoveries": self._recoveries} if data else {}
 
     @property
@@ -129,7 +133,7 @@ class Vitals:
         """What the encoder sends; "" when nothing is known."""
         if self._encoder is None:
             return ""
-        seen, at = self._encoder
+        seen, at = self._encoder, self._encoder_seen
         said = [
             f"{seen['bitrate']:.0f} kbit/s",
             f"{seen['fps']:.0f} fps",

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from typing import Any
 
-from retake_flow.engine.notify.stream_summary import StreamSummary
 from retake_flow.run.records import record
+from retake_flow.run.stream_summary import StreamSummary
 
 
 def counted(*records: tuple[float, str, dict[str, Any]]) -> StreamSummary:

@@ -1,0 +1,71 @@
+"""Figures of a run, kept with its snapshot so that nobody has to read a whole journal to know how it stands."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import Any, Final, Self
+
+from retake_flow.run.records import Record
+from retake_flow.run.stream_summary import StreamSummary
+from retake_flow.run.vitals import Vitals
+
+#: The version of the stored form. Figures of any other version are counted anew from the journal.
+VERSION: Final = 1
+
+
+class Figures:
+    """What the records of a journal amount to, up to one of them.
+
+    Attributes:
+        number: The number of the last record that was counted.
+        vitals: The state of the stream.
+        summary: The figures of the stream.
+        unanswered: The messages in chat since the agent wrote last.
+    """
+
+    def __init__(self) -> None:
+        self.number = 0
+        self.vitals = Vitals()
+        self.summary = StreamSummary()
+        self.unanswered = 0
+
+    def count(self, records: Iterable[tuple[int, Record]]) -> None:
+        """Count records with their numbers; those that are counted already are passed over."""
+        for number, record in records:
+            if number <= self.number:
+                continue
+            self.number = number
+            self.vitals.note(record)
+            self.summary.count(record)
+            match record["event"]:
+                case "chat_message":
+                    self.unanswered += 1
+                case "chat_sent":
+                    self.unanswered = 0
+
+    def dump(self) -> dict[str, Any]:
+        """All of it as plain data."""
+        return {
+            "version": VERSION,
+            "number": self.number,
+            "unanswered": self.unanswered,
+            "vitals": vars(self.vitals),
+            "summary": vars(self.summary),
+        }
+
+    @classmethod
+    def load(cls, data: Any) -> Self:
+        """The figures in data that `dump` made; fresh ones, which have counted nothing, when it made none."""
+        figures = cls()
+        match data:
+            case {
+                "version": int(version),
+                "number": int(number),
+                "unanswered": int(unanswered),
+                "vitals": dict(vitals),
+                "summary": dict(summary),
+            } if version == VERSION and vars(figures.vitals).keys() == vitals.keys():
+                figures.number, figures.unanswered = number, unanswered
+                vars(figures.vitals).update(vitals)
+                vars(figures.summary).update(summary)
+        return figures

@@ -1,0 +1,157 @@
+"""Decoding: reads what a database keeps as text back into runs, records and questions; it needs no driver."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Collection, Iterable, Sequence
+from contextlib import suppress
+from datetime import datetime
+from hashlib import sha256
+from typing import Any, NoReturn
+
+from retake_flow.errors import Damaged
+from retake_flow.ports.runs import OpenGate, Stored
+from retake_flow.run.codec import decode, decode_gate
+from retake_flow.run.figures import Figures
+from retake_flow.run.gates import Gate
+from retake_flow.run.records import Record, timestamp
+from retake_flow.run.run import LATEST
+from retake_flow.store import columns
+
+
+def parsed(text: str) -> Any:
+    """The JSON data in a stored text.
+
+    Raises:
+        Damaged: The text is not valid.
+    """
+    if not _is_ours(text):
+        raise Damaged(f"no JSON text of ours: {columns.quoted(text)}")
+    try:
+        return json.loads(text, parse_constant=_no_number)
+    except (ValueError, RecursionError) as error:
+        raise Damaged(f"no JSON text: {error}") from None
+
+
+def _is_ours(text: object) -> bool:
+    return isinstance(text, str) and text.isascii()
+
+
+def parsed_object(text: str) -> dict[str, Any]:
+    """The JSON object in a stored text.
+
+    Raises:
+        Damaged: The text is not valid.
+    """
+    data = parsed(text)
+    if not isinstance(data, dict):
+        raise Damaged(f"no JSON object: {columns.quoted(data)}")
+    return data
+
+
+def _no_number(name: str) -> NoReturn:
+    raise ValueError(f"{name} is no number")
+
+
+def stored(run: str, row: Sequence[Any]) -> Stored:
+    """A run from its snapshot, its figures, its columns, its flow text and the flow's name.
+
+    Raises:
+        Damaged: A part of the run cannot be read, or is missing.
+        StoreError: A newer program wrote the run.
+    """
+    data, figures, agent, flow_file, digest, text, epoch, created, updated, *held = row
+    try:
+        snapshot = decode(parsed(data))
+        if snapshot.id != run:
+            raise Damaged(f"its snapshot is that of {columns.quoted(snapshot.id)}")
+        if columns.text("flow", text) and sha256(text.encode()).hexdigest() != digest:
+            raise Damaged("the text of its flow is not the one that it began with")
+        return Stored(
+            snapshot,
+            columns.text("agent", agent),
+            columns.text("file", flow_file),
+            text,
+            columns.number("epoch", epoch),
+            columns.holder(*held),
+            columns.time("beginning", created),
+            columns.time("time", updated),
+            counted(figures),
+        )
+    except Damaged as error:
+        raise damaged(run, error) from None
+
+
+def counted(data: object) -> Figures:
+    """The figures that were stored; fresh ones when they are missing or cannot be read."""
+    with suppress(Damaged):
+        return Figures.load(parsed_object(data) if isinstance(data, str) and data else None)
+    return Figures()
+
+
+def events(found: Iterable[tuple[int, Record]], wanted: Collection[str]) -> list[tuple[int, Record]]:
+    """The records of some events; all without any."""
+    return [(number, record) for number, record in found if not wanted or record["event"] in wanted]
+
+
+def sign(event: str) -> str:
+    """A text that the stored record of an event contains; few others do."""
+    return f'"event":{json.dumps(event)}'
+
+
+def damaged(run: str, why: Damaged) -> Damaged:
+    """The error that a run is damaged, and why."""
+    return Damaged(f"the run {run} is damaged: {why.message}")
+
+
+def record(number: int, data: str) -> Record:
+    """A record of a journal; in place of an unreadable one, a record that it is damaged."""
+    try:
+        found = parsed_object(data)
+        if isinstance(found.get("event"), str) and 0 <= _seconds(found) <= LATEST:
+            return found
+        why = "it has no event and no date"
+    except Damaged as error:
+        why = error.message
+    except (KeyError, TypeError, ValueError, OverflowError):
+        why = "it has no date"
+    return {"t": timestamp(0), "event": "record_damaged", "number": number, "message": why}
+
+
+def _seconds(found: Record) -> float:
+    ahead: float = found.get("ahead", 0.0)
+    return datetime.fromisoformat(found["t"]).timestamp() + ahead
+
+
+def gate(key: str, data: str) -> Gate:
+    """The gate in a row.
+
+    Raises:
+        Damaged: The row cannot be read.
+    """
+    found = decode_gate(parsed(data))
+    if found.id != key:
+        raise Damaged(f"the question is {columns.quoted(found.id)}")
+    return found
+
+
+def open_gate(run: str, flow: str, key: str, data: str) -> OpenGate:
+    """An open question from its row; a damaged one says so."""
+    try:
+        return OpenGate(run, columns.text("flow", flow), stored_gate(run, key, data))
+    except Damaged as error:
+        name = columns.shown(key)
+        return OpenGate(run, columns.shown(flow), Gate(name, name.rpartition(".")[0], 0, error.message), error.message)
+
+
+def stored_gate(run: str, key: str, data: str) -> Gate:
+    """The question in a row.
+
+    Raises:
+        Damaged: The row cannot be read; the error names the run, and says what to do.
+    """
+    try:
+        return gate(key, data)
+    except Damaged as error:
+        hint = f"`retake-flow resume {run}` writes it anew, as the run knows it"
+        raise Damaged(f"the question {columns.shown(key)} of {run} is damaged: {error.message}", hint=hint) from None

@@ -1,0 +1,51 @@
+"""How a run stands, as another process reads it."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+from store_samples import US, a_run, created, said
+
+from retake_flow.monitor.following import Following
+from retake_flow.ports.runs import Stored
+from retake_flow.run.run import PendingUndo, Phase
+from retake_flow.store.holders import this_process
+from retake_flow.store.memory import MemoryRuns
+
+OVER = a_run(phase=Phase.COMPLETED, outcome="completed")
+OWED = replace(OVER, undoing=(PendingUndo("a", "a", "retake.stop_stream", {}),))
+
+
+def test_a_run_is_over_when_everything_is_undone_and_its_process_lets_go() -> None:
+    """It has its outcome before that: while it signs off, and while its programs end."""
+    store = MemoryRuns()
+    claim = created(store, holder=this_process())
+    followed = Following(store, a_run().id)
+    for run in (OWED, OVER):
+        claim.write(run, [])
+        followed.look()
+        assert (followed.stored.run.ended, followed.over) == (True, False)
+    claim.release()
+    followed.look()
+    assert followed.over
+
+
+def test_a_run_that_owes_something_and_has_no_process_is_not_over() -> None:
+    """Its process died while it signed off: `resume` does the rest."""
+    store = MemoryRuns()
+    created(store, OWED).release()
+    assert not Following(store, OWED.id).over
+
+
+def test_records_are_read_from_a_number_on_and_counted_once() -> None:
+    """Records that the stored figures count already can be read again; the figures stay right."""
+    store = MemoryRuns()
+    claim = created(store, holder=US)
+    claim.write(a_run(), [said("chat_message")] * 4)
+    stored: Stored = store.load(a_run().id)
+    stored.figures.count(store.journal(a_run().id)[:3])
+    followed = Following(store, a_run().id, after=1)
+    assert (list(followed.records), followed.figures.unanswered) == ([2, 3, 4], 4)
+    claim.write(a_run(), [said("chat_message")])
+    followed.look()
+    assert (list(followed.records), followed.figures.number, followed.figures.unanswered) == ([5], 5, 5)
