@@ -37,7 +37,7 @@ def brief(followed: Following) -> dict[str, Any]:
             "trouble": _short(followed.trouble),
             "gates": [_gate(one) for one in asked[:MOST_GATES]],
             "unread": figures.unanswered,
-            "stats": figures.summary.figures(now),
+            "stats": followed.stats,
             "outcome": run.outcome,
         }
     )

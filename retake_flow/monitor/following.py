@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Mapping
+from typing import Any
 
 from retake_flow.monitor.run_text import not_driven
 from retake_flow.ports.runs import OpenGate, ReadableRuns, Stored
@@ -60,6 +61,11 @@ class Following:
     def now(self) -> float:
         """The run's own time."""
         return time.time() + self.stored.run.ahead
+
+    @property
+    def stats(self) -> dict[str, Any]:
+        """The figures of its streams up to now."""
+        return self.stored.run.stats.figures(time.time())
 
     @property
     def driven(self) -> bool:

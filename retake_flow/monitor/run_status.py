@@ -100,6 +100,7 @@ class RunStatus:
                 "inputs": run.inputs,
                 "vars": run.vars,
                 "outputs": run.outputs,
+                "stats": run.stats.figures(self.now),
                 "visits": run.visits,
                 "health": self.vitals.data(self.steady),
                 "gates": [gate_data(asked) for asked in self.asked],

@@ -47,6 +47,7 @@ def _shift(run: Run, by: float) -> Run:
         timers={at: due + by for at, due in run.timers.items()},
         gates={key: _shift_gate(gate, by) for key, gate in run.gates.items()},
         attempt=None if attempt is None else replace(attempt, since=attempt.since + by),
+        stats=run.stats.shifted(by),
     )
 
 

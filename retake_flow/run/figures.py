@@ -6,11 +6,10 @@ from collections.abc import Iterable
 from typing import Any, Final, Self
 
 from retake_flow.run.records import Record
-from retake_flow.run.stream_summary import StreamSummary
 from retake_flow.run.vitals import Vitals
 
 #: The version of the stored form. Figures of any other version are counted anew from the journal.
-VERSION: Final = 1
+VERSION: Final = 2
 
 
 class Figures:
@@ -19,14 +18,12 @@ class Figures:
     Attributes:
         number: The number of the last record that was counted.
         vitals: The state of the stream.
-        summary: The figures of the stream.
         unanswered: The messages in chat since the agent wrote last.
     """
 
     def __init__(self) -> None:
         self.number = 0
         self.vitals = Vitals()
-        self.summary = StreamSummary()
         self.unanswered = 0
 
     def count(self, records: Iterable[tuple[int, Record]]) -> None:
@@ -36,7 +33,6 @@ class Figures:
                 continue
             self.number = number
             self.vitals.note(record)
-            self.summary.count(record)
             match record["event"]:
                 case "chat_message":
                     self.unanswered += 1
@@ -50,7 +46,6 @@ class Figures:
             "number": self.number,
             "unanswered": self.unanswered,
             "vitals": vars(self.vitals),
-            "summary": vars(self.summary),
         }
 
     @classmethod
@@ -63,9 +58,7 @@ class Figures:
                 "number": int(number),
                 "unanswered": int(unanswered),
                 "vitals": dict(vitals),
-                "summary": dict(summary),
             } if version == VERSION and vars(figures.vitals).keys() == vitals.keys():
                 figures.number, figures.unanswered = number, unanswered
                 vars(figures.vitals).update(vitals)
-                vars(figures.summary).update(summary)
         return figures

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
+from dataclasses import replace
 from enum import StrEnum
 from typing import Any
 
 from retake_flow.quick_dataclasses import dataclass, field
 from retake_flow.run.gates import Gate
 from retake_flow.run.identity import Identity
+from retake_flow.run.stats import Stats
 
 #: The last second of the year 9999, in seconds since the epoch; later times have no valid date.
 LATEST = 253_402_300_799.0
@@ -120,6 +122,7 @@ class Run:
         delayed: The delayed events that have not come yet, by their timers.
         ahead: How many seconds its time was ahead of the wall clock when it was written; see `dates`.
         identity: The account it acts as.
+        stats: What its records amount to.
     """
 
     id: str
@@ -146,6 +149,7 @@ class Run:
     delayed: Mapping[tuple[str, str], Delayed] = field(default_factory=dict)
     ahead: float = 0.0
     identity: Identity = field(default_factory=Identity)
+    stats: Stats = field(default_factory=Stats)
 
     @property
     def ended(self) -> bool:
@@ -156,6 +160,11 @@ class Run:
     def succeeded(self) -> bool:
         """Whether it has reached a final state that does not count as a failure."""
         return self.phase is Phase.COMPLETED
+
+    def counting(self, records: Iterable[Mapping[str, Any]]) -> Run:
+        """The run whose stats count some more records; itself if none of them counts."""
+        stats = self.stats.counting(records)
+        return self if stats is self.stats else replace(self, stats=stats)
 
 
 class MutableRun:
@@ -190,6 +199,7 @@ class MutableRun:
     delayed: Mapping[tuple[str, str], Delayed]
     ahead: float
     identity: Identity
+    stats: Stats
 
     def __init__(self, run: Run) -> None:
         for name in self.__slots__:

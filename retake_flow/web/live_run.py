@@ -136,7 +136,7 @@ class LiveRun:
             "encoder": followed.figures.vitals.encoder(now) if on_air else "",
             "problem": "" if run.ended else followed.trouble,
             "trouble": self.trouble,
-            "figures": followed.figures.summary.figures(now),
+            "figures": followed.stats,
             "now": time.time(),
         }
 

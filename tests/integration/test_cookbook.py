@@ -141,6 +141,29 @@ def _say_goodbye(kitchen: Kitchen) -> None:
     assert played.last["event"] == "run_ended"
 
 
+def _sum_the_stream_up(kitchen: Kitchen) -> None:
+    rehearsal = kitchen.rehearsal(within="2m")
+    cues = (
+        Cue(3.0, "mira", text="hi"),
+        Cue(9.0, "mira", text="again"),
+        Cue(12.0, "ade", type="tip", amount=5, text="yes"),
+    )
+    rehearsal.options = replace(rehearsal.options, viewers=cues)
+    played = rehearsal.play()
+    stats = played.last["stats"]
+    assert played.run.reason.startswith("3 messages by 2, ")
+    assert {name: stats[name] for name in ("streams", "messages", "authors", "tips", "keys", "thumbnails")} == {
+        "streams": 1,
+        "messages": 3,
+        "authors": 2,
+        "tips": 1,
+        "keys": 1,
+        "thumbnails": 1,
+    }
+    assert 120 <= stats["seconds_on_air"] < 240
+    assert sum(stats["tipped"].values()) == 5
+
+
 def _ask_when_the_guide_has_changed(kitchen: Kitchen) -> None:
     assert kitchen.rehearsal().play().run.outcome == "completed"
     for decision, outcome in (("go_on", "completed"), ("not_now", "failed")):
@@ -299,6 +322,7 @@ RECIPE_TESTS: dict[str, Callable[[Kitchen], None]] = {
     "Ask before going live": _ask_before_going_live,
     "Announce the direction in chat": _say_in_chat_where_it_goes,
     "Say goodbye": _say_goodbye,
+    "Sum the stream up": _sum_the_stream_up,
     "A theme of your own": _a_theme,
     "Be right back while a script fails": _be_right_back,
     "A page of your own": _shows("page"),

@@ -91,12 +91,15 @@ def _kill_undriven(store: Runs, run: str) -> Stored:
     claim = store.claim(run, this_process())
     try:
         sweep(run)
-        last = store.load(run).run
+        stored = store.load(run)
+        last = stored.run
         if not last.ended:
             # Its gates stay in the snapshot: the store then closes them whether or not they are answered.
             ended = replace(last, phase=Phase.CANCELLED, outcome="killed", reason="killed", undos=(), undoing=())
-            said = record("run_ended", time.time(), run=run, outcome="killed", state=last.state, reason="killed")
-            claim.write(ended, [said])
+            stats = last.stats.figures(stored.updated)
+            fields = {"run": run, "outcome": "killed", "state": last.state, "reason": "killed", "stats": stats}
+            ended = replace(ended, stats=last.stats.counting([record("run_ended", stored.updated)]))
+            claim.write(ended, [record("run_ended", time.time(), **fields)])
             if last.rehearsal:
                 _forget(last.rehearsal)
     finally:
@@ -114,6 +117,8 @@ def _forget(rehearsal: str) -> None:
 
 
 def _tell(stored: Stored, what: Wish, *, already: bool, as_json: bool) -> None:
+    import time
+
     from retake_flow import printable
     from retake_flow.cli import terminal
     from retake_flow.run.records import plain
@@ -121,7 +126,8 @@ def _tell(stored: Stored, what: Wish, *, already: bool, as_json: bool) -> None:
     run = stored.run
     if as_json:
         data = {"run": run.id, "ended": run.ended, "already_ended": already, "phase": run.phase.value}
-        rest = {"outcome": run.outcome, "state": run.state, "reason": run.reason}
+        stats = run.stats.figures(time.time())
+        rest = {"outcome": run.outcome, "state": run.state, "reason": run.reason, "stats": stats}
         terminal.emit(plain({**data, **rest}))
         return
     if run.ended:

@@ -63,7 +63,7 @@ def names(
         "visits": _ByName(within, run.visits, 0),
         "activities": _Activities(flow, run, root),
         "event": event,
-        "run": {"id": run.id, "state": run.state},
+        "run": {"id": run.id, "state": run.state, "stats": run.stats.figures(now)},
         "now": now,
         ACTIVE: partial(_active, run.state if active is None else active, root),
     }

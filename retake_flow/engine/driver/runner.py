@@ -434,11 +434,12 @@ class Runner:
 
     def _ended(self, outcome: str, state: str, reason: str) -> None:
         self.over = True
-        self.note("run_ended", run=self.run.id, outcome=outcome, state=state, reason=reason)
+        stats = self.run.stats.figures(self._clock.now())
+        self.note("run_ended", run=self.run.id, outcome=outcome, state=state, reason=reason, stats=stats)
 
     def _write(self, written: list[records.Record], run: Run | None = None) -> None:
         """Write records and the new run together; the new run counts only once written."""
-        become, ahead = run or self.run, self._clock.ahead
+        become, ahead = (run or self.run).counting(written), self._clock.ahead
         if ahead != self._ahead:
             written = [self._record("clock_stepped", by=round(self._ahead - ahead, 3)), *written]
         written = [dates.record_to_stored(record, ahead) for record in written]

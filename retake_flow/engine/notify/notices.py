@@ -18,7 +18,7 @@ from retake_flow.ports.clock import Clock
 from retake_flow.ports.notices import OPERATOR, SHARED, Kind, Notice, Notifier
 from retake_flow.run.dates import record_to_run_time
 from retake_flow.run.records import Record
-from retake_flow.run.stream_summary import StreamSummary
+from retake_flow.run.stats import Stats, summary
 
 #: How long until an undelivered notice is sent again.
 RESENT = Backoff(5.0, rate=5.0, cap=1800.0)
@@ -78,12 +78,12 @@ class Notices:
         self._quiet_until = 0.0
         self._held_back = 0
         self._floods = NoticeThrottle(clock, self._send)
-        self._tally = StreamSummary()
+        self._stats = Stats()
         self._asked: dict[str, tuple[str, float | None]] = {}
 
     def on_record(self, record: Record) -> None:
         """Notify those whom a record concerns, in the background."""
-        self._tally.count(record)
+        self._stats = self._stats.counting((record,))
         notice = None if self._asked_before(record) or _may_pass(record) else self._notice(record)
         if notice is not None and self._channels:
             if notice.kind == "ended":
@@ -99,7 +99,7 @@ class Notices:
         """
         untold: dict[str, tuple[Notice, list[_Channel]]] = {}
         for record in journal:
-            self._tally.count(record)
+            self._stats = self._stats.counting((record,))
             again = self._asked_before(record)
             match record:
                 case {"event": "gate_opened" | "gate_escalated"} if notice := self._question(record):
@@ -149,10 +149,10 @@ class Notices:
                 return self._about(_KINDS.get(kind, "trouble"), str(kind).replace("_", " "), message)
             case {"event": "run_resumed", "died": True}:
                 return self._about("trouble", "resumed", "The process that drove it had died; the run goes on.")
-            case {"event": "stop_requested", "reason": reason} if self._tally.on_air:
+            case {"event": "stop_requested", "reason": reason} if self._stats.on_air:
                 return self._about("warning", "stopping", f"The stream ends now: {reason}.")
             case {"event": "run_ended", "outcome": outcome, "state": state, "reason": reason}:
-                said = [f"It ended in {state or 'no state'}.", reason or "", self._tally.text]
+                said = [f"It ended in {state or 'no state'}.", reason or "", summary(record.get("stats", {}))]
                 return self._about("ended", outcome, "\n".join(filter(None, said)))
         return self._failure(record)
 

@@ -30,7 +30,7 @@ def _within(flow: Flow, root: str, declarations: Declarations) -> Iterator[Probl
         "visits": names,
         "activities": declarations.activities(root),
         "vars": _variables(states),
-        "run": ("id", "state"),
+        "run": ("id", "state", "stats"),
         "now": (),
         "event": {*EVENT, "result", *_data(flow, states), *declarations.in_events},
         "in": [state.path.removeprefix(root + SEPARATOR if root else "") for state in states],
@@ -45,7 +45,7 @@ def _within(flow: Flow, root: str, declarations: Declarations) -> Iterator[Probl
             yield from _name(chain, expression.position, known)
             if chain[0] in ("outputs", "visits") and chain[1:] and chain[1] in shared:
                 yield _ambiguous(chain, expression.position)
-            elif chain[0] in ("outputs", "activities"):
+            elif chain[0] in ("outputs", "activities") or chain[:2] == ("run", "stats"):
                 yield from _part(root, chain, expression, declarations)
 
 

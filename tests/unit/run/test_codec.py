@@ -18,6 +18,7 @@ from retake_flow.run import codec
 from retake_flow.run.gates import Gate
 from retake_flow.run.identity import Identity
 from retake_flow.run.run import LATEST, ActivityState, Attempt, Local, PendingUndo, Phase, Run, Work
+from retake_flow.run.stats import Stats
 
 _texts = st.text(st.characters(), max_size=8)  # lone surrogates too
 _times = st.floats(-LATEST, LATEST)
@@ -63,6 +64,9 @@ _runs = st.builds(
     locals=st.dictionaries(_texts, st.builds(Local, _objects, _objects), max_size=3),
     rehearsal=_texts,
     identity=st.builds(Identity, _texts, _texts, _texts, _texts, _texts),
+    stats=st.builds(
+        Stats, st.dictionaries(_texts, st.integers(), max_size=2), seconds=_times, began=st.none() | _times
+    ),
 )
 
 _MARK = "hunter-22-"

@@ -18,7 +18,6 @@ from retake_flow.monitor.following import Following
 from retake_flow.ports.runs import Runs
 from retake_flow.run.figures import Figures
 from retake_flow.run.run import Phase
-from retake_flow.run.stream_summary import StreamSummary
 from retake_flow.run.vitals import Vitals
 from retake_flow.store import reading
 from retake_flow.store.opening import open_runs
@@ -106,7 +105,6 @@ def test_figures_are_stored_with_the_run(tmp_path: Path, opened: Opener) -> None
     claim.write(a_run(state="b"), [said("chat_message")])
     assert read(place).load(run.id).figures.dump() == {**Figures().dump(), "number": 3} | {
         "unanswered": 3,
-        "summary": {**vars(StreamSummary()), "_messages": 3},
         "vitals": {**vars(Vitals()), "_last": read(place).load(run.id).figures.vitals._last},
     }
     claim.release()
@@ -114,11 +112,11 @@ def test_figures_are_stored_with_the_run(tmp_path: Path, opened: Opener) -> None
     for _ in range(101):
         claim.write(run, [said("chat_sent")])
     figures = Following(read(place), run.id).figures
-    assert (figures.number, figures.unanswered, figures.summary.figures(0)["messages"]) == (105, 0, 4)
+    assert (figures.number, figures.unanswered) == (105, 0)
     assert read(place).load(run.id).figures.number >= 100
     with closing(sqlite3.connect(place)) as connection, connection:
         connection.execute("""UPDATE snapshots SET figures = '{"version": 1, "number": 7}'""")
-    assert Following(read(place), run.id).figures.summary.figures(0)["messages"] == 4
+    assert Following(read(place), run.id).figures.number == 105
 
 
 def test_last_is_the_last_run_of_the_agent_who_asks(tmp_path: Path, world: World) -> None:

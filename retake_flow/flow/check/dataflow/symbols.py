@@ -7,6 +7,7 @@ from functools import cached_property
 from typing import Any, Final
 
 from retake_flow.flow.action_spec import Catalogue
+from retake_flow.flow.expressions.reserved_names import STATS
 from retake_flow.flow.fields import Declared
 from retake_flow.flow.graph.transition_graph import Occurrence
 from retake_flow.flow.model import ActionState, Activity, FinalState, Flow, Input, QuestionState, State, SubFlowState
@@ -22,6 +23,11 @@ _ANSWERED: Declared = {
     "answered_by": _TEXT,
     "answered_at": {"type": "number"},
     "channel": _TEXT,
+}
+_STATS: Schema = {
+    "type": "object",
+    "properties": {name: {"type": kind} for name, kind in STATS.items()},
+    "additionalProperties": False,
 }
 UNKNOWN: Schema = {}
 #: The values of an event besides its data.
@@ -59,6 +65,8 @@ class Declarations:
                 return _NUMBER
             case ("run", "id" | "state"):
                 return _TEXT
+            case ("run", "stats", *rest):
+                return inside(_STATS, rest)
             case ("event", name) if name in EVENT:
                 return _TEXT
         return UNKNOWN

@@ -23,6 +23,7 @@ from retake_flow.cli.run_commands import resume
 from retake_flow.ports.runs import Claim, Runs
 from retake_flow.redact import Secret
 from retake_flow.run.run import PendingUndo, Phase, Run
+from retake_flow.run.stats import Stats
 from retake_flow.settings import Settings
 from retake_flow.store.holders import this_process
 from retake_flow.studio.processes.launcher import RUN_VARIABLE
@@ -83,7 +84,7 @@ def test_a_program_gets_the_end_as_one_object(command: Command, store: Runs) -> 
         [one] = command("stop", "last", "--json").records
     assert one == {
         "run": "owl-1", "ended": True, "already_ended": False, "phase": "cancelled", "outcome": "stopped",
-        "state": "on/air", "reason": "by hand",
+        "state": "on/air", "reason": "by hand", "stats": Stats().figures(0),
     }  # fmt: skip
 
 
@@ -136,6 +137,7 @@ def test_a_run_without_a_process_is_killed_here(command: Command, store: Runs) -
     [(_, record)] = store.journal("owl-1")
     assert {**record, "t": ""} == {
         "t": "", "event": "run_ended", "run": "owl-1", "outcome": "killed", "state": "on/air", "reason": "killed",
+        "stats": Stats().figures(0),
     }  # fmt: skip
 
 

@@ -14,6 +14,7 @@ from retake_flow.errors import NoticeFailed, StoreError
 from retake_flow.ports.notices import Notice
 from retake_flow.run.errors import Fenced
 from retake_flow.run.records import Record, record
+from retake_flow.run.stats import Stats
 from retake_flow.whatif.virtual_time import EPOCH, VirtualClock, run
 
 GATE: dict[str, Any] = {
@@ -270,8 +271,10 @@ def test_the_end_of_a_stream_says_what_it_came_to() -> None:
 
     async def scene(notices: Notices) -> None:
         notices.resend_missed([record(event, EPOCH - 60, **fields) for event, fields in STARTED], ())
-        for event, fields in (STOPPED, ENDED):
-            notify(notices, event, **fields)
+        stats = Stats().counting(record(event, EPOCH - 60, **fields) for event, fields in STARTED)
+        stats = stats.counting([record(STOPPED[0], EPOCH, **STOPPED[1])])
+        notify(notices, STOPPED[0], **STOPPED[1])
+        notify(notices, ENDED[0], **ENDED[1], stats=stats.figures(EPOCH))
 
     play(channel, scene=scene)
     assert channel.texts() == [
