@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import re
 from collections.abc import Mapping
+from functools import lru_cache
 from pathlib import Path
 from typing import Final
 from urllib.parse import urlsplit
@@ -334,6 +335,18 @@ def debugging() -> bool:
 def mcp_token() -> str:
     """The token of the MCP server over HTTP (`RETAKE_FLOW_MCP_TOKEN`); "" for one of its own."""
     return os.environ.get("RETAKE_FLOW_MCP_TOKEN", "").strip()
+
+
+def store_place() -> str:
+    """The store of this process; the environment is read anew only when what decides about it has changed."""
+    return _store_place(
+        tuple(map(os.environ.get, ("RETAKE_FLOW_STORE", "RETAKE_FLOW_STATE", "XDG_STATE_HOME", "HOME")))
+    )
+
+
+@lru_cache(maxsize=4)
+def _store_place(_variables: tuple[str | None, ...]) -> str:
+    return Settings.from_environment().store
 
 
 def page_token() -> str:

@@ -10,7 +10,7 @@ from retake_flow.run.records import Record
 
 #: The measurements that are kept, by the name that results give them.
 MEASURED: Final = ("viewers", "bitrate", "fps", "speed")
-#: With so many points, every other one is dropped.
+#: With more points, about half of them are dropped.
 MOST_POINTS: Final = 600
 
 #: A measurement: the run's own time, and the value.
@@ -40,5 +40,24 @@ class VitalsHistory:
             value = result.get(name)
             if isinstance(value, int | float) and not isinstance(value, bool):
                 points.append((record_to_run_time(record), float(value)))
-                if len(points) > MOST_POINTS:
-                    del points[1::2]
+                _thin(points)
+
+    def precede(self, older: VitalsHistory) -> None:
+        """Put older measurements before these."""
+        for name, points in self.series.items():
+            points[:0] = older.series[name]
+            _thin(points)
+        self.recoveries[:0] = older.recoveries
+
+
+def _thin(points: list[Point]) -> None:
+    """Halve what has grown too long, evenly over its time; the first and the last point stay."""
+    if len(points) <= MOST_POINTS:
+        return
+    first, *between, last = points
+    apart = 2 * (last[0] - first[0]) / MOST_POINTS
+    points[:] = [first]
+    for point in between:
+        if point[0] - points[-1][0] >= apart > 0:
+            points.append(point)
+    points.append(last)

@@ -239,9 +239,15 @@ class ReadableRuns(Protocol):
         ...
 
     def journal(
-        self, run: str, after: int = 0, *, last: int | None = None, events: Sequence[str] = ()
+        self,
+        run: str,
+        after: int = 0,
+        before: int | None = None,
+        *,
+        last: int | None = None,
+        events: Sequence[str] = (),
     ) -> list[tuple[int, Record]]:
-        """The records of a run after a number, with their numbers (from 1); only those of some events if given.
+        """The records of a run between two numbers, with their own (from 1); only those of some events if given.
 
         With `last`, only the last few of them. No record before the first that is returned is read.
 

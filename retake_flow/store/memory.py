@@ -102,10 +102,16 @@ class MemoryRuns:
         return sorted(wanted, key=lambda summary: (summary.created, summary.id), reverse=True)[:limit]
 
     def journal(
-        self, run: str, after: int = 0, *, last: int | None = None, events: Sequence[str] = ()
+        self,
+        run: str,
+        after: int = 0,
+        before: int | None = None,
+        *,
+        last: int | None = None,
+        events: Sequence[str] = (),
     ) -> list[tuple[int, Record]]:
-        """A run's records after a number, with their numbers (from 1); only the `last`, only of `events`, if given."""
-        found = list(enumerate(self._of(run).journal, 1))[after:]
+        """A run's records between two numbers, with their own (from 1); only the `last`, only of `events`, if given."""
+        found = list(enumerate(self._of(run).journal, 1))[after : None if before is None else max(0, before - 1)]
         found = [(number, record) for number, record in found if not events or record["event"] in events]
         return found if last is None else found[max(0, len(found) - last) :]
 

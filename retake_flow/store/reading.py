@@ -98,14 +98,26 @@ class FileReader:
         return [columns.summary(row[:-1], row[-1]) for row in found]
 
     def journal(
-        self, run: str, after: int = 0, *, last: int | None = None, events: Sequence[str] = ()
+        self,
+        run: str,
+        after: int = 0,
+        before: int | None = None,
+        *,
+        last: int | None = None,
+        events: Sequence[str] = (),
     ) -> list[tuple[int, Record]]:
-        """A run's records after a number, with their numbers (from 1); only the `last`, only of `events`, if given."""
+        """A run's records between two numbers, with their own (from 1); only the `last`, only of `events`, if given."""
         from retake_flow.store import decoding
 
         signs = f" AND ({' OR '.join(['instr(data, ?)'] * len(events))})" if events else ""
-        query = f"SELECT number, data FROM records WHERE run = ? AND number BETWEEN ? AND {_LAST_RECORD}{signs}"
-        values = [run, after + 1, *map(decoding.sign, events), -1 if last is None else last]
+        query = f"SELECT number, data FROM records WHERE run = ? AND number BETWEEN ? AND ?{signs}"
+        values = [
+            run,
+            after + 1,
+            _LAST_RECORD if before is None else before - 1,
+            *map(decoding.sign, events),
+            -1 if last is None else last,
+        ]
         found = self._all(f"{query} ORDER BY number DESC LIMIT ?", *values)
         if not found and self._first("SELECT id FROM runs WHERE id = ?", run) is None:
             raise unknown(run, self._place)

@@ -6,18 +6,21 @@ import asyncio
 from collections import OrderedDict
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
-from typing import Final, TypeVar
+from typing import Any, Final, TypeVar
 
-from retake_flow.ports.runs import Runs
+from retake_flow.errors import RetakeFlowError
+from retake_flow.monitor.following import Following
+from retake_flow.ports.runs import Runs, Summary
 from retake_flow.settings import Settings
-from retake_flow.web.live_run import LiveRun
-from retake_flow.wiring.storing import open_store
+from retake_flow.web.live_run import LiveRun, stream_facts
+from retake_flow.wiring.storing import is_driven, open_store
 
 T = TypeVar("T")
 
 #: Seconds between two looks at a run that somebody watches.
 _EVERY: Final = 0.4
 _MOST_RUNS: Final = 64
+_MOST_LISTED: Final = 512
 
 
 class Desk:
@@ -32,6 +35,7 @@ class Desk:
         self._thread = ThreadPoolExecutor(1, "store")
         self._store: Runs | None = None
         self._runs: OrderedDict[str, LiveRun] = OrderedDict()
+        self._standing: OrderedDict[str, tuple[object, dict[str, Any]]] = OrderedDict()
         self._watchers: dict[str, set[asyncio.Event]] = {}
         self._looking: dict[str, asyncio.Task[None]] = {}
 
@@ -85,25 +89,46 @@ class Desk:
         self._runs.move_to_end(run)
         return self._runs[run]
 
+    def standing(self, summary: Summary) -> dict[str, Any]:
+        """How the stream of a run of the list stands, read anew only when it may have changed."""
+        version = summary.updated, is_driven(summary.holder)
+        known = self._standing.pop(summary.id, None)
+        if known is None or known[0] != version or known[1]["problem"]:
+            known = version, _read_standing(self.store, summary.id, driven=version[1])
+        self._standing[summary.id] = known
+        if len(self._standing) > _MOST_LISTED:
+            self._standing.popitem(last=False)
+        return known[1]
+
     # --------------------------------------------------------------------------------------------------------
 
     async def _look(self, run: str) -> None:
-        from retake_flow.errors import RetakeFlowError
-
-        def look(desk: Desk) -> object:
+        def look(desk: Desk) -> tuple[object, bool]:
             live = desk.run(run)
             live.look()
-            return live.version
+            live.look_back()
+            return live.version, live.is_whole
 
         known: object = None
         while True:
+            pause = _EVERY
             try:
-                if known != (known := await self.do(look)):  # others may have read it in between
+                version, whole = await self.do(look)
+                if known != version:  # others may have read it in between
                     self._tell(run)
+                known, pause = version, _EVERY if whole else 0.0
             except RetakeFlowError:  # the store may be back soon; until then the page stays as it is
-                await asyncio.sleep(2)
-            await asyncio.sleep(_EVERY)
+                pause = 2.0
+            await asyncio.sleep(pause)
 
     def _tell(self, run: str) -> None:
         for changed in self._watchers.get(run, ()):
             changed.set()
+
+
+def _read_standing(store: Runs, run: str, *, driven: bool) -> dict[str, Any]:
+    try:
+        followed = Following(store, run)
+    except RetakeFlowError as error:
+        return {"driven": False, "on_air": False, "problem": error.message, "figures": {}}
+    return {"driven": driven, **stream_facts(followed, driven=driven), "figures": followed.stats}

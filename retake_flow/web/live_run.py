@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import time
 from collections import deque
+from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
+from operator import itemgetter
 from typing import Any, Final
 
 from retake_flow.monitor.brief import remaining, stream_page
@@ -26,9 +28,10 @@ _ANYWAY: Final = 2.0
 _SILENT: Final = frozenset(
     {"activity_result", "action_started", "action_finished", "activity_started", "activity_ready", "state_left"}
 )
-_TROUBLES: Final = frozenset(
-    {"error", "activity_ended", "sound_silent", "page_refused", "notice_failed", "gate_expired"}
-)
+_TROUBLES: Final = ("error", "activity_ended", "sound_silent", "page_refused", "notice_failed", "gate_expired")
+_CHAT: Final = (*CHAT_EVENTS, "chat_sent")
+#: How many records are read at once.
+_AT_ONCE: Final = 2000
 
 
 @dataclass(frozen=True)
@@ -62,14 +65,15 @@ class LiveRun:
     def __init__(self, store: Runs, run: str) -> None:
         self._store = store
         self._next = 0.0
+        self._oldest = 1
+        self.followed = Following(store, run)
         self.history = VitalsHistory()
         self.entries: deque[Entry] = deque(maxlen=MOST_RECORDS)
         self.messages: deque[dict[str, Any]] = deque(maxlen=MOST_MESSAGES)
         self.trouble: tuple[float, str] | None = None
         self.gates: list[OpenGate] = []
         self.driven = False
-        self.followed = Following(store, run, after=0)
-        self._take()
+        self._take(self._recent())
 
     def look(self, *, now: bool = False) -> None:
         """Read what is new.
@@ -80,12 +84,28 @@ class LiveRun:
         if not now and time.monotonic() < self._next and not self._store.journal(self.followed.run, self.number):
             return
         self.followed.look()
-        self._take()
+        self._take(self.followed.records)
+
+    def look_back(self) -> None:
+        """Read some more of what was measured before, so that a long journal holds nobody up."""
+        if self.is_whole:
+            return
+        older, found = VitalsHistory(), self._store.journal(self.followed.run, before=self._oldest, last=_AT_ONCE)
+        for _, record in found:
+            older.note(record)
+        self.history.precede(older)
+        self._oldest = found[0][0] if found else 1
+
+    @property
+    def is_whole(self) -> bool:
+        """Whether `history` reaches back to the beginning."""
+        return self._oldest <= 1
 
     @property
     def version(self) -> object:
         """Something that differs from what it was before if anything but the time may have changed."""
-        return self.number, self.driven, tuple(one.gate.id for one in self.gates), self.followed.stored.run.phase
+        asked = tuple(one.gate.id for one in self.gates)
+        return self.number, self.driven, asked, self.followed.stored.run.phase, self.is_whole
 
     def since(self, number: int) -> list[Entry]:
         """What the page shows of the records after a number."""
@@ -106,11 +126,9 @@ class LiveRun:
     @property
     def facts(self) -> dict[str, Any]:
         """How the run stands. Times are the wall clock's."""
-        followed, ahead = self.followed, self.followed.stored.run.ahead
-        stored, run, now = followed.stored, followed.stored.run, followed.now
-        vitals = followed.figures.vitals.data(now)
-        on_air = self.driven and bool(vitals.get("on_air"))
-        left = remaining(run, now)
+        followed, stored, now = self.followed, self.followed.stored, self.followed.now
+        run, stream = stored.run, stream_facts(followed, driven=self.driven)
+        on_air, left = stream["on_air"], remaining(stored.run, now)
         return {
             "id": run.id,
             "agent": stored.agent or run.flow,
@@ -127,21 +145,27 @@ class LiveRun:
             "outcome": run.outcome,
             "reason": run.reason,
             "driven": self.driven,
-            "on_air": on_air,
-            "live_since": now - ahead - vitals["uptime_seconds"] if on_air else None,
+            **stream,
             "until": None if left is None or not on_air else time.time() + left,
             "address": stream_page(run),
-            "viewers": vitals.get("viewers"),
-            "recoveries": vitals.get("recoveries", 0),
             "encoder": followed.figures.vitals.encoder(now) if on_air else "",
-            "problem": "" if run.ended else followed.trouble,
             "trouble": self.trouble,
             "figures": followed.stats,
             "now": time.time(),
         }
 
-    def _take(self) -> None:
-        for number, record in self.followed.records.items():
+    def _recent(self) -> Mapping[int, Record]:
+        """The last records, and the last of chat and of trouble, however long ago."""
+        run, before = self.followed.run, self.number + 1
+        found = self._store.journal(run, before=before, last=_AT_ONCE)
+        self._oldest = found[0][0] if found else 1
+        if not self.is_whole:
+            found += self._store.journal(run, before=self._oldest, last=MOST_MESSAGES, events=_CHAT)
+            found += self._store.journal(run, before=self._oldest, last=MOST_MESSAGES, events=_TROUBLES)
+        return dict(sorted(found, key=itemgetter(0)))
+
+    def _take(self, records: Mapping[int, Record]) -> None:
+        for number, record in records.items():
             self.history.note(record)
             message = self._message(record)
             if message:
@@ -160,3 +184,16 @@ class LiveRun:
             author = self.followed.stored.agent or "agent"
             return {"at": record["t"], "kind": "message", "author": author, "text": record["text"], "own": True}
         return {**as_message(record), "own": False} if record["event"] in CHAT_EVENTS else None
+
+
+def stream_facts(followed: Following, *, driven: bool) -> dict[str, Any]:
+    """How the stream of a run stands. Times are the wall clock's."""
+    now, run = followed.now, followed.stored.run
+    vitals = followed.figures.vitals.data(now)
+    on_air = driven and bool(vitals.get("on_air"))
+    return {
+        "on_air": on_air,
+        "live_since": now - run.ahead - vitals["uptime_seconds"] if on_air else None,
+        "viewers": vitals.get("viewers"),
+        "problem": "" if run.ended else followed.trouble,
+    }

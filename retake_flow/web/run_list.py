@@ -6,7 +6,7 @@ from collections.abc import Iterable
 from pathlib import Path
 from typing import Any, Final
 
-from retake_flow.ports.runs import Runs, Summary
+from retake_flow.ports.runs import Summary
 from retake_flow.web.desk import Desk
 from retake_flow.wiring.storing import is_driven
 
@@ -14,8 +14,6 @@ from retake_flow.wiring.storing import is_driven
 PER_PAGE: Final = 25
 #: What the list can be narrowed down to.
 KINDS: Final = ("all", "live", "waiting", "ended")
-#: The stop of a stream is among the last so many records of a run.
-_LAST: Final = 60
 
 
 def run_list(desk: Desk, *, words: str, kind: str, page: int) -> dict[str, Any]:
@@ -31,11 +29,11 @@ def run_list(desk: Desk, *, words: str, kind: str, page: int) -> dict[str, Any]:
     going = [summary for summary in found if summary.outcome is None]
     ended = [summary for summary in found if summary.outcome is not None]
     shown = ended[(page - 1) * PER_PAGE : page * PER_PAGE]
-    rows = [_going(desk, summary) for summary in going] if page == 1 else []
+    rows = [_row(desk, summary) for summary in going] if page == 1 else []
     rows.sort(key=lambda row: (not row["on_air"], not row["gates"], not row["driven"]))
     return {
         "going": rows,
-        "ended": [_ended(desk.store, summary) for summary in shown],
+        "ended": [_row(desk, summary) for summary in shown],
         "more": len(ended) > page * PER_PAGE,
         "page": page,
         "words": words,
@@ -71,8 +69,8 @@ def _is(summary: Summary, kind: str) -> bool:
             return True
 
 
-def _row(summary: Summary) -> dict[str, Any]:
-    return {
+def _row(desk: Desk, summary: Summary) -> dict[str, Any]:
+    row = {
         "id": summary.id,
         "agent": summary.agent or summary.flow,
         "flow": Path(summary.flow_file).stem or summary.flow,
@@ -84,33 +82,11 @@ def _row(summary: Summary) -> dict[str, Any]:
         "gates": summary.gates,
         "created": summary.created,
         "updated": summary.updated,
-        "driven": summary.outcome is None and not summary.damage and is_driven(summary.holder),
+        "driven": False,
         "on_air": False,
         "live_since": None,
         "viewers": None,
         "problem": summary.damage,
         "figures": {},
     }
-
-
-def _going(desk: Desk, summary: Summary) -> dict[str, Any]:
-    row = _row(summary)
-    if not row["driven"]:
-        return row
-    run = desk.run(summary.id)
-    run.look()
-    facts = run.facts
-    return row | {name: facts[name] for name in ("on_air", "live_since", "viewers", "problem")}
-
-
-def _ended(store: Runs, summary: Summary) -> dict[str, Any]:
-    return _row(summary) | {"figures": {} if summary.damage else _figures(store, summary.id)}
-
-
-def _figures(store: Runs, run: str) -> dict[str, Any]:
-    """What the platform said when the stream of an ended run was stopped."""
-    for _, record in reversed(store.journal(run, last=_LAST)):
-        match record:
-            case {"event": "undo_finished", "action": "retake.stop_stream", "result": dict(result)}:
-                return result
-    return {}
+    return row if summary.damage else row | desk.standing(summary)

@@ -32,6 +32,7 @@ def whole(live: LiveRun, *, read_only: bool) -> dict[str, Any]:
     return {
         "run": live.facts,
         "number": live.number,
+        "is_whole": live.is_whole,
         "read_only": read_only,
         "place": json.dumps(place(live)),
         "parts": {name: Markup(_part(name, live, read_only)) for name in PARTS},
@@ -77,7 +78,8 @@ class Parts:
         where = place(live)
         if self._is_new("place", json.dumps(where)):
             found.append(event("place", where))
-        return [*found, event("over", {})] if live.over else found, live.over
+        over = live.over and live.is_whole
+        return [*found, event("over", {})] if over else found, over
 
     def _is_new(self, name: str, content: str) -> bool:
         if self._sent.get(name) == content:

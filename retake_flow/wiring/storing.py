@@ -6,7 +6,7 @@ import os
 
 from retake_flow.ports.runs import Holder, ReadableRuns, Runs
 from retake_flow.run.identity import fingerprint
-from retake_flow.settings import Settings
+from retake_flow.settings import Settings, store_place
 from retake_flow.store import holders
 from retake_flow.store.holders import this_process
 
@@ -48,12 +48,12 @@ def owner_of(settings: Settings) -> str:
 
 def is_alive(holder: Holder) -> bool:
     """Whether the holder of a run in this process's store is alive, as far as this process can know."""
-    return holders.alive(holder, holders.locks_beside(Settings.from_environment().store))
+    return holders.alive(holder, holders.locks_beside(store_place()))
 
 
 def is_certain(holder: Holder) -> bool:
     """Whether this process can know for certain whether the holder of a run in its store is alive."""
-    return holders.certain(holder, holders.locks_beside(Settings.from_environment().store))
+    return holders.certain(holder, holders.locks_beside(store_place()))
 
 
 def is_driven(holder: Holder | None) -> bool:

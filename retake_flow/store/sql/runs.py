@@ -202,10 +202,18 @@ class SqlRuns:
             return [columns.summary(row, waiting.get(row[0], 0)) for row in connection.execute(query).all()]
 
     def journal(
-        self, run: str, after: int = 0, *, last: int | None = None, events: Sequence[str] = ()
+        self,
+        run: str,
+        after: int = 0,
+        before: int | None = None,
+        *,
+        last: int | None = None,
+        events: Sequence[str] = (),
     ) -> list[tuple[int, Record]]:
-        """A run's records after a number, with their numbers (from 1); only the `last`, only of `events`, if given."""
-        later = (RECORDS.c.run == run) & RECORDS.c.number.between(after + 1, LAST_RECORD)
+        """A run's records between two numbers, with their own (from 1); only the `last`, only of `events`, if given."""
+        later = (RECORDS.c.run == run) & RECORDS.c.number.between(
+            after + 1, LAST_RECORD if before is None else before - 1
+        )
         if events:
             later &= or_(*(RECORDS.c.data.contains(decoding.sign(event), autoescape=True) for event in events))
         query = select(RECORDS.c.number, RECORDS.c.data).where(later).order_by(RECORDS.c.number.desc()).limit(last)

@@ -107,7 +107,7 @@ function follow(run) {
   let last = Number(main.dataset.after), source;
   const connect = () => {
     source = new EventSource(`/runs/${encodeURIComponent(run)}/events?after=${last}`);
-    source.onopen = () => { link.textContent = 'Connected'; link.dataset.state = 'open'; };
+    source.onopen = () => { if (!('ended' in main.dataset)) { link.textContent = 'Connected'; link.dataset.state = 'open'; } };
     source.onerror = () => {
       link.textContent = 'Reconnecting'; link.dataset.state = 'lost';
       if (source.readyState === EventSource.CLOSED) setTimeout(connect, 2000);
@@ -146,7 +146,8 @@ if (main.dataset.run) {
   countQuestions();
   for (const id of ['chat-box', 'log-box']) byId(id).scrollTop = byId(id).scrollHeight;
   if ('ended' in main.dataset) link.dataset.state = 'ended';
-  else { follow(main.dataset.run); watchPicture(main.dataset.run); }
+  else watchPicture(main.dataset.run);
+  if (!('ended' in main.dataset) || 'partial' in main.dataset) follow(main.dataset.run);
 }
 
 // --- all runs -----------------------------------------------------------------------------------------------

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from itertools import pairwise
+
 from retake_flow.monitor.vitals_history import MOST_POINTS, VitalsHistory
 from retake_flow.run.records import record
 
@@ -26,3 +28,20 @@ def test_a_long_stream_is_thinned_out() -> None:
     points = history.series["viewers"]
     assert len(points) <= MOST_POINTS
     assert (points[0], points[-1]) == ((0.0, 0.0), (19_999.0, 19_999.0))
+
+
+def test_older_measurements_come_before() -> None:
+    """A journal that is read backwards, in pieces, ends up as one that is read at once: even, from first to last."""
+    history = VitalsHistory()
+    for first in range(18_000, -1, -2000):
+        older = VitalsHistory()
+        for number in range(first, first + 2000):
+            older.note(record("activity_result", float(number), activity="a", result={"viewers": number}))
+        older.note(record("notice", float(first), kind="recovered", message="back"))
+        history.precede(older)
+    points = history.series["viewers"]
+    gaps = [after[0] - before[0] for before, after in pairwise(points)]
+    assert (points[0], points[-1]) == ((0.0, 0.0), (19_999.0, 19_999.0))
+    assert 200 < len(points) <= MOST_POINTS
+    assert max(gaps) < 200
+    assert history.recoveries == sorted(history.recoveries)

@@ -68,6 +68,9 @@ class TestKeeping:
         for last, numbers in ((2, [2, 3]), (3, [1, 2, 3]), (9, [1, 2, 3]), (0, [])):
             assert [number for number, _ in runs.journal("go-live-1", last=last)] == numbers
         assert [record["event"] for _, record in runs.journal("go-live-1", after=1, last=1)] == ["three"]
+        for before, numbers in ((1, []), (3, [1, 2]), (9, [1, 2, 3])):
+            assert [number for number, _ in runs.journal("go-live-1", before=before)] == numbers
+        assert [number for number, _ in runs.journal("go-live-1", 1, 3, last=5)] == [2]
 
     def test_no_secret_is_kept(self, runs: Runs) -> None:
         """A secret in a run is gone from its snapshot, and the reason that lists show has none."""

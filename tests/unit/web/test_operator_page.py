@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import sqlite3
 import time
+from contextlib import closing
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -16,6 +18,8 @@ from retake_flow.ports.runs import Runs
 from retake_flow.redact import Secret
 from retake_flow.run.records import record
 from retake_flow.run.run import Phase
+from retake_flow.run.stats import Stats
+from retake_flow.settings import Settings
 from retake_flow.store.holders import this_process
 
 EVIL = "<script>alert(1)</script>\"'><img src=x onerror=alert(1)>\x1b[31m"
@@ -148,3 +152,51 @@ def test_the_stream_goes_on_after_a_record(operator: TestClient, store: Runs) ->
     assert numbers == sorted(set(numbers))
     assert "line 2" in text
     assert text.rstrip().endswith("event: over\ndata: {}")
+
+
+def test_a_long_journal_is_read_from_its_end(operator: TestClient, store: Runs) -> None:
+    """The page comes with what is recent, and with old chat and trouble; the measurements before follow."""
+    begun = time.time() - 20_000
+    chat = record("chat_message", begun, id="1", author="ann", kind="message", text="the first words")
+    trouble = record("error", begun + 1, place="a", kind="x", message="an old trouble", hint="")
+    results = [
+        record("activity_result", begun + 4 * number, activity="a", result={"viewers": number})
+        for number in range(5000)
+    ]
+    claim = stored(store, "owl-1", records=[chat, trouble, *results], holder=this_process())
+    shown = operator.get("/runs/owl-1").text
+    assert "the first words" in shown
+    assert shown.count("an old trouble") == 2
+    assert "over 2h" in shown
+    claim.write(replace(store.load("owl-1").run, outcome="done", phase=Phase.COMPLETED), [])
+    claim.release()
+    assert "over 5h" in operator.get("/runs/owl-1/events").text
+
+
+def test_a_run_that_cannot_be_read_leaves_the_others_in_the_list(
+    operator: TestClient, store: Runs, settings: Settings
+) -> None:
+    """It says what is wrong with it, and the others are shown as ever."""
+    stored(store, "owl-1", holder=this_process())
+    stored(store, "owl-2", holder=this_process())
+    with closing(sqlite3.connect(settings.store)) as database, database:
+        database.execute("UPDATE snapshots SET data = 'no JSON' WHERE run = 'owl-1'")
+    shown = operator.get("/").text
+    assert "the run owl-1 is damaged" in shown
+    assert "/runs/owl-2" in shown
+
+
+def test_an_ended_run_is_listed_with_its_figures(operator: TestClient, store: Runs) -> None:
+    """Time on air, viewers, messages and tips, also when the platform said nothing at the end."""
+    at = time.time() - 100
+    records = [
+        record("action_started", at, action="retake.start_stream", state="on"),
+        record("action_finished", at, action="retake.start_stream", state="on", outcome="done", result={}),
+        record("activity_result", at, activity="a", outcome="done", result={"viewers": 41}),
+        record("chat_message", at, id="1", author="ann", kind="message", text="hi"),
+        record("run_ended", at + 90, run="owl-1", outcome="failed", state="on", reason="the machine"),
+    ]
+    ended(store, "owl-1", phase=Phase.FAULTED, outcome="failed", stats=Stats().counting(records))
+    shown = " ".join(operator.get("/?kind=ended").text.split())
+    assert "<dt>On air</dt><dd>1:30</dd>" in shown
+    assert "<dt>Most viewers</dt><dd>41</dd>" in shown
