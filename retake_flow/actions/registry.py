@@ -6,6 +6,7 @@ from typing import Final
 
 from retake_flow.actions.chat import spec as chat
 from retake_flow.actions.operator import spec as operator
+from retake_flow.actions.own import spec as own
 from retake_flow.actions.public import spec as public
 from retake_flow.actions.retake import spec as retake
 from retake_flow.actions.sharing import spec as sharing
@@ -14,6 +15,6 @@ from retake_flow.actions.studio import window_specs as windows
 from retake_flow.actions.voice import spec as voice
 from retake_flow.flow.action_spec import Catalogue
 
-_FAMILIES: Final = (retake, studio, windows, voice, chat, operator, sharing, public)
+_FAMILIES: Final = (retake, studio, windows, voice, chat, operator, sharing, public, own)
 
 CATALOGUE: Final[Catalogue] = {spec.name: spec for family in _FAMILIES for spec in family.SPECS}

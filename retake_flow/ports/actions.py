@@ -36,6 +36,8 @@ class Call:
         recorded: For an activity: whether what it kept is stored; until then nothing may begin that must not be done
             twice.
         scope: For an activity: contexts entered here last from one performance to the next, and end with the activity.
+        read_event: Returns the data of an event that the flow declares, as declared; raises EventRefused.
+        raise_event: Raises an event that the flow declares, or records why it is refused.
         hurry: For a repeated activity: performs it again at once instead of after its pause. May be called at any
             time while its scope is open.
     """
@@ -51,6 +53,8 @@ class Call:
     keep: Keep = field(default=lambda memory, notes=(): None)
     recorded: Callable[[], bool] = field(default=lambda: True)
     scope: AsyncExitStack | None = None
+    read_event: Callable[[str, Mapping[str, Any]], Mapping[str, Any]] = field(default=lambda name, data: data)
+    raise_event: Callable[[str, Mapping[str, Any]], None] = field(default=lambda name, data: None)
     hurry: Callable[[], None] = field(default=lambda: None)
 
 

@@ -20,7 +20,7 @@ _NAMES = frozenset({"state", "activity", "gate", "place", "action", "outcome", "
 _TYPED = frozenset(
     {
         *("say_requested", "said", "chat_unspoken", "event_raised", "event_refused", "gate_answered", "stop_requested"),
-        *("action_started", "action_in_question", "activity_started", "responder_said", "scene_set"),
+        *("action_started", "action_in_question", "activity_started", "responder_said", "program_said", "scene_set"),
     }
 )
 
@@ -94,8 +94,9 @@ def of_event(event: events.Event, at: float, failures: int = 0) -> list[Record]:
         case events.StopRequested():
             return [record("stop_requested", at, reason=event.reason)]
         case events.Raised():
-            asked = {"by": event.by, "request": event.request} if event.request else {}
-            return [record("event_raised", at, name=event.name, data=event.data, **asked)]
+            asked = {"by": event.by} if event.by else {}
+            by_request = {"request": event.request} if event.request else {}
+            return [record("event_raised", at, name=event.name, data=event.data, **asked, **by_request)]
         case events.TimerFired() if event.purpose != "again":
             return [record("timer_fired", at, state=event.state, visit=event.visit, purpose=event.purpose)]
         case events.ActionNotDone() | events.ActionInDoubt():

@@ -38,6 +38,17 @@ class Media:
         """
         return FolderSite(self._within(name)).folder
 
+    def inside(self, name: str) -> Path:
+        """A folder in which a program may run.
+
+        Raises:
+            InputError: There is none, or the flow may not name it.
+        """
+        folder = self._within(name)
+        if not folder.is_dir():
+            raise InputError(f"there is no folder {name}", hint=f"paths begin at the flow's file, in {self.home}")
+        return folder
+
     def files(self, places: Sequence[str]) -> list[str]:
         """Files and addresses, in the order in which they are named; those of a wildcard by name.
 

@@ -15,6 +15,7 @@ from urllib.parse import urlsplit
 from retake_flow.actions.chat.actions import ChatActions
 from retake_flow.actions.chat.comments import CommentActions
 from retake_flow.actions.operator.actions import OperatorActions
+from retake_flow.actions.own.run_program import ProgramActions
 from retake_flow.actions.performer import Performer
 from retake_flow.actions.public.actions import PublicActions
 from retake_flow.actions.registry import CATALOGUE
@@ -52,6 +53,7 @@ from retake_flow.stage.feed import Feed
 from retake_flow.stage.pictures import Pictures
 from retake_flow.store.crash_points import Boundaries
 from retake_flow.store.holders import this_process
+from retake_flow.studio.own_program import OwnPrograms
 from retake_flow.studio.processes.launcher import Launcher
 from retake_flow.studio.processes.reaper import reaping
 from retake_flow.studio.studio import Stage
@@ -218,6 +220,7 @@ async def runner(
             VoiceActions(stage),
             CommentActions(access, clock.now),
             PublicActions(access),
+            ProgramActions(OwnPrograms(starts, stage.screen.media), clock.now),
             ChatActions(
                 access,
                 _also_say(stage.say, note),

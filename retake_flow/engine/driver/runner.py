@@ -150,9 +150,8 @@ class Runner:
             EventRefused: No active state has a route for it; `EventNotNow` if the flow accepts it in another state.
         """
         if not self._machine.expects(self.run, name):
-            machine = self._machine
-            takers, expected = machine.takers(name), machine.expected_events(self.run)
-            raise external_events.unexpected_error(machine.flow, self.run, name, takers, expected)
+            takers, expected = self._machine.takers(name), self._machine.expected_events(self.run)
+            raise external_events.unexpected_error(self._machine.flow, self.run, name, takers, expected)
         self._post(events.Raised(name, data, by, request))
 
     def answer(self, gate: str, answer: Answer) -> None:
@@ -195,13 +194,16 @@ class Runner:
             event, fields = screen_request.settled(request, self._machine.flow, self.run)
             self.note(event, **fields)
             return
-        name, by = str(request.data.get("name", "")), str(request.data.get("by", ""))
+        name, data, by = request.data.get("name", ""), request.data.get("data", {}), request.data.get("by", "")
+        self._raise(str(by), str(name), data, request.number)
+
+    def _raise(self, by: str, name: str, data: Mapping[str, Any], request: int = 0) -> None:
+        """Raise an event from outside, or record why it is refused."""
         try:
-            data = external_events.read_data(self._machine.flow, name, request.data.get("data", {}))
-            self.send(name, data, by, request.number)
+            self.send(name, external_events.read_data(self._machine.flow, name, data), by, request)
         except EventRefused as error:
             about = {"name": name, "by": by, "kind": error.kind, "message": error.message, "hint": error.hint}
-            self.note("event_refused", request=request.number, **about)
+            self.note("event_refused", **({"request": request} if request else {}), **about)
 
     # --- from the start, or from where it was -------------------------------------------------------------
 
@@ -339,16 +341,9 @@ class Runner:
                 self._ended(command.outcome, command.state, command.reason)
 
     def _call(self, command: StartAction | StartActivity, place: str, attempt: int, key: str) -> Call:
-        return Call(
-            run=self.run.id,
-            place=place,
-            attempt=attempt,
-            do=command.do,
-            inputs=command.inputs,
-            memory=command.memory,
-            key=key,
-            note=self.note,
-        )
+        read, raise_event = partial(external_events.read_data, self._machine.flow), partial(self._raise, place)
+        given = (self.run.id, place, attempt, command.do, command.inputs, command.memory, key, self.note)
+        return Call(*given, read_event=read, raise_event=raise_event)
 
     def _beside(self, command: StartActivity, call: Call) -> Coroutine[Any, Any, None]:
         """The work of an activity."""

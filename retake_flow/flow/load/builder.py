@@ -108,10 +108,11 @@ class Builder:
         """Build a state of the kind that its keys determine, from the fields that all kinds share."""
         match next((kind for kind in KINDS if kind in data), ""):
             case "do":
+                do, given = _performed(data)
                 return ActionState(
                     **shared,
-                    do=data["do"],
-                    inputs=self._value(data.get("with", {}), (*where, "with")),
+                    do=do,
+                    inputs=self._value(given, (*where, "with")),
                     needs=_needs(data),
                     retry=self._retry(data, where),
                     poll=self._poll(data, where),
@@ -263,11 +264,12 @@ class Builder:
     def _activity(self, scope: str, name: str, data: Mapping[str, Any], where: Path) -> Activity:
         value = {k: self._time(data[k], (*where, k)) for k in ("every", "quiet", "delay") if k in data}
         raises = data.get("raises", {})
+        do, given = _performed(data)
         return Activity(
             name=name,
             scope=scope,
-            do=data.get("do", ""),
-            inputs=self._value(data.get("with", {}), (*where, "with")),
+            do=do,
+            inputs=self._value(given, (*where, "with")),
             needs=_needs(data),
             every=value.get("every"),
             quiet=value.get("quiet"),
@@ -357,6 +359,15 @@ def _at(data: Any, where: Path) -> Any:
     for step in where:
         data = data[step]
     return data
+
+
+def _performed(data: Mapping[str, Any]) -> tuple[str, Mapping[str, Any]]:
+    """The action and its inputs; with `lines`, `program.run` is a service."""
+    do, given = data.get("do", ""), data.get("with", {})
+    if do == "program.run" and isinstance(given.get("lines"), bool):
+        do = "program.lines" if given["lines"] else do
+        given = {name: value for name, value in given.items() if name != "lines"}
+    return do, given
 
 
 def _needs(data: Mapping[str, Any]) -> tuple[str, ...]:

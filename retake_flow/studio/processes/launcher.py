@@ -161,20 +161,26 @@ class Launcher:
         Raises:
             SecretRefused: The program would get an access token of retake.tv.
         """
-        named = {name: self._variables[name] for name in spec.variables if name in self._variables}
-        ours = [name for name in named if name.startswith("RETAKE_")]
+        sources = {**{name: name for name in spec.variables}, **spec.renamed}
+        sources = {name: source for name, source in sources.items() if source in self._variables}
+        ours = [name for name in sources.values() if name.startswith("RETAKE_")]
         assert not ours, f"{spec.name} is to get {ours}"
+        named = {name: self._variables[source] for name, source in sources.items()}
         for name, value in named.items():
             if name in (*NETWORK, *PYTHON):
                 continue
             if TOKEN_PREFIX in value:
                 raise SecretRefused(
-                    f"the variable {name} holds an access token of retake.tv, so {spec.name} was not started",
+                    f"the variable {sources[name]} holds an access token of retake.tv, so {spec.name} was not started",
                     hint="the token goes to retake.tv only; give the program a key of its own",
                 )
             if len(value) >= _SHORTEST_KEY:
                 Secret(value)  # a program may print it in its last lines
         return {**self.environment, **named, **spec.environment}
+
+    def is_set(self, variable: str) -> bool:
+        """Whether a program can get a variable of ours."""
+        return bool(self._variables.get(variable))
 
     def withheld(self, spec: ProcessSpec, lines: Iterable[str]) -> list[str]:
         """The variables that a program names in its last lines, and that are set here but not passed to it."""

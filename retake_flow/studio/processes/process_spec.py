@@ -20,6 +20,7 @@ class ProcessSpec:
         wrapper: Words before the command line: a program that becomes the one to start, such as with another user.
         environment: Variables in addition to those that every program has.
         variables: Names of variables that are passed on from our environment.
+        renamed: Variables that are passed on under another name: the name in the program, and ours.
         folder: The working folder, or None for the current one.
         shares_memory: Whether it may create System V shared memory. Programs that capture a display must not.
         fed: Whether it reads data from standard input; otherwise its standard input is empty.
@@ -36,6 +37,7 @@ class ProcessSpec:
     wrapper: tuple[str, ...] = ()
     environment: Mapping[str, str] = field(default_factory=dict)
     variables: Sequence[str] = ()
+    renamed: Mapping[str, str] = field(default_factory=dict)
     folder: Path | None = None
     shares_memory: bool = True
     fed: bool = False

@@ -19,6 +19,7 @@ from retake_flow.actions.agent_session import Access
 from retake_flow.actions.chat.actions import ChatActions
 from retake_flow.actions.chat.comments import CommentActions
 from retake_flow.actions.operator.actions import OperatorActions
+from retake_flow.actions.own.run_program import ProgramActions
 from retake_flow.actions.performer import Performer
 from retake_flow.actions.public.actions import PublicActions
 from retake_flow.actions.registry import CATALOGUE
@@ -66,6 +67,7 @@ from retake_flow.store.memory import MemoryRuns
 from retake_flow.testing.fakes.moltbook import Moltbook
 from retake_flow.testing.fakes.network import Network
 from retake_flow.testing.fakes.notifications import RecordingNotifier
+from retake_flow.testing.fakes.programs import FakePrograms
 from retake_flow.testing.fakes.realtime import FakeRealtime
 from retake_flow.testing.fakes.responder import FakeResponder, standing_in
 from retake_flow.testing.fakes.studio import FakeStage, Trouble
@@ -173,6 +175,7 @@ class Rehearsal:
         store: Makes the store.
         token: The token in the environment.
         responders: The responders; no program starts and no service is asked: a silent fake takes their place.
+        programs: The programs of the flow; none starts.
         moltbook: The community where streams are shared; None if there is no key for it.
         within: Virtual seconds after which the run counts as endless.
         machine: Makes the machine of a flow.
@@ -191,6 +194,7 @@ class Rehearsal:
     store: Callable[[Callable[[], float]], Runs] = _memory
     token: Secret | None = None
     responders: dict[str, OpenResponder] = field(default_factory=lambda: standing_in(FakeResponder()))
+    programs: FakePrograms = field(default_factory=FakePrograms)
     moltbook: Moltbook | None = None
     within: float = 7200.0
     machine: Callable[[Flow], Machine] = lambda flow: Machine(flow, CATALOGUE)
@@ -322,6 +326,7 @@ class _Play:
                 VoiceActions(self._stage),
                 CommentActions(access, clock.now),
                 PublicActions(access),
+                ProgramActions(rehearsal.programs, clock.now),
                 ChatActions(
                     access,
                     self._stage.say,

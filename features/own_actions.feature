@@ -1,0 +1,61 @@
+Feature: Actions of one's own
+  A flow brings along what the catalogue lacks: programs, requests, and what they say.
+
+  Scenario: A health script that fails brings the scene for it
+    Given this flow
+      """
+      flow: watch
+      initial: live
+      states:
+        live:
+          initial: fine
+          activities:
+            health:
+              do: program.run
+              with: {command: [./health.sh], timeout: 10s}
+              every: 1m
+              raises: {unwell: result.exit_code != 0, well: result.exit_code == 0}
+          transitions:
+            unwell: {to: live/brb, tell: "The script says: {{ result.message }}"}
+            well: live/fine
+            stop: over
+            error: over
+          states:
+            fine: {description: the stream as it is}
+            brb: {entry: {scene: brb}, exit: {scene: live}}
+        over: {final: completed}
+      """
+    And health ends with "done" 1 time
+    And health ends with "failed" 1 time
+      | exit_code | 3                                            |
+      | message   | health.sh ended with status 3: no frames |
+    And health ends with "done"
+    When the flow is run
+    And 61s passes
+    Then it is in state "live/brb"
+    And the operator is told "The script says: health.sh ended with status 3: no frames"
+    When 60s passes
+    Then it is in state "live/fine"
+
+  Scenario: A push at the end that fails is told, and ends nothing
+    Given this flow
+      """
+      flow: push-notes
+      initial: push
+      states:
+        push:
+          do: program.run
+          with: {command: [git, push], timeout: 1m}
+          transitions:
+            done: over
+            failed: {to: over, tell: "The notes are not pushed: {{ result.message }}"}
+            error: {to: over, tell: "{{ event.message }}"}
+        over: {final: completed}
+      """
+    And push ends with "failed"
+      | exit_code | 128                                      |
+      | message   | git ended with status 128: no such remote |
+    When the flow is run
+    And it goes on to its end
+    Then the run is completed
+    And the operator is told "The notes are not pushed: git ended with status 128: no such remote"

@@ -1,0 +1,76 @@
+"""Specs of the actions of one's own."""
+
+from __future__ import annotations
+
+from typing import Any, Final
+
+from retake_flow.actions.spec_schemas import COUNT, SERVICE, STARTED, TEXT
+from retake_flow.flow.action_spec import ActionSpec, Idempotency
+from retake_flow.flow.schema.builders import VARIABLE
+
+_VARIABLE: Final[dict[str, Any]] = {
+    "type": "string",
+    "pattern": VARIABLE,
+    "errorMessage": "a variable of the environment is named by letters, digits and `_`; what begins with RETAKE_ "
+    "is for retake.tv and goes nowhere else",
+}
+_PROGRAM: Final[dict[str, Any]] = {
+    "command": {
+        "type": "array",
+        "items": TEXT,
+        "minItems": 1,
+        "description": "A program and its arguments, without a shell; a path begins at the flow's file.",
+        "examples": [["./health.sh", "--quick"]],
+    },
+    "input": {
+        "description": "Is written to its standard input as JSON; a text as it is.",
+        "examples": [{"seconds": 60}],
+    },
+    "env_from": {
+        "type": "object",
+        "propertyNames": {"pattern": "^[A-Za-z_][A-Za-z0-9_]*$"},
+        "additionalProperties": _VARIABLE,
+        "default": {},
+        "description": "Variables that it needs: the name in the program, and that of our variable.",
+        "examples": [{"API_KEY": "OWL_API_KEY"}],
+    },
+    "folder": {**TEXT, "minLength": 1, "default": ".", "description": "Where it runs, from the flow's file on."},
+}
+
+SPECS: Final = (
+    ActionSpec(
+        "program.run",
+        "Run a program of your own to its end. With `lines: true` it is the service `program.lines`.",
+        inputs={
+            **_PROGRAM,
+            "timeout": {
+                "type": ["string", "number"],
+                "format": "duration",
+                "default": "30s",
+                "description": "How long it may take; then it is ended.",
+            },
+        },
+        optional=frozenset({"input"}),
+        outcomes=("done", "failed"),
+        result={
+            "exit_code": {**COUNT, "description": "Its exit status; negative for the signal that killed it."},
+            "json": {"description": "Its standard output, if that is JSON; otherwise none."},
+            "text": {**TEXT, "description": "Its standard output."},
+            "message": {**TEXT, "description": "How it ended, with its last lines of standard error."},
+        },
+        errors=("missing_program", "host", "process_failed", "not_ready", "input", "settings", "secret"),
+        idempotency=Idempotency.ONCE,
+        public=frozenset({"command", "input", "folder"}),
+        samples={"exit_code": 0, "json": None, "text": "", "message": "it ended with status 0"},
+    ),
+    ActionSpec(
+        "program.lines",
+        "Run a program of your own for as long as its state lasts; each line it writes raises an event of the flow.",
+        inputs=_PROGRAM,
+        optional=frozenset({"input"}),
+        outcomes=SERVICE,
+        errors=(*STARTED, "input", "settings", "secret"),
+        service=True,
+        public=frozenset({"command", "input", "folder"}),
+    ),
+)

@@ -1,0 +1,148 @@
+"""Own programs: those that a flow names, run to their end or heard line by line."""
+
+from __future__ import annotations
+
+import signal
+from collections.abc import AsyncIterator, Callable, Mapping
+from contextlib import asynccontextmanager
+from pathlib import Path
+from typing import Final
+
+from retake_flow.errors import NotReady, ProcessFailed, SettingsError
+from retake_flow.quick_dataclasses import dataclass, field
+from retake_flow.settings import NETWORK, PYTHON
+from retake_flow.studio.media import Media
+from retake_flow.studio.processes.launcher import Launcher
+from retake_flow.studio.processes.process import Process
+from retake_flow.studio.processes.process_spec import ProcessSpec
+from retake_flow.studio.window import Window
+
+#: The most that a program may write to its standard output, in bytes; for one that is heard, in one line.
+MOST_OUTPUT: Final = 64 * 1024
+_TOLD_LINES: Final = 3  # lines of standard error in messages
+
+
+@dataclass(frozen=True, slots=True)
+class OwnProgram:
+    """A program to run.
+
+    Attributes:
+        command: The program and its arguments; a name with a `/` begins at the flow's file.
+        given: Its standard input.
+        env_from: Variables that it gets: the name in the program, and ours.
+        folder: Where it runs, from the flow's file on.
+    """
+
+    command: tuple[str, ...]
+    given: bytes = b""
+    env_from: Mapping[str, str] = field(default_factory=dict)
+    folder: str = "."
+
+
+@dataclass(frozen=True, slots=True)
+class Ran:
+    """How a program ended.
+
+    Attributes:
+        status: Its exit status, negative for the signal that killed it.
+        output: Its standard output.
+        message: How it ended, with its last lines, free of secrets.
+    """
+
+    status: int
+    output: bytes = b""
+    message: str = ""
+
+
+class OwnPrograms:
+    """Starts the own programs of one run; `retake_flow.actions.own.run_program.Programs`.
+
+    Args:
+        launcher: Starts them.
+        media: The folders that the flow may name.
+    """
+
+    def __init__(self, launcher: Launcher, media: Media) -> None:
+        self._launcher = launcher
+        self._media = media
+
+    async def run(self, program: OwnProgram, timeout: float) -> Ran:
+        """Run a program to its end.
+
+        Raises:
+            MissingProgram, HostError: It cannot be started.
+            SettingsError: A variable that it needs is not set.
+            NotReady: It did not end within `timeout` seconds; it was ended.
+            ProcessFailed: It wrote more than `MOST_OUTPUT` bytes; it was ended.
+        """
+        spec, output = self._spec(program), bytearray()
+        started: list[Process] = []
+
+        def hear(data: bytes) -> None:
+            output.extend(data[: MOST_OUTPUT + 1 - len(output)])
+            if len(output) > MOST_OUTPUT:
+                started[0].send_signal(signal.SIGKILL)
+
+        async with self._launcher.process(spec, stdout=hear) as process:
+            started.append(process)
+            process.finish(program.given)
+            if not await process.exits_within(timeout):
+                raise _unsure(NotReady(_with_lines(f"{spec.name} did not end within {timeout:g} s", process)))
+            await process.wait()
+            if len(output) > MOST_OUTPUT:
+                raise _unsure(ProcessFailed(f"{spec.name} wrote more than {MOST_OUTPUT // 1024} KiB"))
+            return Ran(process.status or 0, bytes(output), _with_lines(f"{spec.name} {process.ending}", process))
+
+    @asynccontextmanager
+    async def listen(self, program: OwnProgram, hear: Callable[[bytes], None]) -> AsyncIterator[Window]:
+        """A program that runs until the context is left; `hear` gets each line of its standard output.
+
+        Raises:
+            MissingProgram, HostError: It cannot be started.
+            SettingsError: A variable that it needs is not set.
+        """
+        async with self._launcher.process(self._spec(program), stdout=_Lines(hear).feed) as process:
+            process.finish(program.given)
+            yield Window(process, {})
+
+    def _spec(self, program: OwnProgram) -> ProcessSpec:
+        for source in program.env_from.values():
+            if not self._launcher.is_set(source):
+                raise SettingsError(
+                    f"the variable {source}, which {Path(program.command[0]).name} needs, is not set",
+                    hint=f"export {source}=…",
+                )
+        name, *arguments = program.command
+        return ProcessSpec(
+            argv=(str((self._media.home / name).absolute()) if "/" in name else name, *arguments),
+            variables=(*NETWORK, *PYTHON),
+            renamed=program.env_from,
+            folder=self._media.inside(program.folder),
+            fed=True,
+        )
+
+
+class _Lines:
+    """Cuts output into lines, each of at most `MOST_OUTPUT` bytes."""
+
+    def __init__(self, hear: Callable[[bytes], None]) -> None:
+        self._hear = hear
+        self._partial = b""
+
+    def feed(self, data: bytes) -> None:
+        """Take in output."""
+        *whole, rest = (self._partial + data).split(b"\n")
+        self._partial = rest[: MOST_OUTPUT + 1]
+        for line in whole:
+            if line.strip():
+                self._hear(line[: MOST_OUTPUT + 1])
+
+
+def _unsure(error: NotReady | ProcessFailed) -> NotReady | ProcessFailed:
+    error.unsure = True
+    return error
+
+
+def _with_lines(sentence: str, process: Process) -> str:
+    lines = process.lines[-_TOLD_LINES:]
+    return f"{sentence}; its last lines: {' / '.join(lines)}" if lines else sentence

@@ -1,0 +1,207 @@
+"""Actions of one's own with real programs: what they get, what becomes of what they say, and how they end."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import psutil
+import pytest
+from flow_processes import Home, at_home, gone, waited
+
+pytestmark = pytest.mark.real
+
+TOKEN = "rtk_own_actions_0123456789"
+GUARDED = "hush-hush-2718281828"
+
+
+@pytest.fixture
+def home(tmp_path: Path) -> Iterator[Home]:
+    """A home with a token and keys in its environment."""
+    with at_home(tmp_path / "home", RETAKE_ACCESS_TOKEN=TOKEN, OWL_KEY=GUARDED, OWL_OTHER="beside") as made:
+        yield made
+
+
+def write(home: Home, name: str, text: str) -> str:
+    """Write a program or a flow; gives its path."""
+    path = home.folder / name
+    path.write_text(text, encoding="utf-8")
+    path.chmod(0o755)
+    return str(path)
+
+
+def test_what_a_program_gets_and_gives(home: Home) -> None:
+    """Its arguments are no shell's, it has only the variables named for it, and no secret is kept."""
+    write(
+        home,
+        "look.py",
+        "#!/usr/bin/env python3\n"
+        "import json, os, sys\n"
+        "given = json.load(sys.stdin)\n"
+        "print(json.dumps({'given': given, 'names': sorted(os.environ), 'key': len(os.environ['KEY']),\n"
+        "    'said': 'the key is ' + os.environ['KEY'], 'cwd': os.getcwd(), 'argv': sys.argv[1:]}))\n",
+    )
+    flow = write(
+        home,
+        "look.yaml",
+        "flow: look\ninitial: look\nstates:\n"
+        "  look:\n"
+        "    do: program.run\n"
+        "    with: {command: [./look.py, '$HOME; echo $(id)'], input: {n: 3}, env_from: {KEY: OWL_KEY}}\n"
+        "    transitions: {done: over, failed: bad, error: bad}\n"
+        "  over: {final: completed}\n"
+        "  bad: {final: failed, reason: '{{ event.message|default(result.message) }}'}\n",
+    )
+    done = home.call("run", flow, "--json")
+    assert done.code == 0, done
+    (finished,) = [r for r in done.records if r["event"] == "action_finished"]
+    said = finished["result"]["json"]
+    assert said["given"] == {"n": 3}
+    assert said["argv"] == ["$HOME; echo $(id)"]
+    assert said["key"] == len(GUARDED)
+    assert said["cwd"] == str(home.folder)
+    assert said["said"] == "the key is •••"
+    names = set(said["names"])
+    assert "RETAKE_FLOW_RUN" in names  # the run's mark
+    assert not names & {"RETAKE_ACCESS_TOKEN", "OWL_KEY", "OWL_OTHER", "RETAKE_FLOW_STATE"}
+    assert not [path for path, text in home.texts() if GUARDED in text or TOKEN in text]
+
+
+def test_ways_to_fail(home: Home) -> None:
+    """Each failure has a kind of its own, and nothing is left running."""
+    steps = {
+        "status": ("[sh, -c, 'echo one >&2; echo two $TOKEN >&2; exit 7']", "", "failed"),
+        "slow": ("[sh, -c, 'sleep 1000 & sleep 1000']", ", timeout: 300ms", "error.not_ready"),
+        "much": ("[sh, -c, 'yes']", "", "error.process_failed"),
+        "absent": ("[./nowhere]", "", "error.missing_program"),
+        "unset": ("[sh, -c, 'true']", ", env_from: {KEY: OWL_UNSET}", "error.settings"),
+        "outside": ("[sh, -c, 'true']", ", folder: ../..", "error.input"),
+        "coded": ("[sh, -c, 'printf %s $KEY | base64']", ", env_from: {KEY: OWL_KEY}", "error.secret"),
+    }
+    states = ""
+    for (name, (argv, more, _)), after in zip(steps.items(), [*list(steps)[1:], "over"], strict=True):
+        states += (
+            f"  {name}:\n    do: program.run\n    with: {{command: {argv}{more}}}\n"
+            f"    transitions: {{done: bad, failed: {after}, error: {after}}}\n"
+        )
+    flow = write(
+        home,
+        "fails.yaml",
+        f"flow: fails\ninitial: status\nstates:\n{states}  over: {{final: completed}}\n  bad: {{final: failed}}\n",
+    )
+    done = home.call("run", flow, "--json")
+    assert done.code == 0, done
+    ends = {r["state"]: r["outcome"] for r in done.records if r["event"] == "action_finished"}
+    assert ends == {name: outcome for name, (_, _, outcome) in steps.items()}
+    (status,) = [r["result"] for r in done.records if r.get("state") == "status" and "result" in r]
+    assert status["exit_code"] == 7
+    assert "one / two" in status["message"]
+    gone(next(r["run"] for r in done.records if r["event"] == "run_started"))
+
+
+def test_lines_are_events_until_the_state_is_left(home: Home) -> None:
+    """What fits raises an event, the rest is recorded; the program ends with its children."""
+    write(
+        home,
+        "bell.py",
+        "#!/usr/bin/env python3\n"
+        "import json, subprocess, time\n"
+        "subprocess.Popen(['sleep', '1000'], start_new_session=True)\n"
+        "for line in ['hello', {'name': 'vote', 'data': {'choice': 'C'}}, {'name': 'nobody'},\n"
+        "             {'name': 'vote', 'data': {'choice': 'A'}}]:\n"
+        "    print(line if isinstance(line, str) else json.dumps(line), flush=True)\n"
+        "time.sleep(1000)\n",
+    )
+    flow = write(
+        home,
+        "votes.yaml",
+        "flow: votes\nevents: {vote: {choice: {type: string, enum: [A, B]}}}\ninitial: live\nstates:\n"
+        "  live:\n"
+        "    activities: {bell: {do: program.run, with: {command: [./bell.py], lines: true}}}\n"
+        "    transitions: {vote: {to: over, set: {won: '{{ event.choice }}'}}, bell.exited: bad, error: bad}\n"
+        "  over: {wait: 10s, transitions: {done: end}}\n"
+        "  end: {final: completed, reason: 'won by {{ vars.won }}'}\n"
+        "  bad: {final: failed}\n",
+    )
+    running = home.start("run", flow)
+    running.until("state_entered", state="over")
+    waited(lambda: not [p for p in psutil.process_iter() if p.pid != running.pid and _of(p, running.run)])
+    assert running.process.poll() is None
+    assert running.finish() == 0, running.err
+    events = [r for r in running.records if r["event"] in ("event_raised", "event_refused", "program_said")]
+    assert [r["event"] for r in events] == ["program_said", "event_refused", "event_refused", "event_raised"]
+    assert events[-1]["data"] == {"choice": "A"}
+    assert events[-1]["by"] == "live:bell"
+
+
+def _of(process: psutil.Process, run: str) -> bool:
+    try:
+        return process.environ().get("RETAKE_FLOW_RUN") == run
+    except psutil.Error:
+        return False
+
+
+@pytest.mark.parametrize("on_crash", ["", "on_crash: retry, "])
+def test_a_killed_runner_leaves_what_the_author_declared(home: Home, on_crash: str) -> None:
+    """At each boundary: without a word a program that may have run does not run again; declared, it does."""
+    write(home, "add.sh", "#!/bin/sh\necho ran >> done.txt\n")
+    flow = write(
+        home,
+        "once.yaml",
+        "flow: once\ninitial: add\nstates:\n"
+        f"  add: {{do: program.run, {on_crash}with: {{command: [./add.sh]}}, "
+        "transitions: {done: over, failed: bad, error.interrupted: doubt, error: bad}}\n"
+        "  over: {final: completed}\n  doubt: {final: interrupted}\n  bad: {final: failed}\n",
+    )
+    ends = set()
+    for number in range(1, 6):
+        for side in "-+":
+            ran = home.folder / "done.txt"
+            ran.unlink(missing_ok=True)
+            name = f"owl-{number}{'a' if side == '-' else 'b'}"
+            first = home.call("run", flow, "--json", "--name", name, RETAKE_FLOW_DIE_AT=f"{number}{side}")
+            if first.code != -9:
+                continue
+            run = home.row()["id"]
+            second = home.call("resume", run, "--json")
+            outcome = home.row(run)["outcome"]
+            times = len(ran.read_text().splitlines()) if ran.exists() else 0
+            ends.add(outcome)
+            if on_crash:
+                assert outcome == "completed", (number, side, second)
+                assert times in (1, 2)
+            else:
+                assert times <= 1, (number, side, second)
+                assert outcome == ("completed" if times and outcome != "interrupted" else outcome)
+    assert ends == ({"completed"} if on_crash else {"completed", "interrupted"})
+
+
+def test_looking_at_a_flow_runs_nothing_of_it(home: Home) -> None:
+    """A stranger's flow is only read, whatever is asked about it."""
+    write(home, "trap.sh", "#!/bin/sh\ntouch sprung\n")
+    flow = write(
+        home,
+        "trap.yaml",
+        "flow: trap\nevents: [ring]\ninitial: a\nstates:\n"
+        "  a:\n    initial: b\n    activities:\n"
+        "      bell: {do: program.run, with: {command: [./trap.sh], lines: true}}\n"
+        "      look: {do: program.run, every: 1m, with: {command: [./trap.sh]}}\n"
+        "    transitions: {stop: over, bell.exited: over, ring: over, error: over}\n"
+        "    states: {b: {do: program.run, with: {command: [./trap.sh]}, undo: {do: program.run, "
+        "with: {command: [./trap.sh]}}, transitions: {done: over, failed: over}}}\n"
+        "  over: {final: completed}\n",
+    )
+    script = write(home, "script.json", '{"after": "1s", "stop": true}\n')
+    for command in (
+        ["check", flow],
+        ["plan", flow],
+        ["graph", flow],
+        ["show-flow", flow],
+        ["simulate", flow, script],
+        ["init", "mine", "--extends", flow, "--output", str(home.folder / "mine.yaml")],
+        ["actions", "program.run"],
+    ):
+        done = home.call(*command)
+        assert "usage:" not in done.err, done
+        assert not list(home.folder.rglob("sprung")), command
+    assert home.call("check", flow).code == 0
