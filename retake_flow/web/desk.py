@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import asyncio
+import time
 from collections import OrderedDict
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any, Final, TypeVar
 
-from retake_flow.errors import RetakeFlowError
+from retake_flow.errors import RetakeFlowError, StoreAway
 from retake_flow.monitor.following import Following
 from retake_flow.ports.runs import Runs, Summary
 from retake_flow.settings import Settings
@@ -21,6 +22,8 @@ T = TypeVar("T")
 _EVERY: Final = 0.4
 _MOST_RUNS: Final = 64
 _MOST_LISTED: Final = 512
+#: Seconds for which a store that could not be reached counts as away.
+_AWAY: Final = 1.0
 
 
 class Desk:
@@ -38,17 +41,23 @@ class Desk:
         self._standing: OrderedDict[str, tuple[object, dict[str, Any]]] = OrderedDict()
         self._watchers: dict[str, set[asyncio.Event]] = {}
         self._looking: dict[str, asyncio.Task[None]] = {}
+        self._away: StoreAway | None = None
+        self._again_at = 0.0
 
     async def do(self, work: Callable[[Desk], T]) -> T:
-        """Do something with the store and the runs, in the thread."""
-        return await asyncio.get_running_loop().run_in_executor(self._thread, work, self)
+        """Do something with the store and the runs, in the thread.
+
+        Raises:
+            StoreAway: The store is away, or was a moment ago: of all who wait for the thread, only the first tries it.
+        """
+        return await asyncio.get_running_loop().run_in_executor(self._thread, self._try, work)
 
     async def close(self) -> None:
         """Close the store."""
         for task in self._looking.values():
             task.cancel()
         if self._store is not None:
-            await self.do(lambda desk: desk.store.close())
+            await asyncio.get_running_loop().run_in_executor(self._thread, self._store.close)
         self._thread.shutdown()
 
     async def watch(self, run: str, changed: asyncio.Event) -> None:
@@ -72,6 +81,17 @@ class Desk:
         self._tell(run)
 
     # --- in the thread --------------------------------------------------------------------------------------
+
+    def _try(self, work: Callable[[Desk], T]) -> T:
+        if self._away is not None and time.monotonic() < self._again_at:
+            raise StoreAway(self._away.message, hint=self._away.hint)
+        try:
+            done = work(self)
+        except StoreAway as error:
+            self._away, self._again_at = error, time.monotonic() + _AWAY
+            raise
+        self._away = None
+        return done
 
     @property
     def store(self) -> Runs:

@@ -2,39 +2,23 @@
 
 from __future__ import annotations
 
-import json
 import os
 import signal
-import subprocess
 import tempfile
 import time
 from collections.abc import Iterator
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack
 from importlib.util import find_spec
 from pathlib import Path
 
 import postgres_server
-import psutil
 import pytest
 from cuttable_port import leading_to
-from flow_processes import (
-    Home,
-    Record,
-    RetakeTv,
-    Running,
-    at_home,
-    command,
-    gone,
-    program,
-    retake_tv,
-    waited,
-    write_credentials,
-)
+from flow_processes import Running, at_home, gone, retake_tv, waited
+from store_hosts import OPTIONS, a_host, encoder, epoch, gone_after, journal, on_host, runner_of
 
 pytestmark = pytest.mark.real
-
-TOKEN = "rtk_leases_0123456789"
-OPTIONS = {"agents": [{"name": "owl", "token": TOKEN, "user_id": "user_owl"}]}
+LEASE = 8.0
 
 
 @pytest.fixture
@@ -45,31 +29,6 @@ def server() -> Iterator[postgres_server.Server]:
         pytest.skip("PostgreSQL is not installed")
     with postgres_server.a_server(programs) as made:
         yield made
-
-
-def journal(server: postgres_server.Server, run: str) -> list[Record]:
-    """What is written down of a run; its numbers have neither gaps nor doubles."""
-    import psycopg
-
-    with psycopg.connect(server.url) as connection:
-        found = connection.execute("SELECT number, data FROM records WHERE run = %s ORDER BY number", [run]).fetchall()
-    assert [number for number, _ in found] == list(range(1, len(found) + 1))
-    return [json.loads(data) for _, data in found]
-
-
-def epoch(server: postgres_server.Server, run: str) -> int:
-    """How often a run was claimed."""
-    import psycopg
-
-    with psycopg.connect(server.url) as connection:
-        row = connection.execute("SELECT epoch FROM runs WHERE id = %s", [run]).fetchone()
-    assert row is not None
-    return int(row[0])
-
-
-def encoder(run: str) -> psutil.Process:
-    """The encoder of a run on this machine."""
-    return waited(lambda: program(run, "ffmpeg", "flv"), "an encoder")
 
 
 def told(running: Running) -> list[str]:
@@ -136,45 +95,6 @@ def test_a_stream_outlasts_its_server(tmp_path: Path, server: postgres_server.Se
             assert [r for r in journal(server, running.run) if r["event"] not in beside] == heard
 
 
-_HOST = ("unshare", "--pid", "--uts", "--mount", "--fork", "--kill-child", "--mount-proc")
-_SETTLED = 'mount -t tmpfs tmpfs /tmp && hostname studio && exec "$@"'
-LEASE = 8.0
-
-
-@contextmanager
-def a_host(folder: Path, place: str, tv: RetakeTv) -> Iterator[Home]:
-    """A home on a host of its own, with its own processes and /tmp, where the agent's credentials are."""
-    write_credentials(folder / "owl.json", "owl", TOKEN, tv.address)
-    own = {"RETAKE_API_URL": tv.address, "RETAKE_CREDENTIALS": str(folder / "owl.json")}
-    with at_home(folder, RETAKE_FLOW_STORE=place, RETAKE_FLOW_LEASE=f"{LEASE}s", **own) as home:
-        yield home
-
-
-def on_host(home: Home, *arguments: str) -> Running:
-    """A command on a host of its own, all of which have one name."""
-    process = subprocess.Popen(
-        [*_HOST, "sh", "-c", _SETTLED, "sh", *command(*arguments, "--json")],
-        stdin=subprocess.DEVNULL,
-        stdout=subprocess.PIPE,
-        stderr=subprocess.PIPE,
-        text=True,
-        env=home.environment,
-    )
-    home.started.append(Running(process))
-    return home.started[-1]
-
-
-def runner_of(running: Running) -> psutil.Process:
-    """The program itself, inside its host."""
-    return waited(lambda: next(iter(psutil.Process(running.pid).children()), None), "the program")
-
-
-def gone_after(process: psutil.Process, since: float) -> float:
-    """Seconds after which a program was gone."""
-    waited(lambda: not process.is_running() or process.status() == psutil.STATUS_ZOMBIE, "its end", every=0.01)
-    return time.monotonic() - since
-
-
 @pytest.mark.skipif(os.geteuid() != 0, reason="only root makes hosts of namespaces")
 def test_hosts_take_over_and_never_stream_at_once(server: postgres_server.Server) -> None:
     """Two hosts of one name: a living run is left alone, one that slept past its lease is taken. When the sleeper wakes
@@ -185,7 +105,10 @@ def test_hosts_take_over_and_never_stream_at_once(server: postgres_server.Server
         tv = stack.enter_context(retake_tv(folder / "tv", OPTIONS))
         networks = [stack.enter_context(leading_to(server.port)) for _ in range(2)]
         places = [server.over(network.port) for network in networks]
-        one, two = (stack.enter_context(a_host(folder / name, at, tv)) for name, at in zip("ab", places, strict=True))
+        one, two = (
+            stack.enter_context(a_host(folder / name, tv, RETAKE_FLOW_STORE=at, RETAKE_FLOW_LEASE=f"{LEASE}s"))
+            for name, at in zip("ab", places, strict=True)
+        )
         first = on_host(one, "run", "go-live.yaml", "--set", "size=320x240")
         first.on_air()
         sleeper, old = runner_of(first), encoder(first.run)

@@ -83,6 +83,7 @@ class Runner:
         self._mailbox = Mailbox()
         self._driving: asyncio.Task[Run] | None = None
         self._killed = ""  # the reason, once killed
+        self._lost = False  # whether it ends at once, since it failed
         self._suspended = ""  # the reason for leaving while the run waits
         self._broken: BaseException | None = None  # an unexpected error in one of our tasks
         self._inbox: InboxWatch | None = None
@@ -113,12 +114,8 @@ class Runner:
             if not self._killed:
                 await self._lose()
                 raise
-        except Fenced:
-            raise
-        except StoreError as error:
-            await self._give_up(error.undo_within if isinstance(error, LeaseExpired) else None)
-            raise
         except Exception as raised:
+            self._lost = True
             await self._break_off(raised)
             raise
         finally:
@@ -248,9 +245,9 @@ class Runner:
         self._write([record], replace(self.run, phase=Phase.SUSPENDED))
 
     async def _break_off(self, raised: Exception) -> None:
-        """End in order a run that a defect of ours has broken, and record that as far as possible."""
-        if self.run.ended:
-            return await self._give_up()
+        """End in order a run that failed; if a defect of ours has broken it, record that as far as possible."""
+        if self.run.ended or isinstance(raised, Fenced | StoreError):
+            return await self._give_up(raised)
         now = self._clock.now()
         step = self._machine.end(self.run, as_expression_error(raised).message, now)
         try:
@@ -258,24 +255,22 @@ class Runner:
             self._write([record for record in wished if record is not None], step.run)
             for command in step.commands:
                 await self._perform(command)
-        except Exception:
-            await self._give_up()
+        except Exception as error:
+            await self._give_up(error)
 
-    async def _give_up(self, within: float | None = None) -> None:
-        """End everything in order, although it can no longer be recorded.
-
-        Args:
-            within: Seconds after which no undo may go on; None for as long as they take.
-        """
+    async def _give_up(self, why: Exception) -> None:
+        """End everything in order, although it can no longer be recorded; what another process has is not undone."""
+        owed = () if isinstance(why, Fenced) else (*self.run.undoing, *reversed(self.run.undos))
+        within = why.undo_within if isinstance(why, LeaseExpired) else None
         with suppress(TimeoutError):
             async with asyncio.timeout(within):
                 await self._abandon()
-                for undo in (*self.run.undoing, *reversed(self.run.undos)):
+                for undo in owed:
                     await self._undone(undo, lambda event, **fields: None)
 
     def _interrupt(self) -> None:
         """Break off whatever is done at the moment: the run is another's, or soon may be."""
-        if self._driving is not None and not self._killed:
+        if self._driving is not None and not (self._killed or self._lost):
             self._driving.cancel()
 
     async def _lose(self) -> None:
@@ -284,8 +279,7 @@ class Runner:
         if lost is None or self._driving is None:
             return
         self._driving.uncancel()
-        if isinstance(lost, LeaseExpired):
-            await self._give_up(lost.undo_within)
+        await self._give_up(lost)
         raise lost
 
     # --- events in, commands out --------------------------------------------------------------------------

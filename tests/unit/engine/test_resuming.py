@@ -339,15 +339,17 @@ def test_a_process_that_was_overtaken_ends_quietly() -> None:
     play(scene)
 
 
-def test_an_overtaken_process_learns_of_it_from_a_write_too() -> None:
-    """Also without an inbox, at the next thing that it writes."""
+@pytest.mark.parametrize("inbox", [True, False])
+def test_an_overtaken_process_learns_of_it_from_a_write_too(inbox: bool) -> None:
+    """At the next thing that it writes, without an inbox or before it, whose own discovery comes while programs end."""
 
     async def scene() -> None:
-        world = World(LONG.replace("rest: }", "rest: {wait: 50s, transitions: {done: rest}}}"))
-        later(10, lambda: world.runs.claim("r", Holder("there", 2, 0.0), force=True))
+        actions = Actions(s_one=[Serves(ends_in=1)])
+        world = World(LONG.replace("rest: }", "rest: {wait: 50s, transitions: {done: rest}}}"), actions)
+        later(49.99 if inbox else 10, lambda: world.runs.claim("r", Holder("there", 2, 0.0), force=True))
         with pytest.raises(Fenced):
-            await world.drive(inbox=False)
-        assert now() == 50
+            await world.drive(inbox=inbox)
+        assert now() == 51
         assert "a.close" not in world.actions.words()
 
     play(scene)
