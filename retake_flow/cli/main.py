@@ -105,9 +105,10 @@ def main(arguments: Sequence[str]) -> int:
     named = [name for name in arguments[:1] if name in COMMANDS]
     _Parser.as_json = "--json" in arguments
     args = parser(named or COMMANDS).parse_args(arguments)
+    as_json = getattr(args, "json", False) or getattr(args, "format", "") == "json"
     if not getattr(args, "drives", False) or getattr(args, "detach", False):
-        return exit_code(partial(args.command, args), as_json=getattr(args, "json", False))
-    return driven(partial(args.command, args), as_json=args.json)
+        return exit_code(partial(args.command, args), as_json=as_json)
+    return driven(partial(args.command, args), as_json=as_json)
 
 
 def entry() -> NoReturn:

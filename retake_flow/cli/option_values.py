@@ -1,34 +1,9 @@
-"""Option values: files that a flow may name, NAME=VALUE pairs, and rehearsal options from a file."""
+"""Option values: names of runs, NAME=VALUE pairs, and rehearsal options from a file."""
 
 from __future__ import annotations
 
 from collections.abc import Iterable
 from typing import Any
-
-
-def allow_outside(parser: Any) -> None:
-    """Declare the option that lets a flow name files outside its folder."""
-    parser.add_argument(
-        "--allow-outside",
-        action="append",
-        default=[],
-        metavar="FOLDER",
-        help="let the flow name files in this folder too, or this file; by default it names those in its own folder",
-    )
-
-
-def detaching(parser: Any) -> None:
-    """Declare the options that let a run go on by itself."""
-    from retake_flow.cli.durations import span
-
-    parser.add_argument(
-        "--detach",
-        action="store_true",
-        help="return when it is on air, waits for a person or has ended; the run goes on by itself",
-    )
-    parser.add_argument(
-        "--within", type=span, default="50s", metavar="TIME", help="how long --detach waits at most; default 50s"
-    )
 
 
 def run_name(text: str) -> str:

@@ -14,6 +14,10 @@ if TYPE_CHECKING:
     from retake_flow.errors import RetakeFlowError
 
 
+#: The exit code of errors about something needed that is missing.
+_MISSING = 6
+
+
 def emit(record: dict[str, Any]) -> None:
     """Write one JSON object as one line, at once."""
     import json
@@ -101,6 +105,13 @@ def foreground(stream: TextIO) -> bool:
         return True  # it is not our controlling terminal, so no other program is in the foreground
 
 
+def commands_in(hint: str) -> list[str]:
+    """The commands that a hint gives: it is one, or has them between backticks."""
+    import re
+
+    return [hint] if hint.startswith("retake-flow ") else re.findall("`(retake-flow [^`]+)`", hint)
+
+
 def fail(error: RetakeFlowError, as_json: bool) -> None:
     """Write an error: to standard error for people, as an `error` object to standard output for programs."""
     if as_json:
@@ -108,7 +119,9 @@ def fail(error: RetakeFlowError, as_json: bool) -> None:
 
         from retake_flow.run.records import record
 
-        emit(record("error", time.time(), kind=error.kind, message=error.message, hint=error.hint))
+        about = record("error", time.time(), kind=error.kind, message=error.message, hint=error.hint)
+        look = ["retake-flow doctor --json"] if error.exit_code == _MISSING else []
+        emit({**about, "next": commands_in(about["hint"]) or look})
         return
     from retake_flow import printable
 

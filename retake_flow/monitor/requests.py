@@ -9,7 +9,7 @@ from typing import Any
 
 from retake_flow.errors import UsageError
 from retake_flow.ports.runs import Runs, Wish
-from retake_flow.run.errors import EventNotNow, EventRefused, RunEnded, RunUnheard
+from retake_flow.run.errors import EventNotNow, EventRefused, RunBusy, RunEnded, RunUnheard
 from retake_flow.run.records import Record
 from retake_flow.run.run import Phase, Run
 from retake_flow.sanitize import strip_controls
@@ -18,7 +18,8 @@ from retake_flow.sanitize import strip_controls
 HEARD_WITHIN = 10.0
 #: The length of a text to say, in characters: as many as are spoken.
 LONGEST = 500
-_EVERY = 0.1
+#: Seconds between two looks for an answer.
+EVERY = 0.1
 
 
 def why_undriven(store: Runs, run: str) -> str:
@@ -78,7 +79,7 @@ class SentRequest:
                     return record
             if gone or time.monotonic() >= deadline:
                 return None
-            time.sleep(_EVERY)
+            time.sleep(EVERY)
 
 
 def text_to_say(given: str) -> str:
@@ -98,23 +99,32 @@ def text_to_say(given: str) -> str:
 
 def ask_to_say(store: Runs, run: str, data: dict[str, Any], within: float) -> dict[str, Any]:
     """Ask the run to say it, and return the result."""
-    answer: dict[str, Any] = {"said": False, "how": [], "failed": {}, "reason": why_undriven(store, run)}
+    answer: dict[str, Any] = {"said": False, "effect": "none", "how": [], "failed": {}}
+    answer["reason"] = why_undriven(store, run)
     if answer["reason"]:
         return answer
     asked = SentRequest.send(store, run, "say", data)
     if asked.wait_for_record(("say_requested",), HEARD_WITHIN) is None:
-        answer["reason"] = (
-            why_undriven(store, run) or f"{run} has not taken it within {HEARD_WITHIN:g} s; it may still do"
-        )
-        return answer
+        return answer | _unheard(store, run, not_taken(run))
     record = asked.wait_for_record(("said",), within)
     if record is None:
-        answer["reason"] = why_undriven(store, run) or f"{run} is not done with it within {within:g} s; it may still be"
-        return answer
+        return answer | _unheard(store, run, f"{run} is not done with it within {within:g} s; it may still be")
     answer.update({name: record[name] for name in ("how", "failed", "reason")})
     # When no way was requested, one way is enough.
     answer["said"] = bool(record["how"]) and not (record["failed"] and data["ways"])
+    answer["effect"] = "done" if answer["said"] else "partly" if record["how"] else "none"
     return answer
+
+
+def not_taken(run: str) -> str:
+    """Why it is not known whether a process that drives a run takes a request."""
+    return f"{run} has not taken it within {HEARD_WITHIN:g} s; it may still do"
+
+
+def _unheard(store: Runs, run: str, waiting: str) -> dict[str, Any]:
+    """What came of a request that nobody has answered."""
+    reason = why_undriven(store, run)
+    return {"effect": "none" if reason else "queued", "reason": reason or waiting}
 
 
 def send_event(store: Runs, run: str, event: dict[str, Any]) -> None:
@@ -122,7 +132,8 @@ def send_event(store: Runs, run: str, event: dict[str, Any]) -> None:
 
     Raises:
         EventRefused: The run does not take the event, or not now.
-        RunUnheard: No process noticed it.
+        RunBusy: The process that drives the run has not taken it yet.
+        RunUnheard: No process drives the run.
     """
     require_driver(store, run)
     record = SentRequest.send(store, run, "event", event).wait_for_record(
@@ -130,7 +141,7 @@ def send_event(store: Runs, run: str, event: dict[str, Any]) -> None:
     )
     if record is None:
         require_driver(store, run)
-        raise RunUnheard(f"{run} has not taken it within {HEARD_WITHIN:g} s; it may still do")
+        raise RunBusy(not_taken(run))
     if record["event"] == "event_refused":
         refused = EventNotNow if record.get("kind") == EventNotNow.kind else EventRefused
         raise refused(record["message"], hint=record["hint"])

@@ -67,14 +67,16 @@ def not_driven(run: str, holder: Holder | None) -> Record:
 
 def gate_data(asked: OpenGate) -> dict[str, Any]:
     """An open question as JSON data."""
-    from retake_flow.run.gate_prompt import as_record
+    from retake_flow.run.gate_prompt import as_record, commands
     from retake_flow.run.records import plain, timestamp
 
     if asked.damage:
-        return {"run": asked.run, "flow": asked.flow, "gate": asked.gate.id, "damage": asked.damage}
+        again = [f"retake-flow resume {asked.run} --detach --json"]  # writes it anew, as the run knows it
+        return {"run": asked.run, "flow": asked.flow, "gate": asked.gate.id, "damage": asked.damage, "next": again}
     opened_at = timestamp(asked.gate.opened_at)
     question = {"due": None, **as_record(asked.run, asked.gate), "opened_at": opened_at}
-    data: dict[str, Any] = plain({"run": asked.run, "flow": asked.flow, **question})
+    about = {"run": asked.run, "flow": asked.flow, **question, "next": commands(asked.run, asked.gate)}
+    data: dict[str, Any] = plain(about)
     return data
 
 

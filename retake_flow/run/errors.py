@@ -85,6 +85,10 @@ class RunUnheard(RetakeFlowError):
     kind, fault = "unheard", "operator"
 
 
+class RunBusy(RunUnheard):
+    """A process drives the run, and has not taken the request yet; it may still do."""
+
+
 class RunEnded(RunUnheard):
     """The run has ended, so nothing can be asked of it."""
 

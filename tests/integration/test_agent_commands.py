@@ -19,7 +19,7 @@ VIEWERS = [{"at": second, "name": name, "text": f"hi from {name}"} for second, n
 
 
 def start(home: Home, name: str, options: object) -> dict[str, object]:
-    """Start a stream from a shell that is killed afterwards, with everything that belongs to it."""
+    """Start a stream from a shell on a terminal; both are gone at once, as by kill -9, and all that hangs on them."""
     file = home.folder / "options.json"
     file.write_text(json.dumps(options))
     words = command("run", "go-live.yaml", "--rehearse", "--rehearsal-options", str(file), "--name", name)

@@ -488,7 +488,7 @@ def test_watching_waits_for_its_reader_and_loses_nothing(home: Home) -> None:
             records = [json.loads(line) for line in lines]
         assert process.wait(WITHIN) == 1
         assert process.stderr.read() == b""
-    assert records == home.journal()
+    assert records == [{"number": number, **record} for number, record in enumerate(home.journal(), 1)]
 
 
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM, signal.SIGHUP])

@@ -6,7 +6,7 @@ import argparse
 from collections.abc import Iterable
 from typing import Any
 
-from retake_flow.cli.durations import span
+from retake_flow.cli.arguments import add_json, add_run, add_wait
 
 _EPILOG = """\
 --after the id of the last message that was read gives what is new: nothing twice, nothing missed.
@@ -20,13 +20,11 @@ examples:
 def add_to(commands: Any) -> None:
     """Declare the command."""
     parser = commands.add_parser("chat", help="read the chat of a run", epilog=_EPILOG)
-    parser.add_argument("run", metavar="RUN", help="its id, a prefix of it, or last")
+    add_run(parser)
     parser.add_argument("--after", default="", metavar="ID", help="the id of the last message that was read")
     parser.add_argument("--limit", type=int, default=50, metavar="N", help="how many at most, the newest; default 50")
-    parser.add_argument(
-        "--wait", type=span, default=0.0, metavar="TIME", help="how long to wait for a message if there is none"
-    )
-    parser.add_argument("--json", action="store_true", help="one JSON object")
+    add_wait(parser, "a message")
+    add_json(parser)
     parser.set_defaults(command=chat)
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import argparse
 from typing import TYPE_CHECKING, Any
 
-from retake_flow.cli.durations import span
+from retake_flow.cli.arguments import add_json, add_run, add_wait
 
 if TYPE_CHECKING:
     from retake_flow.ports.runs import ReadableRuns
@@ -21,14 +21,12 @@ example:
 def add_to(commands: Any) -> None:
     """Declare the command."""
     parser = commands.add_parser("events", help="print what is new in the journal of a run", epilog=_EPILOG)
-    parser.add_argument("run", metavar="RUN", help="its id, a prefix of it, or last")
+    add_run(parser)
     parser.add_argument("--after", type=int, default=0, metavar="N", help="the number of the last record that was read")
     parser.add_argument("--kind", action="append", default=[], metavar="EVENT", help="only records of this kind")
     parser.add_argument("--limit", type=int, default=200, metavar="N", help="how many at most; default 200")
-    parser.add_argument(
-        "--wait", type=span, default=0.0, metavar="TIME", help="how long to wait for a record if there is none"
-    )
-    parser.add_argument("--json", action="store_true", help="one JSON object per line, each with its number")
+    add_wait(parser, "a record")
+    add_json(parser, "one JSON object per line, each with its number")
     parser.set_defaults(command=events)
 
 

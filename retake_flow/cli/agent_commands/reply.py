@@ -5,7 +5,7 @@ from __future__ import annotations
 import argparse
 from typing import TYPE_CHECKING, Any
 
-from retake_flow.cli.durations import span
+from retake_flow.cli.arguments import add_by, add_json, add_run, add_within
 
 if TYPE_CHECKING:
     pass
@@ -23,14 +23,12 @@ examples:
 def add_to(commands: Any) -> None:
     """Declare the command."""
     parser = commands.add_parser("reply", help="answer messages in the chat of a run", epilog=_EPILOG)
-    parser.add_argument("run", metavar="RUN", help="its id, a prefix of it, or last")
+    add_run(parser)
     parser.add_argument("text", metavar="TEXT", help="the answer; - reads it from standard input")
     parser.add_argument("--to", action="append", default=[], metavar="ID", help="the id of a message that it answers")
-    parser.add_argument("--by", default="", metavar="NAME", help="who answers; you by default")
-    parser.add_argument(
-        "--within", type=span, default="50s", metavar="TIME", help="how long to wait until it was sent; default 50s"
-    )
-    parser.add_argument("--json", action="store_true", help="one JSON object")
+    add_by(parser, "who answers")
+    add_within(parser, "to wait until it was sent")
+    add_json(parser)
     parser.set_defaults(command=reply)
 
 
@@ -39,6 +37,7 @@ def reply(args: argparse.Namespace) -> int:
     from contextlib import closing
 
     from retake_flow.cli.run_commands.say import read_text, report_said
+    from retake_flow.monitor.brief import next_for
     from retake_flow.monitor.chat_inbox import require_known
     from retake_flow.monitor.requests import ask_to_say
     from retake_flow.settings import Settings
@@ -51,5 +50,6 @@ def reply(args: argparse.Namespace) -> int:
             require_known(store, run, message)
         data = {"text": text, "ways": ["chat"], "by": args.by or this_user(), "answers": args.to}
         said = ask_to_say(store, run, data, args.within)
+        said["next"] = next_for(store, run)
     report_said(run, said, args.json)
     return 0 if said["said"] else 1

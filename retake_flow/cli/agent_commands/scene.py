@@ -5,7 +5,8 @@ from __future__ import annotations
 import argparse
 from typing import Any
 
-from retake_flow.cli.agent_commands.screen import add_options, add_run, asked, change
+from retake_flow.cli.agent_commands.screen import add_options, asked, change
+from retake_flow.cli.arguments import add_run
 
 _EPILOG = """\
 `brb` comes by itself while the stream heals.

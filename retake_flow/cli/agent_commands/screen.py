@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 from typing import TYPE_CHECKING, Any
 
+from retake_flow.cli.arguments import add_by, add_json, add_run
 from retake_flow.cli.durations import span
 
 if TYPE_CHECKING:
@@ -40,18 +41,13 @@ def add_to(commands: Any) -> None:
     parser.set_defaults(command=screen)
 
 
-def add_run(parser: argparse.ArgumentParser) -> None:
-    """Declare the run."""
-    parser.add_argument("run", metavar="RUN", help="its id, a prefix of it, or last")
-
-
 def add_options(parser: argparse.ArgumentParser) -> None:
     """Declare what all changes of the stage take."""
     parser.add_argument(
         "--for", dest="lasts", type=span, metavar="TIME", help="for how long; until the next by default"
     )
-    parser.add_argument("--by", default="", metavar="NAME", help="who asks for it; you by default")
-    parser.add_argument("--json", action="store_true", help="one JSON object")
+    add_by(parser, "who asks for it")
+    add_json(parser)
 
 
 def screen(args: argparse.Namespace) -> int:
@@ -83,14 +79,17 @@ def change(args: argparse.Namespace, request: dict[str, Any]) -> int:
     """Send a change to a run, and report whether its stage shows it."""
     from contextlib import closing
 
+    from retake_flow.monitor.brief import next_for
     from retake_flow.settings import Settings
     from retake_flow.wiring.storing import open_store, this_user
 
     data = {**request, "by": args.by or this_user(), **({"for": args.lasts} if args.lasts else {})}
     with closing(open_store(Settings.from_environment())) as store:
         run = store.find(args.run)
-        reason = _reason(store, run, data)
-    _tell(run, data, reason, args.json)
+        effect, reason = _ask(store, run, data)
+        commands = next_for(store, run)
+    told = {"run": run, "asked": data, "shows": effect == "done", "effect": effect, "reason": reason}
+    _tell({**told, "next": commands}, args.json)
     return 1 if reason else 0
 
 
@@ -119,26 +118,27 @@ def _picture(name: str) -> str:
     return str(path)
 
 
-def _reason(store: Runs, run: str, data: dict[str, Any]) -> str:
-    """Ask the run for a change; why it was not made, or ""."""
-    from retake_flow.monitor.requests import HEARD_WITHIN, SentRequest, why_undriven
+def _ask(store: Runs, run: str, data: dict[str, Any]) -> tuple[str, str]:
+    """Ask the run for a change; what came of it, and why not."""
+    from retake_flow.monitor.requests import HEARD_WITHIN, SentRequest, not_taken, why_undriven
 
     if reason := why_undriven(store, run):
-        return reason
+        return "none", reason
     asked = SentRequest.send(store, run, "screen", data)
     record = asked.wait_for_record(("scene_set", "scene_refused"), HEARD_WITHIN)
     if record is None:
-        return why_undriven(store, run) or f"{run} has not taken it within {HEARD_WITHIN:g} s; it may still do"
-    return str(record.get("reason", ""))
+        return ("none", reason) if (reason := why_undriven(store, run)) else ("queued", not_taken(run))
+    reason = str(record.get("reason", ""))
+    return ("none" if reason else "done"), reason
 
 
-def _tell(run: str, data: dict[str, Any], reason: str, as_json: bool) -> None:
+def _tell(told: dict[str, Any], as_json: bool) -> None:
     from retake_flow import printable
     from retake_flow.cli import terminal
 
     if as_json:
-        terminal.emit({"run": run, "asked": data, "shows": not reason, "reason": reason})
-    elif reason:
-        terminal.advise(printable.line(f"not shown: {reason}"))
+        terminal.emit(told)
+    elif told["reason"]:
+        terminal.advise(printable.line(f"not shown: {told['reason']}"))
     else:
-        terminal.say(printable.line(f"{run} shows it"))
+        terminal.say(printable.line(f"{told['run']} shows it"))

@@ -5,12 +5,14 @@ from __future__ import annotations
 import argparse
 from typing import Any
 
+from retake_flow.cli.arguments import add_json
+
 
 def add_to(commands: Any) -> None:
     """Declare the command."""
     parser = commands.add_parser("skill", help="print what an AI agent has to know to use this, as an Agent Skill")
     parser.add_argument("--install", metavar="DIR", help="write it to DIR/retake-flow, as in ~/.claude/skills")
-    parser.add_argument("--json", action="store_true", help="one JSON object")
+    add_json(parser)
     parser.set_defaults(command=skill)
 
 
@@ -26,7 +28,7 @@ def skill(args: argparse.Namespace) -> int:
     text = locate.skill_file().read_text("utf-8")
     if args.install is None:
         if args.json:
-            terminal.emit({"skill": text})
+            terminal.emit({"skill": text, "next": ["retake-flow doctor --json"]})
         else:
             terminal.say(text.rstrip("\n"))
         return 0
@@ -37,7 +39,7 @@ def skill(args: argparse.Namespace) -> int:
     except OSError as error:
         raise UsageError(f"{file} cannot be written: {error.strerror}") from None
     if args.json:
-        terminal.emit({"installed": str(file)})
+        terminal.emit({"installed": str(file), "next": ["retake-flow doctor --json"]})
     else:
         terminal.say(printable.line(f"installed {file}"))
     return 0

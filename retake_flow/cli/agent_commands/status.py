@@ -5,12 +5,14 @@ from __future__ import annotations
 import argparse
 from typing import Any
 
+from retake_flow.cli.arguments import add_json, add_run
+
 
 def add_to(commands: Any) -> None:
     """Declare the command."""
     parser = commands.add_parser("status", help="say in a few lines how a run stands")
-    parser.add_argument("run", metavar="RUN", help="its id, a prefix of it, or last")
-    parser.add_argument("--json", action="store_true", help="one small JSON object")
+    add_run(parser)
+    add_json(parser, "one small JSON object")
     parser.set_defaults(command=status)
 
 

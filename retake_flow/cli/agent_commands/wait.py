@@ -5,7 +5,7 @@ from __future__ import annotations
 import argparse
 from typing import TYPE_CHECKING, Any
 
-from retake_flow.cli.durations import span
+from retake_flow.cli.arguments import add_json, add_run, add_within
 
 if TYPE_CHECKING:
     from retake_flow.monitor.following import Following
@@ -27,15 +27,13 @@ example:
 def add_to(commands: Any) -> None:
     """Declare the command."""
     parser = commands.add_parser("wait", help="wait until a run is on air, asks, ends, …", epilog=_EPILOG)
-    parser.add_argument("run", metavar="RUN", help="its id, a prefix of it, or last")
+    add_run(parser)
     parser.add_argument(
         "--until", action="append", metavar="WHAT", required=True, help="what to wait for; several times: any of them"
     )
     parser.add_argument("--after", type=int, metavar="N", help="the number of the last record that was seen")
-    parser.add_argument(
-        "--within", type=span, default="50s", metavar="TIME", help="how long to wait at most; default 50s"
-    )
-    parser.add_argument("--json", action="store_true", help="one JSON object")
+    add_within(parser, "to wait at most")
+    add_json(parser)
     parser.set_defaults(command=wait)
 
 

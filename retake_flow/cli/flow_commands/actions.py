@@ -5,6 +5,8 @@ from __future__ import annotations
 import argparse
 from typing import TYPE_CHECKING, Any
 
+from retake_flow.cli.arguments import add_json
+
 if TYPE_CHECKING:
     from retake_flow.flow.action_spec import ActionSpec
 
@@ -13,7 +15,7 @@ def add_to(commands: Any) -> None:
     """Declare the command."""
     parser = commands.add_parser("actions", help="list the actions that a flow can use")
     parser.add_argument("name", nargs="*", metavar="ACTION", help="only these (or groups, such as `studio`)")
-    parser.add_argument("--json", action="store_true", help="one JSON object per action")
+    add_json(parser, "one JSON object per action")
     parser.set_defaults(command=actions)
 
 

@@ -5,6 +5,8 @@ from __future__ import annotations
 import argparse
 from typing import TYPE_CHECKING, Any
 
+from retake_flow.cli.arguments import add_allow_outside
+
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
@@ -23,8 +25,6 @@ exit codes:
 
 def add_to(commands: Any) -> None:
     """Declare the command."""
-    from retake_flow.cli.option_values import allow_outside
-
     parser = commands.add_parser("check", help="report all problems of flows before anything runs", epilog=_EPILOG)
     parser.add_argument("flows", nargs="*", metavar="FLOW", help="a file, or the name of a shipped flow (go-live.yaml)")
     parser.add_argument(
@@ -33,7 +33,7 @@ def add_to(commands: Any) -> None:
         default="text",
         help="text, one JSON object per flow, SARIF 2.1.0, or GitHub Actions annotations",
     )
-    allow_outside(parser)
+    add_allow_outside(parser)
     parser.add_argument("--json", action="store_const", const="json", dest="format", help="the same as --format json")
     parser.add_argument("--explain", metavar="CODE", help="explain a code such as RF050, and how to fix it")
     parser.set_defaults(command=check)
@@ -103,10 +103,16 @@ def _count(number: int, what: str) -> str:
 
 
 def _as_json(name: str, found: Sequence[Problem]) -> None:
+    import shlex
+
     from retake_flow.cli import terminal
 
+    valid, flow = not _errors(found), shlex.quote(name)
+    codes = dict.fromkeys(problem.code for problem in found)
+    run = [f"retake-flow run {flow} --rehearse --detach --json"] if valid else []
     terminal.emit(
-        {"flow": name, "valid": not _errors(found), "problems": [_problem_as_json(problem) for problem in found]}
+        {"flow": name, "valid": valid, "problems": [_problem_as_json(problem) for problem in found]}
+        | {"next": [*run, *(f"retake-flow check --explain {code} --json" for code in codes)]}
     )
 
 
@@ -141,7 +147,7 @@ def _explain(code: str, as_json: bool) -> int:
 
     explained = problem_explanations.explanation(code)
     if as_json:
-        terminal.emit({"code": explained.code, "title": explained.title, "text": explained.text})
+        terminal.emit({"code": explained.code, "title": explained.title, "text": explained.text, "next": []})
     else:
         terminal.say(f"{explained.code}: {explained.title}\n\n{explained.text}")
     return 0

@@ -5,11 +5,13 @@ from __future__ import annotations
 import argparse
 from typing import Any
 
+from retake_flow.cli.arguments import add_json
+
 
 def add_to(commands: Any) -> None:
     """Declare the command."""
     parser = commands.add_parser("flows", help="list the shipped flows, with what they do")
-    parser.add_argument("--json", action="store_true", help="one JSON object, with their inputs")
+    add_json(parser, "one JSON object, with their inputs")
     parser.set_defaults(command=flows)
 
 
@@ -32,7 +34,8 @@ def flows(args: argparse.Namespace) -> int:
             }
             for name, flow in found.items()
         ]
-        terminal.emit({"flows": shown})
+        commands = ["retake-flow plan agent.yaml --json", "retake-flow run agent.yaml --detach --json"]
+        terminal.emit({"flows": shown, "next": commands})
     else:
         for line in table.table([(name, flow.description) for name, flow in found.items()]):
             terminal.say(line)

@@ -5,6 +5,8 @@ from __future__ import annotations
 import argparse
 from typing import TYPE_CHECKING, Any
 
+from retake_flow.cli.arguments import add_allow_outside, add_json
+
 if TYPE_CHECKING:
     from retake_flow.flow.diagram.diagram import BrokenRule, Diagram, Trace
     from retake_flow.flow.model import Flow
@@ -12,8 +14,6 @@ if TYPE_CHECKING:
 
 def add_to(commands: Any) -> None:
     """Declare the command."""
-    from retake_flow.cli.option_values import allow_outside
-
     parser = commands.add_parser("graph", help="draw a flow, or the state of a run in it")
     parser.add_argument("flow", metavar="FLOW", nargs="?", help="a file, or the name of a shipped flow")
     parser.add_argument(
@@ -27,8 +27,8 @@ def add_to(commands: Any) -> None:
         help="mark the state of a run (its id, a prefix of it, or last) in the flow that it began with",
     )
     parser.add_argument("--rules", action="store_true", help="note in each state the rules that hold there")
-    allow_outside(parser)
-    parser.add_argument("--json", action="store_true", help="one JSON object with the diagram")
+    add_allow_outside(parser)
+    add_json(parser, "one JSON object with the diagram")
     parser.set_defaults(command=graph)
 
 
@@ -119,6 +119,8 @@ def _write(file: str, content: bytes) -> None:
 
 
 def _tell(args: argparse.Namespace, flow: Flow, trace: Trace | None, ruled: BrokenRule | None, content: bytes) -> None:
+    import shlex
+
     from retake_flow.cli import terminal
     from retake_flow.cli.render.trace import data
 
@@ -126,4 +128,6 @@ def _tell(args: argparse.Namespace, flow: Flow, trace: Trace | None, ruled: Brok
     told |= {"file": args.output, "bytes": len(content)} if args.output else {"picture": content.decode()}
     if ruled is not None:
         told["rules"] = {"because": ruled.because, "over": {path: list(names) for path, names in ruled.over.items()}}
+    plan = f"retake-flow plan {shlex.quote(args.flow or '')} --json"
+    told["next"] = [f"retake-flow show {args.run} --json" if args.run else plan]
     terminal.emit(told if trace is None else {**told, "run": data(trace)})

@@ -5,6 +5,8 @@ from __future__ import annotations
 import argparse
 from typing import TYPE_CHECKING, Any
 
+from retake_flow.cli.arguments import add_allow_outside, add_json
+
 if TYPE_CHECKING:
     from collections.abc import Sequence
     from pathlib import Path
@@ -14,15 +16,13 @@ if TYPE_CHECKING:
 
 def add_to(commands: Any) -> None:
     """Declare the command."""
-    from retake_flow.cli.option_values import allow_outside
-
     parser = commands.add_parser("init", help="write a first flow for an agent, for you to edit")
     parser.add_argument("name", metavar="NAME", help="the flow's name: lowercase letters, digits and -")
     parser.add_argument("--extends", metavar="FLOW", default="go-live.yaml", help="the flow to extend")
     parser.add_argument("--output", metavar="FILE", help="where to write it; default: NAME.yaml")
     parser.add_argument("--force", action="store_true", help="overwrite an existing file")
-    allow_outside(parser)
-    parser.add_argument("--json", action="store_true", help="one JSON object")
+    add_allow_outside(parser)
+    add_json(parser)
     parser.set_defaults(command=init)
 
 

@@ -5,6 +5,8 @@ from __future__ import annotations
 import argparse
 from typing import TYPE_CHECKING, Any
 
+from retake_flow.cli.arguments import add_allow_outside, add_json
+
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
@@ -20,8 +22,6 @@ taken, a comment says what is to be filled in. Redirect it into a file, and make
 
 def add_to(commands: Any) -> None:
     """Declare the command."""
-    from retake_flow.cli.option_values import allow_outside
-
     parser = commands.add_parser(
         "paths", help="show the shortest path through each transition of a flow", epilog=_EPILOG
     )
@@ -32,8 +32,8 @@ def add_to(commands: Any) -> None:
     )
     parser.add_argument("--python", action="store_true", help="run each conftest.py beside FEATURES, for its steps")
     parser.add_argument("--set", action="append", default=[], metavar="NAME=VALUE", help="set an input of the flow")
-    allow_outside(parser)
-    parser.add_argument("--json", action="store_true", help="one JSON object per transition")
+    add_allow_outside(parser)
+    add_json(parser, "one JSON object per transition")
     parser.set_defaults(command=paths)
 
 

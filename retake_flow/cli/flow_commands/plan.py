@@ -6,6 +6,8 @@ import argparse
 from collections.abc import Iterable, Mapping
 from typing import TYPE_CHECKING, Any
 
+from retake_flow.cli.arguments import add_allow_outside, add_json
+
 if TYPE_CHECKING:
     from retake_flow.flow.model import Flow
 
@@ -21,8 +23,6 @@ what can be assumed:
 
 def add_to(commands: Any) -> None:
     """Declare the command."""
-    from retake_flow.cli.option_values import allow_outside
-
     parser = commands.add_parser(
         "plan", help="show what a flow would do: calls, programs, questions, times", epilog=_EPILOG
     )
@@ -38,8 +38,8 @@ def add_to(commands: Any) -> None:
     parser.add_argument(
         "--all-paths", action="store_true", help="show the shortest path to each end and each question instead"
     )
-    allow_outside(parser)
-    parser.add_argument("--json", action="store_true", help="one JSON document")
+    add_allow_outside(parser)
+    add_json(parser, "one JSON document")
     parser.set_defaults(command=plan)
 
 
@@ -56,7 +56,7 @@ def plan(args: argparse.Namespace) -> int:
         raise UsageError("--all-paths shows all paths, so it cannot be combined with --assume")
     flow = with_samples(flow_file.open_flow(args.flow, Settings.from_environment(), args.allow_outside))
     document, lines = (_all_paths if args.all_paths else _plan)(args, flow, resolve(flow, pairs(args.set)))
-    _say(document, lines, as_json=args.json)
+    _say(document, lines, args.flow, as_json=args.json)
     return 0
 
 
@@ -81,12 +81,14 @@ def _all_paths(args: argparse.Namespace, flow: Flow, inputs: Mapping[str, Any]) 
     return told.document(found), told.lines(found, args.flow)
 
 
-def _say(document: dict[str, Any], lines: Iterable[str], *, as_json: bool) -> None:
+def _say(document: dict[str, Any], lines: Iterable[str], file: str, *, as_json: bool) -> None:
+    import shlex
+
     from retake_flow import printable
     from retake_flow.cli import terminal
 
     if as_json:
-        terminal.emit(document)
+        terminal.emit({**document, "next": [f"retake-flow run {shlex.quote(file)} --rehearse --detach --json"]})
         return
     for line in lines:
         terminal.say(printable.text(line))

@@ -5,6 +5,8 @@ from __future__ import annotations
 import argparse
 from typing import TYPE_CHECKING, Any
 
+from retake_flow.cli.arguments import add_allow_outside, add_json
+
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
@@ -15,26 +17,27 @@ _WIDEST = 80  # a longer line does not push all other origins to the right
 
 def add_to(commands: Any) -> None:
     """Declare the command."""
-    from retake_flow.cli.option_values import allow_outside
-
     parser = commands.add_parser(
         "show-flow", help="print a flow merged with what it extends, and the origin of each line"
     )
     parser.add_argument("flow", metavar="FLOW", help="a file, or the name of a shipped flow (go-live.yaml)")
-    allow_outside(parser)
-    parser.add_argument("--json", action="store_true", help="one JSON object: flow, origins")
+    add_allow_outside(parser)
+    add_json(parser, "one JSON object: flow, origins")
     parser.set_defaults(command=show_flow)
 
 
 def show_flow(args: argparse.Namespace) -> int:
     """Print a flow as it runs. A flow that its overlays do not fit is invalid."""
+    import shlex
+
     from retake_flow.cli import terminal
 
     source = _resolve(args.flow, args.allow_outside)
     data = _scrub(source.data)
     if args.json:
         origins = {"/".join(map(str, path)): str(source.origin(path)) for path in _paths(data, ())}
-        terminal.emit({"flow": data, "origins": origins})
+        check = f"retake-flow check {shlex.quote(args.flow)} --json"
+        terminal.emit({"flow": data, "origins": origins, "next": [check]})
         return 0
     for line in _lines_with_origins(source, data):
         terminal.say(line)

@@ -7,6 +7,8 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any, BinaryIO
 
+from retake_flow.cli.arguments import add_allow_outside, add_json
+
 if TYPE_CHECKING:
     from contextlib import AbstractContextManager
 
@@ -32,8 +34,6 @@ what it writes is described in docs/simulation.md
 
 def add_to(commands: Any) -> None:
     """Declare the command."""
-    from retake_flow.cli.option_values import allow_outside
-
     parser = commands.add_parser("simulate", help="run a flow in virtual time, driven by a script", epilog=_EPILOG)
     parser.add_argument("flow", metavar="FLOW", help="a file, or the name of a shipped flow (go-live.yaml)")
     parser.add_argument(
@@ -42,8 +42,8 @@ def add_to(commands: Any) -> None:
     parser.add_argument("--mock", metavar="FILE", help="YAML or JSON: results of mocked actions and states")
     parser.add_argument("--start", action="store_true", help="also print an object for the start, before any line")
     parser.add_argument("--set", action="append", default=[], metavar="NAME=VALUE", help="set an input of the flow")
-    allow_outside(parser)
-    parser.add_argument("--json", action="store_true", help="one JSON object per line, which is the default anyway")
+    add_allow_outside(parser)
+    add_json(parser, "one JSON object per line, which is the default anyway")
     parser.set_defaults(command=simulate)
 
 

@@ -5,6 +5,8 @@ from __future__ import annotations
 import argparse
 from typing import TYPE_CHECKING, Any
 
+from retake_flow.cli.arguments import add_allow_outside, add_json
+
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
     from pathlib import Path
@@ -22,8 +24,6 @@ Actions are mocked: what no scenario speaks of goes well. docs/testing.md has a 
 
 def add_to(commands: Any) -> None:
     """Declare the command."""
-    from retake_flow.cli.option_values import allow_outside
-
     parser = commands.add_parser("test", help="run Gherkin scenarios on a flow, in virtual time", epilog=_EPILOG)
     parser.add_argument("flow", nargs="?", metavar="FLOW", help="a file, or the name of a shipped flow (go-live.yaml)")
     parser.add_argument("features", nargs="*", metavar="FEATURES", help="feature files or folders")
@@ -39,8 +39,8 @@ def add_to(commands: Any) -> None:
     )
     parser.add_argument("--python", action="store_true", help="run each conftest.py beside the features, for its steps")
     parser.add_argument("--steps", action="store_true", help="list all steps for scenarios")
-    allow_outside(parser)
-    parser.add_argument("--json", action="store_true", help="one JSON object per scenario, and one for all")
+    add_allow_outside(parser)
+    add_json(parser, "one JSON object per scenario, and one for all")
     parser.set_defaults(command=test)
 
 
@@ -125,7 +125,8 @@ def _emit(suite: Suite, coverage: str) -> None:
     for verdict in suite.verdicts:
         terminal.emit(verdict.as_json())
     counted = _count_verdicts(suite.verdicts)
-    terminal.emit({"summary": counted, **({} if coverage == "off" else {"coverage": suite.coverage.as_json()})})
+    covered = {} if coverage == "off" else {"coverage": suite.coverage.as_json()}
+    terminal.emit({"summary": counted, **covered, "next": []})
 
 
 def _tell(suite: Suite, coverage: str) -> None:

@@ -5,6 +5,8 @@ from __future__ import annotations
 import argparse
 from typing import TYPE_CHECKING, Any
 
+from retake_flow.cli.arguments import add_json
+
 if TYPE_CHECKING:
     from retake_flow.settings import Settings
 
@@ -17,7 +19,7 @@ def add_to(commands: Any) -> None:
         "doctor", help="test everything that a stream needs on this machine, and say how to fix it"
     )
     parser.add_argument("--offline", action="store_true", help="do not use the network")
-    parser.add_argument("--json", action="store_true", help="one JSON object")
+    add_json(parser)
     parser.set_defaults(command=doctor)
 
 
@@ -33,7 +35,8 @@ def doctor(args: argparse.Namespace) -> int:
     except asyncio.CancelledError:  # as by SIGTERM
         return 130
     if args.json:
-        terminal.emit(found)
+        begin = "retake-flow run agent.yaml --rehearse --name rehearsal --detach --json"
+        terminal.emit({**found, "next": [begin if found["ready"] else "retake-flow doctor --json"]})
     else:
         _say(found)
     return 0 if found["ready"] else 6

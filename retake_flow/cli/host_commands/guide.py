@@ -5,6 +5,8 @@ from __future__ import annotations
 import argparse
 from typing import TYPE_CHECKING, Any
 
+from retake_flow.cli.arguments import add_json
+
 if TYPE_CHECKING:
     from retake_flow.api.guides import Guides
     from retake_flow.settings import Settings
@@ -16,7 +18,7 @@ def add_to(commands: Any) -> None:
     parser.add_argument("--diff", action="store_true", help="show the changes since the previous version")
     parser.add_argument("--since", metavar="VERSION", default="", help="compare with this version instead")
     parser.add_argument("--refresh", action="store_true", help="ask retake.tv even if it was asked within a day")
-    parser.add_argument("--json", action="store_true", help="one JSON object")
+    add_json(parser)
     parser.set_defaults(command=guide)
 
 
@@ -38,7 +40,7 @@ def guide(args: argparse.Namespace) -> int:
     else:
         data["text"] = printable.text(guides.text(version) or "")
     if args.json:
-        terminal.emit(data)
+        terminal.emit({**data, "next": [] if "diff" in data else ["retake-flow guide --diff --json"]})
     else:
         terminal.say(data["diff"] or data["summary"] if "diff" in data else data["text"])
     return 0

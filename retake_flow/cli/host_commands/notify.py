@@ -5,6 +5,8 @@ from __future__ import annotations
 import argparse
 from typing import TYPE_CHECKING, Any
 
+from retake_flow.cli.arguments import add_allow_outside, add_json
+
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
@@ -13,13 +15,11 @@ if TYPE_CHECKING:
 
 def add_to(commands: Any) -> None:
     """Declare the command."""
-    from retake_flow.cli.option_values import allow_outside
-
     parser = commands.add_parser("notify", help="send a notice to every address, to try them")
     parser.add_argument("flow", metavar="FLOW", nargs="?", help="also to the addresses of this flow")
     parser.add_argument("--test", action="store_true", required=True, help="say that it is only a test")
-    allow_outside(parser)
-    parser.add_argument("--json", action="store_true", help="one JSON object")
+    add_allow_outside(parser)
+    add_json(parser)
     parser.set_defaults(command=notify)
 
 
@@ -43,7 +43,9 @@ def notify(args: argparse.Namespace) -> int:
     failed = asyncio.run(_send_all(channels, said))
     if args.json:
         tried = [{"channel": each.channel, "audience": each.audience} for each in channels]
-        terminal.emit({"tried": [{**each, "failed": why} for each, why in zip(tried, failed, strict=True)]})
+        again = ["retake-flow notify --test --json"] if any(failed) else []
+        tried = [{**each, "failed": why} for each, why in zip(tried, failed, strict=True)]
+        terminal.emit({"tried": tried, "next": again})
     else:
         for each, why in zip(channels, failed, strict=True):
             terminal.say(printable.line(f"{each.audience}: {each.channel}: {why or 'arrived'}"))

@@ -5,6 +5,8 @@ from __future__ import annotations
 import argparse
 from typing import TYPE_CHECKING, Any
 
+from retake_flow.cli.arguments import add_json
+
 if TYPE_CHECKING:
     from pathlib import Path
 
@@ -25,7 +27,7 @@ def add_to(commands: Any) -> None:
         help="keep who is registered, what was posted and the faults to come in FILE, secrets and all: "
         "the options with which it goes on later",
     )
-    parser.add_argument("--json", action="store_true", help="print nothing but the address, always as a JSON line")
+    add_json(parser, "print nothing but the address, always as a JSON line")
     parser.set_defaults(command=rehearsal, drives=True)
 
 
@@ -55,6 +57,7 @@ def rehearsal(args: argparse.Namespace) -> int:
 
 async def _serve(options: Options, folder: Path, port: int, keep: Path | None, as_json: bool) -> int:
     import asyncio
+    import shlex
 
     from retake_flow.cli import terminal
     from retake_flow.cli.session.interrupts import not_ignored
@@ -64,12 +67,12 @@ async def _serve(options: Options, folder: Path, port: int, keep: Path | None, a
     for number in not_ignored():
         asyncio.get_running_loop().add_signal_handler(number, ended.set)
     async with serve(options, folder, port, keep) as server:
-        terminal.emit({"api_url": server.address, "rtmp_url": server.rtmp_address, "folder": str(server.folder)})
+        own = shlex.quote(str(server.folder / "credentials.json"))
+        variables = f"RETAKE_API_URL={server.address} RETAKE_CREDENTIALS={own}"
+        told = {"api_url": server.address, "rtmp_url": server.rtmp_address, "folder": str(server.folder)}
+        terminal.emit({**told, "next": [f"{variables} retake-flow run agent.yaml --detach --json"]})
         if not as_json:
-            own = server.folder / "credentials.json"
             terminal.advise(f"a retake.tv runs at {server.address} until Ctrl-C. Use it with credentials of its own:")
-            terminal.advise(
-                f"    RETAKE_API_URL={server.address} RETAKE_CREDENTIALS={own} retake-flow run go-live.yaml …"
-            )
+            terminal.advise(f"    {variables} retake-flow run go-live.yaml …")
         await ended.wait()
     return 0

@@ -5,8 +5,10 @@ from __future__ import annotations
 import argparse
 from typing import TYPE_CHECKING, Any
 
+from retake_flow.cli.arguments import add_by, add_json, add_run, add_within
+
 if TYPE_CHECKING:
-    from retake_flow.run.gates import Answer, Gate
+    pass
 
 _EPILOG = """\
 examples:
@@ -19,7 +21,7 @@ examples:
 def add_to(commands: Any) -> None:
     """Declare the command."""
     parser = commands.add_parser("answer", help="answer a question that a run has asked", epilog=_EPILOG)
-    parser.add_argument("run", metavar="RUN", help="its id, a prefix of it, or last")
+    add_run(parser)
     parser.add_argument(
         "words",
         nargs="*",
@@ -33,8 +35,9 @@ def add_to(commands: Any) -> None:
         metavar="NAME",
         help="the decision, if the fields do not determine it",
     )
-    parser.add_argument("--by", default="", metavar="NAME", help="who answers; you by default")
-    parser.add_argument("--json", action="store_true", help="one JSON object")
+    add_by(parser, "who answers")
+    add_within(parser, "to wait until the run takes it", default="10s")
+    add_json(parser)
     parser.set_defaults(command=answer)
 
 
@@ -43,34 +46,44 @@ def answer(args: argparse.Namespace) -> int:
     from contextlib import closing
 
     from retake_flow.cli.run_commands.given_answer import parse_words
-    from retake_flow.monitor.answering import store_answer
-    from retake_flow.run.run import Phase
+    from retake_flow.monitor.answering import store_answer, wait_until_taken
+    from retake_flow.monitor.brief import next_for
+    from retake_flow.monitor.requests import why_undriven
+    from retake_flow.run.records import timestamp
     from retake_flow.settings import Settings
-    from retake_flow.wiring.storing import is_driven, open_store, this_user
+    from retake_flow.wiring.storing import open_store, this_user
 
     said = parse_words(args.words)  # before the store is opened: standard input may take its time
     with closing(open_store(Settings.from_environment())) as store:
         run = store.find(args.run)
-        kept = store_answer(store, run, said, args.decision, args.by or this_user())
-        stored = store.load(run)
-        driven = (
-            is_driven(stored.holder) and stored.run.phase is not Phase.SUSPENDED
-        )  # the process may be about to exit
-    _report(run, kept, driven, args.json)
+        gate, answer = store_answer(store, run, said, args.decision, args.by or this_user())
+        taken = wait_until_taken(store, run, gate, args.within)
+        data = {
+            "run": run,
+            "gate": gate.id,
+            "answered": True,
+            "effect": "done" if taken else "queued",
+            "decision": answer.decision,
+            "by": answer.by,
+            "channel": answer.channel,
+            "at": timestamp(answer.at),
+            "driven": not why_undriven(store, run),  # the process may be about to exit
+            "next": next_for(store, run),
+        }
+    _report(data, args.json)
     return 0
 
 
-def _report(run: str, kept: tuple[Gate, Answer], driven: bool, as_json: bool) -> None:
+def _report(data: dict[str, Any], as_json: bool) -> None:
     from retake_flow import printable
     from retake_flow.cli import terminal
-    from retake_flow.run.records import plain, timestamp
+    from retake_flow.run.records import plain
 
-    gate, answer = kept
     if as_json:
-        data = {"run": run, "gate": gate.id, "answered": True, "decision": answer.decision, "by": answer.by}
-        rest = {"channel": answer.channel, "at": timestamp(answer.at), "driven": driven}
-        terminal.emit(plain({**data, **rest}))
+        terminal.emit(plain(data))
         return
-    terminal.say(f"answered {printable.line(gate.id)} of {printable.line(run)}")
-    if not driven:
-        terminal.say(f"no process drives it; go on with `retake-flow resume {printable.line(run)}`")
+    run = printable.line(data["run"])
+    waits = "; the run has not taken it yet" if data["driven"] and data["effect"] == "queued" else ""
+    terminal.say(f"answered {printable.line(data['gate'])} of {run}{waits}")
+    if not data["driven"]:
+        terminal.say(f"no process drives it; go on with `retake-flow resume {run}`")

@@ -5,12 +5,14 @@ from __future__ import annotations
 import argparse
 from typing import Any
 
+from retake_flow.cli.arguments import add_json
+
 
 def add_to(commands: Any) -> None:
     """Declare the command."""
     parser = commands.add_parser("gates", help="list the questions that wait for a person, over all runs")
     parser.add_argument("run", nargs="?", metavar="RUN", help="only those of this run: its id, a prefix of it, or last")
-    parser.add_argument("--json", action="store_true", help="one JSON object per question")
+    add_json(parser, "one JSON object per question")
     parser.set_defaults(command=gates)
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 from typing import Any
 
+from retake_flow.cli.arguments import add_json
 from retake_flow.cli.durations import span
 
 
@@ -19,7 +20,7 @@ def add_to(commands: Any) -> None:
         help="delete runs that ended longer ago than this; default 30d",
     )
     parser.add_argument("--dry-run", action="store_true", help="only list them")
-    parser.add_argument("--json", action="store_true", help="one JSON object")
+    add_json(parser)
     parser.set_defaults(command=prune)
 
 
@@ -34,7 +35,8 @@ def prune(args: argparse.Namespace) -> int:
     before = time.time() - args.older_than
     found = _old(before, args.dry_run)
     if args.json:
-        terminal.emit({"pruned": found, "dry_run": args.dry_run, "before": timestamp(before)})
+        told = {"pruned": found, "dry_run": args.dry_run, "before": timestamp(before)}
+        terminal.emit({**told, "next": ["retake-flow runs --json"]})
         return 0
     for run in found:
         terminal.say(printable.line(run))

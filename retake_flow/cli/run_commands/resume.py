@@ -7,6 +7,8 @@ from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from retake_flow.cli.arguments import add_allow_outside, add_by, add_detach, add_json, add_run
+
 if TYPE_CHECKING:
     from retake_flow.ports.runs import Claim, Runs, Stored
     from retake_flow.run.run import Run
@@ -15,10 +17,8 @@ if TYPE_CHECKING:
 
 def add_to(commands: Any) -> None:
     """Declare the command."""
-    from retake_flow.cli.option_values import allow_outside, detaching
-
     parser = commands.add_parser("resume", help="resume a run after an answer, a crash or a reboot")
-    parser.add_argument("run", nargs="?", metavar="RUN", help="its id, a prefix of it, or last")
+    add_run(parser, nargs="?")
     parser.add_argument(
         "--all", action="store_true", help="all runs that can continue: their process died, or they were answered"
     )
@@ -30,13 +30,13 @@ def add_to(commands: Any) -> None:
         help="answer its question first; - reads JSON",
     )
     parser.add_argument("--decision", default="", metavar="NAME", help="the decision of the answer")
-    parser.add_argument("--by", default="", metavar="NAME", help="who answers; you by default")
+    add_by(parser, "who answers")
     parser.add_argument("--upgrade", action="store_true", help="continue with the flow's file as it is now")
     parser.add_argument("--force", action="store_true", help="take the run from a process that is, or may be, alive")
     parser.add_argument("--wait", action="store_true", help="keep running while the run only waits for a person")
-    allow_outside(parser)
-    detaching(parser)
-    parser.add_argument("--json", action="store_true", help="one JSON object per line")
+    add_allow_outside(parser)
+    add_detach(parser)
+    add_json(parser, "one JSON object per line")
     parser.set_defaults(command=resume, drives=True)
 
 
@@ -109,7 +109,10 @@ def _resume_one(
     if stored.run.ended and stored.holder is None:
         ended = stored.run
         if args.json:
-            terminal.emit({"event": "already_ended", "run": run, "outcome": ended.outcome, "reason": ended.reason})
+            terminal.emit(
+                {"event": "already_ended", "run": run, "outcome": ended.outcome, "reason": ended.reason}
+                | {"next": [f"retake-flow show {run} --json"]}
+            )
         else:
             terminal.say(printable.line(f"{run} has already ended: {ended.outcome} in {ended.state or 'no state'}"))
         return 0 if ended.succeeded else 1

@@ -7,6 +7,8 @@ from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from retake_flow.cli.arguments import add_allow_outside, add_detach, add_json
+
 if TYPE_CHECKING:
     from retake_flow.cli.session.session import Session
     from retake_flow.flow.model import Flow
@@ -15,7 +17,7 @@ if TYPE_CHECKING:
 
 def add_to(commands: Any) -> None:
     """Declare the command."""
-    from retake_flow.cli.option_values import allow_outside, detaching, run_name
+    from retake_flow.cli.option_values import run_name
 
     parser = commands.add_parser("run", help="run a flow, for example go-live.yaml")
     parser.add_argument("flow", metavar="FLOW", help="a file, or the name of a shipped flow (go-live.yaml)")
@@ -37,10 +39,10 @@ def add_to(commands: Any) -> None:
         action="store_true",
         help="keep running while the run only waits for a person",
     )
-    allow_outside(parser)
+    add_allow_outside(parser)
     parser.add_argument("--name", type=run_name, metavar="NAME", help="a name by which every command finds it")
-    detaching(parser)
-    parser.add_argument("--json", action="store_true", help="one JSON object per line")
+    add_detach(parser)
+    add_json(parser, "one JSON object per line")
     parser.set_defaults(command=run, drives=True)
 
 

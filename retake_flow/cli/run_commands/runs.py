@@ -5,6 +5,8 @@ from __future__ import annotations
 import argparse
 from typing import TYPE_CHECKING, Any
 
+from retake_flow.cli.arguments import add_json
+
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
@@ -27,7 +29,7 @@ def add_to(commands: Any) -> None:
     parser.add_argument(
         "--limit", type=_number, default=20, metavar="N", help="show at most this many, 0 for all; default 20"
     )
-    parser.add_argument("--json", action="store_true", help="one JSON object per run")
+    add_json(parser, "one JSON object per run")
     parser.set_defaults(command=runs)
 
 
@@ -128,6 +130,7 @@ def _as_json(summary: Summary) -> dict[str, Any]:
             "holder": holder_data(summary.holder),
             "created": timestamp(summary.created),
             "updated": timestamp(summary.updated),
+            "next": [f"retake-flow status {summary.id} --json"],
         }
     )
     return data

@@ -5,7 +5,7 @@ from __future__ import annotations
 import argparse
 from typing import Any
 
-from retake_flow.cli.durations import span
+from retake_flow.cli.arguments import add_by, add_json, add_run, add_within
 
 _WAYS = {"voice": "spoken", "screen": "shown in the content window", "chat": "sent to the agent's chat"}
 _EPILOG = """\
@@ -20,15 +20,13 @@ examples:
 def add_to(commands: Any) -> None:
     """Declare the command."""
     parser = commands.add_parser("say", help="say something on the stream of a run", epilog=_EPILOG)
-    parser.add_argument("run", metavar="RUN", help="its id, a prefix of it, or last")
+    add_run(parser)
     parser.add_argument("text", metavar="TEXT", help="the text; - reads it from standard input")
     for way, how in _WAYS.items():
         parser.add_argument(f"--{way}", dest="ways", action="append_const", const=way, help=f"it is {how}")
-    parser.add_argument("--by", default="", metavar="NAME", help="who says it; you by default")
-    parser.add_argument(
-        "--within", type=span, default="2m", metavar="TIME", help="how long to wait until it was said; default 2m"
-    )
-    parser.add_argument("--json", action="store_true", help="one JSON object")
+    add_by(parser, "who says it")
+    add_within(parser, "to wait until it was said", default="2m")
+    add_json(parser)
     parser.set_defaults(command=say)
 
 
@@ -36,6 +34,7 @@ def say(args: argparse.Namespace) -> int:
     """Say something. The exit code is 0 when it was said in every requested way, and 1 when not."""
     from contextlib import closing
 
+    from retake_flow.monitor.brief import next_for
     from retake_flow.monitor.requests import ask_to_say
     from retake_flow.settings import Settings
     from retake_flow.wiring.storing import open_store, this_user
@@ -45,6 +44,7 @@ def say(args: argparse.Namespace) -> int:
         run = store.find(args.run)
         data = {"text": text, "ways": list(dict.fromkeys(args.ways or ())), "by": args.by or this_user()}
         said = ask_to_say(store, run, data, args.within)
+        said["next"] = next_for(store, run)
     report_said(run, said, args.json)
     return 0 if said["said"] else 1
 

@@ -5,6 +5,8 @@ from __future__ import annotations
 import argparse
 from typing import TYPE_CHECKING, Any
 
+from retake_flow.cli.arguments import add_by, add_json, add_run
+
 if TYPE_CHECKING:
     from retake_flow.run.errors import EventRefused, RunUnheard
 
@@ -19,11 +21,11 @@ example:
 def add_to(commands: Any) -> None:
     """Declare the command."""
     parser = commands.add_parser("send", help="send an event that its flow declares to a run", epilog=_EPILOG)
-    parser.add_argument("run", metavar="RUN", help="its id, a prefix of it, or last")
+    add_run(parser)
     parser.add_argument("event", metavar="EVENT", help="one of the flow's `events`")
     parser.add_argument("--set", action="append", default=[], metavar="NAME=VALUE", help="set a field of its data")
-    parser.add_argument("--by", default="", metavar="NAME", help="who sends it; you by default")
-    parser.add_argument("--json", action="store_true", help="one JSON object")
+    add_by(parser, "who sends it")
+    add_json(parser)
     parser.set_defaults(command=send)
 
 
@@ -35,6 +37,7 @@ def send(args: argparse.Namespace) -> int:
     from retake_flow.engine.core.external_events import read_data
     from retake_flow.flow.load.load import load_stored
     from retake_flow.flow.text.bundle import parse
+    from retake_flow.monitor.brief import next_for
     from retake_flow.monitor.requests import send_event
     from retake_flow.run.errors import EventRefused, RunUnheard
     from retake_flow.settings import Settings
@@ -50,24 +53,26 @@ def send(args: argparse.Namespace) -> int:
             send_event(store, run, {"name": args.event, "data": data, "by": args.by or this_user()})
         except (EventRefused, RunUnheard) as error:
             refusal = error
-    _tell(run, args.event, data, refusal, args.json)
+        commands = next_for(store, run)
+    told = {"run": run, "event": args.event, "data": data, "taken": refusal is None, "next": commands}
+    _tell(told, refusal, args.json)
     return refusal.exit_code if refusal else 0
 
 
-def _tell(run: str, name: str, data: dict[str, Any], refusal: EventRefused | RunUnheard | None, as_json: bool) -> None:
+def _tell(told: dict[str, Any], refusal: EventRefused | RunUnheard | None, as_json: bool) -> None:
     """Report the result. Programs always get the same object, whatever the result."""
     from retake_flow import printable
     from retake_flow.cli import terminal
-    from retake_flow.run.errors import RunUnheard
+    from retake_flow.run.errors import RunBusy, RunUnheard
     from retake_flow.run.records import plain
 
     if as_json:
         why = ("", "", "") if refusal is None else (refusal.kind, refusal.message, refusal.hint)
-        told = dict(zip(("kind", "reason", "hint"), why, strict=True))
-        terminal.emit(plain({"run": run, "event": name, "data": data, "taken": refusal is None, **told}))
+        effect = "done" if refusal is None else "queued" if isinstance(refusal, RunBusy) else "none"
+        terminal.emit(plain({**told, "effect": effect, **dict(zip(("kind", "reason", "hint"), why, strict=True))}))
     elif isinstance(refusal, RunUnheard):
         terminal.advise(printable.line(f"not sent: {refusal.message}"))
     elif refusal is not None:
         terminal.fail(refusal, as_json=False)
     else:
-        terminal.say(printable.line(f"{run} has taken {name}"))
+        terminal.say(printable.line(f"{told['run']} has taken {told['event']}"))

@@ -5,6 +5,8 @@ from __future__ import annotations
 import argparse
 from typing import TYPE_CHECKING, Any
 
+from retake_flow.cli.arguments import add_json, add_run
+
 if TYPE_CHECKING:
     from retake_flow.monitor.run_status import RunStatus
     from retake_flow.run.records import Record
@@ -15,9 +17,9 @@ _LAST = 10
 def add_to(commands: Any) -> None:
     """Declare the command."""
     parser = commands.add_parser("show", help="show where a run is and what it waits for")
-    parser.add_argument("run", metavar="RUN", help="its id, a prefix of it, or last")
+    add_run(parser)
     parser.add_argument("--journal", action="store_true", help="print its whole journal as JSON lines instead")
-    parser.add_argument("--json", action="store_true", help="one JSON object")
+    add_json(parser)
     parser.set_defaults(command=show)
 
 
@@ -26,6 +28,7 @@ def show(args: argparse.Namespace) -> int:
     from contextlib import closing
 
     from retake_flow.cli import terminal
+    from retake_flow.monitor.brief import next_for
     from retake_flow.monitor.run_status import run_status
     from retake_flow.run.records import plain
     from retake_flow.settings import Settings
@@ -33,11 +36,12 @@ def show(args: argparse.Namespace) -> int:
 
     with closing(open_store(Settings.from_environment())) as store:
         found = run_status(store, store.find(args.run))
+        commands = next_for(store, found.run.id)
     if args.journal:
         for record in found.journal:
             terminal.emit(plain(record))
     elif args.json:
-        terminal.emit(found.data(last=_LAST))
+        terminal.emit({**found.data(last=_LAST), "next": commands})
     else:
         for line in _lines(found):
             terminal.say(line)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import argparse
 from typing import TYPE_CHECKING, Any
 
-from retake_flow.cli.durations import span
+from retake_flow.cli.arguments import add_json, add_run, add_within
 
 if TYPE_CHECKING:
     from retake_flow.ports.runs import Runs, Stored, Wish
@@ -18,11 +18,9 @@ def add_to(commands: Any) -> None:
     stopping = commands.add_parser("stop", help="stop a run in order, from anywhere")
     killing = commands.add_parser("kill", help="kill a run at once, without undos")
     for parser, command, within in ((stopping, stop, "2m"), (killing, kill, "30s")):
-        parser.add_argument("run", metavar="RUN", help="its id, a prefix of it, or last")
-        parser.add_argument(
-            "--within", type=span, default=within, metavar="TIME", help=f"how long to wait for it; default {within}"
-        )
-        parser.add_argument("--json", action="store_true", help="one JSON object")
+        add_run(parser)
+        add_within(parser, "to wait for it", default=within)
+        add_json(parser)
         parser.set_defaults(command=command, drives=True)
 
 
@@ -39,6 +37,8 @@ def kill(args: argparse.Namespace) -> int:
 def _end(args: argparse.Namespace, what: Wish) -> int:
     from contextlib import closing
 
+    from retake_flow.monitor.brief import next_for
+    from retake_flow.monitor.following import is_over
     from retake_flow.settings import Settings
     from retake_flow.wiring.storing import is_driven, open_store
 
@@ -55,17 +55,18 @@ def _end(args: argparse.Namespace, what: Wish) -> int:
         driven = is_driven(after.holder)
         if what == "kill" and not after.run.ended and not driven:
             after = _kill_undriven(store, run)
-        if what == "stop" and not after.run.ended and not driven and not stopped:
+        if what == "stop" and not driven and not is_over(after) and not (stopped and not after.run.ended):
             from retake_flow.cli.run_commands.resume import stop_parked
 
             stop_parked(store, run, settings, silent=args.json)
             after = store.load(run)
-    _tell(after, what, already=before.run.ended, as_json=args.json)
-    return 0 if after.run.ended else 1
+        commands = next_for(store, run)
+    _tell(after, what, commands, already=is_over(before), as_json=args.json)
+    return 0 if is_over(after) else 1
 
 
 def _wait_for_end(store: Runs, run: str, within: float) -> Stored:
-    """The run once it has ended or no process drives it; as it is when the time is up."""
+    """The run once no process drives it, for it ends before all is undone; as it is when the time is up."""
     import time
 
     from retake_flow.wiring.storing import is_driven
@@ -73,7 +74,7 @@ def _wait_for_end(store: Runs, run: str, within: float) -> Stored:
     deadline = time.monotonic() + within
     while True:
         stored = store.load(run)
-        if stored.run.ended or not is_driven(stored.holder) or time.monotonic() >= deadline:
+        if not is_driven(stored.holder) or time.monotonic() >= deadline:
             return stored
         time.sleep(_EVERY)
 
@@ -116,21 +117,24 @@ def _forget(rehearsal: str) -> None:
     rehearsing.forget(Path(rehearsal))
 
 
-def _tell(stored: Stored, what: Wish, *, already: bool, as_json: bool) -> None:
+def _tell(stored: Stored, what: Wish, commands: list[str], *, already: bool, as_json: bool) -> None:
     import time
 
     from retake_flow import printable
     from retake_flow.cli import terminal
+    from retake_flow.monitor.following import is_over
     from retake_flow.run.records import plain
+    from retake_flow.wiring.storing import is_driven
 
     run = stored.run
     if as_json:
-        data = {"run": run.id, "ended": run.ended, "already_ended": already, "phase": run.phase.value}
+        effect = "done" if is_over(stored) else "queued" if is_driven(stored.holder) else "none"
+        data = {"run": run.id, "ended": run.ended, "already_ended": already, "effect": effect, "phase": run.phase.value}
         stats = run.stats.figures(time.time())
         rest = {"outcome": run.outcome, "state": run.state, "reason": run.reason, "stats": stats}
-        terminal.emit(plain({**data, **rest}))
+        terminal.emit(plain({**data, **rest, "next": commands}))
         return
-    if run.ended:
+    if is_over(stored):
         reason = f": {run.reason}" if run.reason not in ("", run.outcome) else ""
         word = "had already ended" if already else "has ended"
         terminal.say(printable.line(f"{run.id} {word}: {run.outcome} in {run.state or 'no state'}{reason}"))

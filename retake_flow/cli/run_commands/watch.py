@@ -5,6 +5,8 @@ from __future__ import annotations
 import argparse
 from typing import TYPE_CHECKING, Any
 
+from retake_flow.cli.arguments import add_json, add_run
+
 if TYPE_CHECKING:
     from retake_flow.cli.session.views import View
     from retake_flow.ports.runs import Runs, Stored
@@ -19,8 +21,8 @@ _OFF_AIR_AGAIN = 10.0
 def add_to(commands: Any) -> None:
     """Declare the command."""
     parser = commands.add_parser("watch", help="follow a run until it ends; Ctrl-C ends only the watching")
-    parser.add_argument("run", metavar="RUN", help="its id, a prefix of it, or last")
-    parser.add_argument("--json", action="store_true", help="print its whole journal as JSON lines, then new records")
+    add_run(parser)
+    add_json(parser, "print its whole journal as JSON lines, then new records")
     parser.set_defaults(command=watch)
 
 
@@ -84,12 +86,13 @@ class _Watch:
         journal = self._store.journal(self._run)
         telling = [number for number, record in journal if lines(record)][-_FIRST:]
         for number, record in journal:
-            (self._view.on_record if whole or number in telling else self._view.earlier)(record)
+            show = self._view.on_record if whole or number in telling else self._view.earlier
+            show({"number": number, **record})
             self._take(number, record)
 
     def _news(self) -> None:
         for number, record in self._store.journal(self._run, self._number):
-            self._view.on_record(record)
+            self._view.on_record({"number": number, **record})
             self._take(number, record)
 
     def _take(self, number: int, record: Record) -> None:

@@ -22,9 +22,13 @@ from retake_flow.monitor.brief import brief, exit_code, lines, next_commands
 from retake_flow.monitor.following import EVERY, Following
 from retake_flow.ports.runs import Runs
 from retake_flow.run.errors import RunUnknown
+from retake_flow.run.records import timestamp
 from retake_flow.run.run import Phase
 from retake_flow.settings import Settings
 from retake_flow.wiring.storing import open_store
+
+#: Seconds that a run may take until it is stored, whatever `--within` says: from then on every command finds it.
+_STORED_WITHIN = 20.0
 
 
 def log_of(settings: Settings, run: str) -> Path:
@@ -50,12 +54,12 @@ def detach(run: str, settings: Settings, drive: Callable[[Path], int], args: Nam
     """
     log = log_of(settings, run)
     log.parent.mkdir(parents=True, exist_ok=True)
-    log.unlink(missing_ok=True)
+    before = log.stat().st_size if log.exists() else 0
     child = os.fork()
     if not child:
         _leave_session(log)
         terminal.leave(driven(partial(drive, log), as_json=True))
-    return _report(_Driver(child, run, log), settings, args)
+    return _report(_Driver(child, run, log, before), settings, args)
 
 
 def _leave_session(log: Path) -> None:
@@ -75,10 +79,11 @@ class _Driver:
         code: Its exit code, once it has ended.
     """
 
-    def __init__(self, pid: int, run: str, log: Path) -> None:
+    def __init__(self, pid: int, run: str, log: Path, before: int) -> None:
         self.pid = pid
         self.run = run
         self.log = log
+        self._before = before  # bytes that earlier processes of the run wrote to the log
         self.code: int | None = None
 
     @property
@@ -92,7 +97,9 @@ class _Driver:
     def error(self) -> dict[str, Any] | None:
         """The error with which it ended, from its log; None when there is none."""
         with suppress(OSError, ValueError):
-            *_, last = self.log.read_text(encoding="utf-8", errors="replace").splitlines()
+            written = self.log.read_bytes()
+            ours = written[self._before :] if len(written) >= self._before else written  # a new log since
+            *_, last = ours.decode(errors="replace").splitlines()
             record = json.loads(last)
             return record if record.get("event") == "error" else None
         return None
@@ -101,11 +108,13 @@ class _Driver:
 def _report(driver: _Driver, settings: Settings, args: Namespace) -> int:
     deadline = time.monotonic() + args.within
     with closing(open_store(settings)) as store:
-        followed = _begun(store, driver, deadline)
+        followed = _begun(store, driver, max(deadline, time.monotonic() + _STORED_WITHIN))
         if followed is None:
             if driver.ended:
                 return _failed(driver, as_json=args.json)
-            _tell({"run": driver.run, "phase": "pending", "state": "", "on_air": False}, driver, as_json=args.json)
+            more = f"retake-flow wait {driver.run} --until on-air --until gate --within 50s --json"
+            pending = {"run": driver.run, "phase": "pending", "state": "", "on_air": False, "next": [more]}
+            _tell(pending, driver, as_json=args.json)
             return 0
         followed.until(lambda seen: driver.ended or _settled(seen, stays=args.wait), deadline - time.monotonic())
         followed.look()  # it may have ended after it was read
@@ -135,6 +144,7 @@ def _settled(followed: Following, *, stays: bool) -> bool:
 def _failed(driver: _Driver, *, as_json: bool) -> int:
     """Report the error with which the process ended."""
     error = driver.error() or {"kind": "internal", "message": "its process has died", "hint": f"see {driver.log}"}
+    error = {"t": timestamp(time.time()), "event": "error", **error, "next": terminal.commands_in(error["hint"])}
     said = RetakeFlowError(error["message"], hint=error["hint"])
     if as_json:
         terminal.emit({**error, "run": driver.run, "log": str(driver.log)})
@@ -148,7 +158,7 @@ def _tell(found: dict[str, Any], driver: _Driver, *, as_json: bool) -> None:
     if as_json:
         terminal.emit({**found, "pid": pid, "log": str(driver.log)})
         return
-    if "next" not in found:
+    if found["phase"] == "pending":
         terminal.say(printable.line(f"{driver.run} is still starting"))
     else:
         for line in lines(found):

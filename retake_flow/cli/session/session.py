@@ -55,16 +55,23 @@ class _Driving:
 
 
 class _ViewListener:
-    """Shows records. The first that cannot be shown is reported, and none ever ends a run."""
+    """Shows records with their numbers. The first that cannot be shown is reported, and none ever ends a run.
 
-    def __init__(self, view: View) -> None:
+    Args:
+        view: Shows them.
+        number: The number of the last record that was written before.
+    """
+
+    def __init__(self, view: View, number: int) -> None:
         self._view = view
+        self._number = number
         self._told = False
 
     def on_record(self, record: Record) -> None:
         """Show a record of the journal."""
+        self._number += 1
         try:
-            self._view.on_record(record)
+            self._view.on_record({"number": self._number, **record})
         except Exception as error:
             if not self._told:
                 told = f"{type(error).__name__}: {error}"
@@ -197,7 +204,8 @@ class Session:
     ) -> Run:
         run = stored.run
         prompter = Prompter(self.runs, driving.view) if self._asks else None
-        seen = _ViewListener(driving.view)
+        last = self.runs.journal(run.id, last=1)
+        seen = _ViewListener(driving.view, last[0][0] if last else 0)
         listeners: list[Listener] = [each for each in (seen, prompter, driving.soak) if each is not None]
         wait = self._wait and not driving.stop
         claim = Steadfast(claim, run)

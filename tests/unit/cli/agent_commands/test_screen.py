@@ -50,7 +50,11 @@ def test_the_stage_shows_what_is_asked_for(command: Command, store: Runs, tmp_pa
         {"to": "live", "by": "ann"},
         {"clear": True, "by": "ann"},
     ]
-    assert record == {"run": "owl-1", "asked": {"clear": True, "by": "ann"}, "shows": True, "reason": ""}
+    assert record == {"run": "owl-1", "asked": {"clear": True, "by": "ann"}, "shows": True} | {
+        "effect": "done",
+        "reason": "",
+        "next": ["retake-flow wait owl-1 --until on-air --within 50s --json"],
+    }
 
 
 @pytest.mark.parametrize(

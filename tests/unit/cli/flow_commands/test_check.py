@@ -52,6 +52,7 @@ def test_a_warning_keeps_nothing_from_running(command: Command, flows: Path) -> 
 def test_programs_read_one_object_a_flow(command: Command, flows: Path) -> None:
     """Each problem has its severity; a flow with warnings is valid."""
     good, bad, advised = command("check", "good.yaml", "bad.yaml", "advised.yaml", "--json").records
+    assert good.pop("next") == ["retake-flow run good.yaml --rehearse --detach --json"]
     assert good == {"flow": "good.yaml", "valid": True, "problems": []}
     assert (bad["valid"], advised["valid"]) == (False, True)
     assert bad["problems"] == [

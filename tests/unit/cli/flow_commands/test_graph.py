@@ -67,8 +67,10 @@ def test_a_program_gets_the_picture_in_an_object(command: Command, folder: Path)
     """Or, where it goes into a file, that file and its size."""
     put(folder)
     [told] = command("graph", "asking.yaml", "--json").records
+    assert told.pop("next") == ["retake-flow plan asking.yaml --json"]
     assert told == {"flow": "asking", "format": "mermaid", "picture": command("graph", "asking.yaml").out}
     [told] = command("graph", "asking.yaml", "--json", "--output", "a.mmd").records
+    assert told.pop("next")
     assert told == {"flow": "asking", "format": "mermaid", "file": "a.mmd", "bytes": (folder / "a.mmd").stat().st_size}
 
 

@@ -46,7 +46,8 @@ def test_a_run_that_is_driven_goes_on_by_itself(command: Command, store: Runs) -
     """How to go on is said only where no living process drives the run."""
     stored(store, "owl-1", a_gate(), holder=this_process(), phase=Phase.WAITING)
     stored(store, "owl-2", a_gate(), holder=DEAD)
-    assert command("answer", "owl-1", f"tweet_url={URL}").out == "answered prove.1 of owl-1\n"
+    told = command("answer", "owl-1", f"tweet_url={URL}", "--within", "0s")
+    assert told.out == "answered prove.1 of owl-1; the run has not taken it yet\n"
     assert "retake-flow resume owl-2" in command("answer", "owl-2", f"tweet_url={URL}").out
 
 
@@ -175,7 +176,8 @@ def test_an_answer_comes_as_json_on_standard_input(
     [one] = command("answer", "owl-1", "-", "--json").records
     assert {**one, "at": ""} == {
         "run": "owl-1", "gate": "trouble.1", "answered": True, "decision": "retry", "by": this_user(),
-        "channel": "stdin", "at": "", "driven": False,
+        "channel": "stdin", "at": "", "driven": False, "effect": "queued",
+        "next": ["retake-flow resume owl-1 --detach --json"],
     }  # fmt: skip
     assert kept(store).fields["wait"] == 3
 

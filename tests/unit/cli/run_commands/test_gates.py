@@ -38,6 +38,7 @@ def test_all_open_questions_of_all_runs_are_listed_the_oldest_first(command: Com
         },
         "opened_at": "1970-01-01T00:16:40.000Z", "due": "1970-01-01T01:06:40.000Z",
         "answer_with": "retake-flow answer owl-2 a/b:c.2 tweet_url=…",
+        "next": ["retake-flow answer owl-2 a/b:c.2 tweet_url=…"],
     }  # fmt: skip
     assert [one["gate"] for one in command("gates", "owl-1", "--json").records] == ["prove.1"]
 

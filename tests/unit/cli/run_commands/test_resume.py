@@ -104,6 +104,7 @@ def test_what_has_ended_is_said_to_have_ended(command: Command, store: Runs, fol
     said = command("resume", run)
     assert (said.code, said.out) == (0, f"{run} has already ended: completed in done\n")
     [one] = command("resume", run, "--json").records
+    assert one.pop("next") == [f"retake-flow show {run} --json"]
     assert one == {"event": "already_ended", "run": run, "outcome": "completed", "reason": ""}
     assert (store.load(run).epoch, len(store.journal(run))) == before
     begun(store, folder, "bad-1", holder=None, outcome="failed", phase=Phase.FAULTED)

@@ -93,6 +93,7 @@ def test_json_tells_all_of_a_summary(command: Command, store: Runs) -> None:
     assert one == {
         "run": "owl-1", "flow": "go-live", "agent": "owl", "phase": "waiting", "state": "on/air", "outcome": None,
         "reason": "", "damage": None, "gates": 1, "flow_file": "/x/go-live.yaml", "rehearsal": None,
+        "next": ["retake-flow status owl-1 --json"],
     }  # fmt: skip
 
 

@@ -43,22 +43,24 @@ def test_it_is_said_and_told_how(command: Command, store: Runs) -> None:
 
 
 @pytest.mark.parametrize(
-    ("options", "fields", "code"),
+    ("options", "fields", "code", "effect"),
     [
-        ((), {"how": ["screen"], "failed": {"voice": "hoarse"}}, 0),
-        (("--voice", "--screen"), {"how": ["screen"], "failed": {"voice": "hoarse"}}, 1),
-        (("--chat",), {"failed": {"chat": "no session"}}, 1),
-        ((), {"reason": "the run is not on air"}, 1),
+        ((), {"how": ["screen"], "failed": {"voice": "hoarse"}}, 0, "done"),
+        (("--voice", "--screen"), {"how": ["screen"], "failed": {"voice": "hoarse"}}, 1, "partly"),
+        (("--chat",), {"failed": {"chat": "no session"}}, 1, "none"),
+        ((), {"reason": "the run is not on air"}, 1, "none"),
     ],
 )
-def test_what_fails_is_told(command: Command, store: Runs, options: Any, fields: Any, code: int) -> None:
+def test_what_fails_is_told(command: Command, store: Runs, options: Any, fields: Any, code: int, effect: str) -> None:
     """Who asked for a way wants it; who asked for none is content with one. A program gets all of it in one object."""
     heard: list[Request] = []
     with driving(stored(store, "owl-1", holder=this_process()), saying(**fields), heard):
         said = command("say", "last", "hello", "--json", *options)
         plain = command("say", "last", "hello", *options)
     assert (said.code, plain.code) == (code, code)
-    assert said.records == [{"run": "owl-1", "said": code == 0, "how": [], "failed": {}, "reason": "", **fields}]
+    [one] = said.records
+    assert one.pop("next")
+    assert one == {"run": "owl-1", "said": code == 0, "effect": effect, "how": [], "failed": {}, "reason": "", **fields}
     assert [one.data["ways"] for one in heard] == [[option[2:] for option in options]] * 2
     for why in (*fields.get("failed", {}).values(), fields.get("reason", "")):
         assert why in plain.err

@@ -52,7 +52,8 @@ def test_an_event_is_taken_with_its_data(command: Command, store: Runs) -> None:
     assert (said.code, said.out) == (0, "owl-1 has taken raid\n")
     assert heard[0].data == {"name": "raid", "data": {"by": "kim", "viewers": 40}, "by": "ann"}
     assert one == {
-        "run": "owl-1", "event": "calm", "data": {}, "taken": True, "kind": "", "reason": "", "hint": "",
+        "run": "owl-1", "event": "calm", "data": {}, "taken": True, "effect": "done", "kind": "", "reason": "",
+        "hint": "", "next": ["retake-flow wait owl-1 --until on-air --within 50s --json"],
     }  # fmt: skip
 
 
@@ -85,6 +86,7 @@ def test_a_refusal_is_the_same_object_to_a_program(command: Command, store: Runs
     assert said.records == [{
         "run": "owl-1", "event": "calm", "data": {}, "taken": False, "kind": "event",
         "reason": "the event 'calm' has no field 'x'", "hint": "it takes no fields",
+        "effect": "none", "next": ["retake-flow wait owl-1 --until on-air --within 50s --json"],
     }]  # fmt: skip
 
 
@@ -103,6 +105,7 @@ def test_what_the_run_does_not_expect_now_is_refused_with_what_it_expects(comman
     assert told.records == [{
         "run": "owl-1", "event": "calm", "data": {}, "taken": False, "kind": "not_now",
         "reason": "'show' does not expect the event 'calm'", "hint": "expected: raid",
+        "effect": "none", "next": ["retake-flow wait owl-1 --until on-air --within 50s --json"],
     }]  # fmt: skip
 
 

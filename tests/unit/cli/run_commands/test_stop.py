@@ -84,7 +84,8 @@ def test_a_program_gets_the_end_as_one_object(command: Command, store: Runs) -> 
         [one] = command("stop", "last", "--json").records
     assert one == {
         "run": "owl-1", "ended": True, "already_ended": False, "phase": "cancelled", "outcome": "stopped",
-        "state": "on/air", "reason": "by hand", "stats": Stats().figures(0),
+        "state": "on/air", "reason": "by hand", "stats": Stats().figures(0), "effect": "done",
+        "next": ["retake-flow show owl-1 --json"],
     }  # fmt: skip
 
 

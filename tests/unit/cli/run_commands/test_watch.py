@@ -74,7 +74,8 @@ def test_a_program_gets_the_whole_journal(command: Command, store: Runs) -> None
     claim = stored(store, "owl-1", records=before, holder=this_process())
     with meanwhile(ending(claim, "completed")):
         said = command("watch", "owl-1", "--json")
-    assert said.records[:15] == before
+    assert said.records[:15] == [{"number": number, **one} for number, one in enumerate(before, 1)]
+    assert [one["number"] for one in said.records[15:]] == [16, 17]
     assert [one["event"] for one in said.records[15:]] == ["state_entered", "run_ended"]
 
 
@@ -100,7 +101,7 @@ def test_a_suspended_run_ends_the_watching_with_4(command: Command, store: Runs,
     said = command("watch", "owl-1", *form)
     assert said.code == 4
     if form:
-        assert said.records == [parked, entered(1), parked]
+        assert said.records == [{"number": n, **one} for n, one in enumerate([parked, entered(1), parked], 1)]
     else:
         assert said.out.splitlines()[-1].endswith("then: retake-flow resume owl-1")
 
