@@ -306,6 +306,18 @@ class Blocked(Unreachable):
 # --- the studio ---------------------------------------------------------------------------------------------
 
 
+class RequestRefused(RetakeFlowError):
+    """Whoever a request of the flow's own went to refuses it."""
+
+    kind, fault, passing = "request_refused", "operator", False
+
+
+class RequestFailed(RetakeFlowError):
+    """A request of the flow's own brought no usable response."""
+
+    kind, fault, doubtful = "request_failed", "network", True
+
+
 class StudioError(RetakeFlowError):
     """A program of the studio did not do its work."""
 

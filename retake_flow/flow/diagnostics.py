@@ -49,6 +49,7 @@ CODES: Final[Mapping[str, str]] = {
     "RF046": "invalid name or schema of a decision, a field or a sub-flow's end",
     "RF047": "secret input that is written down or not a string",
     "RF048": "undo outside of a scope",
+    "RF049": "repetition of what must not happen twice",
     "RF050": "outcome without a route",
     "RF051": "route for an event that cannot occur here",
     "RF052": "outcome that leaves the state without work",

@@ -2,9 +2,6 @@
 
 from __future__ import annotations
 
-import base64
-import hashlib
-import hmac
 import json
 import secrets
 from collections.abc import AsyncIterator, Callable, Mapping
@@ -18,7 +15,7 @@ from retake_flow.flow import duration
 from retake_flow.ports.responders import Answer, Batch
 from retake_flow.redact import Secret
 from retake_flow.responders import replies
-from retake_flow.responders.env_secrets import signing_key, variable
+from retake_flow.responders.env_secrets import signature, signing_key, variable
 from retake_flow.responders.http_client import Connection
 from retake_flow.responders.schema import THINKS
 
@@ -67,16 +64,9 @@ class Webhook:
         """
         body = json.dumps(asdict(batch), ensure_ascii=False).encode("utf-8", "replace")
         headers = {name: value.reveal() for name, value in self._headers.items()}
-        reply = await self._connection.post(body, {**headers, **self._signature(body)})
+        reply = await self._connection.post(
+            body, {**headers, **signature(self._key, body, f"msg_{secrets.token_hex(12)}", self._now())}
+        )
         if not reply.body.strip():
             return Answer()
         return replies.read(reply.body, self._connection.host, _HINT)
-
-    def _signature(self, body: bytes) -> dict[str, str]:
-        """Headers with the request's id, its time and, if there is a key, a signature."""
-        made = {"webhook-id": f"msg_{secrets.token_hex(12)}", "webhook-timestamp": str(int(self._now()))}
-        if self._key:
-            content = b".".join((*(value.encode() for value in made.values()), body))
-            digest = hmac.new(self._key, content, hashlib.sha256).digest()
-            made["webhook-signature"] = f"v1,{base64.b64encode(digest).decode()}"
-        return made

@@ -15,6 +15,7 @@ from urllib.parse import urlsplit
 from retake_flow.actions.chat.actions import ChatActions
 from retake_flow.actions.chat.comments import CommentActions
 from retake_flow.actions.operator.actions import OperatorActions
+from retake_flow.actions.own.request import RequestActions
 from retake_flow.actions.own.run_program import ProgramActions
 from retake_flow.actions.performer import Performer
 from retake_flow.actions.public.actions import PublicActions
@@ -27,6 +28,7 @@ from retake_flow.actions.studio.content import ContentActions
 from retake_flow.actions.studio.first_paint import FirstPaint
 from retake_flow.actions.studio.windows import WindowActions
 from retake_flow.actions.voice.actions import VoiceActions
+from retake_flow.api.http import own_request
 from retake_flow.api.realtime import connection
 from retake_flow.clock import STEP, SystemClock
 from retake_flow.engine.core.machine import Machine
@@ -221,6 +223,7 @@ async def runner(
             CommentActions(access, clock.now),
             PublicActions(access),
             ProgramActions(OwnPrograms(starts, stage.screen.media), clock.now),
+            RequestActions(variables(), clock.now, own_request.send, confined=bool(run.rehearsal)),
             ChatActions(
                 access,
                 _also_say(stage.say, note),

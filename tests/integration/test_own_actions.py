@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import socket
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -191,6 +192,12 @@ def test_looking_at_a_flow_runs_nothing_of_it(home: Home) -> None:
         "with: {command: [./trap.sh]}}, transitions: {done: over, failed: over}}}\n"
         "  over: {final: completed}\n",
     )
+    net = socket.create_server(("127.0.0.1", 0))
+    net.setblocking(False)
+    address = f"http://127.0.0.1:{net.getsockname()[1]}/"
+    text = Path(flow).read_text()
+    get = f"      ask: {{do: http.request, every: 1m, with: {{url: '{address}', private: true}}}}\n"
+    write(home, "trap.yaml", text.replace("      bell:", f"{get}      bell:"))
     script = write(home, "script.json", '{"after": "1s", "stop": true}\n')
     for command in (
         ["check", flow],
@@ -205,3 +212,5 @@ def test_looking_at_a_flow_runs_nothing_of_it(home: Home) -> None:
         assert "usage:" not in done.err, done
         assert not list(home.folder.rglob("sprung")), command
     assert home.call("check", flow).code == 0
+    with net, pytest.raises(BlockingIOError):
+        net.accept()

@@ -56,7 +56,7 @@ class ProgramActions(Family):
         """
         ran = await self._programs.run(_program(call), seconds(call.inputs["timeout"]))
         text = readable(ran.output, str(call.inputs["command"][0]))
-        value = {"exit_code": ran.status, "json": _json(text), "text": text.strip(), "message": ran.message}
+        value = {"exit_code": ran.status, "json": as_json(text), "text": text.strip(), "message": ran.message}
         return Completion("failed" if ran.status else "done", value)
 
     def lines(self, call: Call) -> AbstractAsyncContextManager[Service]:
@@ -65,16 +65,23 @@ class ProgramActions(Family):
         return self._programs.listen(_program(call), lines.hear)
 
 
-def readable(output: bytes, who: str) -> str:
+def readable(output: bytes, who: str, charset: str = "utf-8") -> str:
     """Output as text, with the secrets in it masked.
 
     Raises:
         SecretRefused: It contains a secret that is split or encoded.
     """
-    text = scrub(strip_controls(output.decode(errors="replace")))
+    text = scrub(strip_controls(_decoded(output, charset)))
     if bears_secret(text):
         raise SecretRefused(f"the output of {who} contains a secret, so it was not kept", hint=_HINT)
     return text
+
+
+def _decoded(output: bytes, charset: str) -> str:
+    try:
+        return output.decode(charset, errors="replace")
+    except LookupError:
+        return output.decode(errors="replace")
 
 
 def _program(call: Call) -> OwnProgram:
@@ -96,7 +103,8 @@ def _program(call: Call) -> OwnProgram:
     )
 
 
-def _json(text: str) -> Any:
+def as_json(text: str) -> Any:
+    """A text as JSON; None if it is none."""
     try:
         return parse_json(text.encode())
     except ValueError:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any, Final
 
-from retake_flow.actions.spec_schemas import COUNT, SERVICE, STARTED, TEXT
+from retake_flow.actions.spec_schemas import AGAIN, COUNT, FLAG, SERVICE, STARTED, TEXT
 from retake_flow.flow.action_spec import ActionSpec, Idempotency
 from retake_flow.flow.schema.builders import VARIABLE
 
@@ -13,6 +13,10 @@ _VARIABLE: Final[dict[str, Any]] = {
     "pattern": VARIABLE,
     "errorMessage": "a variable of the environment is named by letters, digits and `_`; what begins with RETAKE_ "
     "is for retake.tv and goes nowhere else",
+}
+_HEADER: Final[dict[str, Any]] = {
+    "pattern": "^[A-Za-z0-9-]+$",
+    "errorMessage": "a header is named by letters, digits and `-`",
 }
 _PROGRAM: Final[dict[str, Any]] = {
     "command": {
@@ -28,7 +32,10 @@ _PROGRAM: Final[dict[str, Any]] = {
     },
     "env_from": {
         "type": "object",
-        "propertyNames": {"pattern": "^[A-Za-z_][A-Za-z0-9_]*$"},
+        "propertyNames": {
+            "pattern": "^[A-Za-z_][A-Za-z0-9_]*$",
+            "errorMessage": "a variable is named by letters, digits and `_`",
+        },
         "additionalProperties": _VARIABLE,
         "default": {},
         "description": "Variables that it needs: the name in the program, and that of our variable.",
@@ -72,5 +79,78 @@ SPECS: Final = (
         errors=(*STARTED, "input", "settings", "secret"),
         service=True,
         public=frozenset({"command", "input", "folder"}),
+    ),
+    ActionSpec(
+        "http.request",
+        "Send an HTTP request of your own.",
+        inputs={
+            "method": {
+                "enum": ["GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"],
+                "default": "GET",
+                "description": "The method.",
+            },
+            "url": {
+                **TEXT,
+                "pattern": r"^https?://\S+$",
+                "description": "The address, without a password in it.",
+                "errorMessage": "write an address that begins with https:// or http://",
+                "examples": ["https://example.org/hooks/owl"],
+            },
+            "json": {"description": "The body, sent as JSON.", "examples": [{"seconds": "{{ vars.seconds }}"}]},
+            "form": {"type": "object", "description": "The body, sent like a form."},
+            "text": {**TEXT, "description": "The body, sent as it is."},
+            "headers": {"type": "object", "additionalProperties": TEXT, "propertyNames": _HEADER, "default": {}},
+            "headers_from": {
+                "type": "object",
+                "additionalProperties": _VARIABLE,
+                "propertyNames": _HEADER,
+                "default": {},
+                "description": "Headers whose values are read from the environment.",
+                "examples": [{"Authorization": "OWL_AUTHORIZATION"}],
+            },
+            "secret_from": {**_VARIABLE, "description": "The variable with the key (whsec_…) that signs the request."},
+            "idempotency_key": {
+                **FLAG,
+                "default": False,
+                "description": "Whether every try bears the same Idempotency-Key, which the server must know.",
+            },
+            "expect": {
+                "type": "array",
+                "items": {"type": "integer", "minimum": 100, "maximum": 599},
+                "minItems": 1,
+                "description": "The statuses that count as done; by default 200 to 299.",
+                "examples": [[200, 404]],
+            },
+            "redirects": {
+                "type": "integer",
+                "minimum": 0,
+                "maximum": 5,
+                "default": 0,
+                "description": "How many redirects are followed, of GET, HEAD and OPTIONS.",
+            },
+            "private": {
+                **FLAG,
+                "default": False,
+                "description": "Whether it may go to this machine and its own network.",
+            },
+            "timeout": {
+                "type": ["string", "number"],
+                "format": "duration",
+                "default": "20s",
+                "description": "How long it may take.",
+            },
+        },
+        optional=frozenset({"json", "form", "text", "secret_from", "expect"}),
+        result={
+            "status": COUNT,
+            "json": {"description": "The body, if it is JSON; otherwise none."},
+            "text": {**TEXT, "description": "The body."},
+            "headers": {"type": "object", "description": "The response's headers, by names in lower case."},
+        },
+        errors=("request_failed", "request_refused", "input", "settings", "secret"),
+        idempotency=Idempotency.ONCE,
+        retry=AGAIN,
+        public=frozenset({"url", "json", "form", "text", "headers"}),
+        samples={"status": 200, "json": None, "text": "", "headers": {}},
     ),
 )

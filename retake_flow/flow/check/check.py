@@ -6,7 +6,16 @@ from collections.abc import Iterator, Mapping
 from functools import partial
 
 from retake_flow.flow.action_spec import Catalogue
-from retake_flow.flow.check import action_usage, asks, eventless_cycles, routing, secrets, timing, undefined_names
+from retake_flow.flow.check import (
+    action_usage,
+    asks,
+    eventless_cycles,
+    repetition,
+    routing,
+    secrets,
+    timing,
+    undefined_names,
+)
 from retake_flow.flow.check.attribution import attribute
 from retake_flow.flow.check.dataflow import undefined_values
 from retake_flow.flow.check.dataflow.analysis import Walk
@@ -62,6 +71,7 @@ def _problems_of_flow(flow: Flow, damaged: frozenset[str], catalogue: Catalogue)
     if whole:
         yield from eventless_cycles.problems(flow, moves)
     yield from timing.problems(flow, catalogue, declarations, typed)
+    yield from repetition.problems(flow)
     yield from secrets.problems(flow, catalogue, declarations, seen)
     yield from _conditions(flow, typed)
     yield from _comparisons(flow, seen, declarations)

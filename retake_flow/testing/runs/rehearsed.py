@@ -19,6 +19,7 @@ from retake_flow.actions.agent_session import Access
 from retake_flow.actions.chat.actions import ChatActions
 from retake_flow.actions.chat.comments import CommentActions
 from retake_flow.actions.operator.actions import OperatorActions
+from retake_flow.actions.own.request import RequestActions
 from retake_flow.actions.own.run_program import ProgramActions
 from retake_flow.actions.performer import Performer
 from retake_flow.actions.public.actions import PublicActions
@@ -35,6 +36,7 @@ from retake_flow.api import credentials
 from retake_flow.api.client import RetakeClient
 from retake_flow.api.credentials import Credentials
 from retake_flow.api.guides import Guides
+from retake_flow.api.http import own_request
 from retake_flow.engine.core.machine import Machine
 from retake_flow.engine.driver.runner import Runner
 from retake_flow.engine.notify.notices import Notices
@@ -175,6 +177,7 @@ class Rehearsal:
         store: Makes the store.
         token: The token in the environment.
         responders: The responders; no program starts and no service is asked: a silent fake takes their place.
+        variables: The environment that requests of the flow read.
         programs: The programs of the flow; none starts.
         moltbook: The community where streams are shared; None if there is no key for it.
         within: Virtual seconds after which the run counts as endless.
@@ -194,6 +197,7 @@ class Rehearsal:
     store: Callable[[Callable[[], float]], Runs] = _memory
     token: Secret | None = None
     responders: dict[str, OpenResponder] = field(default_factory=lambda: standing_in(FakeResponder()))
+    variables: dict[str, str] = field(default_factory=dict)
     programs: FakePrograms = field(default_factory=FakePrograms)
     moltbook: Moltbook | None = None
     within: float = 7200.0
@@ -327,6 +331,7 @@ class _Play:
                 CommentActions(access, clock.now),
                 PublicActions(access),
                 ProgramActions(rehearsal.programs, clock.now),
+                RequestActions(rehearsal.variables, clock.now, partial(own_request.send, transport=self._network)),
                 ChatActions(
                     access,
                     self._stage.say,

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import re
 from collections.abc import Callable, Coroutine
+from functools import partial
 from itertools import islice
 from pathlib import Path
 from random import Random
@@ -17,6 +18,8 @@ from retake_flow.actions.agent_session import Access
 from retake_flow.actions.chat.actions import ChatActions
 from retake_flow.actions.chat.comments import CommentActions
 from retake_flow.actions.operator.actions import OperatorActions
+from retake_flow.actions.own.request import RequestActions
+from retake_flow.actions.own.run_program import ProgramActions
 from retake_flow.actions.performer import Performer
 from retake_flow.actions.public.actions import PublicActions
 from retake_flow.actions.registry import CATALOGUE
@@ -32,6 +35,7 @@ from retake_flow.api import credentials
 from retake_flow.api.client import RetakeClient
 from retake_flow.api.credentials import Credentials
 from retake_flow.api.guides import Guides
+from retake_flow.api.http import own_request
 from retake_flow.ports.actions import Call, Completion
 from retake_flow.redact import Secret
 from retake_flow.rehearsal.setup.options import Options, PreparedAgent
@@ -42,6 +46,7 @@ from retake_flow.stage.feed import Feed
 from retake_flow.stage.pictures import Pictures
 from retake_flow.testing.fakes.moltbook import Moltbook
 from retake_flow.testing.fakes.network import Network
+from retake_flow.testing.fakes.programs import FakePrograms
 from retake_flow.testing.fakes.realtime import FakeRealtime
 from retake_flow.testing.fakes.responder import FakeResponder
 from retake_flow.testing.fakes.studio import FakeStage
@@ -157,6 +162,8 @@ def play(tmp_path: Path) -> Callable[..., Any]:
                     VoiceActions(stage),
                     CommentActions(access, clock.now),
                     PublicActions(access),
+                    ProgramActions(FakePrograms(), clock.now),
+                    RequestActions({}, clock.now, partial(own_request.send, transport=network)),
                     ChatActions(access, stage.say, clock.now, responders, wire, journal=lambda: journal),
                 )
 

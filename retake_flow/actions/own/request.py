@@ -1,0 +1,138 @@
+"""Request action: one HTTP request of a flow's own, and what becomes of the response."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Awaitable, Callable, Mapping
+from typing import TYPE_CHECKING, Any, Final
+from urllib.parse import urlencode
+
+from retake_flow.actions.base import Family
+from retake_flow.actions.own.run_program import as_json, readable
+from retake_flow.errors import RequestFailed, RequestRefused, ResponderMissing, SecretRefused, SettingsError
+from retake_flow.flow.duration import seconds
+from retake_flow.outgoing import require_no_secret
+from retake_flow.ports.actions import Call, Completion
+from retake_flow.responders.env_secrets import signature, signing_key, variable
+from retake_flow.settings import is_loopback
+
+if TYPE_CHECKING:
+    from retake_flow.api.http.own_request import OwnRequest, OwnResponse
+
+Send = Callable[["OwnRequest", float], Awaitable["OwnResponse"]]
+
+_HINT: Final = "give it what is secret by `headers_from`"
+_SHOWN: Final = 200  # characters of a response in messages
+_LATER: Final = (408, 425, 429)
+
+
+class RequestActions(Family):
+    """The requests of a flow.
+
+    Args:
+        environment: Where the variables are that the flow names.
+        now: Seconds since the epoch.
+        send: Sends a request, within a number of seconds.
+        confined: Whether only this machine may be asked, as in a rehearsal.
+    """
+
+    def __init__(
+        self,
+        environment: Mapping[str, str],
+        now: Callable[[], float],
+        send: Send,
+        *,
+        confined: bool = False,
+    ) -> None:
+        self._environment = environment
+        self._now = now
+        self._send = send
+        self._confined = confined
+        self.tasks = {"http.request": self.request}
+
+    async def request(self, call: Call) -> Completion:
+        """Send the request.
+
+        Raises:
+            RetakeFlowError: It was not sent, there is no whole response, or its status is not as expected.
+        """
+        try:
+            request = self._build(call)
+        except ResponderMissing as error:
+            raise SettingsError(error.message, hint=error.hint) from None
+        response = await self._send(request, seconds(call.inputs["timeout"]))
+        text = readable(response.body, request.shown, response.charset)
+        _require_expected(request, response, text, call.inputs.get("expect"))
+        headers = {name: readable(value.encode(), request.shown) for name, value in response.headers.items()}
+        return Completion(value={"status": response.status, "json": as_json(text), "text": text, "headers": headers})
+
+    def _build(self, call: Call) -> OwnRequest:
+        from urllib.parse import urlsplit
+
+        from retake_flow.api.http.own_request import OwnRequest
+
+        given = call.inputs
+        body, kind = _body(given)
+        headers = dict(given["headers"])
+        if kind and "content-type" not in map(str.lower, headers):
+            headers["Content-Type"] = kind
+        try:
+            require_no_secret("the request", str(given["url"]), body, *headers, *headers.values())
+        except SecretRefused as error:
+            error.hint = _HINT
+            raise
+        sent = body.encode("utf-8", "replace")
+        secret = {
+            name: variable(self._environment, source, purpose="for a request").reveal()
+            for name, source in given["headers_from"].items()
+        }
+        once = hashlib.sha256(call.key.encode()).hexdigest()[:24]  # the same for every try of one visit
+        if given["idempotency_key"]:
+            headers["Idempotency-Key"] = once
+        if given.get("secret_from"):
+            key = signing_key(self._environment, given["secret_from"], purpose="for a request")
+            secret |= signature(key, sent, f"msg_{once}", self._now())
+        request = OwnRequest(
+            given["method"], str(given["url"]), sent, headers, secret, given["redirects"], given["private"]
+        )
+        if self._confined and not is_loopback(urlsplit(request.url).hostname):
+            raise RequestRefused(f"{request.shown}: a rehearsal asks nobody beyond this machine")
+        return request
+
+
+def _body(given: Mapping[str, Any]) -> tuple[str, str]:
+    """The body of a request, and its content type."""
+    if given.get("json") is not None:
+        return json.dumps(given["json"], ensure_ascii=False), "application/json"
+    if given.get("form") is not None:
+        return urlencode({name: str(value) for name, value in given["form"].items()}), (
+            "application/x-www-form-urlencoded"
+        )
+    return (str(given["text"]), "text/plain; charset=utf-8") if given.get("text") is not None else ("", "")
+
+
+def _require_expected(request: OwnRequest, response: OwnResponse, text: str, expect: Any) -> None:
+    """Require a status as expected.
+
+    Raises:
+        RequestRefused: The server refuses the request.
+        RequestFailed: The server, or something in between, fails.
+    """
+    status = response.status
+    if status in expect if expect else 200 <= status < 300:
+        return
+    said = " ".join(text.split())[:_SHOWN]
+    message = f"{request.shown}: status {status}{f': {said}' if said else ''}"
+    if 300 <= status < 400:
+        hint = "write the address that it leads to, or allow `redirects`"
+        raise RequestRefused(f"{message}, which leads to {response.headers.get('location', 'nowhere')}", hint=hint)
+    if 400 <= status < 500 and status not in _LATER:
+        raise RequestRefused(message)
+    from retake_flow.api.responses import retry_after
+
+    error = RequestFailed(message)
+    error.retry_after = retry_after(response.headers)
+    unsure = status >= 500 and request.method not in ("GET", "HEAD", "OPTIONS", "PUT", "DELETE")
+    error.unsure = unsure and "Idempotency-Key" not in request.headers
+    raise error

@@ -1,0 +1,227 @@
+"""Own requests: one HTTP request that a flow names, to public addresses, with everything about it bounded."""
+
+from __future__ import annotations
+
+import asyncio
+import socket
+import zlib
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
+from ipaddress import IPv4Address, IPv6Address, ip_address
+from typing import Final
+from urllib.parse import urljoin, urlsplit
+
+import httpx
+
+from retake_flow import network
+from retake_flow.api.http.pool import Pool
+from retake_flow.errors import InputError, RequestFailed
+from retake_flow.quick_dataclasses import dataclass, field
+from retake_flow.redact import scrub
+from retake_flow.settings import is_loopback
+
+#: The longest body of a response, in bytes, packed and unpacked.
+MOST_BODY: Final = 64 * 1024
+#: The methods that change nothing, however often they are used.
+READING: Final = ("GET", "HEAD", "OPTIONS")
+_NOT_SENT: Final = (httpx.ConnectError, httpx.ConnectTimeout, httpx.PoolTimeout, httpx.ProxyError)
+_REDIRECTS: Final = (301, 302, 303, 307, 308)
+_PORTS: Final = {"http": 80, "https": 443}
+
+
+@dataclass(frozen=True, slots=True)
+class OwnRequest:
+    """A request to send.
+
+    Attributes:
+        secret: Headers that go to the host in `url` only, and only encrypted or to this machine.
+        redirects: How many redirects of a reading request are followed.
+        private: Whether it may go to addresses of this machine and of the network that it is in.
+    """
+
+    method: str
+    url: str
+    body: bytes = b""
+    headers: Mapping[str, str] = field(default_factory=dict)
+    secret: Mapping[str, str] = field(default_factory=dict)
+    redirects: int = 0
+    private: bool = False
+
+    @property
+    def shown(self) -> str:
+        """What it is, for messages: without the query, which may be private."""
+        parts = urlsplit(self.url)
+        return scrub(f"{self.method} {parts.scheme}://{parts.netloc.rpartition('@')[2]}{parts.path}")
+
+
+@dataclass(frozen=True, slots=True)
+class OwnResponse:
+    """A response.
+
+    Attributes:
+        url: Where it came from.
+        headers: By names in lower case.
+    """
+
+    url: str
+    status: int
+    headers: Mapping[str, str]
+    body: bytes
+    charset: str = "utf-8"
+
+
+async def send(request: OwnRequest, timeout: float, transport: httpx.AsyncBaseTransport | None = None) -> OwnResponse:
+    """Send a request, following redirects as it says.
+
+    Args:
+        request: The request.
+        timeout: How long everything may take, in seconds.
+        transport: Replaces the network.
+
+    Raises:
+        InputError: The address cannot be used.
+        RequestFailed: There is no whole response; `unsure` if the request may have been carried out.
+    """
+    try:
+        async with asyncio.timeout(timeout):
+            for _ in range(request.redirects + 1):
+                response = await _send_one(request, timeout, transport)
+                place = response.headers.get("location", "")
+                if response.status not in _REDIRECTS or not place or request.method not in READING:
+                    break
+                if not request.redirects:
+                    break
+                request = _redirected(request, place)
+            return response
+    except TimeoutError:
+        raise _failure(request, f"no response within {timeout:g} s") from None
+    except _NOT_SENT as error:
+        raise RequestFailed(
+            f"{request.shown}: cannot be reached: {scrub(str(error)) or type(error).__name__}",
+            hint=network.UNTRUSTED_HINT if network.is_untrusted(error) else "",
+        ) from None
+    except (httpx.HTTPError, httpx.InvalidURL, httpx.StreamError, zlib.error) as error:
+        # Not chained: httpx keeps the request, and with it the headers, in its errors.
+        raise _failure(request, f"no whole response: {scrub(str(error)) or type(error).__name__}") from None
+
+
+def _redirected(request: OwnRequest, place: str) -> OwnRequest:
+    url = urljoin(request.url, place)
+    same = urlsplit(url)[:2] == urlsplit(request.url)[:2]
+    return replace(request, url=url, secret=request.secret if same else {})
+
+
+async def _send_one(request: OwnRequest, timeout: float, transport: httpx.AsyncBaseTransport | None) -> OwnResponse:
+    parts = urlsplit(request.url)
+    host, port = _require_address(request)
+    url, extensions = httpx.URL(request.url), {}
+    headers = {**request.headers, **request.secret}
+    if transport is None and network.proxy_for(request.url) is None:
+        # To the very address that was examined, since a name may lead elsewhere the next time.
+        address = await _examined(request, host, port)
+        url, extensions = url.copy_with(host=address), {"sni_hostname": host}
+        headers["Host"] = parts.netloc.rpartition("@")[2]
+    elif _literal(host) is not None and not request.private:
+        _require_public(request, [host])
+    pool = Pool(request.url, transport, timeout=timeout)
+    try:
+        async with pool.stream(
+            request.method, str(url), content=request.body or None, headers=headers, extensions=extensions
+        ) as response:
+            body = await _read(request, response)
+            found = {name.lower(): value for name, value in response.headers.items()}
+            return OwnResponse(request.url, response.status_code, found, body, response.charset_encoding or "utf-8")
+    finally:
+        await pool.close()
+
+
+async def _read(request: OwnRequest, response: httpx.Response) -> bytes:
+    """The body, unpacked."""
+    read = bytearray()
+    async for chunk in response.aiter_raw():
+        read += chunk
+        if len(read) > MOST_BODY:
+            raise _failure(request, f"the response is larger than {MOST_BODY // 1024} KiB")
+    packed = response.headers.get("content-encoding", "identity").strip().lower()
+    if packed in ("identity", ""):
+        return bytes(read)
+    if packed not in ("gzip", "deflate", "x-gzip"):
+        raise _failure(request, f"the response is packed by {packed[:20]!r}, which was not asked for")
+    unpacked = zlib.decompressobj(47).decompress(bytes(read), MOST_BODY + 1)
+    if len(unpacked) > MOST_BODY:
+        raise _failure(request, f"the response is larger than {MOST_BODY // 1024} KiB")
+    return unpacked
+
+
+def _failure(request: OwnRequest, why: str) -> RequestFailed:
+    error = RequestFailed(f"{request.shown}: {why}")
+    error.unsure = request.method not in READING
+    return error
+
+
+# --- where it may go ----------------------------------------------------------------------------------------------
+
+
+def _require_address(request: OwnRequest) -> tuple[str, int]:
+    """The host and port of a request.
+
+    Raises:
+        InputError: Its address is none, or secrets would go out unencrypted.
+    """
+    try:
+        parts = urlsplit(request.url)
+        host, port = parts.hostname or "", parts.port or _PORTS.get(parts.scheme, 0)
+    except ValueError:
+        host, port, parts = "", 0, urlsplit("")
+    if not host or not port or parts.username is not None:
+        raise InputError("the address of a request begins with https:// or http://, and has no password in it")
+    if request.secret and parts.scheme == "http" and not is_loopback(host):
+        raise InputError(f"{request.shown}: what `headers_from` and `secret_from` name goes over https only")
+    return host, port
+
+
+async def _examined(request: OwnRequest, host: str, port: int) -> str:
+    """An address of the host to which the request may go."""
+    try:
+        found = await asyncio.get_running_loop().getaddrinfo(host, port, type=socket.SOCK_STREAM)
+    except OSError as error:
+        raise RequestFailed(f"{request.shown}: {host} cannot be found: {error.strerror or error}") from None
+    except UnicodeError:
+        raise InputError(f"{request.shown}: {host[:80]!r} is no name of a host") from None
+    addresses = [str(info[4][0]) for info in found]
+    if not request.private:
+        _require_public(request, addresses)
+    return addresses[0]
+
+
+def _require_public(request: OwnRequest, addresses: Sequence[str]) -> None:
+    if any(not is_public(address) for address in addresses):
+        raise InputError(
+            f"{request.shown}: {urlsplit(request.url).hostname} is an address of this machine or its network",
+            hint="write `private: true` if the request is to go there",
+        )
+
+
+def is_public(address: str) -> bool:
+    """Whether an address is one of the public network, also the one inside an IPv6 address that carries another."""
+    ip = _literal(address)
+    if ip is None:
+        return False
+    if isinstance(ip, IPv6Address):
+        carried = ip.ipv4_mapped or ip.sixtofour or (IPv4Address(int(ip) & 0xFFFFFFFF) if _is_nat64(ip) else None)
+        if carried is not None:
+            return is_public(str(carried))
+        if ip.teredo is not None:
+            return False
+    return ip.is_global and not ip.is_multicast
+
+
+def _is_nat64(ip: IPv6Address) -> bool:
+    return int(ip) >> 32 == 0x0064FF9B << 64
+
+
+def _literal(host: str) -> IPv4Address | IPv6Address | None:
+    try:
+        return ip_address(host.partition("%")[0])
+    except ValueError:
+        return None
