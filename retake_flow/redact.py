@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import sys
 from base64 import b32encode, b64encode
 from functools import lru_cache
 from urllib.parse import unquote_plus
@@ -23,7 +24,9 @@ _LOOKS_SECRET = re.compile(r"\b(?:rtk|sk)_[A-Za-z0-9_\-]{6,}")
 #: Secrets of at least this length are searched for, also in encoded forms; shorter ones are ordinary words.
 _SHORTEST, _SHORTEST_SQUEEZED = 6, 8
 _BETWEEN = re.compile(r"[\W_]+")
-_ESCAPE = re.compile(r"\\(?:x([0-9a-fA-F]{2})|u\{?([0-9a-fA-F]{4,6})\}?)")
+_ESCAPE = re.compile(
+    r"\\(?:x([0-9a-fA-F]{2})|u([0-9a-fA-F]{4})|u\{([0-9a-fA-F]{1,6})\}|U([0-9a-fA-F]{8})|([0-3][0-7]{2}))"
+)
 
 
 class Secret:
@@ -75,15 +78,20 @@ def bears_secret(text: str) -> bool:
     shapes = {text, unquote_plus(unquote_plus(text)), unescape(text), _unescape(text)}
     squeezed = {_squeeze(shape) for shape in shapes}
     return any(
-        any(needle in shape for shape in shapes if len(value) >= _SHORTEST)
+        any(value in shape for shape in shapes if len(value) >= _SHORTEST)
         or any(code in shape for code in _codes(value) for shape in squeezed)
         for value in _seen
-        for needle in (value,)
     )
 
 
 def _unescape(text: str) -> str:
-    return _ESCAPE.sub(lambda found: chr(int(found[1] or found[2], 16)), text)
+    return _ESCAPE.sub(_escaped_character, text)
+
+
+def _escaped_character(found: re.Match[str]) -> str:
+    digits = next(filter(None, found.groups()))
+    code = int(digits, 8 if found[5] else 16)
+    return chr(code) if code <= sys.maxunicode else found[0]
 
 
 def _squeeze(text: str) -> str:

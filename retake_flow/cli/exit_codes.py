@@ -35,6 +35,8 @@ def exit_code(command: Callable[[], int], *, as_json: bool) -> int:
         terminal.let_go()
         return 1
     except Exception as error:
+        while isinstance(error, ExceptionGroup):
+            error = error.exceptions[0]  # tasks that failed side by side mostly failed alike
         return _unforeseen(error, as_json=as_json)
 
 
@@ -48,6 +50,8 @@ def _unforeseen(error: Exception, *, as_json: bool) -> int:
         terminal.let_go()
         said: RetakeFlowError = OutputError(f"the output cannot be written: {error.strerror}")
         as_json = False
+    elif isinstance(error, RetakeFlowError):
+        said = error
     elif isinstance(error, OSError) and (refused := os_errors.host_error(error, "this machine refuses what is needed")):
         said = refused
     elif debugging():

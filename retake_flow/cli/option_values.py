@@ -6,6 +6,33 @@ from collections.abc import Iterable
 from typing import Any
 
 
+def count(text: str) -> int:
+    """A number of things on the command line, or of one of them.
+
+    Raises:
+        ArgumentTypeError: It is no whole number from 0 to 999,999,999.
+    """
+    return _whole_number(text, 999_999_999)
+
+
+def port(text: str) -> int:
+    """A port on the command line; 0 for any.
+
+    Raises:
+        ArgumentTypeError: There is no such port.
+    """
+    return _whole_number(text, 65_535)
+
+
+def _whole_number(text: str, largest: int) -> int:
+    import argparse
+
+    if not (text.isascii() and text.isdecimal() and len(text) < 10 and int(text) <= largest):
+        shown = text if len(text) <= 40 else f"{text[:40]}…"
+        raise argparse.ArgumentTypeError(f"{shown!r} is not a whole number from 0 to {largest}")
+    return int(text)
+
+
 def run_name(text: str) -> str:
     """A name for a run on the command line.
 
@@ -55,8 +82,10 @@ def read_options(file: str | None) -> dict[str, Any]:
         answer = json.loads(flow_file.content_of(file).decode("utf-8-sig"))
     except json.JSONDecodeError as error:
         raise UsageError(f"{one_line(file)}:{error.lineno}:{error.colno}: not JSON: {error.msg}") from None
-    except ValueError:
+    except UnicodeDecodeError:
         raise UsageError(f"{one_line(file)} is not UTF-8 text") from None
+    except ValueError:
+        raise UsageError(f"{one_line(file)} has a number of more than 4,300 digits") from None
     except RecursionError:
         raise UsageError(f"{one_line(file)} nests too deep") from None
     if not isinstance(answer, dict):

@@ -47,6 +47,9 @@ SHAPES: dict[str, Callable[[str], str]] = {
     "as character references": lambda text: "".join(f"&#{ord(sign)};" for sign in text),
     "as named references": html.escape,
     "as escapes": lambda text: "".join(f"\\u{ord(sign):04x}" for sign in text),
+    "as escapes in part": lambda text: f"\\u{ord(text[0]):04x}{text[1:]}",
+    "as escapes in braces": lambda text: "".join(f"\\u{{{ord(sign):x}}}" for sign in text),
+    "as octal escapes": lambda text: "".join(f"\\{byte:03o}" for byte in text.encode("latin-1")),
     "in base64": lambda text: base64.b64encode(text.encode()).decode(),
     "in base64 for addresses": lambda text: base64.urlsafe_b64encode(text.encode()).decode().rstrip("="),
     "in base64 on short lines": lambda text: "\n".join(
@@ -99,6 +102,14 @@ def test_other_texts_may_leave(text: str) -> None:
     """Also what looks like a secret and is none of ours."""
     assert not bears_secret(text)
     require_no_secret("the message", text)
+
+
+@pytest.mark.parametrize(
+    "text", ["\\uffffff", "\\u{ffffff}", "\\Uffffffff", "\\ud800", "&#xffffffff;", "%ff%fe", "\ud800"]
+)
+def test_an_escape_that_means_no_character_is_a_text_like_others(text: str) -> None:
+    """Viewers may write it, and it stands in the prompt of a model then."""
+    require_no_secret("the prompt", text, f"{text} {text}")
 
 
 def test_an_ordinary_word_is_no_secret_to_look_for() -> None:

@@ -7,6 +7,7 @@ from collections.abc import Iterable
 from typing import Any
 
 from retake_flow.cli.arguments import add_json, add_run, add_wait
+from retake_flow.cli.option_values import count
 
 _EPILOG = """\
 --after the id of the last message that was read gives what is new: nothing twice, nothing missed.
@@ -22,7 +23,7 @@ def add_to(commands: Any) -> None:
     parser = commands.add_parser("chat", help="read the chat of a run", epilog=_EPILOG)
     add_run(parser)
     parser.add_argument("--after", default="", metavar="ID", help="the id of the last message that was read")
-    parser.add_argument("--limit", type=int, default=50, metavar="N", help="how many at most, the newest; default 50")
+    parser.add_argument("--limit", type=count, default=50, metavar="N", help="how many at most, the newest; default 50")
     add_wait(parser, "a message")
     add_json(parser)
     parser.set_defaults(command=chat)

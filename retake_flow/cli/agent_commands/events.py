@@ -6,6 +6,7 @@ import argparse
 from typing import TYPE_CHECKING, Any
 
 from retake_flow.cli.arguments import add_json, add_run, add_wait
+from retake_flow.cli.option_values import count
 
 if TYPE_CHECKING:
     from retake_flow.ports.runs import ReadableRuns
@@ -22,9 +23,9 @@ def add_to(commands: Any) -> None:
     """Declare the command."""
     parser = commands.add_parser("events", help="print what is new in the journal of a run", epilog=_EPILOG)
     add_run(parser)
-    parser.add_argument("--after", type=int, default=0, metavar="N", help="the number of the last record that was read")
+    parser.add_argument("--after", type=count, default=0, metavar="N", help="the number of the last record read")
     parser.add_argument("--kind", action="append", default=[], metavar="EVENT", help="only records of this kind")
-    parser.add_argument("--limit", type=int, default=200, metavar="N", help="how many at most; default 200")
+    parser.add_argument("--limit", type=count, default=200, metavar="N", help="how many at most; default 200")
     add_wait(parser, "a record")
     add_json(parser, "one JSON object per line, each with its number")
     parser.set_defaults(command=events)

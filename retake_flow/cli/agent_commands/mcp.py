@@ -5,12 +5,14 @@ from __future__ import annotations
 import argparse
 from typing import Any
 
+from retake_flow.cli.option_values import port
+
 
 def add_to(commands: Any) -> None:
     """Declare the command."""
     parser = commands.add_parser("mcp", help="serve tools for AI agents over the Model Context Protocol, on stdio")
     parser.add_argument(
-        "--http", type=int, metavar="PORT", help="on 127.0.0.1 by streamable HTTP instead, with a token; 0: any port"
+        "--http", type=port, metavar="PORT", help="on 127.0.0.1 by streamable HTTP instead, with a token; 0: any port"
     )
     parser.set_defaults(command=mcp)
 

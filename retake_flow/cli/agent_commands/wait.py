@@ -6,6 +6,7 @@ import argparse
 from typing import TYPE_CHECKING, Any
 
 from retake_flow.cli.arguments import add_json, add_run, add_within
+from retake_flow.cli.option_values import count
 
 if TYPE_CHECKING:
     from retake_flow.monitor.following import Following
@@ -31,7 +32,7 @@ def add_to(commands: Any) -> None:
     parser.add_argument(
         "--until", action="append", metavar="WHAT", required=True, help="what to wait for; several times: any of them"
     )
-    parser.add_argument("--after", type=int, metavar="N", help="the number of the last record that was seen")
+    parser.add_argument("--after", type=count, metavar="N", help="the number of the last record that was seen")
     add_within(parser, "to wait at most")
     add_json(parser)
     parser.set_defaults(command=wait)

@@ -6,6 +6,7 @@ import argparse
 from typing import TYPE_CHECKING, Any
 
 from retake_flow.cli.arguments import add_json
+from retake_flow.cli.option_values import port
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -16,7 +17,7 @@ if TYPE_CHECKING:
 def add_to(commands: Any) -> None:
     """Declare the command."""
     parser = commands.add_parser("rehearsal", help="serve a rehearsed retake.tv on this machine, until Ctrl-C")
-    parser.add_argument("--port", type=_port, default=0, help="the HTTP port; chosen by the system by default")
+    parser.add_argument("--port", type=port, default=0, help="the HTTP port; chosen by the system by default")
     parser.add_argument("--folder", metavar="DIR", help="where recordings, thumbnails and the report go")
     parser.add_argument(
         "--options", metavar="FILE", help="JSON: latency, lag, agents, viewers, faults, … (docs/rehearsal.md)"
@@ -29,12 +30,6 @@ def add_to(commands: Any) -> None:
     )
     add_json(parser, "print nothing but the address, always as a JSON line")
     parser.set_defaults(command=rehearsal, drives=True)
-
-
-def _port(text: str) -> int:
-    if not (text.isdecimal() and len(text) < 6 and int(text) < 65536):
-        raise argparse.ArgumentTypeError(f"{text!r} is not a port between 0 and 65535")
-    return int(text)
 
 
 def rehearsal(args: argparse.Namespace) -> int:

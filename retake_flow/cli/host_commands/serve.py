@@ -5,6 +5,8 @@ from __future__ import annotations
 import argparse
 from typing import Any
 
+from retake_flow.cli.option_values import port
+
 _EPILOG = """\
 It prints the link that lets a browser in. Only this machine reaches the page; docs/page.md says how a phone does, too.
 
@@ -16,16 +18,10 @@ example:
 def add_to(commands: Any) -> None:
     """Declare the command."""
     parser = commands.add_parser("serve", help="show runs on a page, where people answer and speak", epilog=_EPILOG)
-    parser.add_argument("--port", type=_port, default=8765, help="on 127.0.0.1; 0 for any; default 8765")
+    parser.add_argument("--port", type=port, default=8765, help="on 127.0.0.1; 0 for any; default 8765")
     parser.add_argument("--read-only", action="store_true", help="only show: no answers, no requests")
     parser.add_argument("--open", action="store_true", help="open it in a browser")
     parser.set_defaults(command=serve)
-
-
-def _port(text: str) -> int:
-    if not (text.isascii() and text.isdecimal() and len(text) < 6 and int(text) < 65536):
-        raise argparse.ArgumentTypeError(f"{text!r} is not a port between 0 and 65535")
-    return int(text)
 
 
 def serve(args: argparse.Namespace) -> int:

@@ -6,6 +6,7 @@ import argparse
 from typing import TYPE_CHECKING, Any
 
 from retake_flow.cli.arguments import add_json
+from retake_flow.cli.option_values import count
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -27,16 +28,10 @@ def add_to(commands: Any) -> None:
     parser.add_argument("--agent", default="", metavar="NAME", help="only those of this agent")
     parser.add_argument("--flow", default="", metavar="NAME", help="only those of this flow")
     parser.add_argument(
-        "--limit", type=_number, default=20, metavar="N", help="show at most this many, 0 for all; default 20"
+        "--limit", type=count, default=20, metavar="N", help="show at most this many, 0 for all; default 20"
     )
     add_json(parser, "one JSON object per run")
     parser.set_defaults(command=runs)
-
-
-def _number(text: str) -> int:
-    if not (text.isascii() and text.isdecimal() and len(text) < 10):
-        raise argparse.ArgumentTypeError(f"{text!r} is not a number of runs")
-    return int(text)
 
 
 def runs(args: argparse.Namespace) -> int:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import json
 import os
 import subprocess
@@ -12,7 +13,9 @@ import pytest
 from cli_command import Command
 
 from retake_flow.actions.registry import CATALOGUE
+from retake_flow.cli.exit_codes import exit_code
 from retake_flow.cli.flow_commands import actions as actions_command
+from retake_flow.errors import UsageError
 
 BAD = "flow: bad\ninitial: a\nstates:\n  a: {wait: 1s, transitions: {done: b}}\n"
 GOOD = "flow: good\ninitial: a\nstates:\n  a: {wait: 1s, transitions: {done: b}}\n  b: {final: ok}\n"
@@ -215,3 +218,23 @@ def _in_a_shell(command: str, home: Path) -> subprocess.CompletedProcess[str]:
         timeout=60,
         check=False,
     )
+
+
+@pytest.mark.parametrize(
+    ("error", "code", "said"),
+    [
+        (OSError(errno.EMFILE, "Too many open files"), 6, "Too many open files"),
+        (UsageError("there is no run"), 2, "there is no run"),
+    ],
+)
+def test_an_error_of_tasks_side_by_side_is_told_as_any_other(
+    error: Exception, code: int, said: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """What a group of tasks raises is no defect of ours because it comes in a group."""
+
+    def command() -> int:
+        raise ExceptionGroup("unhandled errors in a TaskGroup", [ExceptionGroup("inner", [error])])
+
+    assert exit_code(command, as_json=False) == code
+    assert said in (err := capsys.readouterr().err)
+    assert "defect" not in err

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import io
+from argparse import ArgumentTypeError
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 
-from retake_flow.cli.option_values import read_options
+from retake_flow.cli.option_values import count, port, read_options
 from retake_flow.cli.run_commands.given_answer import parse_words
 from retake_flow.errors import UsageError
 
@@ -26,6 +28,7 @@ def test_a_json_object_is_read(tmp_path: Path) -> None:
         (b"[1]", "is not a JSON object"),
         (b"\xff", "is not UTF-8 text"),
         (b"[" * 100_000, "nests too deep"),
+        (b'{"a": ' + b"9" * 5_000 + b"}", "a number of more than 4,300 digits"),
     ],
 )
 def test_what_is_no_json_object_is_refused(tmp_path: Path, content: bytes, said: str) -> None:
@@ -33,6 +36,25 @@ def test_what_is_no_json_object_is_refused(tmp_path: Path, content: bytes, said:
     (tmp_path / "o.json").write_bytes(content)
     with pytest.raises(UsageError, match=said):
         read_options(str(tmp_path / "o.json"))
+
+
+NO_NUMBERS = ("", "-1", "1e3", "1e400", "nan", "inf", "0x10", "1_000", "٣", "9" * 5_000, "1" + "0" * 30, " 7")
+
+
+@pytest.mark.parametrize("text", NO_NUMBERS)
+@pytest.mark.parametrize("read", [count, port])
+def test_a_number_of_records_or_a_port_is_a_whole_number(read: Callable[[str], int], text: str) -> None:
+    """Anything else, also what a database cannot hold, is refused in one short line."""
+    with pytest.raises(ArgumentTypeError, match="is not a whole number from 0 to") as raised:
+        read(text)
+    assert len(str(raised.value)) < 100
+
+
+def test_whole_numbers_have_bounds() -> None:
+    """The first and the last that are taken."""
+    assert (count("0"), count("999999999"), port("0"), port("65535")) == (0, 999_999_999, 0, 65_535)
+    with pytest.raises(ArgumentTypeError):
+        port("65536")
 
 
 def test_a_file_that_is_not_there_is_refused(tmp_path: Path) -> None:
