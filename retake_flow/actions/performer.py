@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from contextlib import AbstractAsyncContextManager
 from dataclasses import replace
 
@@ -14,28 +14,47 @@ from retake_flow.ports.services import Service
 
 
 class Performer:
-    """The engine's `ActionRunner`: finds the method for each name of the catalogue, and fills in omitted inputs."""
+    """The engine's `ActionRunner`: finds the method for each name of the catalogue, and fills in omitted inputs.
 
-    def __init__(self, *families: Family) -> None:
-        self.tasks: Mapping[str, Task] = {name: task for each in families for name, task in each.tasks.items()}
-        self.checks: Mapping[str, Check] = {name: check for each in families for name, check in each.checks.items()}
-        self.services: Mapping[str, Start] = {name: s for each in families for name, s in each.services.items()}
+    Args:
+        families: The actions.
+        later: Makes the actions whose names begin with a word when the first of them is needed, so that a run does not
+            wait for their imports.
+    """
+
+    def __init__(self, *families: Family, later: Mapping[str, Callable[[], Family]] | None = None) -> None:
+        self.tasks: dict[str, Task] = {}
+        self.checks: dict[str, Check] = {}
+        self.services: dict[str, Start] = {}
+        self._later = dict(later or {})
+        for each in families:
+            self._add(each)
+
+    def _add(self, family: Family) -> None:
+        self.tasks |= family.tasks
+        self.checks |= family.checks
+        self.services |= family.services
 
     async def perform(self, call: Call) -> Completion:
         """Perform a task."""
-        return await self.tasks[call.do](_complete(call))
+        complete = self._prepare(call)
+        return await self.tasks[call.do](complete)
 
     async def verify(self, call: Call) -> Completion | None:
         """Find out whether a task was done when its process died."""
+        complete = self._prepare(call)
         if call.do not in self.checks:
             raise InDoubt(f"the process ended while {call.do} was under way; whether it was done is not known")
-        return await self.checks[call.do](_complete(call))
+        return await self.checks[call.do](complete)
 
     def serve(self, call: Call) -> AbstractAsyncContextManager[Service]:
         """Start a service."""
-        return self.services[call.do](_complete(call))
+        complete = self._prepare(call)
+        return self.services[call.do](complete)
 
-
-def _complete(call: Call) -> Call:
-    """A call with the default of each input that is omitted."""
-    return replace(call, inputs=CATALOGUE[call.do].with_defaults(call.inputs))
+    def _prepare(self, call: Call) -> Call:
+        """A call with the default of each input that is omitted, once its action is there."""
+        make = self._later.pop(call.do.partition(".")[0], None)
+        if make is not None:
+            self._add(make())
+        return replace(call, inputs=CATALOGUE[call.do].with_defaults(call.inputs))

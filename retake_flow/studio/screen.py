@@ -6,16 +6,12 @@ from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from dataclasses import replace
 from pathlib import Path
-from typing import Any, Final
+from typing import TYPE_CHECKING, Any, Final
 
 from retake_flow.errors import Finished
 from retake_flow.quick_dataclasses import dataclass
 from retake_flow.settings import NETWORK, PYTHON
 from retake_flow.studio import layout, programs, sound, unprivileged
-from retake_flow.studio.browser import chromium
-from retake_flow.studio.browser.allowed_hosts import AllowedHosts
-from retake_flow.studio.browser.browser import Browser, open_browser
-from retake_flow.studio.browser.page import Note, Page, open_page
 from retake_flow.studio.display import Display
 from retake_flow.studio.layout import WHOLE, Area, Placed
 from retake_flow.studio.media import Media
@@ -26,6 +22,11 @@ from retake_flow.studio.windows import arrangement, player
 from retake_flow.studio.windows.arrangement import Arrangement
 from retake_flow.studio.windows.xterm import FONT, FONT_SIZE, xterm
 from retake_flow.studio.work_folder import WorkFolder
+
+if TYPE_CHECKING:  # imported with the first page, since going on with a run need not wait for them
+    from retake_flow.studio.browser.allowed_hosts import AllowedHosts
+    from retake_flow.studio.browser.browser import Browser
+    from retake_flow.studio.browser.page import Note, Page
 
 _READY_WITHIN: Final = arrangement.WITHIN + 5.0  # seconds
 
@@ -79,6 +80,8 @@ class Screen:
     @property
     def browses(self) -> bool:
         """Whether the program that shows pages is installed."""
+        from retake_flow.studio.browser import chromium
+
         return programs.find(chromium.PROGRAM, self._launcher.environment) is not None
 
     def guests(self) -> Path:
@@ -114,6 +117,9 @@ class Screen:
             InputError: The page cannot be one, or its window has no place on the display.
             StudioError: It cannot be shown.
         """
+        from retake_flow.studio.browser.browser import open_browser
+        from retake_flow.studio.browser.page import open_page
+
         display, area = self._place(placed)
         order, heard = self._arrangement.reserve(placed.key), self._heard()
 

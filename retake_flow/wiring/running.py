@@ -9,14 +9,12 @@ from collections.abc import AsyncIterator, Callable, Iterable, Mapping, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager
 from functools import partial
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
 
-from retake_flow.actions.chat.actions import ChatActions
+from retake_flow.actions.base import Family
 from retake_flow.actions.chat.comments import CommentActions
 from retake_flow.actions.operator.actions import OperatorActions
-from retake_flow.actions.own.request import RequestActions
-from retake_flow.actions.own.run_program import ProgramActions
 from retake_flow.actions.performer import Performer
 from retake_flow.actions.public.actions import PublicActions
 from retake_flow.actions.registry import CATALOGUE
@@ -28,7 +26,6 @@ from retake_flow.actions.studio.content import ContentActions
 from retake_flow.actions.studio.first_paint import FirstPaint
 from retake_flow.actions.studio.windows import WindowActions
 from retake_flow.actions.voice.actions import VoiceActions
-from retake_flow.api.http import own_request
 from retake_flow.api.realtime import connection
 from retake_flow.clock import STEP, SystemClock
 from retake_flow.engine.core.machine import Machine
@@ -41,10 +38,6 @@ from retake_flow.ports.journal import Listener
 from retake_flow.ports.notices import Notifier
 from retake_flow.ports.responders import OpenResponder
 from retake_flow.ports.runs import Claim, Runs, Stored
-from retake_flow.responders import registry
-from retake_flow.responders.agent import Replies
-from retake_flow.responders.language_model.token_budget import Ledger
-from retake_flow.responders.registry import Surroundings
 from retake_flow.run import ids
 from retake_flow.run.identity import Identity
 from retake_flow.run.records import Record
@@ -55,13 +48,15 @@ from retake_flow.stage.feed import Feed
 from retake_flow.stage.pictures import Pictures
 from retake_flow.store.crash_points import Boundaries
 from retake_flow.store.holders import this_process
-from retake_flow.studio.own_program import OwnPrograms
 from retake_flow.studio.processes.launcher import Launcher
 from retake_flow.studio.processes.reaper import reaping
 from retake_flow.studio.studio import Stage
 from retake_flow.studio.work_folder import work_folder
 from retake_flow.wiring import accounts, guide
 from retake_flow.wiring.accounts import AccountLock
+
+if TYPE_CHECKING:
+    from retake_flow.responders.agent import Replies
 
 _LONGEST_WORD = 40  # of an id, in characters
 _REMEMBERED = 5_000  # records of the journal by which the agent recognises its own chat messages
@@ -208,7 +203,35 @@ async def runner(
         stack.push_async_callback(access.close)
         if run.phase is Phase.RUNNING:
             access.keep_pace()
-        replies = Replies()
+
+        def chat() -> Family:
+            from retake_flow.actions.chat.actions import ChatActions
+            from retake_flow.responders.agent import Replies
+
+            replies = Replies()
+            return ChatActions(
+                access,
+                _also_say(stage.say, note),
+                clock.now,
+                _answering(starts, folder, flow, settings, run, clock, replies),
+                hears,
+                stage.speak,
+                partial(journal, _REMEMBERED),
+                replies,
+            )
+
+        def own_programs() -> Family:
+            from retake_flow.actions.own.run_program import ProgramActions
+            from retake_flow.studio.own_program import OwnPrograms
+
+            return ProgramActions(OwnPrograms(starts, stage.screen.media), clock.now)
+
+        def own_requests() -> Family:
+            from retake_flow.actions.own.request import RequestActions
+            from retake_flow.api.http import own_request
+
+            return RequestActions(variables(), clock.now, own_request.send, confined=bool(run.rehearsal))
+
         actions = Performer(
             OperatorActions(),
             _sharing(settings, bool(run.rehearsal) or is_loopback(urlsplit(settings.origin).hostname)),
@@ -222,18 +245,7 @@ async def runner(
             VoiceActions(stage),
             CommentActions(access, clock.now),
             PublicActions(access),
-            ProgramActions(OwnPrograms(starts, stage.screen.media), clock.now),
-            RequestActions(variables(), clock.now, own_request.send, confined=bool(run.rehearsal)),
-            ChatActions(
-                access,
-                _also_say(stage.say, note),
-                clock.now,
-                _answering(starts, folder, flow, settings, run, clock, replies),
-                hears,
-                stage.speak,
-                partial(journal, _REMEMBERED),
-                replies,
-            ),
+            later={"chat": chat, "program": own_programs, "http": own_requests},
         )
         page = f"{settings.page}/runs/{run.id}" if settings.page else ""
         notices = Notices(told, clock=clock, note=note, title=title(run, flow.file), page=page)
@@ -287,6 +299,11 @@ def _answering(
     starts: Launcher, folder: Path, flow: Flow, settings: Settings, run: Run, clock: SystemClock, replies: Replies
 ) -> Mapping[str, OpenResponder]:
     """The available responders."""
+    from retake_flow.responders import registry
+    from retake_flow.responders.language_model.token_budget import Ledger
+
     ledger = Ledger(settings.state_folder / "tokens" / f"{run.id}.json", clock.now)
     allowed = flow.sources.allowed
-    return registry.responders(Surroundings(starts, folder, variables(), ledger, clock.now, None, allowed, replies))
+    return registry.responders(
+        registry.Surroundings(starts, folder, variables(), ledger, clock.now, None, allowed, replies)
+    )

@@ -10,7 +10,6 @@ from pathlib import Path
 from typing import Any, Protocol
 
 from retake_flow.cli import terminal
-from retake_flow.cli.render.rehearsal_report import report_lines
 from retake_flow.monitor.journal_text import clock, lines
 from retake_flow.run.records import Record
 
@@ -171,5 +170,7 @@ class PlainView(_UnpausedView):
 
     def report(self, report: dict[str, Any]) -> None:
         """Print the report."""
+        from retake_flow.cli.render.rehearsal_report import report_lines
+
         for line in report_lines(report):
             terminal.say(line)

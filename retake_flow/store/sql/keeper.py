@@ -12,10 +12,11 @@ import threading
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
+from functools import cache
 from select import select as ready_of
 from typing import Any, Protocol, cast
 
-from sqlalchemy import Connection, bindparam, func, select, text, tuple_, update
+from sqlalchemy import Connection, Update, bindparam, func, select, text, tuple_, update
 
 from retake_flow.store.lease import Lease
 from retake_flow.store.sql.tables import GATES, REQUESTS, RUNS, StoreClock
@@ -25,16 +26,19 @@ CHANNEL = "retake_flow"
 _TRIES_AGAIN = 0.25  # seconds
 
 
-_ASKED = select(func.max(REQUESTS.c.number)).where(REQUESTS.c.run == RUNS.c.id)
-_ANSWERED = select(func.count() + func.coalesce(func.max(GATES.c.answered), 0)).where(
-    (GATES.c.run == RUNS.c.id) & GATES.c.closed.is_(None) & GATES.c.answered.is_not(None)
-)
-_BEAT = (
-    update(RUNS)
-    .where(tuple_(RUNS.c.id, RUNS.c.epoch).in_(bindparam("held", expanding=True)))
-    .values(lease_until=StoreClock() + bindparam("lease"))
-    .returning(RUNS.c.id, *(news.correlate(RUNS).scalar_subquery() for news in (_ASKED, _ANSWERED)))
-)
+@cache  # SQLite has no keeper
+def _beat() -> Update:
+    """The statement that renews the leases of all claims and asks whether there is news for their runs."""
+    asked = select(func.max(REQUESTS.c.number)).where(REQUESTS.c.run == RUNS.c.id)
+    answered = select(func.count() + func.coalesce(func.max(GATES.c.answered), 0)).where(
+        (GATES.c.run == RUNS.c.id) & GATES.c.closed.is_(None) & GATES.c.answered.is_not(None)
+    )
+    return (
+        update(RUNS)
+        .where(tuple_(RUNS.c.id, RUNS.c.epoch).in_(bindparam("held", expanding=True)))
+        .values(lease_until=StoreClock() + bindparam("lease"))
+        .returning(RUNS.c.id, *(news.correlate(RUNS).scalar_subquery() for news in (asked, answered)))
+    )
 
 
 class Held:
@@ -184,7 +188,7 @@ class Keeper:
         began = Lease.clock()
         told = {"held": [(each.run, each.epoch) for each in held], "lease": held[0].lease.length}
         with self._server.watched(connection):
-            found = {run: (asked, answered) for run, asked, answered in connection.execute(_BEAT, told)}
+            found = {run: (asked, answered) for run, asked, answered in connection.execute(_beat(), told)}
         for each in held:
             if each.run in found:
                 each.lease.renewed(began)
