@@ -75,6 +75,10 @@ class Walk:
         self._declarations = declarations
         self._assured: dict[tuple[Expression, bool, str], int] = {}
         self._steps: dict[str, tuple[Move, ...]] = {}
+        # Most states do nothing when they are entered or left, and a path passes through them thousands of times.
+        self._entering = {path: state for path, state in flow.states.items() if _does_on_entry(state)}
+        self._leaving = {path: state for path, state in flow.states.items() if state.exit}
+        self._activities = {path: self._facts_of_activities(state) for path, state in flow.states.items()}
         self._ways = {} if guessing else self._explored()
         self.certain = self._everywhere() if guessing else self._spread(and_)
 
@@ -196,15 +200,16 @@ class Walk:
             see(route.when, route.root, facts, now)
             facts |= self._known_by(route.when, True, route.root)
         for path in move.left:
-            state = self._flow.states[path]
-            if state.exit:
+            if path in self._leaving:
+                state = self._leaving[path]
                 facts = self._effects(state.exit, state.root, facts, see, None)
         if route is not None:
             facts = self._effects((route,), route.root, facts, see, now)
         for path in move.left:
-            facts = self._leave(self._flow.states[path], facts)
+            facts &= ~self._activities[path]
         for path in move.entered:
-            facts = self._enter(self._flow.states[path], facts, see)
+            if path in self._entering:
+                facts = self._enter(self._entering[path], facts, see)
         return facts
 
     def _happen(self, move: Move, facts: int) -> int:
@@ -235,10 +240,8 @@ class Walk:
 
     # --- leaving and entering -----------------------------------------------------------------------------
 
-    def _leave(self, state: State, facts: int) -> int:
-        if state.activities:
-            facts &= ~self.facts.these([("activities", state.root, name) for name in state.activities])
-        return facts
+    def _facts_of_activities(self, state: State) -> int:
+        return self.facts.these([("activities", state.root, name) for name in state.activities])
 
     def _enter(self, state: State, facts: int, see: See) -> int:
         if state.set:
@@ -299,6 +302,10 @@ class Walk:
         for event, condition in activity.raises:
             raised_ = Occurrence(((event, ""),), activity.key)
             see(condition, root, later | self._news.of(raised_)[1], raised_)
+
+
+def _does_on_entry(state: State) -> bool:
+    return bool(state.set or state.entry or state.timeout is not None or isinstance(state, SubFlowState))
 
 
 def _way(before: Mapping[str, str], end: str) -> tuple[str, ...]:

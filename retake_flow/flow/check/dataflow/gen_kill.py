@@ -21,10 +21,11 @@ class News:
 
     def of(self, occurrence: Occurrence) -> tuple[int, int]:
         """The facts that an occurrence removes and those that it adds."""
-        if occurrence not in self._known:
+        known = self._known.get(occurrence)
+        if known is None:
             gone, come = self._outcome(occurrence)
-            self._known[occurrence] = gone, come | self._event("name")
-        return self._known[occurrence]
+            known = self._known[occurrence] = gone, come | self._event("name")
+        return known
 
     def _outcome(self, occurrence: Occurrence) -> tuple[int, int]:
         name, place = occurrence.name, occurrence.place
