@@ -89,10 +89,15 @@ class Delayed:
 
 @dataclass(frozen=True, slots=True)
 class Local:
-    """The data of a sub-flow while it is active."""
+    """The data of a sub-flow while it is active.
+
+    Attributes:
+        before: How often each of its states had been entered before it began, by path.
+    """
 
     inputs: Mapping[str, Any] = field(default_factory=dict)
     vars: Mapping[str, Any] = field(default_factory=dict)
+    before: Mapping[str, int] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)

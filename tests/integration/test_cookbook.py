@@ -16,6 +16,7 @@ from pathlib import Path
 import pytest
 
 from retake_flow.cli import flow_file
+from retake_flow.flow.calendar import next_time
 from retake_flow.flow.diagnostics import Problem
 from retake_flow.notices.apprise import notifiers
 from retake_flow.ports.responders import Answer, Batch
@@ -139,6 +140,23 @@ def _say_goodbye(kitchen: Kitchen) -> None:
     [thanks] = played.records("scene_set", to="ended")
     assert 5.0 <= _seconds(played.last) - _seconds(thanks) < 10.0
     assert played.last["event"] == "run_ended"
+
+
+def _live_on_weekdays_at_eight(kitchen: Kitchen) -> None:
+    rehearsal = Rehearsal(
+        open_flow(str(kitchen.folder / "weekdays.yaml")), kitchen.folder, {"max_duration": "30s"}, within=6 * 86400
+    )
+    rehearsal.give_credentials()
+    rehearsal.intervene("", 4.5 * 86400, lambda scene: scene.runner.stop("seen enough"))
+    played = rehearsal.play()
+    assert played.run.outcome == "completed"
+    began = [record["t"][:16] for record in played.records("state_entered", state="on_stage")]
+    assert began == ["2026-01-01T19:00", "2026-01-02T19:00"]  # then comes a weekend, and 5 January at noon
+    assert [session["ended_by"] for session in played.agent["sessions"]] == ["stop", "stop"]
+    assert len(played.records("notice", kind="live")) == 2
+    inputs = {name: each.schema["value"] for name, each in rehearsal.flow.inputs.items() if "value" in each.schema}
+    for since, following in (("2026-03-27T20:00", "2026-03-30T18:00"), ("2026-10-23T20:00", "2026-10-26T19:00")):
+        assert next_time(inputs, _seconds({"t": f"{since}Z"})) == _seconds({"t": f"{following}Z"})
 
 
 def _sum_the_stream_up(kitchen: Kitchen) -> None:
@@ -322,6 +340,7 @@ RECIPE_TESTS: dict[str, Callable[[Kitchen], None]] = {
     "Ask before going live": _ask_before_going_live,
     "Announce the direction in chat": _say_in_chat_where_it_goes,
     "Say goodbye": _say_goodbye,
+    "Live on weekdays at eight": _live_on_weekdays_at_eight,
     "Sum the stream up": _sum_the_stream_up,
     "A theme of your own": _a_theme,
     "Be right back while a script fails": _be_right_back,

@@ -175,7 +175,7 @@ def _answer(answered: Mapping[str, Any] | None) -> str:
 def _timer(step: Step, before: str) -> list[str]:
     facts = step.facts
     said = {
-        "wait": f"waits {exact(facts['after'])}",
+        "wait": f"waits until {facts['until']}" if "until" in facts else f"waits {exact(facts['after'])}",
         "timeout": f"timeout after {exact(facts['after'])}",
         "remind": "reminds of the question",
         "escalate": "somebody else is asked too",

@@ -3,16 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
+from dataclasses import replace
 from typing import Any
 
 from retake_flow.engine.core.chart import Chart
 from retake_flow.engine.core.expression_scope import names
 from retake_flow.errors import ExpressionError
-from retake_flow.flow import duration
+from retake_flow.flow import calendar, duration
 from retake_flow.flow.expressions.expression import render
 from retake_flow.flow.model import Flow
 from retake_flow.run.commands import Command, SetTimer
-from retake_flow.run.run import ActivityState, Local, MutableRun, Phase, Run
+from retake_flow.run.run import ActivityState, MutableRun, Phase, Run
 
 #: The data of an occurrence, and its names, each with the state whose own event it is.
 Signal = tuple[Mapping[str, Any], tuple[tuple[str, str], ...]]
@@ -73,7 +74,7 @@ class Draft:
             run.vars = {**run.vars, **values}
         elif values and root in run.locals:
             local = run.locals[root]
-            run.locals = {**run.locals, root: Local(local.inputs, {**local.vars, **values})}
+            run.locals = {**run.locals, root: replace(local, vars={**local.vars, **values})}
 
     def set_activity(self, key: str, doing: ActivityState) -> None:
         """Record the status of an activity."""
@@ -109,8 +110,12 @@ class Draft:
         return self.run.visits.get(place.partition(":")[0], 0)
 
     def seconds(self, value: Any, root: str) -> float:
-        """The current value of a duration of the flow, in seconds."""
+        """The current value of a duration of the flow, or the time until one of the calendar, in seconds."""
+        filled = self.fill(value, root)
         try:
-            return duration.seconds(self.fill(value, root))
+            if isinstance(filled, Mapping):
+                wall = self.now - self.run.ahead
+                return calendar.next_time(filled, wall) - wall
+            return duration.seconds(filled)
         except ValueError as error:
             raise ExpressionError(str(error)) from None

@@ -60,7 +60,7 @@ def names(
         "inputs": local.inputs,
         "vars": local.vars,
         "outputs": _ByName(within, run.outputs),
-        "visits": _ByName(within, run.visits, 0),
+        "visits": _ByName(within, _since(local.before, run.visits), 0),
         "activities": _Activities(flow, run, root),
         "event": event,
         "run": {"id": run.id, "state": run.state, "stats": run.stats.figures(now)},
@@ -70,6 +70,11 @@ def names(
     if "result" in event:
         answer["result"] = event["result"]
     return answer
+
+
+def _since(before: Mapping[str, int], visits: Mapping[str, int]) -> Mapping[str, int]:
+    """How often states were entered since a sub-flow began."""
+    return {path: times - before.get(path, 0) for path, times in visits.items()} if before else visits
 
 
 def _active(state: str, root: str, asked: str) -> bool:

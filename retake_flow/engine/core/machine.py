@@ -13,8 +13,9 @@ from retake_flow.engine.core.chart import Chart
 from retake_flow.engine.core.step import Macrostep, as_expression_error, group
 from retake_flow.errors import ExpressionError, fault_of
 from retake_flow.flow.action_spec import Catalogue, with_retries
+from retake_flow.flow.calendar import is_missed
 from retake_flow.flow.event_names import matches
-from retake_flow.flow.model import ActionState, Activity, Flow, QuestionState, State
+from retake_flow.flow.model import ActionState, Activity, Flow, QuestionState, State, WaitState
 from retake_flow.flow.question import Ask
 from retake_flow.quick_dataclasses import dataclass
 from retake_flow.run import events
@@ -114,6 +115,14 @@ class Machine:
             with suppress(ExpressionError):
                 filled[name] = draft.fill(value, activity.root)
         return filled
+
+    def fill(self, run: Run, value: Any, root: str, now: float) -> Any:
+        """A value of the flow, or of the sub-flow at `root`, with its expressions filled in.
+
+        Raises:
+            ExpressionError: One of them cannot be evaluated.
+        """
+        return Macrostep(self.flow, self._chart, run, now).fill(value, root)
 
     def is_parked(self, run: Run) -> bool:
         """Whether a run only waits for a person, so that it needs no process meanwhile."""
@@ -255,6 +264,7 @@ class Machine:
         return None if late else wait
 
     def _on_timer(self, macrostep: Macrostep, event: events.TimerFired) -> None:
+        late = macrostep.now - macrostep.run.timers[event.state, event.purpose]
         macrostep.forget_timers(event.state, (event.purpose,))
         if macrostep.raise_delayed(event.state, event.purpose):
             return
@@ -263,6 +273,8 @@ class Machine:
             case "again":
                 if macrostep.run.attempt is not None and event.state == macrostep.run.state:
                     macrostep.try_action(self._action_state(event.state))
+            case "wait" if isinstance(place, WaitState) and is_missed(place.wait, late):
+                macrostep.start_timer(event.state, "wait", macrostep.seconds(place.wait, root))
             case "wait":
                 macrostep.signal({}, ("done", event.state))
             case "remind" if question is not None:

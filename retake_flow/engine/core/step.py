@@ -230,7 +230,8 @@ class Macrostep(Draft):
         inside = state.path + SEPARATOR
         self.run.history = {path: last for path, last in self.run.history.items() if not path.startswith(inside)}
         self.run.outputs = {path: value for path, value in self.run.outputs.items() if not path.startswith(inside)}
-        self.run.locals = {**self.run.locals, state.path: Local(found.values)}
+        before = {path: times for path, times in self.run.visits.items() if path.startswith(inside)}
+        self.run.locals = {**self.run.locals, state.path: Local(found.values, {}, before)}
 
     def _perform(self, effects: Iterable[Effect | Route], root: str, place: str) -> None:
         """Perform effects, in the order written.

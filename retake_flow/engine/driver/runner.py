@@ -76,7 +76,6 @@ class Runner:
         self._actions = Watched(actions, clock)
         self._store = store
         self._clock = clock
-        self._ahead = run.ahead
         self._listeners = listeners
         self._wait = wait
         self._scopes: dict[str, Scope] = {}
@@ -411,7 +410,7 @@ class Runner:
 
     def _heed_clock(self) -> None:
         """Record that the wall clock was set, since stored data carries its dates."""
-        if self._clock.ahead != self._ahead and not self.over:
+        if self._clock.ahead != self.run.ahead and not self.over:
             self._write([])
 
     def note(self, event: str, **fields: object) -> None:
@@ -429,11 +428,12 @@ class Runner:
     def _write(self, written: list[records.Record], run: Run | None = None) -> None:
         """Write records and the new run together; the new run counts only once written."""
         become, ahead = (run or self.run).counting(written), self._clock.ahead
-        if ahead != self._ahead:
-            written = [self._record("clock_stepped", by=round(self._ahead - ahead, 3)), *written]
+        if ahead != become.ahead:
+            written = [self._record("clock_stepped", by=round(become.ahead - ahead, 3)), *written]
+            become = replace(become, ahead=ahead)
         written = [dates.record_to_stored(record, ahead) for record in written]
         self._store.write(dates.to_stored(become, ahead), written)
-        self.run, self._ahead = become, ahead
+        self.run = become
         for record in written:
             for listener in self._listeners:
                 listener.on_record(record)

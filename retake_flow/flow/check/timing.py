@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from itertools import islice
 from typing import Any
 
-from retake_flow.flow import duration
+from retake_flow.flow import calendar, duration
 from retake_flow.flow.action_spec import ActionSpec, Catalogue
 from retake_flow.flow.check.dataflow.symbols import Declarations
 from retake_flow.flow.check.references import mentions
@@ -180,7 +180,9 @@ def _duration_problems(state: State, typed: Typed, known: _Known) -> Iterator[Pr
         case ActionState(poll=Poll() as poll):
             own = (poll.every, poll.delay, poll.timeout)
     beside = [each for a in state.activities.values() for each in (a.every, a.quiet, a.delay)]
-    for expression in templates([own, state.timeout, beside, [ask.times for _, ask in askers(state)]]):
+    yield from _calendar_problems(state, own, known)
+    times = [time for time in (own, state.timeout) if not isinstance(time, Mapping)]
+    for expression in templates([times, beside, [ask.times for _, ask in askers(state)]]):
         given = typed(expression)
         if given is not None and not given & _DURATIONS:
             message = f"a duration is needed here, and {expression.text!r} gives {describe_types(given)}"
@@ -191,6 +193,19 @@ def _duration_problems(state: State, typed: Typed, known: _Known) -> Iterator[Pr
             message = f"a duration is needed here, and {expression.text!r} gives something else"
             hint = "give the input `format: duration`, and a value such as 30s, 3m, 1h30m or 500ms"
             yield Problem(expression.position, "RF043", message, hint)
+
+
+def _calendar_problems(state: State, wait: Any, known: _Known) -> Iterator[Problem]:
+    """Times of the calendar that cannot be read with the defaults of the inputs in them."""
+    for time in (wait, state.timeout):
+        if not isinstance(time, Mapping) or not (expressions := list(templates(time))):
+            continue
+        filled = {key: known.value(part, state.root) for key, part in time.items()}
+        try:
+            if all(isinstance(part, str) for part in filled.values()):
+                calendar.next_time(filled, 0.0)
+        except ValueError as error:
+            yield Problem(expressions[0].position, "RF043", str(error), "give the input another default")
 
 
 # --- pace ---------------------------------------------------------------------------------------------------

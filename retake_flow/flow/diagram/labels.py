@@ -5,10 +5,11 @@ Inputs, values given to actions, messages and addresses appear only by name.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from enum import StrEnum
 
+from retake_flow.flow.calendar import describe
 from retake_flow.flow.duration import words
 from retake_flow.flow.expressions.expression import Template
 from retake_flow.flow.model import SEPARATOR, ActionState, Activity, QuestionState, State, SubFlowState, WaitState
@@ -142,7 +143,9 @@ def _raised_events(raises: Iterable[Raise]) -> Iterator[str]:
 
 
 def _span(value: Value) -> str:
-    """A duration as written in the flow."""
+    """A duration, or a time of the calendar, as written in the flow."""
+    if isinstance(value, Mapping):
+        return _short(describe({key: _span(part) for key, part in value.items()}))
     if isinstance(value, Template):
         return _short(value.text.strip().removeprefix("{{").removesuffix("}}"))
     return words(value) if isinstance(value, float) else _short(str(value))

@@ -6,9 +6,9 @@ from collections.abc import Callable, Iterator, Mapping
 from itertools import islice
 from typing import Any
 
-from retake_flow.flow import duration
+from retake_flow.flow import calendar, duration
 from retake_flow.flow.diagnostics import Problem, list_of_known
-from retake_flow.flow.expressions.expression import Expression, Template, is_template
+from retake_flow.flow.expressions.expression import Expression, Template, is_template, templates
 from retake_flow.flow.model import (
     SEPARATOR,
     ActionState,
@@ -313,15 +313,15 @@ class Builder:
         return Undo(given["do"], self._value(given.get("with", {}), (*where, "undo", "with")))
 
     def _time(self, written: Any, where: Path) -> Value:
-        """A literal duration, or the expression that gives one."""
+        """A literal duration, the expression that gives one, or a time of the calendar."""
         value = self._value(written, where)
-        if not isinstance(value, Expression):
+        if not any(templates(value)):
             self._time_or_number(value, where)
         return value
 
     def _time_or_number(self, written: Any, where: Path) -> float:
         try:
-            return duration.seconds(written)
+            return calendar.next_time(written, 0.0) if isinstance(written, Mapping) else duration.seconds(written)
         except ValueError as error:
             self.problems.append(Problem(self.source.value(where), "RF014", f"{error}"))
             return 1.0

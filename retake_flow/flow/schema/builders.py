@@ -27,6 +27,21 @@ def duration(description: str, *examples: Any) -> Schema:
     }
 
 
+def time_or_calendar(description: str, *examples: Any, key: str, more: Schema | None = None) -> Schema:
+    """A duration, or a time of the calendar: by the clock under `key`, or by other keys."""
+    clock = {"description": "A time of day, such as 20:00, in that zone.", "type": "string", "minLength": 1}
+    zone = {"description": "The time zone, such as Europe/Berlin.", "type": "string", "minLength": 1}
+    plain = duration(description, *examples)
+    return {
+        **plain,
+        "description": f"{plain['description']} Or a time of the calendar, with its zone.",
+        "type": ["string", "number", "object"],
+        "properties": {key: clock, "zone": zone, **(more or {})},
+        "required": ["zone"],
+        "additionalProperties": False,
+    }
+
+
 def expression(description: str, *examples: str) -> Schema:
     """A bare expression."""
     return {"description": description, "type": ["string", "boolean"], "minLength": 1, "examples": list(examples)}

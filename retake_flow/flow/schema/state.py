@@ -12,10 +12,10 @@ from retake_flow.flow.schema.builders import (
     STATE_NAME,
     STATE_PATH,
     Schema,
-    duration,
     expression,
     mapping,
     only,
+    time_or_calendar,
 )
 from retake_flow.flow.schema.common import (
     DO,
@@ -112,7 +112,24 @@ _STATE: Schema = {
             "type": "string",
             "enum": ["shallow", "deep"],
         },
-        "wait": duration("Stay for this long; then the event `done` is routed.", "10s"),
+        "wait": {
+            **time_or_calendar(
+                "Stay for this long; then the event `done` is routed.",
+                "10s",
+                {"until": "20:00", "zone": "Europe/Berlin"},
+                {"cron": "0 20 * * 1-5", "zone": "Europe/Berlin"},
+                key="until",
+                more={
+                    "cron": {"description": "Minute, hour, day, month, day of the week.", "type": "string"},
+                    "missed": {
+                        "description": "What to do if the time passed while no process was there: wait for the next "
+                        "one (skip, the default), or go on at once (once).",
+                        "type": "string",
+                        "enum": ["skip", "once"],
+                    },
+                },
+            ),
+        },
         "final": {
             "description": "The run ends here with this outcome; `failed` makes the run fail.",
             "type": "string",
@@ -142,7 +159,12 @@ _STATE: Schema = {
         "entry": {"description": "What happens when the state is entered.", **EFFECTS},
         "exit": {"description": "What happens when the state is left.", **EFFECTS},
         "activities": mapping("What runs beside the states inside.", STATE_NAME, {"$ref": "#/$defs/activity"}),
-        "timeout": duration("When the state lasts longer, the event `timeout` is routed.", "12h"),
+        "timeout": time_or_calendar(
+            "When the state lasts longer, the event `timeout` is routed.",
+            "12h",
+            {"at": "23:30", "zone": "Europe/Berlin"},
+            key="at",
+        ),
         "set": SET,
     },
     "additionalProperties": False,

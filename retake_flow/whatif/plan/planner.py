@@ -12,6 +12,7 @@ from typing import Any, Final
 from retake_flow.engine.core.machine import Machine
 from retake_flow.errors import ExpressionError, UsageError
 from retake_flow.flow.action_spec import Catalogue
+from retake_flow.flow.calendar import describe
 from retake_flow.flow.event_names import OUTSIDE
 from retake_flow.flow.expressions.sandbox import work_done
 from retake_flow.flow.model import Flow
@@ -213,7 +214,11 @@ class Planner:
         after = command.due - self._now
         self._set[command.state, command.purpose] = self._now
         if command.purpose == "wait":
-            self._diary.timer(command.state, "wait", after=round(after, 3))
+            state = self._flow.states[command.state]
+            wait = getattr(state, "wait", None)
+            calendar = isinstance(wait, Mapping)
+            until = {"until": describe(self._machine.fill(self._run, wait, state.root, self._now))} if calendar else {}
+            self._diary.timer(command.state, "wait", after=round(after, 3), **until)
         fired = events.TimerFired(command.state, command.visit, command.purpose)
         self._post(after, fired, DUE)
 
