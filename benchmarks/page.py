@@ -19,6 +19,7 @@ import psutil
 from measure import quick, show
 from playwright.sync_api import Browser, sync_playwright
 
+from retake_flow.flow.load.load import load_flow
 from retake_flow.ports.runs import Claim
 from retake_flow.run.records import Record, record
 from retake_flow.run.run import Phase, Run
@@ -46,6 +47,9 @@ def on_air(name: str) -> Run:
 def measured(at: float, since: float, step: int) -> Iterator[Record]:
     """What a stream on air writes every five seconds, with chat now and then."""
     encoder = {"bitrate": 2500.0 + step % 70, "fps": 30.0, "frames": step * 150, "dropped": 0, "speed": 1.0}
+    if step == 0:
+        for path in ("check_guide", "credentials", "verification", "broadcast", "broadcast/pushing"):
+            yield record("state_entered", at, state=path, visit=1)
     yield record("activity_result", at, activity="broadcast:health", result=encoder)
     if step % 2 == 0:
         yield record("activity_result", at, activity="broadcast:picture", result={"differs": 0.2, "frozen": False})
@@ -58,7 +62,8 @@ def measured(at: float, since: float, step: int) -> Iterator[Record]:
 
 def begin(place: Path, count: int, lasting: int) -> list[Claim]:
     """So many runs on air for a minute, and before them one for so many seconds, all driven by this process."""
-    runs, text, now = open_runs(place), FLOW.read_text(encoding="utf-8"), time.time()
+    runs, now = open_runs(place), time.time()
+    text = load_flow(FLOW.read_text(encoding="utf-8"), str(FLOW)).sources.dump()
     claims = []
     for number, seconds in enumerate([lasting, *[60] * count]):
         run = on_air(f"day-{number}" if seconds == lasting else f"owl-{number}")

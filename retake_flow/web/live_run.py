@@ -14,6 +14,7 @@ from retake_flow.monitor.brief import remaining, stream_page
 from retake_flow.monitor.chat_inbox import CHAT_EVENTS, as_message
 from retake_flow.monitor.following import Following
 from retake_flow.monitor.journal_text import lines
+from retake_flow.monitor.run_trace import Way
 from retake_flow.monitor.vitals_history import VitalsHistory
 from retake_flow.ports.runs import OpenGate, Runs
 from retake_flow.run.records import Record
@@ -55,6 +56,7 @@ class LiveRun:
     Attributes:
         followed: Its snapshot, vitals and figures.
         history: Its measurements over time.
+        way: The path to the state that it is in.
         entries: Its last records with a line for people, the oldest first.
         messages: The last of its chat, the oldest first.
         gates: Its open questions, the oldest first.
@@ -68,6 +70,7 @@ class LiveRun:
         self._oldest = 1
         self.followed = Following(store, run)
         self.history = VitalsHistory()
+        self.way = Way()
         self.entries: deque[Entry] = deque(maxlen=MOST_RECORDS)
         self.messages: deque[dict[str, Any]] = deque(maxlen=MOST_MESSAGES)
         self.trouble: tuple[float, str] | None = None
@@ -155,18 +158,20 @@ class LiveRun:
         }
 
     def _recent(self) -> Mapping[int, Record]:
-        """The last records, and the last of chat and of trouble, however long ago."""
+        """The last records, and the last of chat, trouble and states, however long ago."""
         run, before = self.followed.run, self.number + 1
         found = self._store.journal(run, before=before, last=_AT_ONCE)
         self._oldest = found[0][0] if found else 1
         if not self.is_whole:
             found += self._store.journal(run, before=self._oldest, last=MOST_MESSAGES, events=_CHAT)
             found += self._store.journal(run, before=self._oldest, last=MOST_MESSAGES, events=_TROUBLES)
+            found += self._store.journal(run, before=self._oldest, last=MOST_RECORDS, events=("state_entered",))
         return dict(sorted(found, key=itemgetter(0)))
 
     def _take(self, records: Mapping[int, Record]) -> None:
         for number, record in records.items():
             self.history.note(record)
+            self.way.note(record)
             message = self._message(record)
             if message:
                 self.messages.append({"number": number, **message})

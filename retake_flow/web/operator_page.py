@@ -24,7 +24,7 @@ from retake_flow.redact import Secret
 from retake_flow.run.errors import AlreadyAnswered, GateUnknown, RunUnknown
 from retake_flow.settings import Settings, variables
 from retake_flow.studio.processes.launcher import Launcher
-from retake_flow.web import run_view, writes
+from retake_flow.web import person, run_view, writes
 from retake_flow.web.contact_sheet import contact_sheet
 from retake_flow.web.desk import Desk
 from retake_flow.web.guard import ENTER, Guard
@@ -67,6 +67,7 @@ class Page:
         routes = [
             Route("/", self._list),
             Route(ENTER, self._enter, methods=["GET", "POST"]),
+            Route("/name", self._name, methods=["POST"]),
             Route("/static/{name}", _static),
             Route("/runs/{run}", self._run),
             Route("/runs/{run}/events", self._events),
@@ -107,6 +108,16 @@ class Page:
             return page("enter.html", status=403, title="Enter", wrong=True, goal=goal)
         response = RedirectResponse(goal, 303)
         self._guard.set_cookie(request, response.headers)
+        if name := person.clean_name(request.query_params.get("name") or str(form.get("name", ""))):
+            person.keep_name(response.headers, name)
+        return response
+
+    async def _name(self, request: Request) -> Response:
+        """Take the name of whoever looks."""
+        form = await request.form()
+        goal = str(form.get("goal", ""))
+        response = RedirectResponse(goal if _OWN.fullmatch(goal) else "/", 303)
+        person.keep_name(response.headers, person.clean_name(str(form.get("name", ""))))
         return response
 
     async def _list(self, request: Request) -> Response:
@@ -137,7 +148,8 @@ class Page:
             return JSONResponse(await self._desk.do(lambda desk: _brief(desk, run)))
         stored = await self._desk.do(lambda desk: desk.store.load(run))
         chart = await self._charts.chart(stored.run.digest, stored.flow_text)
-        return await self._desk.do(lambda desk: self._page(desk, run, chart=chart))
+        name = person.known_name(request)
+        return await self._desk.do(lambda desk: self._page(desk, run, chart=chart, person=name))
 
     def _page(self, desk: Desk, run: str, **more: Any) -> Response:
         live = desk.run(run)
@@ -147,7 +159,7 @@ class Page:
             events = run_view.event_forms(self._charts.flow(stored.run.digest, stored.flow_text))
         except RetakeFlowError:
             events = []
-        view = run_view.whole(live, read_only=self._read_only)
+        view = run_view.whole(live, self._charts, read_only=self._read_only)
         return page("run.html", title=stored.agent or run, events=events, **view, **more)
 
     async def _events(self, request: Request) -> Response:
@@ -160,7 +172,7 @@ class Page:
         return StreamingResponse(stream, media_type="text/event-stream", headers={"X-Accel-Buffering": "no"})
 
     async def _stream(self, run: str, after: int) -> AsyncIterator[str]:
-        changed, parts = asyncio.Event(), run_view.Parts(after, read_only=self._read_only)
+        changed, parts = asyncio.Event(), run_view.Parts(after, self._charts, read_only=self._read_only)
         changed.set()
         self._streams += 1
         await self._desk.watch(run, changed)
@@ -171,8 +183,8 @@ class Page:
                 if changed.is_set():
                     changed.clear()
                     news, over = await self._desk.do(lambda desk: parts.news(desk.run(run)))
-                    for event in news:
-                        yield event
+                    if news:
+                        yield "".join(news)
                     if over:
                         return
                 waiting = asyncio.create_task(changed.wait())
@@ -207,19 +219,21 @@ class Page:
 
     async def _answer(self, request: Request) -> Response:
         gate = request.path_params["gate"]
-        return await self._do(request, lambda desk, run, form: writes.answer(desk, run, gate, dict(form)))
+        return await self._do(request, lambda desk, run, form, by: writes.answer(desk, run, gate, dict(form), by))
 
     async def _say(self, request: Request) -> Response:
         return await self._do(
-            request, lambda desk, run, form: writes.say(desk, run, form, [str(way) for way in form.getlist("way")])
+            request, lambda desk, run, form, by: writes.say(desk, run, form, list(map(str, form.getlist("way"))), by)
         )
 
     async def _scene(self, request: Request) -> Response:
-        return await self._do(request, lambda desk, run, form: writes.set_scene(desk, run, dict(form)))
+        return await self._do(request, lambda desk, run, form, by: writes.set_scene(desk, run, dict(form), by))
 
     async def _send(self, request: Request) -> Response:
         event = request.path_params["event"]
-        return await self._do(request, lambda desk, run, form: writes.send(desk, self._charts, run, event, dict(form)))
+        return await self._do(
+            request, lambda desk, run, form, by: writes.send(desk, self._charts, run, event, dict(form), by)
+        )
 
     async def _end(self, request: Request) -> Response:
         run, wish = await self._find(request), request.path_params["wish"]
@@ -232,10 +246,11 @@ class Page:
                 raise HTTPException(404)
         return await self._done(request, run, said)
 
-    async def _do(self, request: Request, work: Callable[[Desk, str, FormData], str]) -> Response:
+    async def _do(self, request: Request, work: Callable[[Desk, str, FormData, str], str]) -> Response:
         run = await self._find(request)
         form = await request.form()
-        return await self._done(request, run, await self._desk.do(lambda desk: work(desk, run, form)))
+        by = person.name_of(request, form)
+        return await self._done(request, run, await self._desk.do(lambda desk: work(desk, run, form, by)))
 
     async def _done(self, request: Request, run: str, said: str) -> Response:
         await self._desk.look_now(run)

@@ -14,6 +14,7 @@ from retake_flow.monitor.journal_text import lines
 from retake_flow.run.records import Record
 from retake_flow.web.live_run import Entry, LiveRun
 from retake_flow.web.question_form import Field, choices, form_fields
+from retake_flow.web.state_chart import StateCharts
 from retake_flow.web.templates import render
 from retake_flow.web.vitals_chart import HEIGHT, WIDTH, charts
 
@@ -26,7 +27,7 @@ _ANSWERS: Final = frozenset(
 _KINDS: Final = {"state": "state", "run": "state", "gate": "question", "chat": "chat", "error": "trouble"}
 
 
-def whole(live: LiveRun, *, read_only: bool) -> dict[str, Any]:
+def whole(live: LiveRun, charts: StateCharts, *, read_only: bool) -> dict[str, Any]:
     """All of the page that belongs to a run."""
     entries = [Markup(_record_html(entry)) for entry in live.entries if lines(entry.record)]
     return {
@@ -34,7 +35,7 @@ def whole(live: LiveRun, *, read_only: bool) -> dict[str, Any]:
         "number": live.number,
         "is_whole": live.is_whole,
         "read_only": read_only,
-        "place": json.dumps(place(live)),
+        "place": json.dumps(place(live, charts)),
         "parts": {name: Markup(_part(name, live, read_only)) for name in PARTS},
         "messages": [Markup(_message_html(message)) for message in live.messages],
         "entries": entries,
@@ -46,12 +47,13 @@ def event_forms(flow: Flow) -> list[tuple[str, tuple[Field, ...]]]:
     return [(name, form_fields(declared, f"event-{name}")) for name, declared in flow.events.items()]
 
 
-def place(live: LiveRun) -> dict[str, Any]:
-    """Where a run is in the chart of its flow, and where it was."""
+def place(live: LiveRun, charts: StateCharts) -> dict[str, Any]:
+    """Where a run is in the chart of its flow, where it was, and the way that it came."""
     run = live.followed.stored.run
     names = run.state.split(SEPARATOR) if run.state else []
     active = [SEPARATOR.join(names[: number + 1]) for number in range(len(names))]
-    return {"active": active, "visited": sorted(run.visits)}
+    way = charts.way(live.followed.stored, live.way.steps)
+    return {"active": active, "visited": sorted(run.visits), "way": way}
 
 
 class Parts:
@@ -59,11 +61,13 @@ class Parts:
 
     Args:
         after: The number of the last record that it shows.
+        charts: Know its flow.
         read_only: Whether it may only look.
     """
 
-    def __init__(self, after: int, *, read_only: bool) -> None:
+    def __init__(self, after: int, charts: StateCharts, *, read_only: bool) -> None:
         self._after = after
+        self._charts = charts
         self._read_only = read_only
         self._sent: dict[str, str] = {}
 
@@ -75,7 +79,7 @@ class Parts:
             html = _part(name, live, self._read_only)
             if self._is_new(name, html):
                 found.append(event("part", {"id": name, "html": html}))
-        where = place(live)
+        where = place(live, self._charts)
         if self._is_new("place", json.dumps(where)):
             found.append(event("place", where))
         over = live.over and live.is_whole

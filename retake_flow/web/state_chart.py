@@ -3,15 +3,17 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Iterable, Iterator, Sequence
 
 from markupsafe import Markup
 
 from retake_flow.errors import RetakeFlowError
-from retake_flow.flow.diagram.diagram import diagram
-from retake_flow.flow.diagram.graphviz import dot
+from retake_flow.flow.diagram.diagram import Step, arrows_taken, diagram
+from retake_flow.flow.diagram.graphviz import arrow_name, dot
 from retake_flow.flow.load.load import load_stored
 from retake_flow.flow.model import Flow
 from retake_flow.flow.text.bundle import parse
+from retake_flow.ports.runs import Stored
 from retake_flow.wiring.drawing import draw
 
 _MOST = 32
@@ -40,6 +42,15 @@ class StateCharts:
             self._flows[digest] = load_stored(parse(text))
         return self._flows[digest]
 
+    def way(self, stored: Stored, steps: Sequence[Step]) -> list[str]:
+        """The names of the arrows along the way of a run, from the beginning of its flow; none of a flow unread."""
+        try:
+            flow = self.flow(stored.run.digest, stored.flow_text)
+        except RetakeFlowError:
+            return []
+        known = [step for step in steps if step.path in flow.states]
+        return [arrow_name(*ends) for ends in (*arrows_taken(flow, known), *_begun(flow, known))]
+
     async def chart(self, digest: str, text: str) -> Markup:
         """The chart of a flow; a sentence when it cannot be drawn."""
         if digest not in self._drawn:
@@ -56,3 +67,10 @@ class StateCharts:
             return Markup('<p class="empty">{}</p>').format(f"{error.message}. {error.hint}".strip())
         # Graphviz escapes what it draws. What comes before the picture is for files.
         return Markup(drawn[drawn.index("<svg") :])
+
+
+def _begun(flow: Flow, steps: Iterable[Step]) -> Iterator[tuple[str, str]]:
+    """The arrows to the initial states among those of some steps."""
+    entered = {state.path for step in steps for state in flow.around(step.path)}
+    around = {"": flow.initial, **{path: getattr(flow.states[path], "initial", "") for path in entered}}
+    return ((outer, first) for outer, first in around.items() if first in entered)

@@ -15,7 +15,7 @@ from retake_flow.ports.runs import Wish
 from retake_flow.web.desk import Desk
 from retake_flow.web.question_form import filled_in
 from retake_flow.web.state_chart import StateCharts
-from retake_flow.wiring.storing import is_driven, this_user
+from retake_flow.wiring.storing import is_driven
 
 #: How to say something where nobody chooses: aloud and on the screen, as far as the run can.
 _USUAL: Final = {"voice", "screen"}
@@ -26,7 +26,7 @@ _WITHIN: Final = 50.0
 Form = Mapping[str, Any]
 
 
-def answer(desk: Desk, run: str, gate: str, form: Form) -> str:
+def answer(desk: Desk, run: str, gate: str, form: Form, by: str) -> str:
     """Answer a question.
 
     Raises:
@@ -35,14 +35,13 @@ def answer(desk: Desk, run: str, gate: str, form: Form) -> str:
     open_gates = {one.gate.id: one.gate for one in desk.store.open_gates(run)}
     decision = str(form.get(":decision", ""))
     declared = open_gates[gate].fields_of(decision) if gate in open_gates else {}
-    given = {name: value for name, value in form.items() if not name.startswith(":")}
-    said = GivenAnswer(gate, filled_in(declared, given), channel="web")
-    store_answer(desk.store, run, said, decision, this_user())
+    said = GivenAnswer(gate, filled_in(declared, _fields(form)), channel="web")
+    store_answer(desk.store, run, said, decision, by)
     driven = is_driven(desk.store.load(run).holder)
     return "Answered." if driven else "Answered. No process drives this run: let it go on."
 
 
-def say(desk: Desk, run: str, form: Mapping[str, Any], ways: list[str]) -> str:
+def say(desk: Desk, run: str, form: Form, ways: list[str], by: str) -> str:
     """Say something on stream.
 
     Raises:
@@ -52,11 +51,11 @@ def say(desk: Desk, run: str, form: Mapping[str, Any], ways: list[str]) -> str:
     require_driver(desk.store, run)
     chosen = [way for way in _WAYS if way in ways]
     wanted = [] if set(chosen) == _USUAL else chosen
-    desk.store.request(run, "say", {"text": text, "ways": wanted, "by": this_user()})
+    desk.store.request(run, "say", {"text": text, "ways": wanted, "by": by})
     return "Sent. The journal shows when it was said."
 
 
-def set_scene(desk: Desk, run: str, form: Form) -> str:
+def set_scene(desk: Desk, run: str, form: Form, by: str) -> str:
     """Choose the scene of the stage, or leave it to the flow.
 
     Raises:
@@ -66,11 +65,11 @@ def set_scene(desk: Desk, run: str, form: Form) -> str:
     if scene and scene not in SCENES:
         raise UsageError(f"there is no scene {scene!r}")
     require_driver(desk.store, run)
-    desk.store.request(run, "screen", {**({"to": scene} if scene else {"clear": True}), "by": this_user()})
+    desk.store.request(run, "screen", {**({"to": scene} if scene else {"clear": True}), "by": by})
     return f"Asked for the scene {scene}." if scene else "Asked for what the flow shows."
 
 
-def send(desk: Desk, charts: StateCharts, run: str, event: str, form: Form) -> str:
+def send(desk: Desk, charts: StateCharts, run: str, event: str, form: Form, by: str) -> str:
     """Send an event that the flow declares.
 
     Raises:
@@ -78,10 +77,15 @@ def send(desk: Desk, charts: StateCharts, run: str, event: str, form: Form) -> s
     """
     stored = desk.store.load(run)
     flow = charts.flow(stored.run.digest, stored.flow_text)
-    data = read_data(flow, event, filled_in(flow.events.get(event, {}), form))
+    data = read_data(flow, event, filled_in(flow.events.get(event, {}), _fields(form)))
     require_driver(desk.store, run)
-    desk.store.request(run, "event", {"name": event, "data": data, "by": this_user()})
+    desk.store.request(run, "event", {"name": event, "data": data, "by": by})
     return f"Sent {event}. The journal shows whether the run takes it."
+
+
+def _fields(form: Form) -> Form:
+    """The fields of a flow; ours begin with a colon."""
+    return {name: value for name, value in form.items() if not name.startswith(":")}
 
 
 async def end(desk: Desk, run: str, wish: Wish) -> str:

@@ -59,8 +59,8 @@ def _open_flow(args: argparse.Namespace) -> tuple[Flow, Trace | None]:
     from contextlib import closing
 
     from retake_flow.cli import flow_file
-    from retake_flow.cli.render import trace
     from retake_flow.errors import UsageError
+    from retake_flow.monitor import run_trace
     from retake_flow.settings import Settings
     from retake_flow.wiring.storing import open_store
 
@@ -71,7 +71,7 @@ def _open_flow(args: argparse.Namespace) -> tuple[Flow, Trace | None]:
         return flow_file.open_flow(args.flow, settings, args.allow_outside), None
     with closing(open_store(settings)) as store:
         run = store.find(args.run)
-        found = trace.trace_of_run(store, run)
+        found = run_trace.trace_of_run(store, run)
     if args.flow is not None:
         name = flow_file.open_flow(args.flow, settings, args.allow_outside).name
         if name != found[0].name:
@@ -122,7 +122,7 @@ def _tell(args: argparse.Namespace, flow: Flow, trace: Trace | None, ruled: Brok
     import shlex
 
     from retake_flow.cli import terminal
-    from retake_flow.cli.render.trace import data
+    from retake_flow.monitor.run_trace import data
 
     told: dict[str, Any] = {"flow": flow.name, "format": args.format}
     told |= {"file": args.output, "bytes": len(content)} if args.output else {"picture": content.decode()}

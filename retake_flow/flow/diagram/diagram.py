@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
 from functools import cached_property
@@ -199,7 +199,7 @@ class _Drawing:
         self._rules = rules
         self._folded = folded
         self._places = {path: number for number, path in enumerate(flow.states)}
-        self._steps = set(_steps(flow, trace.way)) if trace else set()
+        self._steps = set(arrows_taken(flow, trace.way)) if trace else set()
 
     def box(self, state: State) -> Box:
         """A state with everything inside it."""
@@ -317,7 +317,7 @@ def _within(target: str, source: str) -> bool:
     return not target or target == source or target.startswith(source + SEPARATOR)
 
 
-def _steps(flow: Flow, way: tuple[Step, ...]) -> Iterator[tuple[str, str]]:
+def arrows_taken(flow: Flow, way: Sequence[Step]) -> Iterator[tuple[str, str]]:
     """The arrows along a path: of the routes between two steps, the one for what had happened."""
     for before, after in pairwise(way):
         routes = [route for state in flow.around(before.path) for route, _ in labelled_routes(state)]

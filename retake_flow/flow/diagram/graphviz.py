@@ -56,7 +56,8 @@ def dot(diagram: Diagram) -> str:
     lines += [f"  {_begin(boxes, box.path, box.first)}" for box in boxes.values() if box.first]
     for arrow in diagram.arrows:
         ends = f"{_quote(_end(boxes, arrow.tail or arrow.source))} -> {_quote(_start(boxes, arrow.target))}"
-        lines.append(f"  {ends} [{_ends(boxes, arrow.source, arrow.target)}{_arrow(arrow, bool(diagram.said))}];")
+        marks = _ends(boxes, arrow.source, arrow.target) + _arrow(arrow, bool(diagram.said))
+        lines.append(f"  {ends} [{marks}, {_name(arrow.source, arrow.target)}];")
     return "\n".join([*lines, "}"]) + "\n"
 
 
@@ -93,7 +94,16 @@ def _dot(path: str) -> str:
 
 def _begin(boxes: Mapping[str, Box], around: str, first: str) -> str:
     ends = f"{_quote(around + _BEGIN)} -> {_quote(_start(boxes, first))}"
-    return f"{ends} [{_ends(boxes, around + _BEGIN, first)}weight=20, arrowsize=0.5];"
+    return f"{ends} [{_ends(boxes, around + _BEGIN, first)}weight=20, arrowsize=0.5, {_name(around, first)}];"
+
+
+def arrow_name(source: str, target: str) -> str:
+    """The id of the arrow from a state to another in an SVG; to an initial state, from the state around it or ""."""
+    return f"{source}->{target}"
+
+
+def _name(source: str, target: str) -> str:
+    return f"id={_quote(arrow_name(source, target))}"
 
 
 def _text(box: Box, ink: str, align: str) -> str:

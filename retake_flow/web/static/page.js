@@ -88,8 +88,9 @@ function showPart({ id, html }) {
 }
 
 let shown = '';
-function showPlace({ active, visited }) {
+function showPlace({ active, visited, way }) {
   const deepest = active.at(-1) || '';
+  for (const g of document.querySelectorAll('#chart g.edge')) g.classList.toggle('taken', way.includes(g.id));
   for (const g of document.querySelectorAll('#chart g.node, #chart g.cluster')) {
     const path = g.querySelector('title')?.textContent.replace(/^cluster /, '') ?? '';
     g.classList.toggle('active', active.includes(path));

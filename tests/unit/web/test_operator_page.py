@@ -22,6 +22,7 @@ from retake_flow.run.stats import Stats
 from retake_flow.settings import Settings
 from retake_flow.store.holders import this_process
 
+TOKEN = "a-token-of-32-characters-or-more"
 EVIL = "<script>alert(1)</script>\"'><img src=x onerror=alert(1)>\x1b[31m"
 URL = "https://x.com/owl/status/1"
 JSON = {"accept": "application/json"}
@@ -200,3 +201,23 @@ def test_an_ended_run_is_listed_with_its_figures(operator: TestClient, store: Ru
     shown = " ".join(operator.get("/?kind=ended").text.split())
     assert "<dt>On air</dt><dd>1:30</dd>" in shown
     assert "<dt>Most viewers</dt><dd>41</dd>" in shown
+
+
+def test_people_answer_under_their_names(operator: TestClient, store: Runs) -> None:
+    """A name that was asked once, or came with the link; the second person is told whose answer counts."""
+    gates = [a_gate(name) for name in ("prove.1", "more.1", "last.1")]
+    claim = stored(store, "owl-1", *gates, holder=this_process(), phase=Phase.RUNNING)
+    named = operator.post("/name", data={"name": " Ann\n<b>\x1b[31m ", "goal": "/runs/owl-1"})
+    assert (named.status_code, named.headers["location"]) == (303, "/runs/owl-1")
+    assert "Ann &lt;b&gt;</summary>" in operator.get("/runs/owl-1").text
+    operator.post("/runs/owl-1/gates/prove.1", data={"tweet_url": URL})
+    operator.get(f"/enter?token={TOKEN}&name=Bo")
+    late = operator.post("/runs/owl-1/gates/prove.1", data={"tweet_url": URL}, headers=JSON)
+    assert "already answered by Ann <b> on" in late.json()["message"]
+    operator.post("/runs/owl-1/gates/more.1", data={"tweet_url": URL})
+    operator.post("/runs/owl-1/say", data={"text": "hi"})
+    operator.post("/runs/owl-1/gates/last.1", data={"tweet_url": URL, ":by": "a program"})
+    assert {answer.by for answer in claim.answers().values()} == {"Ann <b>", "Bo", "a program"}
+    assert [one.data["by"] for one in claim.requests()] == ["Bo"]
+    operator.post("/name", data={"name": ""})
+    assert "Your name</summary>" in operator.get("/runs/owl-1").text

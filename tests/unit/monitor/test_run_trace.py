@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from retake_flow.cli.render.trace import _path_taken
+from retake_flow.monitor.run_trace import Way
 from retake_flow.run.records import Record
 
 
@@ -27,7 +27,7 @@ def entered(*paths: str) -> list[Record]:
 )
 def test_the_way_is_that_of_innermost_states_back_to_a_repetition(paths: tuple[str, ...], way: list[str]) -> None:
     """States around are passed through; a loop is walked once."""
-    assert [step.path for step in _path_taken(entered(*paths))] == way
+    assert [step.path for step in Way(entered(*paths)).steps] == way
 
 
 @pytest.mark.parametrize(
@@ -43,5 +43,5 @@ def test_the_way_is_that_of_innermost_states_back_to_a_repetition(paths: tuple[s
 )
 def test_what_happened_before_a_state_was_entered_is_known(record: Record, name: str) -> None:
     """By the names of events, also when composites are entered in between; not what happened before that."""
-    steps = _path_taken([*entered("a"), record, *entered("b", "b/c"), *entered("d")])
+    steps = Way([*entered("a"), record, *entered("b", "b/c"), *entered("d")]).steps
     assert [name in step.after for step in steps] == [False, True, False]

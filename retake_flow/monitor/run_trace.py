@@ -30,11 +30,12 @@ def trace_of_run(store: Runs, run: str) -> tuple[Flow, Trace]:
 
     stored = store.load(run)
     flow, now = flow_of(parse(stored.flow_text)), stored.run
-    way = tuple(step for step in _path_taken(record for _, record in store.journal(run)) if step.path in flow.states)
+    way = Way(record for _, record in store.journal(run))
+    steps = tuple(step for step in way.steps if step.path in flow.states)
     asked = frozenset(opened.gate.place for opened in store.open_gates(run))
     active = frozenset(state.path for state in flow.around(now.state))
     said = f"{now.id}: {now.outcome or now.phase.value}" + (f" in {now.state}" if now.state else "")
-    return flow, Trace(active, dict(now.visits), way, asked, said)
+    return flow, Trace(active, dict(now.visits), steps, asked, said)
 
 
 def data(trace: Trace) -> dict[str, Any]:
@@ -47,25 +48,30 @@ def data(trace: Trace) -> dict[str, Any]:
     }
 
 
-def _path_taken(journal: Iterable[Record]) -> list[Step]:
-    """The innermost states of a run so far, the oldest first, back to the point where one would repeat."""
-    entered: list[Step] = []
-    happened: frozenset[str] = frozenset()
-    for record in journal:
+class Way:
+    """The innermost states of a run so far, back to the point where one would repeat.
+
+    Attributes:
+        steps: The steps, the oldest first.
+    """
+
+    def __init__(self, journal: Iterable[Record] = ()) -> None:
+        self.steps: list[Step] = []
+        self._happened: frozenset[str] = frozenset()
+        for record in journal:
+            self.note(record)
+
+    def note(self, record: Record) -> None:
+        """Take the next record."""
         if record["event"] != "state_entered":
-            happened |= _names(record)
-            continue
+            self._happened |= _names(record)
+            return
         path = str(record.get("state", ""))
-        if entered and entered[-1].path == path.rpartition(SEPARATOR)[0]:
-            happened |= entered.pop().after
-        entered.append(Step(path, happened))
-        happened = frozenset()
-    way: list[Step] = []
-    for step in reversed(entered):
-        if any(step.path == later.path for later in way):
-            break
-        way.append(step)
-    return way[::-1]
+        if self.steps and self.steps[-1].path == path.rpartition(SEPARATOR)[0]:
+            self._happened |= self.steps.pop().after
+        again = next((number for number, step in enumerate(self.steps) if step.path == path), -1)
+        self.steps = [*self.steps[again + 1 :], Step(path, self._happened)]
+        self._happened = frozenset()
 
 
 def _names(record: Record) -> frozenset[str]:
