@@ -13,9 +13,11 @@ from retake_flow.errors import NoDisplay, NoVoice
 from retake_flow.redact import Secret
 from retake_flow.studio import picture, screenshot, window
 from retake_flow.studio.display import Display, open_display
-from retake_flow.studio.encoding import encoder
+from retake_flow.studio.encoding import capability, encoder
+from retake_flow.studio.encoding.adaptation import Adaptation, AdaptiveEncoder
 from retake_flow.studio.encoding.encoder import Encoder
 from retake_flow.studio.encoding.progress import Health, Progress
+from retake_flow.studio.encoding.quality import GUIDE, Quality
 from retake_flow.studio.media import Media
 from retake_flow.studio.picture import Picture
 from retake_flow.studio.processes.launcher import Launcher
@@ -69,6 +71,7 @@ class Stage:
         self._launcher = launcher
         self._display: Display | None = None
         self._encoder: Encoder | None = None
+        self._adaptation = Adaptation()
         self._starting = asyncio.Lock()
         self._home = home or folder.path
         self.screen = Screen(
@@ -164,16 +167,23 @@ class Stage:
 
     @asynccontextmanager
     async def encoder(
-        self, push_url: Secret, *, framerate: int, bitrate: str, size: str | None = None
-    ) -> AsyncIterator[Encoder]:
-        """The encoder, sending the display to `push_url`. Its value is `{display, size, frames}`."""
+        self, push_url: Secret, quality: Quality = GUIDE, *, adapt: bool = False
+    ) -> AsyncIterator[Encoder | AdaptiveEncoder]:
+        """The encoder, sending the display to `push_url`. Its value is `{display, size, frames}`.
+
+        Args:
+            push_url: The ingest's address with a fresh stream key.
+            quality: The settings of the encoder.
+            adapt: Whether it ends when these are too much for the machine, so that the next one has lower ones.
+        """
+        now = self._adaptation.begin(quality) if adapt else quality
+        display = self.current_display
+        await capability.require_codec(self._launcher, now, display.size)
         audio = await self._audio()
-        async with encoder.push(
-            self._launcher, push_url, self.current_display, framerate, bitrate, size, audio
-        ) as running:
+        async with encoder.push(self._launcher, push_url, display, now, audio) as running:
             self._encoder = running
             try:
-                yield running
+                yield AdaptiveEncoder(running, self._adaptation) if adapt else running
             finally:
                 self._encoder = None
 

@@ -58,7 +58,5 @@ async def on_air(marker: str, work: WorkFolder, folder: Path) -> AsyncIterator[t
         display = partial(stage.display, "1280x720")
         for opening in (stage.sound, display, stage.window_manager, stage.content):
             await stack.enter_async_context(opening())
-        await stack.enter_async_context(
-            stage.encoder(Secret(f"{server.rtmp_address}/{key}"), framerate=30, bitrate="1500k")
-        )
+        await stack.enter_async_context(stage.encoder(Secret(f"{server.rtmp_address}/{key}")))
         yield stage, key

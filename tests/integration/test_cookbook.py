@@ -82,6 +82,21 @@ def _another_resolution(kitchen: Kitchen) -> None:
     assert (display["inputs"]["size"], encoder["inputs"]["bitrate"]) == ("1920x1080", "4000k")
 
 
+def _portrait(kitchen: Kitchen) -> None:
+    played = kitchen.rehearsal().play()
+    assert played.run.outcome == "completed"
+    [display] = played.records("activity_started", activity="broadcast:display")
+    assert display["inputs"]["size"] == "720x1280"
+
+
+def _sixty_frames(kitchen: Kitchen) -> None:
+    played = kitchen.rehearsal().play()
+    assert played.run.outcome == "completed"
+    [encoder] = played.records("activity_started", activity="broadcast/pushing:encoder")
+    asked = {"framerate": 60, "bitrate": "3000k", "preset": "superfast", "adapt": True}
+    assert asked.items() <= encoder["inputs"].items()
+
+
 def _word_by_discord(kitchen: Kitchen) -> None:
     [address] = re.findall(r'RETAKE_FLOW_NOTIFY="(.+?)"', RECIPES["Notices on Discord"])
     real = address.replace("WEBHOOK_ID", "4" * 18).replace("WEBHOOK_TOKEN", "t" * 68)
@@ -334,6 +349,8 @@ RECIPE_TESTS: dict[str, Callable[[Kitchen], None]] = {
     "Another pace": _another_pace,
     "Your own rule": _a_rule_of_the_house,
     "Another resolution": _another_resolution,
+    "Portrait": _portrait,
+    "60 frames a second": _sixty_frames,
     "Notices on Discord": _word_by_discord,
     "No thumbnails after the first": _no_thumbnails_after_the_first,
     "Two agents on one machine": _two_agents_on_one_machine,

@@ -71,7 +71,7 @@ def test_the_sound_is_heard_whatever_the_folder_is_called(marker: str, tmp_path:
     async def run() -> None:
         async with listening(marker, tmp_path) as ingest, stage.display("640x360"), stage.sound() as sound:
             assert sound.value["reason"] == ""
-            async with stage.encoder(ingest.push_url, framerate=30, bitrate="1500k"):
+            async with stage.encoder(ingest.push_url):
                 await stage.speak("Good evening.")
                 assert stage.progress is not None
                 await seconds_sent(stage, stage.progress.seconds + 1.0)

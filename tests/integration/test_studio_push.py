@@ -12,8 +12,9 @@ import pytest
 from rtmp_listener import KEY, listening, seconds_sent
 from studio_leftovers import left
 
-from retake_flow.errors import IngestUnreachable, ProcessFailed, PushClosed, PushRefused
+from retake_flow.errors import HostError, IngestUnreachable, ProcessFailed, PushClosed, PushRefused
 from retake_flow.redact import Secret
+from retake_flow.studio.encoding.quality import Quality
 from retake_flow.studio.probe import probe
 from retake_flow.studio.processes.launcher import Launcher
 from retake_flow.studio.studio import Stage
@@ -39,7 +40,7 @@ def test_what_is_pushed_is_what_the_guide_asks_for(stage: Stage, marker: str, tm
 
     async def run() -> None:
         async with listening(marker, tmp_path) as ingest, stage.display("1280x720"):
-            async with stage.encoder(ingest.push_url, framerate=30, bitrate="1500k") as running:
+            async with stage.encoder(ingest.push_url) as running:
                 assert running.value["frames"] >= 1
                 assert running.value["size"] == "1280x720"
                 await seconds_sent(stage, 2.0)
@@ -67,7 +68,7 @@ def test_a_killed_encoder_is_noticed(stage: Stage, marker: str, tmp_path: Path) 
         async with (
             listening(marker, tmp_path) as ingest,
             stage.display("320x240"),
-            stage.encoder(ingest.push_url, framerate=30, bitrate="1500k") as running,
+            stage.encoder(ingest.push_url) as running,
         ):
             os.kill(running.process.pid, signal.SIGKILL)
             async with asyncio.timeout(10):
@@ -84,7 +85,7 @@ def test_the_encoder_ends_when_the_ingest_goes_away(stage: Stage, marker: str, t
         async with (
             listening(marker, tmp_path) as ingest,
             stage.display("320x240"),
-            stage.encoder(ingest.push_url, framerate=30, bitrate="1500k") as running,
+            stage.encoder(ingest.push_url) as running,
         ):
             os.kill(ingest.process.pid, signal.SIGKILL)
             async with asyncio.timeout(20):
@@ -104,7 +105,7 @@ def test_the_encoder_ends_with_its_display(stage: Stage, marker: str, tmp_path: 
         async with (
             listening(marker, tmp_path) as ingest,
             stage.display("320x240") as display,
-            stage.encoder(ingest.push_url, framerate=30, bitrate="1500k") as running,
+            stage.encoder(ingest.push_url) as running,
         ):
             os.kill(display.process.pid, signal.SIGKILL)
             async with asyncio.timeout(20):
@@ -120,7 +121,7 @@ def test_a_stalled_encoder_is_given_up(stage: Stage, marker: str, tmp_path: Path
     async def run() -> None:
         loop = asyncio.get_running_loop()
         async with listening(marker, tmp_path) as ingest, stage.display("320x240"):
-            async with stage.encoder(ingest.push_url, framerate=30, bitrate="1500k") as running:
+            async with stage.encoder(ingest.push_url) as running:
                 os.kill(running.process.pid, signal.SIGSTOP)
                 stopped = loop.time()
                 async with asyncio.timeout(20):
@@ -140,7 +141,7 @@ def test_a_display_that_hangs_is_noticed_before_its_encoder(stage: Stage, marker
         async with (
             listening(marker, tmp_path) as ingest,
             stage.display("320x240") as display,
-            stage.encoder(ingest.push_url, framerate=30, bitrate="1500k") as running,
+            stage.encoder(ingest.push_url) as running,
         ):
             hung, frozen = asyncio.ensure_future(display.wait()), asyncio.ensure_future(running.wait())
             await seconds_sent(stage, 1.0)
@@ -162,7 +163,7 @@ def test_how_well_the_encoder_does_is_known(stage: Stage, marker: str, tmp_path:
     async def run() -> None:
         async with listening(marker, tmp_path) as ingest, stage.display("320x240"):
             assert stage.health() is None
-            async with stage.encoder(ingest.push_url, framerate=10, bitrate="1500k"):
+            async with stage.encoder(ingest.push_url, Quality(framerate=10)):
                 await seconds_sent(stage, 4.0)
                 health = stage.health()
             assert stage.health() is None
@@ -185,7 +186,7 @@ def test_an_ingest_that_cannot_be_reached_is_a_clean_error(stage: Stage, marker:
             url = Secret(f"rtmp://127.0.0.1:{silent.getsockname()[1]}/app/{KEY}")
             async with stage.display("320x240"):
                 with pytest.raises(IngestUnreachable, match="Connection refused") as raised:
-                    async with stage.encoder(url, framerate=30, bitrate="1500k"):
+                    async with stage.encoder(url):
                         raise AssertionError("nothing was sent")
         assert KEY not in raised.value.message
         assert "firewall" in raised.value.hint
@@ -211,7 +212,7 @@ def test_the_video_takes_no_proxy(marker: str, tmp_path: Path, scheme: str, vari
             url = Secret(f"{scheme}://127.0.0.1:{silent.getsockname()[1]}/app/{KEY}")
             async with stage.display("320x240"):
                 with pytest.raises(IngestUnreachable):
-                    async with stage.encoder(url, framerate=30, bitrate="1500k"):
+                    async with stage.encoder(url):
                         raise AssertionError("nothing was sent")
             with pytest.raises(BlockingIOError):
                 proxy.accept()
@@ -232,7 +233,7 @@ def test_an_ingest_that_refuses_is_a_clean_error(stage: Stage, marker: str) -> N
         async with server, stage.display("320x240"):
             url = Secret(f"rtmp://127.0.0.1:{server.sockets[0].getsockname()[1]}/app/{KEY}")
             with pytest.raises(PushRefused, match="closes the connection before it takes any video") as raised:
-                async with stage.encoder(url, framerate=30, bitrate="1500k"):
+                async with stage.encoder(url):
                     raise AssertionError("nothing was sent")
         assert KEY not in raised.value.message
         assert left(marker) == []
@@ -246,3 +247,19 @@ def test_a_file_that_is_no_recording_is_said_to_be_none(marker: str, tmp_path: P
     for name in ("text.flv", "missing.flv"):
         with pytest.raises(ProcessFailed, match=f"{name} cannot be read as a recording"):
             asyncio.run(probe(Launcher(marker, os.environ), tmp_path / name))
+
+
+def test_hardware_that_cannot_encode_is_named_before_anything_is_sent(tmp_path: Path, marker: str) -> None:
+    """It is tried for a second; nothing else takes its place unasked."""
+
+    async def scene() -> None:
+        stage = Stage(Launcher(marker, os.environ), WorkFolder(tmp_path))
+        async with listening(marker, tmp_path) as ingest, stage.display("320x240"):
+            with pytest.raises(HostError, match="h264_vaapi") as raised:
+                async with stage.encoder(ingest.push_url, Quality(codec="h264_vaapi")):
+                    pass
+            assert "codec: libx264" in raised.value.hint
+
+    if os.path.exists("/dev/dri"):
+        pytest.skip("this machine has a graphics card")
+    asyncio.run(scene())

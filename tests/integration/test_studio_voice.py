@@ -67,7 +67,7 @@ def test_speech_is_heard_where_it_was_silent_and_the_picture_has_no_gap(
     async def run() -> float:
         async with listening(marker, tmp_path) as ingest, stage.display("640x360"), stage.sound() as sound:
             assert sound.value["speaks"]
-            async with stage.encoder(ingest.push_url, framerate=30, bitrate="1500k"):
+            async with stage.encoder(ingest.push_url):
                 await seconds_sent(stage, 3.0)
                 assert stage.progress is not None
                 began = stage.progress.seconds
@@ -107,7 +107,7 @@ def test_the_encoder_ends_with_the_sound_and_a_new_one_hears_the_new_sound(marke
         async with (
             listening(marker, tmp_path / "a") as ingest,
             stage.sound() as sound,
-            stage.encoder(ingest.push_url, framerate=30, bitrate="1500k") as encoder,
+            stage.encoder(ingest.push_url) as encoder,
         ):
             await seconds_sent(stage, 1.0)
             began = time.monotonic()
@@ -122,7 +122,7 @@ def test_the_encoder_ends_with_the_sound_and_a_new_one_hears_the_new_sound(marke
             return took
 
     async def speaking(ingest: Ingest) -> None:
-        async with stage.encoder(ingest.push_url, framerate=30, bitrate="1500k"):
+        async with stage.encoder(ingest.push_url):
             await seconds_sent(stage, 1.0)
             await stage.speak("I am back.")
             await seconds_sent(stage, 4.0)
@@ -155,7 +155,7 @@ def test_a_sound_that_hangs_is_given_up_and_an_encoder_waits_for_the_next(marker
         return took
 
     async def pushed(ingest: Ingest) -> None:
-        async with stage.encoder(ingest.push_url, framerate=30, bitrate="1500k"):
+        async with stage.encoder(ingest.push_url):
             await stage.speak("I am back.")
         await ingest.process.wait()
 
@@ -192,7 +192,7 @@ def test_without_pulseaudio_a_stream_has_a_silent_track(
     async def run() -> None:
         async with listening(marker, tmp_path) as ingest, stage.display("320x240"), stage.sound() as sound:
             assert sound.value["sound"] == "silent"
-            async with asyncio.timeout(60), stage.encoder(ingest.push_url, framerate=30, bitrate="1500k"):
+            async with asyncio.timeout(60), stage.encoder(ingest.push_url):
                 await seconds_sent(stage, 2.0)
             await ingest.process.wait()
 

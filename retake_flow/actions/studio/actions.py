@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import AsyncIterator, Mapping
 from contextlib import AbstractAsyncContextManager, asynccontextmanager, suppress
-from dataclasses import asdict
+from dataclasses import asdict, fields
 from math import inf
 from typing import Any, Final, Protocol
 
@@ -17,6 +17,7 @@ from retake_flow.ports.actions import Call, Completion
 from retake_flow.ports.services import Service
 from retake_flow.redact import Secret
 from retake_flow.studio.encoding.progress import Health
+from retake_flow.studio.encoding.quality import Quality
 from retake_flow.studio.picture import Picture
 from retake_flow.studio.screenshot import Screenshot
 
@@ -40,7 +41,7 @@ class Stage(Protocol):
         """Start a window manager on the display."""
         ...
 
-    def encoder(self, push_url: Secret, *, framerate: int, bitrate: str) -> AbstractAsyncContextManager[Service]:
+    def encoder(self, push_url: Secret, quality: Quality, *, adapt: bool) -> AbstractAsyncContextManager[Service]:
         """Start an encoder that sends the display to `push_url`."""
         ...
 
@@ -67,6 +68,7 @@ class StudioActions(Family):
         self._access = access
         self._paint = paint
         self._struggling = False
+        self._advice = ""
         self._seen = _Seen()
         self._visible_at = -inf
         self.tasks = {
@@ -99,13 +101,10 @@ class StudioActions(Family):
         push_url = target.get("push_url") if isinstance(target, dict) else None
         if not isinstance(push_url, Secret):
             raise InputError("`to` of studio.encoder must be the result of retake.stream_key")
-        return self._pushing(
-            self._stage.encoder(
-                push_url,
-                framerate=int(call.inputs["framerate"]),
-                bitrate=str(call.inputs["bitrate"]),
-            )
-        )
+        quality = Quality(**{each.name: call.inputs[each.name] for each in fields(Quality) if each.name in call.inputs})
+        adapts = bool(call.inputs["adapt"])
+        self._advice = quality.advice(adapts=adapts)
+        return self._pushing(self._stage.encoder(push_url, quality, adapt=adapts))
 
     @asynccontextmanager
     async def _pushing(self, encoder: AbstractAsyncContextManager[Service]) -> AsyncIterator[Service]:
@@ -158,8 +157,8 @@ class StudioActions(Family):
         struggled, self._struggling = self._struggling, health.slow_for >= STRUGGLING_SECONDS
         if struggled or not self._struggling:
             return Completion(value=value)
-        fields = {name: value[name] for name in ("speed", "fps", "slow_for")}
-        return Completion(value=value, raised=[("struggling", fields)])
+        told = {**{name: value[name] for name in ("speed", "fps", "slow_for")}, "advice": self._advice}
+        return Completion(value=value, raised=[("struggling", told)])
 
 
 class _Seen:

@@ -7,6 +7,7 @@ from typing import Any, Final
 from retake_flow.actions.spec_schemas import AGAIN, CALLED, COUNT, FLAG, NUMBER, SERVICE, STARTED, TEXT
 from retake_flow.flow.action_spec import ActionSpec
 from retake_flow.flow.schema.common import SCENES
+from retake_flow.studio.encoding.quality import CODECS, PRESETS, SOFTWARE
 
 _DATA: Final[dict[str, Any]] = {
     "type": "object",
@@ -83,6 +84,30 @@ SPECS: Final = (
             "to": {"type": "object", "description": "The result of retake.stream_key."},
             "framerate": {"type": "integer", "minimum": 1, "maximum": 60, "default": 30},
             "bitrate": {"type": "string", "format": "bitrate", "default": "1500k"},
+            "preset": {
+                "enum": list(PRESETS),
+                "default": "veryfast",
+                "description": "How much work libx264 does for the picture; the first is the fastest.",
+            },
+            "audio_bitrate": {"type": "string", "format": "bitrate", "default": "128k"},
+            "keyframe_interval": {
+                "type": "number",
+                "minimum": 0.5,
+                "maximum": 10,
+                "default": 2,
+                "description": "Seconds from one key frame to the next.",
+            },
+            "codec": {
+                "enum": list(CODECS),
+                "default": SOFTWARE,
+                "description": "What encodes: the processor (libx264), or hardware, which is tried for a second first.",
+            },
+            "adapt": {
+                **FLAG,
+                "default": False,
+                "description": "Whether an encoder that is too slow for a minute ends, so that the next one has lower "
+                "settings: preset, then framerate, then size. They rise again when it keeps up.",
+            },
         },
         outcomes=SERVICE,
         errors=(*STARTED, "ingest_unreachable", "push_refused", "push_closed"),
@@ -139,7 +164,7 @@ SPECS: Final = (
             "seconds": NUMBER,
             "slow_for": {**NUMBER, "description": "Seconds for which the speed has been below 0.9."},
         },
-        events={"struggling": {"speed": NUMBER, "fps": NUMBER, "slow_for": NUMBER}},
+        events={"struggling": {"speed": NUMBER, "fps": NUMBER, "slow_for": NUMBER, "advice": TEXT}},
         samples={"frames": 900, "fps": 30.0, "bitrate": 1500.0, "speed": 1.0, "seconds": 30.0},
     ),
     ActionSpec(

@@ -8,9 +8,10 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, suppress
 from typing import Final
 
-from retake_flow.errors import NotReady
+from retake_flow.errors import HostError, NotReady
 from retake_flow.studio import programs
 from retake_flow.studio.encoding import encoder
+from retake_flow.studio.encoding.quality import SOFTWARE, Quality
 from retake_flow.studio.processes import program_errors
 from retake_flow.studio.processes.launcher import Launcher
 from retake_flow.studio.processes.process_spec import ProcessSpec
@@ -19,8 +20,8 @@ TIMEOUT_SECONDS: Final = 10.0
 
 #: A display that does not exist: opening it fails, but not as in an ffmpeg that cannot open any display.
 _NO_DISPLAY: Final = ":65000"
-_FRAMERATE: Final = 30
-_TEST_PICTURE: Final = ("-f", "lavfi", "-i", f"color=black:size=64x64:rate={_FRAMERATE}")
+_QUALITY: Final = Quality(bitrate="1M")
+_TEST_PICTURE: Final = ("-f", "lavfi", "-i", f"color=black:size=64x64:rate={_QUALITY.framerate}")
 
 
 async def require_capture(launcher: Launcher) -> None:
@@ -30,7 +31,7 @@ async def require_capture(launcher: Launcher) -> None:
         MissingProgram: ffmpeg cannot do this, or is not installed.
         HostError: This machine does not allow it.
     """
-    picture = encoder.grab_input(_NO_DISPLAY, "64x64", _FRAMERATE)
+    picture = encoder.grab_input(_NO_DISPLAY, "64x64", _QUALITY.framerate)
     await _try(launcher, (*_command(picture), "-f", "flv", "/dev/null"))
 
 
@@ -48,6 +49,32 @@ async def require_sending(launcher: Launcher, scheme: str) -> None:
     with _closed_port() as port:
         target = f"{scheme}://127.0.0.1:{port}/app/preflight"
         await _try(launcher, (*_command(_TEST_PICTURE), "-t", "1", "-fpre", os.devnull, "-f", "flv", target))
+
+
+async def require_codec(launcher: Launcher, quality: Quality, size: str) -> None:
+    """Make sure that this machine's hardware can encode, by encoding one second.
+
+    Args:
+        launcher: Starts ffmpeg.
+        quality: The settings of the encoder.
+        size: The size of the picture.
+
+    Raises:
+        HostError: It cannot.
+        MissingProgram: ffmpeg is not installed, or does not know the codec.
+        NotReady: It takes too long.
+    """
+    if quality.codec == SOFTWARE:
+        return
+    picture = ("-f", "lavfi", "-i", f"testsrc2=size={size}:rate={quality.framerate}")
+    argv = (*encoder.command(picture, quality), "-t", "1", "-f", "null", "-")
+    tried = await launcher.run(ProcessSpec(argv), TIMEOUT_SECONDS)
+    if tried.status != 0:
+        why = tried.lines[0] if tried.lines else tried.ending
+        raise HostError(
+            f"this machine cannot encode with {quality.codec}: {why}",
+            hint=f"install its driver, or set `codec: {SOFTWARE}`",
+        )
 
 
 async def require_fonts(launcher: Launcher) -> None:
@@ -81,4 +108,4 @@ def _closed_port() -> Iterator[int]:
 
 
 def _command(picture: Sequence[str]) -> tuple[str, ...]:
-    return encoder.command(picture, _FRAMERATE, "1M")
+    return encoder.command(picture, _QUALITY)

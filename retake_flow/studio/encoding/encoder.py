@@ -9,14 +9,14 @@ from contextlib import asynccontextmanager
 from functools import partial
 from typing import Any
 
-from retake_flow.errors import InputError, StudioError
-from retake_flow.flow import formats
+from retake_flow.errors import StudioError
 from retake_flow.quick_dataclasses import dataclass
 from retake_flow.redact import Secret
 from retake_flow.settings import CERTIFICATES
 from retake_flow.studio.display import Display, checked_size
 from retake_flow.studio.encoding.progress import Health, Progress, ProgressReader
 from retake_flow.studio.encoding.push_errors import diagnose
+from retake_flow.studio.encoding.quality import Quality
 from retake_flow.studio.processes import watchdog
 from retake_flow.studio.processes.launcher import Launcher
 from retake_flow.studio.processes.process import Process
@@ -37,7 +37,7 @@ _LONGEST_OPTION = 900  # characters; ffmpeg cuts the lines of a preset
 # before; otherwise ffmpeg drops every frame until the time of day is what it was, or makes up those in between.
 _LONGEST_GAP_SECONDS = 5
 _STEADY = f"if(between((PTS-PREV_INPTS)*TB,0,{_LONGEST_GAP_SECONDS}),PTS-PREV_INPTS,1/(FR*TB))"
-_FILTERS = ("-vf", f"setpts='if(N,PREV_OUTPTS+{_STEADY},PTS)'")
+_FILTER = f"setpts='if(N,PREV_OUTPTS+{_STEADY},PTS)'"
 _TEN_YEARS = 10 * 366 * 86_400  # seconds; frames further apart never reach the filter
 
 
@@ -115,8 +115,7 @@ def specification(
     target: Target,
     display: Mapping[str, str],
     size: str,
-    framerate: int,
-    bitrate: str,
+    quality: Quality,
     audio: AudioInput = SILENCE,
 ) -> ProcessSpec:
     """The start of the encoder: the guide's command line (section 4), with the marked additions.
@@ -125,8 +124,7 @@ def specification(
         target: The destination; its key has to be written to standard input (`Target.preset`).
         display: The variables that let a program in to the display.
         size: The captured part of it, in pixels.
-        framerate: Frames per second.
-        bitrate: The video's bitrate, such as `1500k`.
+        quality: The settings of the encoder.
         audio: The audio input.
 
     Raises:
@@ -134,7 +132,7 @@ def specification(
     """
     return ProcessSpec(
         argv=(
-            *command(grab_input(display["DISPLAY"], size, framerate), framerate, bitrate, audio),
+            *command(grab_input(display["DISPLAY"], size, quality.framerate), quality, audio),
             *("-rw_timeout", str(WRITE_TIMEOUT_SECONDS * 1_000_000)),  # added, in microseconds
             # Every user of this machine can read arguments, so none of them holds the stream key.
             *("-fpre", "/dev/stdin"),
@@ -160,25 +158,24 @@ def grab_input(display: str, size: str, framerate: int) -> tuple[str, ...]:
     Raises:
         InputError: A setting cannot be used.
     """
-    rate = str(_checked_framerate(framerate))
     # Without a pointer: nobody points at anything, and it would stand in the middle. ffmpeg still asks for the pointer,
     # since only that tells it when the display has died; a picture as large as the display cannot follow the pointer.
     pictured = ("-draw_mouse", "0", "-follow_mouse", "centered", "-video_size", checked_size(size))
-    return ("-f", "x11grab", *pictured, "-framerate", rate, "-i", display)
+    return ("-f", "x11grab", *pictured, "-framerate", str(framerate), "-i", display)
 
 
-def command(picture: Sequence[str], framerate: int, bitrate: str, audio: AudioInput = SILENCE) -> tuple[str, ...]:
+def command(picture: Sequence[str], quality: Quality, audio: AudioInput = SILENCE) -> tuple[str, ...]:
     """The encoder's command line up to its destination.
 
     Args:
         picture: The video input, as options of ffmpeg.
-        framerate: Frames per second.
-        bitrate: The video's bitrate, such as `1500k`.
+        quality: The settings of the encoder.
         audio: The audio input.
 
     Raises:
         InputError: A setting cannot be used.
     """
+    quality.check()
     return (
         "ffmpeg",
         # Added: quiet, with progress for us. The reports come often because the first one with a sent frame makes the
@@ -189,18 +186,15 @@ def command(picture: Sequence[str], framerate: int, bitrate: str, audio: AudioIn
         # sound dies, the picture alone, which players do not show.
         "-xerror",
         *("-dts_error_threshold", str(_TEN_YEARS)),
+        *quality.device,
         *(audio.options if audio.slow else ()),
         *("-thread_queue_size", "512"),  # prevents dropped frames (guide)
         *picture,
         # The player shows nothing without an audio track (guide).
         *(() if audio.slow else audio.options),
-        *_FILTERS,
+        *("-vf", ",".join((_FILTER, *quality.filters))),
         *audio.filters,
-        *("-c:v", "libx264", "-preset", "veryfast", "-tune", "zerolatency"),
-        *_rate(bitrate),
-        *("-pix_fmt", "yuv420p"),  # a format that browsers decode (guide)
-        *("-g", str(2 * framerate)),  # a key frame every 2 s
-        *("-c:a", "aac", "-b:a", "128k"),
+        *quality.options,
     )
 
 
@@ -209,9 +203,7 @@ async def push(
     launcher: Launcher,
     push_url: Secret,
     display: Display,
-    framerate: int,
-    bitrate: str,
-    size: str | None = None,
+    quality: Quality,
     audio: AudioInput = SILENCE,
 ) -> AsyncIterator[Encoder]:
     """An encoder that has sent its first frames.
@@ -220,9 +212,7 @@ async def push(
         launcher: Starts ffmpeg.
         push_url: The ingest's address with the stream key.
         display: The display to send.
-        framerate: Frames per second.
-        bitrate: The video's bitrate, such as `1500k`.
-        size: The captured part of it, in pixels, such as `1280x720`; all by default.
+        quality: The settings of the encoder.
         audio: The audio input.
 
     Raises:
@@ -236,30 +226,13 @@ async def push(
         NotReady: No frame was sent in time.
     """
     target = Target.of(push_url)
-    reader = ProgressReader(framerate)
+    reader = ProgressReader(quality.framerate)
 
     async def sending(process: Process) -> None:
         process.finish(target.preset)
         await reader.sending.wait()
 
-    size = size or display.size
-    spec = specification(target, display.environment, size, framerate, bitrate, audio)
+    spec = specification(target, display.environment, display.size, quality, audio)
     async with launcher.process(spec, sending, stdout=reader.feed) as process:
         frames = reader.latest.frame if reader.latest else 0
-        yield Encoder(process, reader, {"display": display.name, "size": size, "frames": frames})
-
-
-def _rate(bitrate: str) -> tuple[str, ...]:
-    try:
-        formats.bitrate(bitrate)
-    except ValueError as error:
-        raise InputError(f"the bit rate {bitrate!r} cannot be used", hint=str(error)) from None
-    number = bitrate.rstrip("kM")
-    # The guide's buffer holds two seconds.
-    return ("-b:v", bitrate, "-maxrate", bitrate, "-bufsize", f"{2 * int(number)}{bitrate[len(number) :]}")
-
-
-def _checked_framerate(framerate: int) -> int:
-    if not 1 <= framerate <= 60:
-        raise InputError(f"the frame rate {framerate} cannot be used", hint="choose one between 1 and 60")
-    return framerate
+        yield Encoder(process, reader, {"display": display.name, "size": display.size, "frames": frames})

@@ -28,6 +28,7 @@ from retake_flow.redact import Secret
 from retake_flow.rehearsal.state.platform import Platform
 from retake_flow.studio import programs
 from retake_flow.studio.encoding.progress import SLOW, Health
+from retake_flow.studio.encoding.quality import GUIDE, Quality
 from retake_flow.studio.picture import HEIGHT, WIDTH, Picture
 from retake_flow.studio.screenshot import Screenshot
 
@@ -180,11 +181,13 @@ class FakeStage:
         return self.run("content window", {"display": self.shown(), "log": "stream.log"})
 
     @asynccontextmanager
-    async def encoder(self, push_url: Secret, *, framerate: int, bitrate: str) -> AsyncIterator[Program]:
+    async def encoder(
+        self, push_url: Secret, quality: Quality = GUIDE, *, adapt: bool = False
+    ) -> AsyncIterator[Program]:
         """An encoder that pushes to the platform."""
-        value = {"display": self.shown(), "frames": framerate}
+        value = {"display": self.shown(), "frames": quality.framerate}
         async with self.run("encoder", value) as program:
-            with self._publishing(push_url, framerate, program):
+            with self._publishing(push_url, quality.framerate, program):
                 await asyncio.sleep(FIRST_FRAMES)
                 yield program
 

@@ -18,6 +18,7 @@ from retake_flow.actions.registry import CATALOGUE
 from retake_flow.errors import HostError, ProcessFailed, RetakeFlowError
 from retake_flow.studio import probe, programs
 from retake_flow.studio.encoding import capability, encoder
+from retake_flow.studio.encoding.quality import GUIDE
 from retake_flow.studio.processes import program_errors
 from retake_flow.studio.processes.launcher import Launcher
 from retake_flow.studio.processes.process_spec import ProcessSpec
@@ -152,9 +153,8 @@ async def _try_encoding(starts: Launcher, stage: Stage, sound: Sound) -> tuple[F
 async def _encoder(starts: Launcher, stage: Stage, sound: Sound, file: Path) -> Finding:
     display = stage.current_display
     audio = sound.input if sound.audible else SILENCE
-    framerate, bitrate = _default("studio.encoder", "framerate"), _default("studio.encoder", "bitrate")
-    picture = encoder.grab_input(display.name, display.size, framerate)
-    argv = (*encoder.command(picture, framerate, bitrate, audio), "-t", f"{SECONDS:g}", "-f", "flv", "-y", file.name)
+    picture = encoder.grab_input(display.name, display.size, GUIDE.framerate)
+    argv = (*encoder.command(picture, GUIDE, audio), "-t", f"{SECONDS:g}", "-f", "flv", "-y", file.name)
     around = {**display.environment, **audio.environment}
     spec = ProcessSpec(argv, environment=around, folder=file.parent, shares_memory=False)
     async with AsyncExitStack() as stack:

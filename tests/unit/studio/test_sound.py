@@ -11,6 +11,7 @@ import pytest
 from retake_flow.redact import Secret
 from retake_flow.studio.encoding import encoder
 from retake_flow.studio.encoding.encoder import Target
+from retake_flow.studio.encoding.quality import GUIDE
 from retake_flow.studio.processes.launcher import Launcher
 from retake_flow.studio.sound import SILENCE, Sound, _address, open_sound, specification
 
@@ -32,7 +33,7 @@ def test_an_encoder_opens_a_slow_input_before_the_picture() -> None:
     sound = Sound(server="unix:/x/native", environment={"PULSE_COOKIE": "/x/cookie"})
     assert sound.input is SILENCE
     monitor = encoder.AudioInput(("-f", "pulse", "-i", "stream.monitor"), ("-af", "aresample"), {"A": "b"}, slow=True)
-    spec = encoder.specification(Target.of(URL), {"DISPLAY": ":99"}, "1280x720", 30, "1500k", audio=monitor)
+    spec = encoder.specification(Target.of(URL), {"DISPLAY": ":99"}, "1280x720", GUIDE, audio=monitor)
     command = spec.command()
     assert command.index("pulse") < command.index("x11grab") < command.index("aresample") < command.index("libx264")
     assert "anullsrc=channel_layout=stereo:sample_rate=44100" not in command

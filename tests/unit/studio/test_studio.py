@@ -21,7 +21,7 @@ def test_without_a_display_nothing_draws_or_captures(tmp_path: Path) -> None:
     stage = Stage(Launcher("run", {"PATH": ""}), WorkFolder(tmp_path / "studio"))
 
     async def push() -> None:
-        async with stage.encoder(Secret("rtmp://127.0.0.1/app/key"), framerate=30, bitrate="1500k"):
+        async with stage.encoder(Secret("rtmp://127.0.0.1/app/key")):
             pass
 
     with pytest.raises(NoDisplay):

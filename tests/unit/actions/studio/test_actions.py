@@ -248,7 +248,7 @@ def test_an_encoder_that_is_slow_for_a_minute_is_an_event_once(play):
 
     raised, third = play(scene)
     assert raised == [[], [], ["struggling"], [], [], ["struggling"]]
-    assert third.raised == [("struggling", {"speed": 0.7, "fps": 20.0, "slow_for": 60.0})]
+    assert third.raised == [("struggling", {"speed": 0.7, "fps": 20.0, "slow_for": 60.0, "advice": ""})]
     assert third.value["dropped"] == 3
 
 

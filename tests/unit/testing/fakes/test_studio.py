@@ -49,7 +49,7 @@ def push_url(platform: Platform) -> Secret:
 
 def encoding(stage: FakeStage, target: Secret) -> AbstractAsyncContextManager[Program]:
     """An encoder as the flow starts it."""
-    return stage.encoder(target, framerate=30, bitrate="1500k")
+    return stage.encoder(target)
 
 
 def test_the_encoder_makes_the_stream_live(play):
