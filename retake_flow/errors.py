@@ -140,6 +140,13 @@ class Damaged(StoreError):
     )
 
 
+class NewerForm(StoreError):
+    """Something is kept in a form that only a newer program knows."""
+
+    kind = "newer_form"
+    hint = "update retake-flow; until then it is left as it is"
+
+
 class CredentialsError(RetakeFlowError):
     """The credentials cannot be used."""
 

@@ -14,7 +14,7 @@ from math import isfinite
 from types import NoneType, UnionType
 from typing import Any, Union, get_args, get_origin, get_type_hints
 
-from retake_flow.errors import Damaged, StoreError
+from retake_flow.errors import Damaged, NewerForm
 from retake_flow.quick_dataclasses import dataclass
 from retake_flow.redact import Secret, scrub
 from retake_flow.run.gates import Gate
@@ -38,7 +38,7 @@ def decode(data: Any) -> Run:
 
     Raises:
         Damaged: It is not a run.
-        StoreError: Its version is newer.
+        NewerForm: Its version is newer.
     """
     if not isinstance(data, Mapping):
         raise Damaged("this is no run: it is no JSON object")
@@ -58,15 +58,13 @@ def version_of(data: Mapping[str, Any], newest: int, what: str, otherwise: int |
 
     Raises:
         Damaged: There is no version.
-        StoreError: The version is newer.
+        NewerForm: The version is newer.
     """
     version = data.get("version", otherwise)
     if type(version) is not int or version < 1:
         raise Damaged(f"this is no {what}: it is written in form {version!r}")
     if version > newest:
-        raise StoreError(
-            f"this {what} was written in form {version!r}; this program knows {newest}", hint="update retake-flow"
-        )
+        raise NewerForm(f"this {what} was written in form {version!r}; this program knows {newest}")
     return version
 
 

@@ -9,7 +9,7 @@ from datetime import datetime
 from hashlib import sha256
 from typing import Any, NoReturn
 
-from retake_flow.errors import Damaged
+from retake_flow.errors import Damaged, NewerForm
 from retake_flow.ports.runs import OpenGate, Stored
 from retake_flow.run.codec import decode, decode_gate
 from retake_flow.run.figures import Figures
@@ -58,7 +58,7 @@ def stored(run: str, row: Sequence[Any]) -> Stored:
 
     Raises:
         Damaged: A part of the run cannot be read, or is missing.
-        StoreError: A newer program wrote the run.
+        NewerForm: A newer program wrote the run.
     """
     data, figures, agent, flow_file, digest, text, epoch, created, updated, *held = row
     try:
@@ -78,6 +78,8 @@ def stored(run: str, row: Sequence[Any]) -> Stored:
             columns.time("time", updated),
             counted(figures),
         )
+    except NewerForm as error:
+        raise NewerForm(f"the run {run} cannot be read: {error.message}") from None
     except Damaged as error:
         raise damaged(run, error) from None
 

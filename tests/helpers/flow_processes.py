@@ -201,16 +201,23 @@ class Home:
 
     def journal(self, run: str = "") -> list[Record]:
         """What is written down of a run, or of all of them, without the program's help."""
-        query = "SELECT data FROM records WHERE run LIKE ? ORDER BY run, number"
-        with closing(sqlite3.connect(self.state / "runs.sqlite", timeout=WITHIN)) as connection:
-            return [json.loads(data) for (data,) in connection.execute(query, [run or "%"])]
+        found = self._select("SELECT data FROM records WHERE run LIKE ? ORDER BY run, number", run or "%")
+        return [json.loads(row["data"]) for row in found]
 
     def row(self, run: str = "") -> Record:
         """The row of a run in the store; of the one that began last without a name."""
-        query = "SELECT * FROM runs WHERE id LIKE ? ORDER BY created DESC LIMIT 1"
+        return self._select("SELECT * FROM runs WHERE id LIKE ? ORDER BY created DESC LIMIT 1", run or "%")[0]
+
+    def _select(self, query: str, run: str) -> list[Record]:
+        if place := self.environment.get("RETAKE_FLOW_STORE"):
+            import psycopg
+            from psycopg.rows import dict_row
+
+            with psycopg.connect(place, row_factory=dict_row) as server:
+                return server.execute(query.replace("?", "%s"), [run]).fetchall()  # type: ignore[arg-type]
         with closing(sqlite3.connect(self.state / "runs.sqlite", timeout=WITHIN)) as connection:
             connection.row_factory = sqlite3.Row
-            return dict(connection.execute(query, [run or "%"]).fetchone())
+            return [dict(row) for row in connection.execute(query, [run])]
 
     def texts(self) -> Iterator[tuple[Path, str]]:
         """Every file below, as text."""

@@ -14,6 +14,7 @@ from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any, Protocol
 
+import postgres_server
 import pytest
 from flow_processes import Done, Home, Record, RetakeTv, at_home, gone, retake_tv, write_credentials
 
@@ -24,6 +25,8 @@ KILLED = -9
 AT_ONCE = 4
 PREPARED = 240
 ALL = os.environ.get("RETAKE_FLOW_CRASHES") == "all"
+#: With this, the runs are kept on a database server, each in tables of its own.
+ON_SERVER = os.environ.get("RETAKE_FLOW_CRASHES") == "postgresql"
 # Small and short: what is tried is the journal, and the video only has to be there.
 GO_LIVE = (
     "run",
@@ -54,6 +57,17 @@ def platform(tmp_path_factory: pytest.TempPathFactory) -> Iterator[RetakeTv]:
     options = {"agents": agents, "verified": False, "lag": 0, "viewers": []}
     with retake_tv(tmp_path_factory.mktemp("platform") / "retake", options) as started:
         yield started
+
+
+@pytest.fixture(scope="module")
+def server() -> Iterator[postgres_server.Server | None]:
+    """Where the runs are kept; None for files."""
+    programs = postgres_server.binaries() if ON_SERVER else None
+    if programs is None:
+        yield None
+        return
+    with postgres_server.a_server(programs) as made:
+        yield made
 
 
 def _again(home: Home, platform: RetakeTv, agent: str, die_at: str) -> bool:
@@ -158,7 +172,14 @@ class Matrix:
     """
 
     def __init__(
-        self, platform: RetakeTv, folder: Path, attempt: Try, names: str, agents: Iterator[int], before: str
+        self,
+        platform: RetakeTv,
+        folder: Path,
+        attempt: Try,
+        names: str,
+        agents: Iterator[int],
+        before: str,
+        server: postgres_server.Server | None,
     ) -> None:
         self.died: list[str] = []
         self.missed: list[str] = []
@@ -169,6 +190,7 @@ class Matrix:
         self._names = names
         self._agents = agents
         self._before = before
+        self._server = server
         self._over = False
         self._next = itertools.count(1)
         self._lock = threading.Lock()
@@ -205,6 +227,8 @@ class Matrix:
             "RETAKE_API_URL": self._platform.address,
             "RETAKE_CREDENTIALS": str(self._folder / die_at / "retake" / "credentials.json"),
         }
+        if self._server is not None:
+            variables["RETAKE_FLOW_STORE"] = _schema(self._server, agent)
         with at_home(self._folder / die_at, **variables) as home:
             try:
                 died = self._attempt(home, self._platform, agent, die_at)
@@ -223,6 +247,16 @@ class Matrix:
         return "\n".join(str({**record, "inputs": "", "schema": ""})[:200] for record in home.journal()[-40:])
 
 
+def _schema(server: postgres_server.Server, agent: str) -> str:
+    """The URL of new tables on a server."""
+    import psycopg
+
+    schema = agent.replace(" ", "_")
+    with psycopg.connect(server.url, autocommit=True) as connection:
+        connection.execute(f"CREATE SCHEMA {schema}")  # type: ignore[arg-type]
+    return f"{server.url}&options=-csearch_path%3D{schema}"
+
+
 def _registrations(platform: RetakeTv) -> Counter[int | None]:
     """How often somebody asked to be registered, by the status of the answer."""
     timeline = platform.report()["timeline"]
@@ -239,13 +273,14 @@ def test_a_runner_killed_at_any_boundary_ends_as_if_it_had_not_been(
     names: str,
     before: str,
     platform: RetakeTv,
+    server: postgres_server.Server | None,
     tmp_path: Path,
     capsys: pytest.CaptureFixture[str],
     record_property: Callable[[str, Any], None],
 ) -> None:
     """Same end; registered once, no key pushed twice, one opening message, credentials whole, no process left."""
     registered, began = _registrations(platform), time.monotonic()
-    matrix = Matrix(platform, tmp_path, attempt, names, itertools.count(0), before)
+    matrix = Matrix(platform, tmp_path, attempt, names, itertools.count(0), before, server)
     matrix.play()
     report = platform.report()
     runs = len(matrix.died) + len(matrix.missed)
@@ -253,11 +288,11 @@ def test_a_runner_killed_at_any_boundary_ends_as_if_it_had_not_been(
     assert (report["keys"]["reused"], report["keys"]["refused_pushes"]) == (0, 0)
     assert report["broken_rules"] == []
     assert len(matrix.died) >= (10 if ALL else 5)
-    seconds = time.monotonic() - began
+    seconds, where = time.monotonic() - began, " on PostgreSQL" if server else ""
     record_property("points", len(matrix.died))
     record_property("seconds", round(seconds))
     with capsys.disabled():
         print(
-            f"\n{names}: killed and resumed at {len(matrix.died)} points of {matrix.writes} writes; "
+            f"\n{names}{where}: killed and resumed at {len(matrix.died)} points of {matrix.writes} writes; "
             f"not reached any more: {', '.join(matrix.missed)}; {seconds:.0f} s"
         )

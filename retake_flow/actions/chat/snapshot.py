@@ -16,7 +16,7 @@ def current(kept: Mapping[str, Any]) -> Mapping[str, Any]:
     """A stored state in the current form: `inbox`, `outbox` and `responder`; {} if nothing was stored.
 
     Raises:
-        StoreError: Its version is newer.
+        NewerForm: Its version is newer.
     """
     if not kept:
         return {}

@@ -13,7 +13,7 @@ from retake_flow.cli.run_commands.takeover import take_up
 from retake_flow.cli.session.interrupts import Interrupts
 from retake_flow.cli.session.session import Session
 from retake_flow.engine.driver.execute import known
-from retake_flow.errors import AccountInUse, Damaged, RetakeFlowError, StoreAway, WrongAccount
+from retake_flow.errors import AccountInUse, Damaged, NewerForm, RetakeFlowError, StoreAway, WrongAccount
 from retake_flow.monitor.journal_text import clock, lines
 from retake_flow.ports.runs import Runs, Summary
 from retake_flow.run.errors import RunHeld
@@ -129,7 +129,7 @@ class _JointRun:
             view.on_record(_failure(error))
             self._lost.add(run)
             return
-        except (WrongAccount, AccountInUse, Damaged) as error:
+        except (WrongAccount, AccountInUse, Damaged, NewerForm) as error:
             self._leave(run, error)
             return
         except Exception as raised:  # even a defect of ours in one run must not take the others down

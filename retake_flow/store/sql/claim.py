@@ -280,6 +280,7 @@ class SqlClaim:
         self._require()
         with self._database.writing(self._connection) as connection:
             account_rows.hold(self._database, connection, self._ours["our_run"], account, self._alive)
+            self._kept = moving.read(connection, self._ours["our_run"], moving.ESSENTIAL)
 
     def release(self) -> None:
         """Release the run, so that any process can claim it."""

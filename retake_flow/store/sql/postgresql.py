@@ -19,6 +19,7 @@ from retake_flow.store.sql.keeper import CHANNEL, Held, Keeper
 #: Seconds within which a connection has to be made, and a call has to be answered.
 CONNECTS_WITHIN: Final = 3
 ANSWERS_WITHIN: Final = 3.0
+CONNECTS_TO_EACH_WITHIN: Final = 2  # of several hosts, which are tried one after the other; libpq waits no shorter
 _LONG: Final = 600.0  # for what changes whole tables
 _BOUNDS = (
     "SET statement_timeout = '5s'",  # the server ends what we no longer wait for
@@ -37,7 +38,7 @@ class PostgreSQL(Database):
     """
 
     def __init__(self, url: URL) -> None:
-        arguments = {"connect_timeout": CONNECTS_WITHIN, **_SOCKET}
+        arguments = {"connect_timeout": CONNECTS_WITHIN if _hosts(url) == 1 else CONNECTS_TO_EACH_WITHIN, **_SOCKET}
         wanted = {name: value for name, value in arguments.items() if name not in url.query}
         super().__init__(url, pool_size=2, pool_use_lifo=True, connect_args=wanted)
         self._keepers = create_engine(url, poolclass=NullPool, isolation_level="AUTOCOMMIT", connect_args=wanted)
@@ -181,6 +182,12 @@ class PostgreSQL(Database):
             connection.execute(text("SELECT 1"))
         self._away = None
         self._keeper.tell_all()
+
+
+def _hosts(url: URL) -> int:
+    """How many hosts a URL names."""
+    named = url.query.get("host", "")
+    return len(",".join([named] if isinstance(named, str) else named).split(","))
 
 
 def _configured(driver: Any, _record: object) -> None:

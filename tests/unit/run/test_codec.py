@@ -177,7 +177,7 @@ def test_a_newer_version_is_refused() -> None:
     """A run written in a form that this program does not know is not guessed at."""
     with pytest.raises(StoreError, match="form") as told:
         codec.decode({**codec.encode(A_RUN), "version": codec.VERSION + 1})
-    assert told.value.hint == "update retake-flow"
+    assert told.value.hint.startswith("update retake-flow")
 
 
 @pytest.mark.parametrize("version", [None, 0, "1", 1.5, True])

@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import replace
+from pathlib import Path
 
 import pytest
 from sqlalchemy import text
-from store_samples import THEM, US, World, a_run, created
+from store_samples import THEM, US, World, a_run, created, said
 
 from retake_flow.errors import AccountInUse
 from retake_flow.ports.runs import Claim, Runs
-from retake_flow.run.identity import Identity
+from retake_flow.run.identity import NOBODY, Identity
 from retake_flow.store.memory import MemoryRuns
 
 OWL = Identity("Owl", "user_owl", "f1", "/a/owl.json", "https://retake.tv")
@@ -90,3 +92,26 @@ def test_what_is_learnt_later_counts_too(stores: Runs) -> None:
     with stores._database.reading() as connection:  # type: ignore[attr-defined]
         held = connection.scalars(text("SELECT run FROM accounts ORDER BY run")).all()
     assert held == ["first"] * 3 + ["third"] * 2
+
+
+@pytest.mark.parametrize("learnt", [False, True], ids=["known from the beginning", "learnt later"])
+@pytest.mark.parametrize("readable", [True, False], ids=["moved away", "overwritten"])
+def test_an_account_moves_with_its_run(
+    tmp_path: Path, opened: Callable[[str], Runs], world: World, learnt: bool, readable: bool
+) -> None:
+    """When a file is lost, its run is in the one that is there now, and still streams alone as its account."""
+    path = tmp_path / "state" / "runs.db"
+    world.living.add(US)
+    first = begun(opened(str(path)), "first", NOBODY if learnt else OWL)
+    if learnt:
+        first.hold(OWL)
+    if readable:
+        path.rename(path.with_name("away.db"))
+    else:
+        path.write_bytes(b"x" * 20_000)
+        path.unlink()
+    first.write(a_run("first", state="b"), [said("x")])
+    with pytest.raises(AccountInUse, match="is in use by first"):
+        begun(opened(str(path)), "second", OWL, THEM)
+    first.release()
+    begun(opened(str(path)), "second", OWL, THEM)

@@ -109,14 +109,14 @@ def test_a_suspended_run_is_taken_up_after_an_answer(
 def test_a_run_that_cannot_be_read_keeps_no_other_from_going_on(
     command: Command, store: Runs, folder: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """A snapshot of a newer program, or a defect of ours with one run, is told with its name; the others go on."""
-    for name in ("newer-1", "odd-1", "good-1"):
+    """A defect of ours with one run, in reading it or later, is told with its name; the others go on."""
+    for name in ("unread-1", "odd-1", "good-1"):
         begun(store, folder, name)
     load, go_on = SqlRuns.load, Session.go_on
 
     def unreadable(runs: SqlRuns, run: str) -> Stored:
-        if run == "newer-1":
-            raise StoreError("this run was written in form 2; this program knows 1")
+        if run == "unread-1":
+            raise StoreError("it cannot be read")
         return load(runs, run)
 
     async def defective(session: Session, flow: Flow, stored: Stored, *more: Any, **others: Any) -> Run:
@@ -129,8 +129,8 @@ def test_a_run_that_cannot_be_read_keeps_no_other_from_going_on(
     said = command("resume", "--all", "--json")
     failures = {record["run"]: record["message"] for record in said.records if record["event"] == "error"}
     assert said.code == 1
-    assert failures.keys() == {"newer-1", "odd-1"}
-    assert "form 2" in failures["newer-1"]
+    assert failures.keys() == {"unread-1", "odd-1"}
+    assert failures["unread-1"] == "it cannot be read"
     assert store.load("good-1").run.outcome == "completed"
 
 
