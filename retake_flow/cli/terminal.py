@@ -106,10 +106,11 @@ def foreground(stream: TextIO) -> bool:
 
 
 def commands_in(hint: str) -> list[str]:
-    """The commands that a hint gives: it is one, or has them between backticks."""
+    """The commands that a hint gives, as a program gives them: it is one, or has them between backticks."""
     import re
 
-    return [hint] if hint.startswith("retake-flow ") else re.findall("`(retake-flow [^`]+)`", hint)
+    found = [hint] if hint.startswith("retake-flow ") else re.findall("`(retake-flow [^`]+)`", hint)
+    return [command if "--json" in command or "--help" in command else f"{command} --json" for command in found]
 
 
 def fail(error: RetakeFlowError, as_json: bool) -> None:

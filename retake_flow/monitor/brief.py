@@ -2,23 +2,42 @@
 
 from __future__ import annotations
 
+import json
+import shlex
 from collections.abc import Iterator
-from typing import Any
+from typing import Any, Final
 
 from retake_flow import printable
 from retake_flow.monitor.following import Following
 from retake_flow.ports.runs import OpenGate, ReadableRuns
 from retake_flow.run.records import plain, timestamp
-from retake_flow.run.run import Run
+from retake_flow.run.run import Phase, Run
 
-#: The length of a text in it, so that the whole stays below a kibibyte.
-LONGEST = 120
-#: The number of questions in it; `gates` lists all.
-MOST_GATES = 2
+#: The size of it with the commands that make sense, in bytes of JSON.
+MOST: Final = 1024
+#: The length of a text in it, the number of questions (`gates` lists all) and of commands: as they are given, and what
+#: is tried in turn while it is too large.
+_MEASURES: Final = ((120, 2, 4), (80, 1, 4), (60, 1, 2), (30, 1, 1), (12, 0, 1))
 
 
-def brief(followed: Following) -> dict[str, Any]:
-    """How a run stands; see `status --json` in `schemas/output.schema.json`."""
+def status(followed: Following) -> dict[str, Any]:
+    """How a run stands and the commands that make sense, in at most `MOST` bytes, if names are no longer than usual."""
+    commands = next_commands(followed)
+    for longest, gates, most in _MEASURES:
+        found = {**brief(followed, longest, gates), "next": commands[:most]}
+        if len(json.dumps(found, ensure_ascii=False).encode()) < MOST:
+            break
+    return found
+
+
+def brief(followed: Following, longest: int = 120, most_gates: int = 2) -> dict[str, Any]:
+    """How a run stands; see `status --json` in `schemas/output.schema.json`.
+
+    Args:
+        followed: The run.
+        longest: The length of a text in it.
+        most_gates: The number of questions in it.
+    """
     stored, figures, now = followed.stored, followed.figures, followed.now
     run, health = stored.run, figures.vitals.data(now)
     on_air, asked = followed.on_air, followed.gates
@@ -34,8 +53,8 @@ def brief(followed: Following) -> dict[str, Any]:
             "page": stream_page(run),
             "viewers": health.get("viewers") if on_air else None,
             "healthy": on_air and not health.get("slow_for"),
-            "trouble": _short(followed.trouble),
-            "gates": [_gate(one) for one in asked[:MOST_GATES]],
+            "trouble": _short(followed.trouble, longest),
+            "gates": [_gate(one, longest) for one in asked[:most_gates]],
             "unread": figures.unanswered,
             "stats": followed.stats,
             "outcome": run.outcome,
@@ -44,25 +63,32 @@ def brief(followed: Following) -> dict[str, Any]:
     return found
 
 
-def next_commands(followed: Following) -> list[str]:
-    """The commands that make sense now, the most useful first."""
+def next_commands(followed: Following, read: str = "") -> list[str]:
+    """The commands that make sense now, the most useful first.
+
+    Args:
+        followed: The run.
+        read: The id of the last message in chat that was read; "" when it is not known.
+    """
     run = followed.run
     if followed.over:
         return [f"retake-flow show {run} --json"]
     if followed.stored.run.ended and followed.driven:
         return [f"retake-flow wait {run} --until ended --within 50s --json"]
     answers = [f"retake-flow gates {run} --json"] if followed.gates else []
-    if not followed.driven:
-        return [*answers, f"retake-flow resume {run} --detach --json"]
+    if not followed.driven:  # a run that left at a question would only leave again
+        parked = answers and followed.stored.run.phase is Phase.SUSPENDED
+        return answers if parked else [f"retake-flow resume {run} --detach --json", *answers]
     if followed.on_air:
-        more = f"retake-flow chat {run} --wait 50s --json", f"retake-flow status {run} --json"
+        after = f"--after {shlex.quote(read)} " if read else ""
+        more = f"retake-flow chat {run} {after}--wait 50s --json", f"retake-flow status {run} --json"
         return [*answers, *more, f"retake-flow stop {run} --json"]
     return [*answers, f"retake-flow wait {run} --until on-air --within 50s --json"]
 
 
-def next_for(store: ReadableRuns, run: str) -> list[str]:
-    """The commands that make sense now for a run."""
-    return next_commands(Following(store, run))
+def next_for(store: ReadableRuns, run: str, read: str = "") -> list[str]:
+    """The commands that make sense now for a run; `read` as for `next_commands`."""
+    return next_commands(Following(store, run), read)
 
 
 def exit_code(followed: Following) -> int:
@@ -93,8 +119,8 @@ def _lines(data: dict[str, Any]) -> Iterator[str]:
         yield f"asks: {gate['message']}"
 
 
-def _gate(asked: OpenGate) -> dict[str, Any]:
-    return {"gate": asked.gate.id, "message": _short(asked.damage or asked.gate.message)}
+def _gate(asked: OpenGate, longest: int) -> dict[str, Any]:
+    return {"gate": asked.gate.id, "message": _short(asked.damage or asked.gate.message, longest)}
 
 
 def stream_page(run: Run) -> str | None:
@@ -109,6 +135,6 @@ def remaining(run: Run, now: float) -> int | None:
     return None if run.ended or not limits else max(0, round(max(limits) - now))
 
 
-def _short(text: str) -> str:
+def _short(text: str, longest: int) -> str:
     flat = " ".join(text.split())
-    return flat if len(flat) <= LONGEST else flat[: LONGEST - 1] + "…"
+    return flat if len(flat) <= longest else flat[: longest - 1] + "…"

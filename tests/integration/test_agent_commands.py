@@ -4,13 +4,15 @@ from __future__ import annotations
 
 import json
 import os
+import pty
+import shlex
 import signal
-import subprocess
 from pathlib import Path
 
 import psutil
 import pytest
 from flow_processes import Home, at_home, command, gone, waited
+from studio_leftovers import left
 
 pytestmark = pytest.mark.real
 
@@ -23,18 +25,18 @@ def start(home: Home, name: str, options: object) -> dict[str, object]:
     file = home.folder / "options.json"
     file.write_text(json.dumps(options))
     words = command("run", "go-live.yaml", "--rehearse", "--rehearsal-options", str(file), "--name", name)
-    with subprocess.Popen(
-        [*words, "--detach", "--json"],
-        stdout=subprocess.PIPE,
-        text=True,
-        env=home.environment,
-        start_new_session=True,
-    ) as starter:
-        assert starter.stdout is not None
-        said = json.loads(starter.stdout.readline())
-        starter.wait()
-    assert starter.returncode in (0, 4)
-    return {**said, "code": starter.returncode}
+    shown, code = home.folder / "shown", home.folder / "code"
+    script = (
+        f"{shlex.join([*words, '--detach', '--json'])} >{shown}; echo $? >{code}.new; mv {code}.new {code}; sleep 9"
+    )
+    shell, terminal = pty.fork()
+    if not shell:
+        os.execvpe("sh", ["sh", "-c", script], home.environment)
+    waited(code.exists, "the starter to return")
+    os.killpg(shell, signal.SIGKILL)
+    os.close(terminal)
+    os.waitpid(shell, 0)
+    return {**json.loads(shown.read_text()), "code": int(code.read_text())}
 
 
 def lives(pid: int) -> bool:
@@ -59,7 +61,7 @@ def test_an_agent_goes_live_by_commands_that_end(tmp_path: Path) -> None:
         assert home.call("wait", "show", "--until", "on-air", "--json").code == 4
 
         answered = home.call("answer", "show", "--decision", "posted", f"tweet_url={POST}", "--json")
-        assert answered.code == 0, str(answered)
+        assert (answered.code, answered.records[0]["effect"]) == (0, "queued"), str(answered)
         resumed = home.call("resume", "show", "--detach", "--json")
         assert resumed.code == 0, str(resumed)
         [live] = resumed.records
@@ -68,6 +70,11 @@ def test_an_agent_goes_live_by_commands_that_end(tmp_path: Path) -> None:
         assert os.getsid(pid) == pid
         assert psutil.Process(pid).terminal() is None
         os.kill(pid, signal.SIGHUP)
+        log = [json.loads(line) for line in Path(live["log"]).read_text().splitlines()]
+        assert [one["number"] for one in log] == list(range(1, len(log) + 1))
+        assert [one["event"] for one in log if one["event"].startswith("run_")][:3] == [
+            *("run_started", "run_suspended", "run_resumed")
+        ]
 
         first = home.call("chat", "show", "--wait", "50s", "--json").records[0]
         assert first["messages"][0]["author"] == "mira"
@@ -90,10 +97,17 @@ def test_an_agent_goes_live_by_commands_that_end(tmp_path: Path) -> None:
         assert (status.code, len(status.out.encode()) <= 1024) == (0, True), status.out
         assert status.records[0]["on_air"]
 
-        assert home.call("stop", "show", "--json").code == 0
-        gone(run)
-        waited(lambda: not lives(pid), f"the end of {pid}")
+        other = {"RETAKE_CREDENTIALS": str(home.folder / "other.json")}
+        assert home.call("status", "last", "--json").records[0]["run"] == run
+        assert home.call("status", "last", "--json", **other).records[0]["kind"] == "run_unknown"
+
+        stopping = home.call("stop", "show", "--within", "0s", "--json").records[0]
+        waiting = f"retake-flow wait {run} --until ended --within 50s --json"
+        assert (stopping["effect"], stopping["next"][0]) == ("queued", waiting)
         over = home.call("wait", "show", "--until", "ended", "--json").records[0]
+        assert left(run) == []
+        waited(lambda: not lives(pid), f"the end of {pid}")
+        assert home.call("stop", "show", "--json").records[0]["effect"] == "done"
         assert (over["met"], over["outcome"], over["on_air"]) == ("ended", "completed", False)
         assert over["stats"]["messages"] >= 2
         assert home.call("wait", "show", "--until", "message", "--json").code == 1

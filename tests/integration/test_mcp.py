@@ -6,6 +6,7 @@ import asyncio
 import json
 import subprocess
 import sys
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -64,6 +65,7 @@ def rehearsed(home: Home) -> dict[str, str]:
 def test_a_client_takes_a_stream_through(tmp_path: Path, mode: str) -> None:
     """Asked, answered by the person at the client, on air, chat read and answered, stopped; and the server may die."""
     asked: list[str] = []
+    killed: list[int] = []
 
     async def take_through() -> None:
         with at_home(tmp_path / "home") as home:
@@ -74,7 +76,17 @@ def test_a_client_takes_a_stream_through(tmp_path: Path, mode: str) -> None:
                 assert "Code: " in asked[0]
                 live = answered["resumed"]
                 assert live["on_air"], answered
-            # The client and its server are gone; the stream is not.
+            # The client and its server are gone; the stream is not. Nor is it when kill -9 takes a server.
+            with suppress(Exception):
+                async with client(home, mode) as mcp:
+                    assert (await call(mcp, "stream_status", run="show"))["on_air"]
+                    [server] = [one for one in psutil.Process().children() if "mcp" in one.cmdline()]
+                    server.kill()
+                    server.wait()
+                    killed.append(server.pid)
+            assert killed
+            assert not psutil.pid_exists(killed[0])
+            assert (status := home.call("status", "show", "--json").records[0])["on_air"], status
             assert psutil.Process(live["pid"]).is_running()
             async with client(home, mode) as mcp:
                 chat = await call(mcp, "read_chat", run="show", wait=40)

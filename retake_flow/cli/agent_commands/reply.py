@@ -50,6 +50,6 @@ def reply(args: argparse.Namespace) -> int:
             require_known(store, run, message)
         data = {"text": text, "ways": ["chat"], "by": args.by or this_user(), "answers": args.to}
         said = ask_to_say(store, run, data, args.within)
-        said["next"] = next_for(store, run)
+        said["next"] = next_for(store, run, read=args.to[-1] if args.to else "")
     report_said(run, said, args.json)
     return 0 if said["said"] else 1

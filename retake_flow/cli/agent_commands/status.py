@@ -21,17 +21,16 @@ def status(args: argparse.Namespace) -> int:
     from contextlib import closing
 
     from retake_flow.cli import terminal
-    from retake_flow.monitor.brief import brief, exit_code, lines, next_commands
+    from retake_flow.monitor import brief
     from retake_flow.monitor.following import Following
     from retake_flow.settings import Settings
     from retake_flow.wiring.storing import open_for_reading
 
     with closing(open_for_reading(Settings.from_environment())) as store:
         followed = Following(store, store.find(args.run))
-        found = brief(followed)
         if args.json:
-            terminal.emit({**found, "next": next_commands(followed)})
+            terminal.emit(brief.status(followed))
         else:
-            for line in lines(found):
+            for line in brief.lines(brief.brief(followed)):
                 terminal.say(line)
-        return exit_code(followed)
+        return brief.exit_code(followed)

@@ -61,6 +61,8 @@ def _end(args: argparse.Namespace, what: Wish) -> int:
             stop_parked(store, run, settings, silent=args.json)
             after = store.load(run)
         commands = next_for(store, run)
+        if is_driven(after.holder):
+            commands = [f"retake-flow wait {run} --until ended --within 50s --json", f"retake-flow kill {run} --json"]
     _tell(after, what, commands, already=is_over(before), as_json=args.json)
     return 0 if is_over(after) else 1
 

@@ -6,7 +6,7 @@ import asyncio
 import sys
 import time
 from collections.abc import AsyncIterator, Iterator, Sequence
-from contextlib import asynccontextmanager, contextmanager, suppress
+from contextlib import AsyncExitStack, asynccontextmanager, contextmanager, suppress
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -44,12 +44,16 @@ def is_attended(as_json: bool) -> bool:
 
 @dataclass(frozen=True, slots=True)
 class _Driving:
-    """The surroundings of a run to drive: its flow, view, interrupts, notifiers and soak, and why to end it at once."""
+    """The surroundings of a run to drive: its flow, view, interrupts, notifiers and soak, and why to end it at once.
+
+    `ending` releases the run, after the programs of its rehearsal have ended: until then it counts as driven.
+    """
 
     flow: Flow
     view: View
     interrupts: Interrupts
     told: Sequence[Notifier]
+    ending: AsyncExitStack
     stop: str = ""
     soak: Soak | None = None
 
@@ -124,8 +128,9 @@ class Session:
         folder = "" if rehearsal is None else str(rehearsal[0].absolute())  # a link is checked where it is used
         run = running.new_run(run_id, flow, inputs, folder)
         told = running.channels(flow, self.settings, run)
-        driving = _Driving(flow, view, interrupts, told, soak=soak)
-        async with self._platform(run, {} if rehearsal is None else rehearsal[1], view, soak) as settings:
+        options = {} if rehearsal is None else rehearsal[1]
+        async with AsyncExitStack() as ending, self._platform(run, options, view, soak) as settings:
+            driving = _Driving(flow, view, interrupts, told, ending, soak=soak)
             run = replace(run, identity=accounts.identity_here(settings, inputs))
             with accounts.lock_of(run, settings) as lock:
                 try:
@@ -163,11 +168,12 @@ class Session:
             stop: Why it has to end at once, in order; "" when it continues.
         """
         run = stored.run
-        driving = _Driving(flow, view, interrupts, running.channels(flow, self.settings, run), stop)
+        told = running.channels(flow, self.settings, run)
         if not stop:
             await preflight.require(flow, self.settings, rehearsed=bool(run.rehearsal))
         sweep(run.id)
-        async with self._platform(run, None, view) as settings:
+        async with AsyncExitStack() as ending, self._platform(run, None, view) as settings:
+            driving = _Driving(flow, view, interrupts, told, ending, stop)
             return await self._drive(driving, stored, claim, lock, settings)
 
     @asynccontextmanager
@@ -239,7 +245,7 @@ class Session:
                     task.cancel()
                 if attending:
                     await asyncio.wait(attending)
-        await _release(claim, _PATIENCE if not driving.interrupts.count else 0.0)
+        driving.ending.push_async_callback(_release, claim, _PATIENCE if not driving.interrupts.count else 0.0)
         return ended
 
 

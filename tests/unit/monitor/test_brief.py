@@ -1,0 +1,54 @@
+"""How a run stands, in a few words and with what to do next."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import replace
+
+import pytest
+from store_samples import CHOICE, TWEET, a_run, asking, created
+
+from retake_flow.monitor import brief
+from retake_flow.monitor.following import Following
+from retake_flow.run.run import Phase, Run
+from retake_flow.store.holders import this_process
+from retake_flow.store.memory import MemoryRuns
+
+
+def followed(run: Run, *, driven: bool = False) -> Following:
+    """A run as another process reads it."""
+    store = MemoryRuns()
+    claim = created(store, run, holder=this_process())
+    claim.write(run, [])
+    if not driven:
+        claim.release()
+    return Following(store, run.id)
+
+
+@pytest.mark.parametrize("length", [1, 40, 400, 4_000])
+def test_the_status_is_small_whatever_is_asked(length: int) -> None:
+    """Long questions, long reasons and a long name make it shorter, not larger; it stays an object of one shape."""
+    gates = [replace(gate, message="Ü" * length) for gate in (TWEET, CHOICE)]
+    run = asking(*gates, id="n" * 80 + "-20261130-061558-5c19", reason="r" * length)
+    found = brief.status(followed(run))
+    assert len(json.dumps(found, ensure_ascii=False).encode()) < brief.MOST
+    assert found.keys() == brief.status(followed(a_run())).keys()
+    assert found["next"]
+
+
+def test_a_run_that_left_at_a_question_is_not_resumed_before_the_answer() -> None:
+    """It would only leave again; one whose process died goes on, whatever it asks."""
+    parked = asking(TWEET, id="owl-1")
+    left = followed(replace(parked, phase=Phase.SUSPENDED))
+    assert brief.next_commands(left) == ["retake-flow gates owl-1 --json"]
+    died = followed(parked)
+    assert brief.next_commands(died)[0] == "retake-flow resume owl-1 --detach --json"
+
+
+def test_a_run_that_signs_off_is_waited_for() -> None:
+    """It has its outcome; it is over when its process lets go of it."""
+    run = a_run(phase=Phase.COMPLETED, outcome="completed")
+    assert brief.next_commands(followed(run, driven=True)) == [
+        "retake-flow wait go-live-1 --until ended --within 50s --json"
+    ]
+    assert brief.next_commands(followed(run)) == ["retake-flow show go-live-1 --json"]
