@@ -31,7 +31,7 @@ sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "tests" / "helpers"
 import httpx
 import postgres_server
 from cuttable_port import CuttablePort, leading_to
-from flow_processes import Done, Home, RetakeTv, Running, command, program, retake_tv, waited
+from flow_processes import Done, Home, RetakeTv, Running, command, numbered, program, retake_tv, waited
 from recorded import last_time, longest_gap
 from store_hosts import (
     OPTIONS,
@@ -48,8 +48,6 @@ from store_hosts import (
 from retake_flow.cli.main import COMMANDS
 
 GO_LIVE = ("run", "go-live.yaml", "--set", "size=320x240")
-#: Records that only the output has.
-BESIDE = ("rehearsal_report", "notice_sent", "notice_failed")
 #: What a command is called with; those in `WITHOUT_STORE` use none.
 CALLED: dict[str, Sequence[str]] = {
     "run": ("discover.yaml",),
@@ -179,8 +177,7 @@ def end_in_order(lab: Lab, running: Running) -> None:
     """Stop a run, and hold its journal against its output."""
     runner_of(running).send_signal(signal.SIGTERM)
     lab.bounds.holds("it ends in order", running.finish() == 130)
-    heard = [record for record in running.records if record["event"] not in BESIDE]
-    stored = [record for record in journal(lab.server, running.run) if record["event"] not in BESIDE]
+    heard, stored = numbered(running.records), journal(lab.server, running.run)
     lab.bounds.holds(f"{len(stored)} records, {len(heard)} in the output", stored == heard)
 
 
@@ -473,8 +470,7 @@ def one_trouble(lab: Lab, home: Home, seconds: float, trouble: contextmanager[No
     lab.bounds.holds("same encoder and epoch", same)
     running.process.send_signal(signal.SIGTERM)
     lab.bounds.holds("it ends in order", running.finish() == 130)
-    heard = [record for record in running.records if record["event"] not in BESIDE]
-    stored = [record for record in home.journal(running.run) if record["event"] not in BESIDE]
+    heard, stored = numbered(running.records), home.journal(running.run)
     lab.bounds.holds(f"{len(stored)} records, {len(heard)} in the output", stored == heard)
     lab.bounds.at_most("the event loop was blocked for", longest_block(running), 3.5)
     print("    told:", [r["message"] for r in heard if r["event"] == "notice" and r.get("kind") == "store"])

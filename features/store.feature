@@ -39,3 +39,40 @@ Feature: The store of runs
     And the store has the run, completed, with its whole journal
     And the rehearsal saw 1 keys used, none of them twice
     And nothing it started is left
+
+  Scenario: Another program locks the file on air
+    Given a home that holds nothing
+    When an agent rehearses for 10s
+    And another program locks its store for 4 s
+    Then it exits with 0
+    And nobody was told of its store
+    And the store has the run, completed, with its whole journal
+    And the rehearsal saw 1 keys used, none of them twice
+
+  Scenario: A database server stays away
+    The run ends before another host could take it, and whoever finds it later goes on.
+
+    Given a home that holds nothing
+    And its runs are kept on a database server
+    And a lease lasts 6 s
+    When an agent rehearses for 60s
+    And the database server stays away
+    Then it exits with 6
+    And its error says that the lease has run out
+    And no program that it started is left
+    When the database server is back, and the run is resumed
+    And Ctrl-C is pressed when it is on air again
+    Then it exits with 130
+    And the rehearsal saw no rule broken
+    And nothing it started is left
+
+  Scenario: A host loses its power on air
+    Nobody has to say that it is gone: its lease does.
+
+    Given a lease lasts 6 s
+    And two hosts of one name that share a database server
+    When an agent is live on the first host
+    Then the second host may neither resume its run nor begin another one
+    When the first host loses its power
+    Then the second host resumes the run once its lease is over, and not before
+    And the agent is live on the second host, with a new key

@@ -9,8 +9,10 @@ import signal
 import sqlite3
 import subprocess
 import sys
+import tempfile
 import threading
-from collections.abc import Iterator
+import time
+from collections.abc import Iterator, Sequence
 from contextlib import ExitStack, closing
 from dataclasses import dataclass, field, replace
 from datetime import datetime
@@ -22,6 +24,8 @@ import httpx
 import postgres_server
 import psutil
 import pytest
+import store_hosts
+from flow_processes import Home, RetakeTv, Running, numbered, retake_tv, waited
 from pytest_bdd import given, parsers, then, when
 
 from retake_flow.actions.liveness.lag import path_beside
@@ -39,19 +43,24 @@ _ON_AIR = "broadcast/pushing/on_air"
 
 
 class Program:
-    """`retake-flow run go-live.yaml --rehearse --json` and what it printed so far."""
+    """A command, by default `run go-live.yaml --rehearse`, with `--json`, and what it printed so far."""
 
-    def __init__(self, home: Path, *duration: str, database: postgres_server.Server | None = None) -> None:
+    def __init__(
+        self,
+        home: Path,
+        *more: str,
+        words: Sequence[str] = ("run", "go-live.yaml", "--rehearse"),
+        database: postgres_server.Server | None = None,
+        lease: str = "35s",
+    ) -> None:
         environment = {key: value for key, value in os.environ.items() if not key.startswith(("RETAKE_", "XDG_"))}
-        command = [sys.executable, "-m", "retake_flow", "run", "go-live.yaml", "--rehearse", "--json"]
+        command = [sys.executable, "-m", "retake_flow", *words, "--json", *more]
         self.records: list[dict[str, Any]] = []
         self.store = home / "state" / "runs.sqlite"
         environment |= {"HOME": str(home), "RETAKE_FLOW_STATE": str(self.store.parent)}
         if database is not None:
-            environment["RETAKE_FLOW_STORE"] = database.url
-        self.process = subprocess.Popen(
-            [*command, *duration], cwd=home, env=environment, stdout=subprocess.PIPE, text=True
-        )
+            environment |= {"RETAKE_FLOW_STORE": database.url, "RETAKE_FLOW_LEASE": lease}
+        self.process = subprocess.Popen(command, cwd=home, env=environment, stdout=subprocess.PIPE, text=True)
         # A run that hangs is told to stop, so that its output ends and the step that waits for it fails.
         self._limit = threading.Timer(120, self.process.terminate)
         self._limit.daemon = True
@@ -128,6 +137,18 @@ def database() -> postgres_server.Server | None:
     return None
 
 
+@pytest.fixture
+def lease() -> str:
+    """For how long a process has a run."""
+    return "35s"
+
+
+@given(parsers.parse("a lease lasts {seconds:d} s"), target_fixture="lease")
+def short_lease(seconds: int) -> str:
+    """As `RETAKE_FLOW_LEASE` says."""
+    return f"{seconds}s"
+
+
 @given("its runs are kept on a database server", target_fixture="database")
 def kept_on_server(request: pytest.FixtureRequest) -> postgres_server.Server:
     """A real one, which lasts as long as the scenario."""
@@ -148,10 +169,40 @@ def server_restarted(program: Program, database: postgres_server.Server) -> None
 
 
 @when(parsers.parse("an agent rehearses for {duration}"), target_fixture="program")
-def rehearses(home: Path, duration: str, started: list[Program], database: postgres_server.Server | None) -> Program:
+def rehearses(
+    home: Path, duration: str, started: list[Program], database: postgres_server.Server | None, lease: str
+) -> Program:
     """The program runs from here on."""
-    started.append(Program(home, "--for", duration, database=database))
+    started.append(Program(home, "--for", duration, database=database, lease=lease))
     return started[-1]
+
+
+@when("the database server stays away")
+def server_away(program: Program, database: postgres_server.Server) -> None:
+    """From when the stream is on air."""
+    program.until("state_entered", state=_ON_AIR)
+    database.stop()
+
+
+@when("the database server is back, and the run is resumed", target_fixture="program")
+def resumed(
+    home: Path, program: Program, started: list[Program], database: postgres_server.Server, lease: str
+) -> Program:
+    """By whoever comes first."""
+    database.start()
+    words = ("resume", program.records[0]["run"])
+    started.append(Program(home, words=words, database=database, lease=lease))
+    return started[-1]
+
+
+@when(parsers.parse("another program locks its store for {seconds:d} s"))
+def store_locked(program: Program, seconds: int) -> None:
+    """It writes to the file, and does not end."""
+    program.until("state_entered", state=_ON_AIR)
+    with closing(sqlite3.connect(program.store, timeout=30, isolation_level=None)) as other:
+        other.execute("BEGIN IMMEDIATE")
+        threading.Event().wait(seconds)
+        other.execute("ROLLBACK")
 
 
 @when(parsers.parse("an agent rehearses {hours} hours of a lively stream"), target_fixture="program")
@@ -213,7 +264,7 @@ def store_has_it(program: Program, database: postgres_server.Server | None) -> N
         (summary,) = runs.summaries()
         assert (summary.id, summary.outcome) == (program.records[0]["run"], "completed")
         kept = [record for _, record in runs.journal(summary.id)]
-        assert [record for record in program.records if "t" in record and record["event"] != "rehearsal_report"] == kept
+        assert numbered(program.records) == kept
     finally:
         runs.close()
 
@@ -223,6 +274,20 @@ def error_said(program: Program) -> None:
     """The one message with which it ends."""
     (error,) = [record for record in program.records if record["event"] == "error" and "place" not in record]
     assert "records of its journal are lost" in error["message"]
+
+
+@then("its error says that the lease has run out")
+def lease_over(program: Program) -> None:
+    """The one message with which it ends, with what to do."""
+    (error,) = [record for record in program.records if record["event"] == "error" and "place" not in record]
+    assert "has run out, and could not be renewed" in error["message"]
+    assert "see whether the database server runs" in error["hint"]
+
+
+@then("no program that it started is left")
+def no_program_left(program: Program) -> None:
+    """None that bears the run's marker."""
+    assert program.children() == []
 
 
 @when("Ctrl-C is pressed when it is on air again")
@@ -315,6 +380,86 @@ def nothing_left(program: Program) -> None:
     """No program that bears the run's marker lives, and no session is open."""
     assert program.children() == []
     assert [s for s in program.report["agents"][0]["sessions"] if s["ended"] is None] == []
+
+
+# --- hosts ---------------------------------------------------------------------------------------------------------
+
+
+@dataclass
+class Hosts:
+    """Two hosts that share a database server, and a retake.tv.
+
+    Attributes:
+        streams: The processes that stream, the newest last.
+        until: Until when the lease of the lost host lasts, in seconds since the epoch.
+    """
+
+    tv: RetakeTv
+    server: postgres_server.Server
+    first: Home
+    second: Home
+    streams: list[Running] = field(default_factory=list)
+    until: float = 0.0
+
+
+@given("two hosts of one name that share a database server", target_fixture="hosts")
+def two_hosts(request: pytest.FixtureRequest, lease: str) -> Hosts:
+    """With their own processes and their own /tmp."""
+    if os.geteuid() != 0:
+        pytest.skip("only root makes hosts of namespaces")
+    server, lasting = kept_on_server(request), ExitStack()
+    request.addfinalizer(lasting.close)
+    folder = Path(lasting.enter_context(tempfile.TemporaryDirectory(dir="/var/tmp")))
+    tv = lasting.enter_context(retake_tv(folder / "tv", store_hosts.OPTIONS))
+    own = {"RETAKE_FLOW_STORE": server.over(server.port), "RETAKE_FLOW_LEASE": lease}
+    first, second = (lasting.enter_context(store_hosts.a_host(folder / name, tv, **own)) for name in "ab")
+    return Hosts(tv, server, first, second)
+
+
+@when("an agent is live on the first host")
+def live_on_first(hosts: Hosts) -> None:
+    """As by `run`."""
+    hosts.streams.append(store_hosts.on_host(hosts.first, "run", "go-live.yaml", "--set", "size=320x240"))
+    hosts.streams[-1].on_air()
+
+
+@then("the second host may neither resume its run nor begin another one")
+def refused_on_second(hosts: Hosts) -> None:
+    """Both end with 5, and name the run that lives."""
+    run = hosts.streams[-1].run
+    for words in (("resume", run), ("run", "go-live.yaml")):
+        refused = store_hosts.on_host(hosts.second, *words)
+        assert refused.finish() == 5
+        assert run in refused.out
+
+
+@when("the first host loses its power")
+def power_cut(hosts: Hosts) -> None:
+    """Everything on it is gone at once, and nobody says goodbye."""
+    hosts.until = store_hosts.lease_until(hosts.server, hosts.streams[-1].run)
+    hosts.streams[-1].kill()
+
+
+@then("the second host resumes the run once its lease is over, and not before")
+def resumed_on_second(hosts: Hosts) -> None:
+    """Without `--force`."""
+    while len(hosts.streams) < 2:
+        resuming = store_hosts.on_host(hosts.second, "resume", hosts.streams[0].run)
+        waited(lambda resuming=resuming: resuming.records, "a word of it")
+        if resuming.records[0]["event"] != "error":
+            assert time.time() >= hosts.until
+            hosts.streams.append(resuming)
+
+
+@then("the agent is live on the second host, with a new key")
+def live_on_second(hosts: Hosts) -> None:
+    """And ends there in order."""
+    hosts.streams[-1].on_air()
+    assert hosts.tv.report()["keys"]["used"] == 2
+    assert hosts.tv.report()["keys"]["reused"] == 0
+    store_hosts.runner_of(hosts.streams[-1]).send_signal(signal.SIGINT)
+    assert hosts.streams[-1].finish() == 130
+    assert hosts.tv.report()["broken_rules"] == []
 
 
 # --- simulations ---------------------------------------------------------------------------------------------------

@@ -37,6 +37,13 @@ def waited(wanted: Callable[[], Any], what: object = "", within: float = WITHIN,
     return value
 
 
+def numbered(records: list[Record]) -> list[Record]:
+    """What a run has printed of its journal, without the numbers, which have neither gaps nor doubles."""
+    printed = [record for record in records if "number" in record]
+    assert [record["number"] for record in printed] == list(range(1, len(printed) + 1))
+    return [{name: value for name, value in record.items() if name != "number"} for record in printed]
+
+
 @dataclass
 class Done:
     """A command that has ended.
