@@ -31,7 +31,7 @@ from retake_flow.settings import Settings
 from retake_flow.studio.processes.launcher import Launcher
 from retake_flow.testing.fakes.services import Keys, Service
 from retake_flow.testing.fakes.studio import Trouble
-from retake_flow.testing.runs.rehearsed import Rehearsal, open_flow
+from retake_flow.testing.runs.rehearsed import Rehearsal, Rehearsed, open_flow
 from retake_flow.whatif.virtual_time import VirtualClock
 
 COOKBOOK = Path(__file__).parents[2] / "docs" / "cookbook.md"
@@ -172,6 +172,52 @@ def _live_on_weekdays_at_eight(kitchen: Kitchen) -> None:
     inputs = {name: each.schema["value"] for name, each in rehearsal.flow.inputs.items() if "value" in each.schema}
     for since, following in (("2026-03-27T20:00", "2026-03-30T18:00"), ("2026-10-23T20:00", "2026-10-26T19:00")):
         assert next_time(inputs, _seconds({"t": f"{since}Z"})) == _seconds({"t": f"{following}Z"})
+
+
+def _written(played: Rehearsed) -> list[str]:
+    return [comment["text"] for comment in played.agent["chat"] if comment["agent"]]
+
+
+def _a_vote_in_chat(kitchen: Kitchen) -> None:
+    rehearsal = kitchen.rehearsal(within="5m")
+    said = {"ann": "not A, I take B", "bob": "A A A", "cat": "b!", "dan": "A or B?", "eve": "what a stream"}
+    cues = [Cue(70.0 + at, name, text=text) for at, (name, text) in enumerate(said.items())]
+    rehearsal.options = replace(
+        rehearsal.options, viewers=(Cue(20.0, "fay", text="A"), *cues, Cue(80.0, "bob", text="A again"))
+    )
+    rehearsal.intervene(ON_AIR, 50.0, lambda scene: scene.runner.send("vote", {"first": "a song", "second": "a talk"}))
+    played = rehearsal.play()
+    assert played.run.outcome == "completed"
+    written = _written(played)
+    assert "Vote now, for a minute: A is a song, B is a talk." in written
+    assert "1 for A, 2 for B: B wins." in written
+
+
+def _a_tip_goal(kitchen: Kitchen) -> None:
+    rehearsal = kitchen.rehearsal(within="5m")
+    tips = [(20.0, 4.0), (40.0, 8.0), (60.0, 1.0), (80.0, 40.0)]
+    rehearsal.options = replace(
+        rehearsal.options, viewers=tuple(Cue(at, "ann", type="tip", amount=amount, text="!") for at, amount in tips)
+    )
+    played = rehearsal.play()
+    assert played.run.outcome == "completed"
+    thanks = [text for text in _written(played) if "tipped, thank you" in text]
+    assert thanks == ["12 tipped, thank you! Next goal: 25", "53 tipped, thank you! That was the last goal."]
+
+
+def _a_talk_show(kitchen: Kitchen) -> None:
+    rehearsal = kitchen.rehearsal(within="15m")
+    rehearsal.intervene(ON_AIR, 10.0, lambda scene: scene.answer("builder", {"direction": "owls"}))
+    rehearsal.troubles.append(Trouble("ffmpeg", "dies", after=400.0))
+    played = rehearsal.play()
+    assert played.run.outcome == "completed"
+    asked = [
+        (record["inputs"]["message"], _seconds(record))
+        for record in played.records("action_started", action="chat.send")
+    ]
+    questions = [(text, at) for text, at in asked if text.endswith("?") and "explore" not in text]
+    assert [text for text, _ in questions] == ["Where are you from?", "What do you build?"]
+    assert questions[1][1] - questions[0][1] >= 300
 
 
 def _sum_the_stream_up(kitchen: Kitchen) -> None:
@@ -359,6 +405,9 @@ RECIPE_TESTS: dict[str, Callable[[Kitchen], None]] = {
     "Say goodbye": _say_goodbye,
     "Live on weekdays at eight": _live_on_weekdays_at_eight,
     "Sum the stream up": _sum_the_stream_up,
+    "A vote in chat": _a_vote_in_chat,
+    "A tip goal": _a_tip_goal,
+    "A talk show": _a_talk_show,
     "A theme of your own": _a_theme,
     "Be right back while a script fails": _be_right_back,
     "A page of your own": _shows("page"),

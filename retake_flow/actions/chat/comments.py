@@ -8,6 +8,7 @@ from math import inf
 from retake_flow.actions.agent_session import Access
 from retake_flow.actions.base import Family
 from retake_flow.actions.chat.entries import as_data, short_name
+from retake_flow.actions.chat.votes import Ballot
 from retake_flow.api.chat import ChatMessage, is_own
 from retake_flow.errors import NoSession, NotFound
 from retake_flow.ports.actions import Call, Completion
@@ -30,7 +31,20 @@ class CommentActions(Family):
     def __init__(self, access: Access, now: Callable[[], float]) -> None:
         self._access = access
         self._now = now
-        self.tasks = {"retake.comments": self.comments}
+        self.tasks = {"retake.comments": self.comments, "chat.count": self.count}
+
+    async def count(self, call: Call) -> Completion:
+        """Count the votes in the agent's own chat since a time; each time anew, so nothing is kept and none is lost."""
+        ballot = Ballot(call.inputs["choices"], exact=call.inputs["exact"])
+        own_id, known = await self._access.user_id(), self._access.credentials
+        found = await self._read(own_id, Cursor(), call.inputs["since"])
+        until = inf if call.inputs.get("until") is None else call.inputs["until"] + self._ahead
+        votes = [
+            (message.author_user_id or message.wallet or message.author_name.casefold(), message.text)
+            for message in found
+            if _time_of(message) <= until and not is_own(message, own_id, known.agent_name, known.wallet_address)
+        ]
+        return Completion(value={**ballot.count(votes), "complete": len(found) < _PAGE * _MOST_PAGES})
 
     async def comments(self, call: Call) -> Completion:
         """Read what others wrote since a message or a time, and find out when the agent last wrote there."""

@@ -6,7 +6,7 @@ from math import inf
 from typing import Final
 
 from retake_flow.actions.chat.entries import EVENTS
-from retake_flow.actions.spec_schemas import AGAIN, CALLED, COUNT, FLAG, TEXT, WHO_AM_I
+from retake_flow.actions.spec_schemas import AGAIN, AGAIN_SLOWLY, CALLED, COUNT, FLAG, NUMBER, TEXT, WHO_AM_I
 from retake_flow.flow.action_spec import ActionSpec, Idempotency
 from retake_flow.flow.duration import EXPECTED, PATTERN
 from retake_flow.flow.schema.builders import Schema, mapping_of
@@ -46,6 +46,15 @@ _LIMITS: Final = mapping_of(
     default=_DEFAULT_LIMITS,
 )
 
+_CHOICES: Final = {
+    "type": ["array", "object"],
+    "items": {**TEXT, "minLength": 1},
+    "additionalProperties": {**TEXT, "minLength": 1},
+    "minItems": 1,
+    "minProperties": 1,
+    "description": "What can be voted for: words, or each name with the pattern (RE2) of the messages that mean it.",
+}
+
 SPECS: Final = (
     ActionSpec(
         "chat.send",
@@ -68,6 +77,36 @@ SPECS: Final = (
         requests=("POST /agent/stream/chat/send",),
         occasional=WHO_AM_I,
         says="message",
+    ),
+    ActionSpec(
+        "chat.count",
+        "Count votes in the agent's chat: each author has one, the last that names exactly one of the choices.",
+        inputs={
+            "choices": _CHOICES,
+            "since": {
+                **NUMBER,
+                "description": "When the vote began: a time of the run, such as `now` (epoch seconds).",
+            },
+            "until": {**NUMBER, "description": "When it ends; later messages do not count."},
+            "exact": {
+                **FLAG,
+                "default": False,
+                "description": "Whether only messages count that are nothing but a choice.",
+            },
+        },
+        optional=frozenset({"until"}),
+        pace=(2.0, inf),
+        result={
+            "counts": {"type": "object", "description": "The votes for each choice."},
+            "total": {**COUNT, "description": "How many authors have voted."},
+            "leading": {"type": "array", "description": "The choices with the most votes, several if they are even."},
+            "winner": {**TEXT, "description": "The one that leads; empty if none does, or several."},
+            "complete": {**FLAG, "description": "Whether all messages could be read; at most about 1,000 are."},
+        },
+        errors=(*CALLED, "input"),
+        retry=AGAIN_SLOWLY,
+        requests=("GET /agent/stream/comments",),
+        occasional={"GET /chat/": "when no session is active", **WHO_AM_I},
     ),
     ActionSpec(
         "chat.respond",

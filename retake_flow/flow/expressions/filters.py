@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import math
+import operator
 from collections.abc import Callable, Mapping
 from contextlib import suppress
 from typing import Any, Final
@@ -86,13 +87,14 @@ def _last(values: Any) -> Any:
     return next(iter(reversed(values)), ENVIRONMENT.undefined("No last item, sequence was empty."))
 
 
-def _join(values: Any, separator: Any = "") -> str:
+def _join(values: Any, separator: Any = "", attribute: str | int | None = None) -> str:
     # Jinja2's own join also accepts texts, and joining a text with itself grows without limit.
     if not isinstance(values, list | tuple):
         raise ExpressionError(f"join works on a list, not on {kind(values)}")
     if len(text(separator)) * len(values) > LARGEST_RESULT:
         raise too_long()
-    return str(require_short(text(separator).join(map(text, values))))
+    field = filters.make_attrgetter(ENVIRONMENT, attribute)
+    return str(require_short(text(separator).join(text(field(value)) for value in values)))
 
 
 def _round(value: Any, precision: Any = 0, method: Any = "common") -> float:
@@ -144,6 +146,44 @@ def _sum(values: Any, attribute: str | int | None = None, start: Any = 0) -> Any
     return sum(numbers)
 
 
+_COMPARED: Final[Mapping[str, Callable[[Any, Any], bool]]] = {
+    "==": operator.eq,
+    "!=": operator.ne,
+    ">": operator.gt,
+    ">=": operator.ge,
+    "<": operator.lt,
+    "<=": operator.le,
+}
+
+
+def _select(values: Any, field: str, *wanted: Any) -> list[Any]:
+    """The mappings in a list whose field is there, is a value, or compares with it: `select('amount', '>=', 10)`."""
+    if not isinstance(values, list | tuple):
+        raise ExpressionError(f"select works on a list, not on {kind(values)}")
+    how, value = ("==", *wanted)[-2:] if wanted else ("!=", None)
+    if len(wanted) > 2 or how not in _COMPARED:
+        raise ExpressionError(f"select compares with one of {' '.join(_COMPARED)}")
+    found = ((each, each[field]) for each in values if isinstance(each, Mapping) and field in each)
+    try:
+        return [each for each, known in found if _COMPARED[how](known, value)]
+    except TypeError:
+        raise ExpressionError(f"select cannot compare {field!r} with {kind(value)}") from None
+
+
+def _count(values: Any, *wanted: Any) -> int:
+    return len(_select(values, *wanted)) if wanted else len(values)
+
+
+def _sort(values: Any, attribute: str | int | None = None, reverse: bool = False) -> list[Any]:
+    # Jinja2's own filter folds case and sorts mappings by their keys.
+    if not isinstance(values, list | tuple):
+        raise ExpressionError(f"sort works on a list, not on {kind(values)}")
+    keys = list(map(filters.make_attrgetter(ENVIRONMENT, attribute), values))
+    if not (all(map(is_number, keys)) or all(isinstance(key, str) for key in keys)):
+        raise ExpressionError("sort works on numbers or on texts, not on both")
+    return [values[at] for at in sorted(range(len(keys)), key=keys.__getitem__, reverse=bool(reverse))]
+
+
 def _trim(value: Any, chars: Any = None) -> str:
     if chars is not None and len(chars) > _MOST_TRIMMED:
         raise ExpressionError(f"trim takes at most {_MOST_TRIMMED} characters away")
@@ -174,10 +214,13 @@ def _of_text(function: Callable[..., Any]) -> Callable[..., Any]:
 #: The filters that read their whole input.
 READERS: Final[Mapping[str, Callable[..., Any]]] = {
     "above": _above,
+    "count": _count,
     "join": _join,
     "lower": _of_text(str.lower),
     "max": _with_environment(filters.do_max),
     "min": _with_environment(filters.do_min),
+    "select": _select,
+    "sort": _sort,
     "string": text,
     "sum": _sum,
     "title": _of_text(filters.do_title),

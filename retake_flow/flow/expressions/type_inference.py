@@ -26,7 +26,7 @@ _FILTERED: Final[Mapping[str, Types]] = {
     "float": frozenset({"number"}), "int": _INTEGER, "join": TEXT, "length": _INTEGER, "lower": TEXT, "round": _NUMBER,
     "string": TEXT, "sum": _NUMBER, "title": TEXT, "tojson": TEXT, "trim": TEXT, "truncate": TEXT,
     "unique": frozenset({"array"}), "upper": TEXT, "abs": _NUMBER, "above": frozenset({"array"}),
-    "seconds": frozenset({"number"}),
+    "seconds": frozenset({"number"}), "select": frozenset({"array"}), "sort": frozenset({"array"}), "count": _INTEGER,
 }  # fmt: skip
 _SPOKEN: Final = {
     "array": "a list", "boolean": "true or false", "integer": "a whole number", "null": "nothing",

@@ -98,6 +98,13 @@ def test_a_name_that_is_not_there_is_named(text: str) -> None:
         ("'1h30m'|seconds", 5400.0),
         ("90|seconds", 90.0),
         ("[50, 10, 25]|above(10)", [25, 50]),
+        ("[{'a': 1}, {'a': 2}, {'b': 3}, 4]|select('a')", [{"a": 1}, {"a": 2}]),
+        ("[{'a': 1}, {'a': 2}]|select('a', 2)", [{"a": 2}]),
+        ("[{'a': 1}, {'a': 2}]|count('a', '>=', 1)", 2),
+        ("[1, 2]|count", 2),
+        ("[{'a': 1}, {'a': 2}]|sort('a', reverse=true)|join('+', 'a')", "2+1"),
+        ("['b', 'B', 'a']|sort|first", "B"),
+        ("[{'a': 2}, {'a': 3}]|sum('a')", 5),
         ("[10]|above(10)|first|default(-1)", -1),
     ],
 )
@@ -124,6 +131,11 @@ def test_filters_and_operators_give_plain_data(text: str, wanted: object) -> Non
         ("inputs.s|above(1)", "above works on a list of numbers"),
         ("inputs.l|above(inputs.s)", "above works on a list of numbers"),
         ("inputs[[1]]", "cannot be evaluated"),
+        ("inputs.s|select('a')", "select works on a list"),
+        ("[{'a': 1}]|select('a', 'in', 3)", "select compares with one of"),
+        ("[{'a': 1}]|select('a', '>', 'b')", "select cannot compare 'a' with a text"),
+        ("[1, 'a']|sort", "sort works on numbers or on texts"),
+        ("[{'a': 1}]|sort('b')", "sort works on numbers or on texts"),
     ],
 )
 def test_what_has_no_meaning_is_said_in_words(text: str, said: str) -> None:
