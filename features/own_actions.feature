@@ -59,3 +59,43 @@ Feature: Actions of one's own
     And it goes on to its end
     Then the run is completed
     And the operator is told "The notes are not pushed: git ended with status 128: no such remote"
+
+  Rule: One's own brain drives the flow
+
+    Background:
+      Given an agent with credentials
+      And this flow
+        """
+        extends: go-live.yaml
+        events: {vote: {choice: {type: string, enum: [A, B]}}}
+        states:
+          broadcast/pushing/on_air:
+            activities:
+              chat: {with: {responder: {module: "counting_owl:reply", timeout: 5s}}}
+            transitions:
+              vote: {tell: "One more for {{ event.choice }}"}
+        """
+      And it is to be on air for 40s
+      And the function of the flow answers
+
+    Scenario: It raises events that the flow declares, and others change nothing
+      Given the module counting_owl beside the flow
+        """
+        async def reply(batch):
+            text = batch["messages"][0]["text"]
+            return {"replies": ["noted"], "events": [{"name": "vote", "data": {"choice": text}}, {"name": "stop"}]}
+        """
+      And these viewers
+        | at | name | text                                                       |
+        | 3  | mira | A                                                          |
+        | 9  | ade  | Z                                                          |
+        | 15 | kim  | {"replies": [], "events": [{"name": "vote", "data": {}}]} |
+      When the agent goes live
+      Then the brain raised 1 event
+      And the brain was refused 5 events
+      And the agent wrote
+        | I'm live. What should we explore today? |
+        | noted                                   |
+        | noted                                   |
+        | noted                                   |
+      And the run is completed

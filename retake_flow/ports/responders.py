@@ -68,12 +68,14 @@ class Answer:
             yet; otherwise it is sent later unchanged.
         answered: The ids of the messages that need no other answer; None for the whole batch. The others are asked
             about again.
+        events: Events that the flow declares, with their data, in order.
     """
 
     replies: tuple[str, ...] = ()
     greeted: tuple[str, ...] = ()
     renewed: bool = False
     answered: tuple[str, ...] | None = None
+    events: tuple[tuple[str, Mapping[str, Any]], ...] = ()
 
 
 class Responder(Protocol):

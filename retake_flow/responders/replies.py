@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from typing import Final
+from collections.abc import Mapping
+from typing import Any, Final
 
 from retake_flow.api.responses import parse_json
 from retake_flow.errors import ResponderFailed
@@ -17,10 +18,31 @@ FORM: Final = '{"replies": ["…"]}'
 
 def find_answer(value: object) -> Answer | None:
     """The answer in a value, without any secret; None if it is not an answer."""
-    replies = value.get("replies") if isinstance(value, dict) else None
-    if isinstance(replies, list) and all(isinstance(reply, str) for reply in replies):
-        return Answer(tuple(scrub(reply) for reply in replies))
-    return None
+    if not isinstance(value, dict) or not value.keys() & {"replies", "events"}:
+        return None
+    replies, raised = value.get("replies", []), value.get("events", [])
+    if not isinstance(replies, list) or not all(isinstance(reply, str) for reply in replies):
+        return None
+    events = [find_event(each) for each in raised] if isinstance(raised, list) else [None]
+    if None in events:
+        return None
+    return Answer(tuple(scrub(reply) for reply in replies), events=tuple(event for event in events if event))
+
+
+def find_event(value: object) -> tuple[str, Mapping[str, Any]] | None:
+    """The event in a value: its name and its data, without any secret; None if it is not an event."""
+    if not isinstance(value, dict) or not value.keys() <= {"name", "data"}:
+        return None
+    name, data = value.get("name"), value.get("data", {})
+    return (name, _scrubbed(data)) if isinstance(name, str) and isinstance(data, dict) else None
+
+
+def _scrubbed(value: Any) -> Any:
+    if isinstance(value, str):
+        return scrub(value)
+    if isinstance(value, dict):
+        return {scrub(name): _scrubbed(item) for name, item in value.items()}
+    return [_scrubbed(item) for item in value] if isinstance(value, list) else value
 
 
 def parse(text: bytes) -> object:

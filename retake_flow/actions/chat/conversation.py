@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import AbstractAsyncContextManager
 from typing import Any
 
@@ -22,6 +22,7 @@ from retake_flow.ports.responders import Answer, Batch, Responder
 
 _QUIET_AFTER = 30.0  # seconds without a message after which chat counts as quiet
 _PATIENCE = 0.25  # seconds that a reading waits for a responder; a slower one wakes the activity when it is done
+_MOST_EVENTS = 20  # per answer of a responder
 _MOST_BATCHES = 20  # per reading
 
 
@@ -186,6 +187,7 @@ class Conversation:
         unsaid = [*outbox.queue(replies), *unsaid]
         if unsaid:
             turn.note("chat_unsaid", texts=unsaid)
+        self._raise(turn, answer.events)
         inbox.settle(batch, answer.answered)
         self._responder.succeed()
         said = turn.said
@@ -196,6 +198,17 @@ class Conversation:
             return False
         turn.greeted += answer.greeted
         return answer.answered is None
+
+    def _raise(self, turn: Turn, raised: Sequence[tuple[str, Mapping[str, Any]]]) -> None:
+        """Raise a responder's events that the flow declares; they are kept with the batch that they answer."""
+        for name, data in raised[:_MOST_EVENTS]:
+            try:
+                self._inbox.add_due(name, turn.call.read_event(name, data))
+            except RetakeFlowError as error:
+                turn.note("event_refused", name=name, by=turn.call.place, kind=error.kind, message=error.message)
+        if len(raised) > _MOST_EVENTS:
+            more = f"an answer raises at most {_MOST_EVENTS} events; {len(raised) - _MOST_EVENTS} more are dropped"
+            turn.note("event_refused", name=raised[_MOST_EVENTS][0], by=turn.call.place, kind="event", message=more)
 
     def _fail(self, turn: Turn, error: RetakeFlowError) -> None:
         """Handle a failure of the responder."""

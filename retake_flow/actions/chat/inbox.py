@@ -97,6 +97,10 @@ class Inbox:
                 return [message.id for message in dropped]
         return []
 
+    def add_due(self, name: str, data: Mapping[str, Any]) -> None:
+        """Add an event that a responder raises."""
+        self._due.append((name, data))
+
     def take_due(self) -> list[Noted]:
         """The events that the flow has not received yet; they count as received from now on."""
         due, self._due = self._due, []

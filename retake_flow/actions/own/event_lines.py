@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from collections import deque
 from collections.abc import Callable
-from typing import Any, Final
+from typing import Final
 
 from retake_flow.api.responses import parse_json
 from retake_flow.ports.actions import Call
 from retake_flow.redact import bears_secret, scrub
+from retake_flow.responders.replies import find_event
 from retake_flow.sanitize import strip_controls
 
 FORM: Final = '{"name": "vote", "data": {"choice": "A"}}'
@@ -17,14 +18,6 @@ MOST: Final = 100
 _WITHIN: Final = 10.0
 _MOST_NOTES: Final = 20  # records about other lines, per program
 _SHOWN: Final = 200  # characters of such a line
-
-
-def event_of(value: object) -> tuple[str, dict[str, Any]] | None:
-    """The event in a value: its name and its data; None if it is not an event."""
-    if not isinstance(value, dict) or not isinstance(value.get("name"), str) or not value.keys() <= {"name", "data"}:
-        return None
-    data = value.get("data", {})
-    return (value["name"], data) if isinstance(data, dict) else None
 
 
 class EventLines:
@@ -48,7 +41,7 @@ class EventLines:
         if bears_secret(text):
             return self._say("a line with a secret was dropped")
         try:
-            event = event_of(parse_json(text.encode()))
+            event = find_event(parse_json(text.encode()))
         except ValueError:
             event = None
         if event is None:

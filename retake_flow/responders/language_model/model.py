@@ -191,7 +191,7 @@ class LanguageModel:
         for candidate in (bare, *_fenced_blocks(bare), bare[bare.find("{") : bare.rfind("}") + 1]):
             answer = replies.find_answer(replies.parse(candidate.encode("utf-8", "replace")))
             if answer is not None:
-                return answer
+                return Answer(answer.replies)  # viewers can make a model write anything, so it raises no events
         if bare.startswith(("{", "[", "```", "<think")) or '"replies"' in bare:
             cut = " (it was cut off at `max_tokens`)" if _choice(value).get("finish_reason") == "length" else ""
             said = replies.excerpt(bare.encode("utf-8", "replace"))

@@ -17,7 +17,7 @@ from retake_flow.testing.gherkin.cells import Table
 from retake_flow.testing.gherkin.vocabulary import Wording
 from retake_flow.testing.runs.interventions import RUN
 from retake_flow.testing.runs.rehearsed import Rehearsal, Rehearsed
-from retake_flow.testing.steps.tables import rows
+from retake_flow.testing.steps.tables import ON_AIR, rows
 from retake_flow.whatif.virtual_time import VirtualClock
 
 
@@ -125,3 +125,16 @@ def failures_say(rehearsed: Rehearsed, words: str) -> None:
     errors = [*rehearsed.records("error", kind="responder"), *rehearsed.records("responder_failed")]
     assert errors
     assert all(words in error["message"] for error in errors)
+
+
+@then(Wording("the brain raised {count} event(s)"))
+def brain_raised(rehearsed: Rehearsed, count: int) -> None:
+    """The events in its answers that the flow declares."""
+    raised = rehearsed.records("event_raised", by=f"{ON_AIR}:chat")
+    assert len([record for record in raised if record["name"] in rehearsed.flow.events]) == count
+
+
+@then(Wording("the brain was refused {count} event(s)"))
+def brain_refused(rehearsed: Rehearsed, count: int) -> None:
+    """The other events in its answers."""
+    assert len(rehearsed.records("event_refused", by=f"{ON_AIR}:chat")) == count

@@ -38,3 +38,13 @@ def test_no_reply_holds_a_secret_of_ours() -> None:
 def test_half_characters_are_none() -> None:
     """What JSON can write and UTF-8 cannot is said as a question mark."""
     assert replies.read(b'{"replies": ["\\ud800"]}', "owl", "") == Answer(("?",))
+
+
+def test_an_answer_may_raise_events() -> None:
+    """With their data, without secrets, and as a whole or not at all."""
+    Secret("a-secret-of-the-brain")
+    text = b'{"events": [{"name": "vote", "data": {"by": "a-secret-of-the-brain"}}, {"name": "go"}]}'
+    assert replies.read(text, "the brain", "").events == (("vote", {"by": MASK}), ("go", {}))
+    for raised in ('["go"]', '[{"name": 1}]', '[{"name": "go", "data": 1}]', '[{"name": "go", "at": 1}]', "{}"):
+        with pytest.raises(ResponderFailed):
+            replies.read(f'{{"replies": ["a"], "events": {raised}}}'.encode(), "the brain", "")

@@ -99,6 +99,7 @@ def test_a_key_that_is_not_set_is_missing() -> None:
     [
         ('{"replies": ["a", "b"]}', ("a", "b")),
         ('{"replies": []}', ()),
+        ('{"replies": ["a"], "events": [{"name": "stop"}]}', ("a",)),
         ('Here you go:\n```json\n{"replies": ["a"]}\n```\nAnything else?', ("a",)),
         ('```\n{"replies": ["a"]}```', ("a",)),
         ('Sure! {"replies": ["a"]}', ("a",)),
