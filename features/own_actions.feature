@@ -99,3 +99,38 @@ Feature: Actions of one's own
         | noted                                   |
         | noted                                   |
       And the run is completed
+
+  Rule: A house's own names for them
+
+    Scenario: A named action has its own inputs, outcomes and result
+      Given this flow
+        """
+        flow: lottery
+        initial: draw
+        actions:
+          house.draw:
+            description: Draw one of the names.
+            do: program.run
+            with: {command: [./draw.py], input: {names: "{{ inputs.names }}"}}
+            inputs: {names: {type: array, items: {type: string}}}
+            result: {winner: {type: string}}
+            outcomes: [drawn, nobody]
+            idempotency: safe
+        states:
+          draw:
+            do: house.draw
+            with: {names: [mira, ade]}
+            transitions:
+              drawn: {to: over, tell: "{{ result.winner }} wins"}
+              nobody: over
+              error: over
+          over: {final: completed}
+        """
+      And draw ends with "drawn"
+        | winner | mira |
+      When the flow is run
+      And it goes on to its end
+      Then the run is completed
+      And house.draw got
+        | names | ["mira","ade"] |
+      And the operator is told "mira wins"

@@ -313,6 +313,12 @@ class Blocked(Unreachable):
 # --- the studio ---------------------------------------------------------------------------------------------
 
 
+class UnexpectedResult(RetakeFlowError):
+    """An action of the flow's own answered otherwise than the flow declares."""
+
+    kind, fault, passing = "unexpected_result", "operator", False
+
+
 class RequestRefused(RetakeFlowError):
     """Whoever a request of the flow's own went to refuses it."""
 

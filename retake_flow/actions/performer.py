@@ -8,7 +8,9 @@ from dataclasses import replace
 
 from retake_flow.actions.base import Check, Family, Start, Task
 from retake_flow.actions.registry import CATALOGUE
-from retake_flow.errors import InDoubt
+from retake_flow.errors import InDoubt, RetakeFlowError
+from retake_flow.flow.action_spec import with_own
+from retake_flow.flow.model import Flow, OwnAction
 from retake_flow.ports.actions import Call, Completion
 from retake_flow.ports.services import Service
 
@@ -20,12 +22,20 @@ class Performer:
         families: The actions.
         later: Makes the actions whose names begin with a word when the first of them is needed, so that a run does not
             wait for their imports.
+        flow: The flow, whose own actions are performed as it configures them.
     """
 
-    def __init__(self, *families: Family, later: Mapping[str, Callable[[], Family]] | None = None) -> None:
+    def __init__(
+        self,
+        *families: Family,
+        later: Mapping[str, Callable[[], Family]] | None = None,
+        flow: Flow | None = None,
+    ) -> None:
         self.tasks: dict[str, Task] = {}
         self.checks: dict[str, Check] = {}
         self.services: dict[str, Start] = {}
+        self._own = flow.actions if flow is not None else {}
+        self._catalogue = with_own(flow, CATALOGUE) if flow is not None else CATALOGUE
         self._later = dict(later or {})
         for each in families:
             self._add(each)
@@ -38,7 +48,20 @@ class Performer:
     async def perform(self, call: Call) -> Completion:
         """Perform a task."""
         complete = self._prepare(call)
+        if call.do in self._own:
+            return await self._perform_own(self._own[call.do], complete)
         return await self.tasks[call.do](complete)
+
+    async def _perform_own(self, action: OwnAction, call: Call) -> Completion:
+        """Perform an action that the flow declares."""
+        from retake_flow.actions.own import declared
+
+        try:
+            done = await self.perform(declared.configured(action, call))
+        except RetakeFlowError as error:
+            error.unsure = error.unsure and not action.safe
+            raise
+        return declared.completion(action, done)
 
     async def verify(self, call: Call) -> Completion | None:
         """Find out whether a task was done when its process died."""
@@ -57,4 +80,4 @@ class Performer:
         make = self._later.pop(call.do.partition(".")[0], None)
         if make is not None:
             self._add(make())
-        return replace(call, inputs=CATALOGUE[call.do].with_defaults(call.inputs))
+        return replace(call, inputs=self._catalogue[call.do].with_defaults(call.inputs))

@@ -7,7 +7,7 @@ from dataclasses import replace
 from enum import StrEnum
 from typing import Any
 
-from retake_flow.flow.model import ActionState, Activity, Flow, Retry, State
+from retake_flow.flow.model import ActionState, Activity, Flow, OwnAction, Retry, State
 from retake_flow.quick_dataclasses import dataclass, field
 
 
@@ -91,6 +91,38 @@ class ActionSpec:
 
 
 Catalogue = Mapping[str, ActionSpec]
+
+
+#: The catalogue of the flow that was asked about last.
+_latest: list[tuple[Flow, Catalogue, Catalogue]] = []
+
+
+def with_own(flow: Flow, catalogue: Catalogue) -> Catalogue:
+    """The catalogue with the actions that a flow declares; the same object for the same flow and catalogue."""
+    if not flow.actions:
+        return catalogue
+    if not _latest or _latest[0][0] is not flow or _latest[0][1] is not catalogue:
+        own = {name: _spec(action, catalogue) for name, action in flow.actions.items() if action.do in catalogue}
+        _latest[:] = [(flow, catalogue, {**catalogue, **own})]
+    return _latest[0][2]
+
+
+def _spec(action: OwnAction, catalogue: Catalogue) -> ActionSpec:
+    """The spec of an action that a flow declares."""
+    base = catalogue[action.do]
+    return ActionSpec(
+        action.name,
+        action.description or f"Does {action.do} as this flow configures it.",
+        inputs=action.inputs,
+        optional=frozenset(name for name, schema in action.inputs.items() if schema.get("optional")),
+        outcomes=action.outcomes,
+        result=action.result or base.result,
+        errors=(*base.errors, "unexpected_result"),
+        idempotency=Idempotency.SAFE if action.safe else Idempotency.ONCE,
+        retry=base.retry,
+        public=frozenset(action.inputs),
+        samples={} if action.result else base.samples,
+    )
 
 
 def retry_of(doing: ActionState | Activity, catalogue: Catalogue) -> Retry | None:

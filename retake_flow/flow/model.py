@@ -354,6 +354,30 @@ class Input:
 
 
 @dataclass(frozen=True, slots=True)
+class OwnAction:
+    """An action that a flow declares: a configured action of the catalogue under a name of its own.
+
+    Attributes:
+        do: The action that it configures.
+        given: The inputs of that action; expressions in them see `inputs`.
+        inputs: The JSON Schema properties of its own inputs.
+        result: Those of its result; empty if it is that of the configured action.
+        outcomes: Its outcomes; the first is the usual one.
+        safe: Whether it may be repeated when it is unknown whether it was done.
+    """
+
+    name: str
+    do: str
+    given: Mapping[str, Value]
+    position: Position
+    description: str = ""
+    inputs: Declared = field(default_factory=dict)
+    result: Declared = field(default_factory=dict)
+    outcomes: tuple[str, ...] = ("done",)
+    safe: bool = False
+
+
+@dataclass(frozen=True, slots=True)
 class Flow:
     """A whole flow; `states` is in file order, with those of a sub-flow after the state it runs in.
 
@@ -365,6 +389,7 @@ class Flow:
         events: The events that it accepts from outside, with the JSON Schema properties of their data.
         rules: The names of the files with its own rules, beside its file.
         phrases: Further wordings of steps for its scenarios, by wording.
+        actions: Its own actions, by name.
     """
 
     name: str
@@ -382,6 +407,7 @@ class Flow:
     events: Mapping[str, Declared] = field(default_factory=dict)
     rules: tuple[str, ...] = ()
     phrases: Mapping[str, str] = field(default_factory=dict)
+    actions: Mapping[str, OwnAction] = field(default_factory=dict)
 
     def of(self, root: str) -> Iterator[State]:
         """The states of the flow itself, or of the sub-flow that runs in the state `root`."""

@@ -16,6 +16,7 @@ from urllib.parse import urlsplit
 from retake_flow import __version__, network, os_errors
 from retake_flow.actions.registry import CATALOGUE
 from retake_flow.errors import HostError, MissingProgram, ResponderMissing
+from retake_flow.flow.action_spec import with_own
 from retake_flow.flow.model import Flow
 from retake_flow.responders import preflight as requirements
 from retake_flow.settings import Settings, is_loopback, program_environment, variables
@@ -67,7 +68,8 @@ def require_programs(flow: Flow) -> None:
         InputError: A file that the flow shows does not exist.
         ResponderMissing: A part of a responder is missing: a program, a function, a variable.
     """
-    needed = {program for name in _actions(flow) for program in CATALOGUE[name].programs}
+    catalogue = with_own(flow, CATALOGUE)
+    needed = {program for name in _actions(flow) for program in catalogue[name].programs}
     missing = [
         program
         for program in programs.PROGRAMS

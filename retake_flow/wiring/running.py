@@ -246,6 +246,7 @@ async def runner(
             CommentActions(access, clock.now),
             PublicActions(access),
             later={"chat": chat, "program": own_programs, "http": own_requests},
+            flow=flow,
         )
         page = f"{settings.page}/runs/{run.id}" if settings.page else ""
         notices = Notices(told, clock=clock, note=note, title=title(run, flow.file), page=page)

@@ -12,7 +12,7 @@ from retake_flow.engine.core import gates, recovery
 from retake_flow.engine.core.chart import Chart
 from retake_flow.engine.core.step import Macrostep, as_expression_error, group
 from retake_flow.errors import ExpressionError, fault_of
-from retake_flow.flow.action_spec import Catalogue, with_retries
+from retake_flow.flow.action_spec import Catalogue, with_own, with_retries
 from retake_flow.flow.calendar import is_missed
 from retake_flow.flow.event_names import matches
 from retake_flow.flow.model import ActionState, Activity, Flow, QuestionState, State, WaitState
@@ -55,7 +55,7 @@ class Machine:
                 progress when its process died.
             chart: Finds its routes; built when omitted.
         """
-        self._catalogue: Catalogue = catalogue or {}
+        self._catalogue: Catalogue = with_own(flow, catalogue or {})
         self.flow = with_retries(flow, self._catalogue)
         self._chart = chart or Chart(flow)
         self._activities: Mapping[str, Activity] = {activity.key: activity for activity in self.flow.activities()}

@@ -19,7 +19,7 @@ from retake_flow.engine.driver.inbox import InboxWatch
 from retake_flow.engine.driver.mailbox import Mailbox
 from retake_flow.engine.driver.scope import Scope
 from retake_flow.errors import StoreError
-from retake_flow.flow.action_spec import Catalogue
+from retake_flow.flow.action_spec import Catalogue, with_own
 from retake_flow.ports.actions import ActionRunner, Call
 from retake_flow.ports.clock import Clock
 from retake_flow.ports.journal import Listener, RunStore
@@ -72,7 +72,7 @@ class Runner:
         self.run = dates.from_stored(run)
         self.over = False
         self._machine = machine
-        self._catalogue = catalogue
+        self._catalogue = catalogue = with_own(machine.flow, catalogue)
         self._actions = Watched(actions, clock)
         self._store = store
         self._clock = clock

@@ -85,8 +85,8 @@ def _use(
         hint = did_you_mean(name, catalogue, "`retake-flow actions` lists them")
         yield Problem(position, "RF040", f"there is no action {name!r}", hint)
         return
-    yield from _input_problems(f"the action {name!r}", inputs, spec.inputs, position, typed)
-    yield from _missing_inputs(f"the action {name!r}", inputs, spec.required_inputs, position)
+    yield from input_problems(f"the action {name!r}", inputs, spec.inputs, position, typed)
+    yield from missing_inputs(f"the action {name!r}", inputs, spec.required_inputs, position)
     if spec.one_of and sum(each in inputs for each in spec.one_of) != 1:
         named = " or ".join(map(repr, spec.one_of))
         yield Problem(position, "RF042", f"the action {name!r} needs the input {named}, one of them", "give only one")
@@ -99,21 +99,22 @@ def _run_inside(state: SubFlowState, sub: SubFlow, typed: Typed) -> Iterator[Pro
             message = f"a final state of the flow {sub.name!r} ends it with {outcome!r}, which is an event of its own"
             yield Problem(state.position, "RF046", message, "call that end something else where it runs inside another")
     known = {name: given.schema for name, given in sub.inputs.items()}
-    yield from _input_problems(f"the flow {sub.name!r}", state.inputs, known, state.position, typed)
+    yield from input_problems(f"the flow {sub.name!r}", state.inputs, known, state.position, typed)
     required = [name for name, given in sub.inputs.items() if given.required]
-    yield from _missing_inputs(f"the flow {sub.name!r}", state.inputs, required, state.position)
+    yield from missing_inputs(f"the flow {sub.name!r}", state.inputs, required, state.position)
 
 
-def _missing_inputs(
+def missing_inputs(
     who: str, given: Mapping[str, Any], required: Iterable[str], position: Position
 ) -> Iterator[Problem]:
+    """Required inputs that are not given."""
     for name in required:
         if name not in given:
             message = f"{who} needs the input {name!r}"
             yield Problem(position, "RF042", message, f"add it under `with: {{{name}: …}}`")
 
 
-def _input_problems(
+def input_problems(
     who: str, given: Mapping[str, Any], known: Declared, position: Position, typed: Typed
 ) -> Iterator[Problem]:
     """Problems with the inputs given to an action or a sub-flow."""

@@ -5,11 +5,12 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from functools import partial
 
-from retake_flow.flow.action_spec import Catalogue
+from retake_flow.flow.action_spec import Catalogue, with_own
 from retake_flow.flow.check import (
     action_usage,
     asks,
     eventless_cycles,
+    own_actions,
     repetition,
     routing,
     secrets,
@@ -53,6 +54,7 @@ def _all_problems(loaded: Loaded, catalogue: Catalogue) -> set[Problem]:
 
 
 def _problems_of_flow(flow: Flow, damaged: frozenset[str], catalogue: Catalogue) -> Iterator[Problem]:
+    catalogue = with_own(flow, catalogue)
     moves, declarations = Moves.shared(flow, catalogue), Declarations(flow, catalogue)
     whole = all(path in flow.states for path in (flow.initial, *_initials(flow)))
     misnamed = list(undefined_names.problems(flow, declarations))
@@ -72,6 +74,7 @@ def _problems_of_flow(flow: Flow, damaged: frozenset[str], catalogue: Catalogue)
         yield from eventless_cycles.problems(flow, moves)
     yield from timing.problems(flow, catalogue, declarations, typed)
     yield from repetition.problems(flow)
+    yield from own_actions.problems(flow, catalogue)
     yield from secrets.problems(flow, catalogue, declarations, seen)
     yield from _conditions(flow, typed)
     yield from _comparisons(flow, seen, declarations)

@@ -14,10 +14,15 @@ _PUSHES: Final = re.compile(r"\b(?:rtmps?|rtmpt|srt|whip|rist)://", re.IGNORECAS
 
 
 def problems(flow: Flow) -> Iterator[Problem]:
-    """Actions with `on_crash: retry` that would post, push or start something twice."""
+    """Actions with `on_crash: retry` or `idempotency: safe` that would post, push or start something twice."""
+    for action in flow.actions.values():
+        if action.safe:
+            yield from unsafe(action.do, action.given, action.position, "`idempotency: safe`")
     for doing in flow.performers():
         if doing.on_crash == "retry":
-            yield from unsafe(doing.do, doing.inputs, doing.position, "`on_crash: retry`")
+            own = flow.actions.get(doing.do)
+            do, given = (own.do, own.given) if own else (doing.do, doing.inputs)
+            yield from unsafe(do, given, doing.position, "`on_crash: retry`")
 
 
 def unsafe(do: str, inputs: Mapping[str, Any], position: Position, declared: str) -> Iterator[Problem]:

@@ -17,6 +17,7 @@ from retake_flow.flow.model import (
     FinalState,
     HistoryState,
     Input,
+    OwnAction,
     Poll,
     QuestionState,
     RestingState,
@@ -80,6 +81,24 @@ class Builder:
         declared = data.get("events", {})
         pairs = declared.items() if isinstance(declared, dict) else dict.fromkeys(declared).items()
         return {name: fields or {} for name, fields in pairs}
+
+    def actions(self, data: Mapping[str, Any]) -> dict[str, OwnAction]:
+        """The declared actions."""
+        return {name: self._own_action(name, item) for name, item in data.get("actions", {}).items()}
+
+    def _own_action(self, name: str, data: Mapping[str, Any]) -> OwnAction:
+        where = ("actions", name)
+        return OwnAction(
+            name=name,
+            do=data["do"],
+            given=self._value(data.get("with", {}), (*where, "with")),
+            position=self.source.key(where),
+            description=data.get("description", ""),
+            inputs=data.get("inputs", {}),
+            result=data.get("result", {}),
+            outcomes=tuple(data.get("outcomes", ("done",))),
+            safe=data.get("idempotency", "once") == "safe",
+        )
 
     def _state(self, path: str, data: Mapping[str, Any], where: Path) -> dict[str, State]:
         """Build one state and those of the sub-flow that runs in it."""

@@ -12,7 +12,7 @@ from retake_flow.flow.load.builder import Builder
 from retake_flow.flow.load.files import Files
 from retake_flow.flow.load.folders import Folders
 from retake_flow.flow.load.inputs import flaws, with_resolved_files
-from retake_flow.flow.model import SEPARATOR, FinalState, Flow, Input, State, SubFlow
+from retake_flow.flow.model import SEPARATOR, FinalState, Flow, Input, OwnAction, State, SubFlow
 from retake_flow.flow.schema.quick_validate import checker
 from retake_flow.flow.text.bundle import Find, Sources
 from retake_flow.flow.text.yaml_source import Path, Source, decode
@@ -106,6 +106,7 @@ def load(
         digest=sources.digest,
         notify=tuple(map(Secret, data.get("notify", ()))),
         events=reading.events,
+        actions=reading.actions,
         rules=tuple(data.get("rules", ())),
         phrases=data.get("phrases", {}),
     )
@@ -184,6 +185,7 @@ class _Reading:
         self.files = Files(find)
         self.damaged: set[str] = set()
         self.events: dict[str, Mapping[str, Any]] = {}
+        self.actions: dict[str, OwnAction] = {}
         self._problems: list[Problem] = []
         self._known_good = known_good
         self._states = 0
@@ -215,6 +217,7 @@ class _Reading:
         states = builder.states(data)
         # A sender does not know which file accepts the event, so the outer flow's declaration counts.
         self.events = {**self.events, **builder.events(data)}
+        self.actions = {**self.actions, **builder.actions(data)}
         initial = builder.child(root, data["initial"], ("initial",))
         explained = read.source.explained
         self._problems += [explained.get(p.position, p) if p.code == "RF020" else p for p in builder.problems]

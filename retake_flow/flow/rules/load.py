@@ -12,7 +12,7 @@ from typing import Any
 from retake_flow import plain_file
 from retake_flow.errors import ExpressionError, UsageError
 from retake_flow.flow import duration
-from retake_flow.flow.action_spec import Catalogue
+from retake_flow.flow.action_spec import Catalogue, with_own
 from retake_flow.flow.diagnostics import Position, Problem, did_you_mean
 from retake_flow.flow.event_names import OUTSIDE, matches
 from retake_flow.flow.expressions.expression import Expression
@@ -73,6 +73,7 @@ def platform(catalogue: Catalogue) -> RuleSet:
 
 def own(flow: Flow, catalogue: Catalogue) -> Iterator[Read]:
     """The rules that a flow names."""
+    catalogue = with_own(flow, catalogue)
     for name in flow.rules:
         try:
             file = found(flow, name)

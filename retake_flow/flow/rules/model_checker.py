@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections import deque
 from collections.abc import Iterable, Iterator
 
-from retake_flow.flow.action_spec import Catalogue
+from retake_flow.flow.action_spec import Catalogue, with_own
 from retake_flow.flow.diagnostics import Position
 from retake_flow.flow.graph.transition_graph import Move, Moves
 from retake_flow.flow.model import Flow
@@ -64,6 +64,7 @@ def find_breaches(flow: Flow, catalogue: Catalogue, rule_sets: Iterable[RuleSet]
         catalogue: Its actions.
         rule_sets: The rules.
     """
+    catalogue = with_own(flow, catalogue)
     rules = [rule for each in rule_sets for rule in each.rules if _concerns(flow, rule)]
     moves = Moves.shared(flow, catalogue)
     facts = Facts(flow, catalogue, Words(rules))

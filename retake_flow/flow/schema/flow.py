@@ -10,6 +10,7 @@ import json
 
 from retake_flow.flow.schema import state
 from retake_flow.flow.schema.builders import (
+    ACTION_NAME,
     EVENT_NAME,
     STATE_NAME,
     STATE_PATH,
@@ -94,6 +95,41 @@ _FIELD: Schema = {
     ),
     "examples": [{"type": "string", "format": "post"}],
 }
+_OWN_ACTION: Schema = mapping_of(
+    "An action of the flow's own: a program or a request, configured, under a name that reads as what it does.",
+    {
+        "do": {
+            "description": "What it configures.",
+            "type": "string",
+            "enum": ["program.run", "http.request"],
+        },
+        "description": {"description": "What it does, in words.", "type": "string"},
+        "with": {
+            "description": "The inputs of what it configures; expressions see its own `inputs`.",
+            "type": "object",
+            "examples": [{"command": ["./obs", "mute", "{{ inputs.source }}"]}],
+        },
+        "inputs": mapping("Its inputs, as JSON Schema properties.", STATE_NAME, {"$ref": "#/$defs/field"}),
+        "result": mapping(
+            "The fields of its result, as JSON Schema properties; it answers with a JSON object that has them.",
+            STATE_NAME,
+            {"$ref": "#/$defs/field"},
+        ),
+        "outcomes": {
+            "description": "Its outcomes, the usual one first; the answer names one as `outcome`. Default [done].",
+            "type": "array",
+            "minItems": 1,
+            "items": {"type": "string", "pattern": STATE_NAME},
+            "examples": [["won", "lost"]],
+        },
+        "idempotency": {
+            "description": "Whether it may be repeated when nobody knows whether it was done. Default once.",
+            "type": "string",
+            "enum": ["once", "safe"],
+        },
+    },
+    ("do", "with"),
+)
 _EXTENDS: Schema = {
     "description": "The flow that this one changes, by path or name: mappings are merged, lists and values replaced, "
     "null removes.",
@@ -134,6 +170,12 @@ _FLOW: Schema = {
         },
         "examples": [["pause", "go"], {"tip": {"amount": {"type": "number"}}}],
     },
+    "actions": mapping(
+        "Actions of the flow's own, by the names that states use.",
+        ACTION_NAME,
+        {"$ref": "#/$defs/own_action"},
+        examples=[{"obs.mute": {"do": "program.run", "with": {"command": ["./obs", "mute"]}}}],
+    ),
     "rules": {
         "description": "Files with rules of one's own that every path of the flow has to keep, beside its "
         "file; those of the platform hold always.",
@@ -165,7 +207,7 @@ _FLOW: Schema = {
 
 def schema() -> Schema:
     """The JSON Schema (2020-12) of a flow file, whole or an overlay."""
-    pieces = {"input": _INPUT, "field": _FIELD, **state.definitions()}
+    pieces = {"input": _INPUT, "field": _FIELD, "own_action": _OWN_ACTION, **state.definitions()}
     changed = {key: patch(piece) for key, piece in _FLOW.items()}
     return {
         "$schema": "https://json-schema.org/draft/2020-12/schema",

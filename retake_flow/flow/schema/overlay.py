@@ -62,7 +62,7 @@ def patch(piece: Any) -> Any:
 def patches(pieces: Schema) -> Schema:
     """The pieces that changes to a flow refer to, by name."""
     found: Schema = {}
-    waiting = ["state", "input"]
+    waiting = ["state", "input", "own_action"]
     while waiting:
         name = waiting.pop()
         if name not in found:

@@ -8,7 +8,7 @@ from typing import Any, Final
 
 from retake_flow.actions.registry import CATALOGUE
 from retake_flow.errors import fault_of
-from retake_flow.flow.action_spec import retry_of
+from retake_flow.flow.action_spec import Catalogue, retry_of, with_own
 from retake_flow.flow.expressions.expression import Expression
 from retake_flow.flow.fields import Declared, is_required
 from retake_flow.flow.graph.transition_graph import Move
@@ -76,6 +76,7 @@ class Script:
             Unknown: No steps are known for some move.
         """
         self._flow = flow
+        self._catalogue = with_own(flow, CATALOGUE)
         self._answers: dict[str, list[_Answer]] = {}
         chosen = self._chosen(inputs, way)
         self._known = {"inputs": {**_defaults(flow), **inputs, **chosen}, "vars": {}}
@@ -140,12 +141,12 @@ class Script:
                     self._answers.setdefault(activity.key, []).append(_Answer(""))
 
     def _finish(self, state: ActionState, name: str, wanted: list[Wish]) -> None:
-        spec = CATALOGUE[state.do]
+        spec = self._catalogue[state.do]
         if name in spec.outcomes:
             values = solve(wanted, "result", spec.result, self._known)
             self._say(state.path, name, _solution(values))
         else:
-            self._fail(state.path, name.removeprefix("error."), wanted, _retries(state))
+            self._fail(state.path, name.removeprefix("error."), wanted, _retries(state, self._catalogue))
 
     def _fail(self, place: str, kind: str, wanted: list[Wish], retries: int) -> None:
         event = {"name": f"error.{kind}", "kind": kind, "fault": fault_of(kind), "message": kind}
@@ -162,15 +163,15 @@ class Script:
         if activity.ask is not None:
             if end != "timeout":
                 self._answer(state, activity.key, activity.ask, end, wanted)
-        elif activity.do and end in CATALOGUE[activity.do].events:
-            self._receive(state, end, CATALOGUE[activity.do].events[end], wanted)
+        elif activity.do and end in self._catalogue[activity.do].events:
+            self._receive(state, end, self._catalogue[activity.do].events[end], wanted)
         elif name in raised:
-            spec = CATALOGUE[activity.do]
+            spec = self._catalogue[activity.do]
             values = _solution(solve([(raised[name], True), *wanted], "result", spec.result, self._known))
             self._say(activity.key, _outcome(raised[name], spec.outcomes), values)
         elif "error." in end:
             kind = end.rpartition(".")[2]
-            self._fail(activity.key, kind, wanted, _retries(activity))
+            self._fail(activity.key, kind, wanted, _retries(activity, self._catalogue))
         elif end == "exited" and activity.retry is not None:
             key = activity.key
             self.given.append(Line(f"Given {key} exits after 1s", lambda trial: trial.answers.exits(key, 1.0)))
@@ -215,7 +216,7 @@ class Script:
 
     def _mocks(self) -> Iterator[Line]:
         for place, answers in self._answers.items():
-            usual = _Answer(CATALOGUE[self._action(place)].outcomes[0])
+            usual = _Answer(self._catalogue[self._action(place)].outcomes[0])
             if all(answer == usual for answer in answers):
                 continue
             for answer in answers[:-1]:
@@ -228,8 +229,8 @@ class Script:
         return doing.do if isinstance(doing, ActionState | Activity) else ""
 
 
-def _retries(doing: ActionState | Activity) -> int:
-    retry = retry_of(doing, CATALOGUE)
+def _retries(doing: ActionState | Activity, catalogue: Catalogue) -> int:
+    retry = retry_of(doing, catalogue)
     return 0 if retry is None else retry.max
 
 

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 
 from retake_flow.actions.registry import CATALOGUE
 from retake_flow.errors import fault_of
+from retake_flow.flow.action_spec import with_own
 from retake_flow.flow.graph.transition_graph import Move, Moves, path_to
 from retake_flow.flow.model import Flow
 from retake_flow.flow.transitions import Route
@@ -44,7 +45,7 @@ class Paths:
 
     def __init__(self, flow: Flow) -> None:
         """Find the paths."""
-        self._moves = Moves(flow, CATALOGUE)
+        self._moves = Moves(flow, with_own(flow, CATALOGUE))
         self._last = self._moves.nearest(self._ways_on)
         self._entering: dict[str, str] = {}
         self._along: dict[Key, list[Move]] = {}

@@ -8,7 +8,7 @@ from itertools import chain
 from typing import Any, Final
 
 from retake_flow.errors import UsageError
-from retake_flow.flow.action_spec import ActionSpec, Catalogue
+from retake_flow.flow.action_spec import ActionSpec, Catalogue, with_own
 from retake_flow.flow.diagnostics import did_you_mean
 from retake_flow.flow.model import Flow
 from retake_flow.ports.actions import Call
@@ -50,7 +50,7 @@ class MockedAnswers(Mocks):
     def __init__(self, flow: Flow, catalogue: Catalogue, mocks: Mocks) -> None:
         """Take the results of a mock file for actions that the scenario does not mention."""
         super().__init__()
-        self._catalogue = catalogue
+        self._catalogue = with_own(flow, catalogue)
         self._mocks = mocks
         self._performing = action_places.action_places(flow)
         self._undos = {undo.do for undo in flow.undos()}

@@ -342,6 +342,7 @@ class _Play:
                     lambda: (record for _, record in self._runs.journal(RUN)),
                     replies,
                 ),
+                flow=flow,
             ),
             store=store,
             clock=clock,

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from retake_flow.errors import UsageError
-from retake_flow.flow.action_spec import Catalogue
+from retake_flow.flow.action_spec import Catalogue, with_own
 from retake_flow.flow.event_names import OUTSIDE
 from retake_flow.flow.expressions.expression import Expression
 from retake_flow.flow.graph.transition_graph import Move, Moves, path_to
@@ -83,6 +83,7 @@ def all_paths(flow: Flow, catalogue: Catalogue, inputs: Mapping[str, Any]) -> Al
         catalogue: The actions that it may use.
         inputs: Its inputs, for the plans that test the assumptions.
     """
+    catalogue = with_own(flow, catalogue)
     reached = Moves(flow, catalogue).nearest()
     trials = _Trials(flow, catalogue, inputs)
     found, unreached = [], []

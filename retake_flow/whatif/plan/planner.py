@@ -11,7 +11,7 @@ from typing import Any, Final
 
 from retake_flow.engine.core.machine import Machine
 from retake_flow.errors import ExpressionError, UsageError
-from retake_flow.flow.action_spec import Catalogue
+from retake_flow.flow.action_spec import Catalogue, with_own
 from retake_flow.flow.calendar import describe
 from retake_flow.flow.event_names import OUTSIDE
 from retake_flow.flow.expressions.sandbox import work_done
@@ -48,6 +48,7 @@ def plan(flow: Flow, catalogue: Catalogue, inputs: Mapping[str, Any], assumed: I
     Raises:
         UsageError: An assumption fits nothing in the flow, or made no difference.
     """
+    catalogue = with_own(flow, catalogue)
     assumptions = Assumptions(assumed, flow, catalogue)
     made = Planner(flow, catalogue, assumptions).plan(inputs)
     if assumptions.unused:

@@ -7,7 +7,7 @@ from collections.abc import Iterator, Mapping
 from typing import Any, Final
 
 from retake_flow.errors import UsageError
-from retake_flow.flow.action_spec import ActionSpec, Catalogue
+from retake_flow.flow.action_spec import ActionSpec, Catalogue, with_own
 from retake_flow.flow.diagnostics import did_you_mean
 from retake_flow.flow.model import Flow
 from retake_flow.flow.text.yaml_source import Path, Source, decode, parse
@@ -52,7 +52,7 @@ def read(content: bytes, file: str, flow: Flow, catalogue: Catalogue) -> Mocks:
         raise UsageError("\n".join(map(str, source.problems)))
     if not isinstance(source.data, dict):
         raise UsageError(f"{source.value(())}: expected a mapping from actions or states to their results")
-    reading = _Reading(source, flow, catalogue)
+    reading = _Reading(source, flow, with_own(flow, catalogue))
     answers = dict(reading.answers())
     if reading.problems:
         raise UsageError("\n".join(reading.problems))

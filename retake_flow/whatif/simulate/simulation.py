@@ -10,7 +10,7 @@ from typing import Any
 from retake_flow.engine.core.machine import Machine
 from retake_flow.engine.driver.runner import Runner
 from retake_flow.errors import RetakeFlowError, UsageError
-from retake_flow.flow.action_spec import Catalogue
+from retake_flow.flow.action_spec import Catalogue, with_own
 from retake_flow.flow.diagnostics import did_you_mean
 from retake_flow.flow.model import Flow
 from retake_flow.flow.text.yaml_source import Path
@@ -63,6 +63,7 @@ class Simulation:
             machine: The machine of the flow; created if omitted.
             listeners: Called with every record.
         """
+        catalogue = with_own(flow, catalogue)
         self.refused = 0
         self._flow = flow
         self._places = {**action_places.action_places(flow), **dict.fromkeys(flow.states, "")}

@@ -1,0 +1,96 @@
+"""Actions that a flow declares: how they are checked, and what becomes of what they answer."""
+
+from __future__ import annotations
+
+import pytest
+from flow_samples import flow_of
+
+from retake_flow.actions.own.declared import completion, configured
+from retake_flow.actions.registry import CATALOGUE
+from retake_flow.errors import RetakeFlowError
+from retake_flow.flow.check.check import check
+from retake_flow.flow.load.load import load
+from retake_flow.ports.actions import Call, Completion
+
+HEAD = """\
+actions:
+  house.pick:
+    do: program.run
+    with: {command: [./pick, "{{ inputs.of }}"], input: {seed: "{{ inputs.seed }}"}}
+    inputs: {of: {type: string}, seed: {type: integer, default: 7}}
+    result: {name: {type: string}, score: {type: integer, optional: true}}
+    outcomes: [picked, nobody]
+"""
+STATES = (
+    "  a: {do: house.pick, with: {of: us}, transitions: {picked: b, nobody: b, error: b}}\n  b: {final: completed}\n"
+)
+
+
+def _checked(text: str) -> list[str]:
+    return [problem.code for problem in check(load(text, "house.yaml"), CATALOGUE)]
+
+
+def _codes(old: str = "", new: str = "") -> list[str]:
+    text = f"flow: house\ninitial: a\n{HEAD}states:\n{STATES}"
+    assert old in text
+    return _checked(text.replace(old, new))
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "code"),
+    [
+        ("with: {of: us}", "with: {off: us, of: us}", "RF041"),
+        ("with: {of: us}", "with: {}", "RF042"),
+        ("with: {of: us}", "with: {of: [us]}", "RF043"),
+        ("do: house.pick", "do: house.pik", "RF040"),
+        ("nobody: b,", "", "RF050"),
+        ("error: b}", "error: b, won: b}", "RF051"),
+        ("inputs.of", "inputs.off", "RF031"),
+        ("inputs.of", "vars.of", "RF031"),
+        ("command: [", "comand: [", "RF041"),
+        ("house.pick", "chat.pick", "RF040"),
+        ("default: 7", "default: x", "RF044"),
+        ("[picked, nobody]", "[picked, nobody, timeout]", "RF046"),
+    ],
+)
+def test_it_is_checked_like_any_action(old: str, new: str, code: str) -> None:
+    """Its uses against what it declares, and what it configures against the catalogue."""
+    assert _codes() == []
+    assert code in _codes(old, new)
+
+
+def test_what_posts_or_streams_is_not_safe() -> None:
+    """A declaration that it may be repeated is held against what it does."""
+    post = "  x.y: {do: http.request, idempotency: safe, with: {method: POST, url: 'https://example.org/'}}\n"
+    push = "  x.y: {do: program.run, idempotency: safe, with: {command: [ffmpeg, 'rtmps://example.org/a']}}\n"
+    for action in (post, push):
+        text = f"flow: house\ninitial: b\nactions:\n{action}states:\n  b: {{final: completed}}\n"
+        assert _checked(text) == ["RF049"]
+    assert _checked(text.replace("safe", "once")) == []
+
+
+def _ended(answer: object, outcome: str = "done", status: int = 0) -> Completion:
+    action = flow_of(STATES, head=HEAD).actions["house.pick"]
+    value = {"exit_code": status, "json": answer, "text": "", "message": "pick ended with status 3; its last lines: no"}
+    return completion(action, Completion(outcome, value))
+
+
+def test_its_answer_is_held_against_what_it_declares() -> None:
+    """Outcome and fields; other fields are left out."""
+    assert _ended({"name": "mira", "more": 1}) == Completion("picked", {"name": "mira", "score": None})
+    assert _ended({"outcome": "nobody", "name": ""}).outcome == "nobody"
+    for answer in (None, [], "mira", {}, {"name": 3}, {"name": "a", "outcome": "done"}, {"name": "a", "score": "x"}):
+        with pytest.raises(RetakeFlowError) as caught:
+            _ended(answer)
+        assert caught.value.kind == "unexpected_result"
+    with pytest.raises(RetakeFlowError) as caught:
+        _ended(None, "failed", 3)
+    assert caught.value.message == "house.pick: pick ended with status 3; its last lines: no"
+    assert not caught.value.may_repeat
+
+
+def test_it_is_performed_as_configured() -> None:
+    """Its inputs fill in what it configures."""
+    action = flow_of(STATES, head=HEAD).actions["house.pick"]
+    call = configured(action, Call("owl", "a", 1, "house.pick", {"of": "us; rm -rf", "seed": 7}, {}, "owl/a/1"))
+    assert (call.do, call.inputs) == ("program.run", {"command": ["./pick", "us; rm -rf"], "input": {"seed": 7}})
