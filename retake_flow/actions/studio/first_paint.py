@@ -8,8 +8,8 @@ from contextlib import contextmanager, suppress
 from math import inf
 from typing import Final
 
-#: A page shows a change within so many seconds.
-SETTLES: Final = 0.4
+#: A page shows a change within so many seconds: it is given one each 0.1 s, and paints it within a few frames.
+SETTLES: Final = 0.2
 #: A page that changes all the time is not waited for any longer, in seconds.
 LONGEST: Final = 2.0
 
