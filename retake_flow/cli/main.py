@@ -76,6 +76,17 @@ class _Parser(argparse.ArgumentParser):
             self._plainly = False
 
 
+class _Commands:
+    """Commands whose own help begins with what the list of commands says of them."""
+
+    def __init__(self, commands: Any) -> None:
+        self._commands = commands
+
+    def add_parser(self, name: str, *, help: str, **options: Any) -> Any:
+        """Declare a command."""
+        return self._commands.add_parser(name, help=help, description=f"{help[0].upper()}{help[1:]}.", **options)
+
+
 def parser(names: Sequence[str] = COMMANDS) -> argparse.ArgumentParser:
     """The parser of the command line, for all commands or for some."""
     main = _Parser(
@@ -84,7 +95,7 @@ def parser(names: Sequence[str] = COMMANDS) -> argparse.ArgumentParser:
         epilog=EPILOG,
     )
     main.add_argument("--version", action="version", version=f"retake-flow {__version__}")
-    commands = main.add_subparsers(title="commands", metavar="COMMAND", required=True)
+    commands = _Commands(main.add_subparsers(title="commands", metavar="COMMAND", required=True))
     for name in names:
         import_module(_MODULES[name]).add_to(commands)
     return main

@@ -11,12 +11,13 @@ from urllib.parse import quote
 from jsonschema import Draft202012Validator
 from jsonschema.protocols import Validator
 
-_DEFS = json.loads((Path(__file__).parents[2] / "schemas" / "output.schema.json").read_text(encoding="utf-8"))["$defs"]
+#: The objects of each command, under `COMMAND --json`.
+DEFS = json.loads((Path(__file__).parents[2] / "schemas" / "output.schema.json").read_text(encoding="utf-8"))["$defs"]
 
 
 @cache
 def _validator(name: str) -> Validator:
-    return Draft202012Validator({"$ref": f"#/$defs/{quote(name)}", "$defs": _DEFS})
+    return Draft202012Validator({"$ref": f"#/$defs/{quote(name)}", "$defs": DEFS})
 
 
 def hold(arguments: Sequence[str], out: str) -> None:
@@ -26,7 +27,7 @@ def hold(arguments: Sequence[str], out: str) -> None:
     wanted = f"{arguments[0]} --json"
     for line in out.splitlines():
         record = json.loads(line)
-        if wanted not in _DEFS or record.get("event") == "error":
+        if wanted not in DEFS or record.get("event") == "error":
             wrong = list(_validator("error").iter_errors(record))
         else:
             wrong = list(_validator(wanted).iter_errors(record))

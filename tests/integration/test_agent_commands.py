@@ -126,3 +126,6 @@ def test_a_detached_run_that_cannot_begin_says_why(tmp_path: Path) -> None:
         assert hidden.records[0]["message"] == shown.records[-1]["message"]
         assert home.call("run", "nothing.yaml", "--detach", "--json").code == home.call("run", "nothing.yaml").code
         assert home.call("run", "go-live.yaml", "--name", "last", "--json").records[0]["kind"] == "usage"
+        [begun] = home.call(*words, "--detach", "--within", "0s", "--json").records
+        assert home.call("status", "last", "--json").records[0]["run"] == begun["run"]  # from the first moment on
+        assert home.call("kill", "last", "--json").records[0]["effect"] == "done"

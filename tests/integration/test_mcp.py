@@ -13,7 +13,7 @@ from typing import Any
 import httpx2
 import psutil
 import pytest
-from flow_processes import Home, at_home, gone
+from flow_processes import Home, at_home, gone, program
 from mcp import Client
 from mcp.client.stdio import StdioServerParameters, stdio_client
 from mcp.client.streamable_http import streamable_http_client
@@ -22,10 +22,10 @@ from mcp.types import ElicitResult
 pytestmark = pytest.mark.real
 
 POST = "https://x.com/owl/status/1860000000000000001"
-OPTIONS = {
+OPTIONS: dict[str, Any] = {
     "verified": False,
     "tweets": {POST: "{message}"},
-    "viewers": [{"at": 1, "name": "mira", "text": "hi"}, {"at": 2, "name": "kenji", "text": "hello"}],
+    "viewers": [{"at": 2 * number, "name": f"viewer{number}", "text": f"question {number}"} for number in range(1, 6)],
 }
 
 
@@ -63,7 +63,7 @@ def rehearsed(home: Home) -> dict[str, str]:
 
 @pytest.mark.parametrize("mode", ["auto", "legacy"])
 def test_a_client_takes_a_stream_through(tmp_path: Path, mode: str) -> None:
-    """Asked, answered by the person at the client, on air, chat read and answered, stopped; and the server may die."""
+    """Asked, answered by the person at the client, on air, five rounds of chat, directed, healed, stopped, figures."""
     asked: list[str] = []
     killed: list[int] = []
 
@@ -89,18 +89,30 @@ def test_a_client_takes_a_stream_through(tmp_path: Path, mode: str) -> None:
             assert (status := home.call("status", "show", "--json").records[0])["on_air"], status
             assert psutil.Process(live["pid"]).is_running()
             async with client(home, mode) as mcp:
-                chat = await call(mcp, "read_chat", run="show", wait=40)
-                assert chat["messages"][0]["author"] == "mira"
-                said = await call(mcp, "reply", run="show", text="-- hello, all")
-                assert said["how"] == ["chat"]
-                assert (await call(mcp, "stream_status", run="show"))["on_air"]
+                read: list[str] = []
+                last = ""
+                while len(read) < len(OPTIONS["viewers"]):
+                    chat = await call(mcp, "read_chat", run="show", wait=40, after=last)
+                    read, last = read + [message["text"] for message in chat["messages"]], chat["last"]
+                    said = await call(mcp, "reply", run="show", text="-- hello, all")
+                    assert (said["effect"], said["how"]) == ("done", ["chat"])
+                assert read == [viewer["text"] for viewer in OPTIONS["viewers"]]
                 directed = await call(mcp, "send_event", run="show", event="direction", data={"to": "a quiz"})
                 assert directed["taken"]
                 wrong = await mcp.call_tool("send_event", {"run": "show", "event": "nonsense"})
                 assert wrong.is_error
                 assert '"kind": "event"' in wrong.content[0].text
+                encoder = program(live["run"], "ffmpeg", "flv")
+                assert encoder is not None
+                encoder.kill()
+                while True:  # the test has its own limit
+                    status = await call(mcp, "stream_status", run="show")
+                    if status["on_air"] and status["stats"]["recoveries"] == 1:
+                        break
+                    await asyncio.sleep(0.2)
                 ended = await call(mcp, "stop_stream", run="show")
-                assert ended["outcome"] == "completed"
+                assert (ended["outcome"], ended["effect"]) == ("completed", "done")
+                assert (ended["stats"]["messages"], ended["stats"]["recoveries"]) == (len(read), 1)
             gone(live["run"])
 
     asyncio.run(take_through())

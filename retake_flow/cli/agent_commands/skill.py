@@ -7,10 +7,17 @@ from typing import Any
 
 from retake_flow.cli.arguments import add_json
 
+_EPILOG = """\
+example:
+  retake-flow skill --install ~/.claude/skills
+"""
+
 
 def add_to(commands: Any) -> None:
     """Declare the command."""
-    parser = commands.add_parser("skill", help="print what an AI agent has to know to use this, as an Agent Skill")
+    parser = commands.add_parser(
+        "skill", help="print what an AI agent has to know to use this, as an Agent Skill", epilog=_EPILOG
+    )
     parser.add_argument("--install", metavar="DIR", help="write it to DIR/retake-flow, as in ~/.claude/skills")
     add_json(parser)
     parser.set_defaults(command=skill)

@@ -7,10 +7,14 @@ from typing import Any
 
 from retake_flow.cli.arguments import add_json
 
+_EPILOG = """\
+`plan NAME` says what a run of one would do, `show-flow NAME` prints it, `init` derives a flow from one.
+"""
+
 
 def add_to(commands: Any) -> None:
     """Declare the command."""
-    parser = commands.add_parser("flows", help="list the shipped flows, with what they do")
+    parser = commands.add_parser("flows", help="list the shipped flows, with what they do", epilog=_EPILOG)
     add_json(parser, "one JSON object, with their inputs")
     parser.set_defaults(command=flows)
 

@@ -46,12 +46,12 @@ def _end(args: argparse.Namespace, what: Wish) -> int:
     with closing(open_store(settings)) as store:
         before = store.load(store.find(args.run))
         run = before.run.id
-        journalled = len(store.journal(run))
+        last = store.journal(run, last=1)
         if not before.run.ended and is_driven(before.holder):
             store.request(run, what)
         after = _wait_for_end(store, run, args.within)
         # A stopped run that has not ended goes where its flow says, for example to a question.
-        stopped = any(record["event"] == "stop_requested" for _, record in store.journal(run, journalled))
+        stopped = bool(store.journal(run, last[0][0] if last else 0, events=("stop_requested",)))
         driven = is_driven(after.holder)
         if what == "kill" and not after.run.ended and not driven:
             after = _kill_undriven(store, run)

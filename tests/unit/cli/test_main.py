@@ -9,12 +9,14 @@ import subprocess
 import sys
 from pathlib import Path
 
+import json_output
 import pytest
 from cli_command import Command
 
 from retake_flow.actions.registry import CATALOGUE
 from retake_flow.cli.exit_codes import exit_code
 from retake_flow.cli.flow_commands import actions as actions_command
+from retake_flow.cli.main import COMMANDS
 from retake_flow.errors import UsageError
 
 BAD = "flow: bad\ninitial: a\nstates:\n  a: {wait: 1s, transitions: {done: b}}\n"
@@ -238,3 +240,28 @@ def test_an_error_of_tasks_side_by_side_is_told_as_any_other(
     assert exit_code(command, as_json=False) == code
     assert said in (err := capsys.readouterr().err)
     assert "defect" not in err
+
+
+def test_what_each_command_prints_for_programs_is_published(command: Command) -> None:
+    """All but the two servers take `--json`; each has its objects in the schema, and each answer says what is next."""
+    for name in set(COMMANDS) - {"serve", "mcp"}:
+        assert "--json" in command(name, "--help").out, name
+        assert f"{name} --json" in json_output.DEFS, name
+
+
+@pytest.mark.parametrize(
+    ("words", "following"),
+    [
+        (("check", "nowhere.yaml"), []),
+        (("check",), ["retake-flow check go-live.yaml --json"]),
+        (("status", "nothing"), ["retake-flow runs --json"]),
+        (("status",), ["retake-flow status --help"]),
+        (("nonsense",), ["retake-flow --help"]),
+    ],
+)
+def test_an_error_says_what_to_do_next(command: Command, words: tuple[str, ...], following: list[str]) -> None:
+    """The commands of its hint, as a program gives them, whatever the mistake."""
+    said = command(*words, "--json")
+    [error] = said.records
+    assert (said.code, error["event"]) == (2, "error")
+    assert error["next"] == following

@@ -4,6 +4,9 @@ from __future__ import annotations
 
 import io
 import re
+import threading
+import time
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -243,3 +246,22 @@ def test_the_examples_answer_the_shipped_question(command: Command) -> None:
     examples = [line for line in command("answer", "--help").out.splitlines() if "tweet_url" in line]
     assert examples
     assert all(re.search(r'(--decision |"decision": ")posted\b', line) for line in examples)
+
+
+def test_an_answer_counts_when_the_run_takes_it(command: Command, store: Runs) -> None:
+    """The command waits for that where a process drives the run; what it does not take in time is kept for it."""
+    claim = stored(store, "owl-1", a_gate(), holder=this_process(), phase=Phase.WAITING)
+
+    def take() -> None:
+        while not claim.answers():
+            time.sleep(0.02)
+        claim.write(replace(store.load("owl-1").run, gates={}, phase=Phase.RUNNING), [])
+
+    taking = threading.Thread(target=take)
+    taking.start()
+    [one] = command("answer", "owl-1", f"tweet_url={URL}", "--within", "60s", "--json").records
+    taking.join()
+    assert (one["effect"], one["driven"]) == ("done", True)
+    stored(store, "owl-2", a_gate(), holder=this_process(), phase=Phase.WAITING)
+    [one] = command("answer", "owl-2", f"tweet_url={URL}", "--within", "0s", "--json").records
+    assert (one["effect"], one["driven"]) == ("queued", True)
