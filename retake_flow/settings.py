@@ -43,6 +43,8 @@ PYTHON: Final = ("PYTHONPATH", "PYTHONHOME", "PYTHONUNBUFFERED", "PYTHONUTF8", "
 USUAL_LEASE: Final = 35.0
 SHORTEST_LEASE: Final = 5.0
 LONGEST_LEASE: Final = 600.0
+#: The shortest token of a server of ours, in characters.
+SHORTEST_TOKEN: Final = 16
 _LOOPBACK = ("localhost", "127.0.0.0/8", "::1")
 #: The XDG places of state, settings and caches: the variable, and the folder in the home folder.
 _BASES: Final = (
@@ -333,8 +335,12 @@ def debugging() -> bool:
 
 
 def mcp_token() -> str:
-    """The token of the MCP server over HTTP (`RETAKE_FLOW_MCP_TOKEN`); "" for one of its own."""
-    return os.environ.get("RETAKE_FLOW_MCP_TOKEN", "").strip()
+    """The token of the MCP server over HTTP (`RETAKE_FLOW_MCP_TOKEN`); "" for one of its own.
+
+    Raises:
+        SettingsError: It can be guessed.
+    """
+    return _server_token("RETAKE_FLOW_MCP_TOKEN")
 
 
 def store_place() -> str:
@@ -350,8 +356,21 @@ def _store_place(_variables: tuple[str | None, ...]) -> str:
 
 
 def page_token() -> str:
-    """The token of the operator's page (`RETAKE_FLOW_PAGE_TOKEN`); "" for one of its own."""
-    return os.environ.get("RETAKE_FLOW_PAGE_TOKEN", "").strip()
+    """The token of the operator's page (`RETAKE_FLOW_PAGE_TOKEN`); "" for one of its own.
+
+    Raises:
+        SettingsError: It can be guessed.
+    """
+    return _server_token("RETAKE_FLOW_PAGE_TOKEN")
+
+
+def _server_token(variable: str) -> str:
+    token = os.environ.get(variable, "").strip()
+    if token and not re.fullmatch(rf"[!-~]{{{SHORTEST_TOKEN},}}", token):
+        raise SettingsError(
+            f"{variable} cannot be used; it takes at least {SHORTEST_TOKEN} ASCII characters without blanks"
+        )
+    return token
 
 
 def writes_to_journal(handle: int) -> bool:

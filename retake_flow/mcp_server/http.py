@@ -11,6 +11,7 @@ import uvicorn
 from mcp.server.transport_security import TransportSecuritySettings
 from starlette.types import ASGIApp, Receive, Scope, Send
 
+from retake_flow.errors import UsageError
 from retake_flow.mcp_server.server import server
 from retake_flow.settings import mcp_token
 
@@ -24,11 +25,15 @@ def serve(port: int) -> None:
         port: The port; 0 for any.
 
     Raises:
-        OSError: The port cannot be used.
+        UsageError: The port cannot be used.
+        SettingsError: The token in the settings can be guessed.
     """
-    listening = socket.create_server((_HOST, port))
-    address = f"{_HOST}:{listening.getsockname()[1]}"
     token = mcp_token() or secrets.token_urlsafe(32)
+    try:
+        listening = socket.create_server((_HOST, port))
+    except OSError as error:
+        raise UsageError(f"port {port} cannot be used: {error.strerror}", hint="`--http 0` takes a free one") from None
+    address = f"{_HOST}:{listening.getsockname()[1]}"
     allowed = TransportSecuritySettings(enable_dns_rebinding_protection=True, allowed_hosts=[address])
     app = server.streamable_http_app(host=_HOST, transport_security=allowed)
     sys.stderr.write(f"http://{address}/mcp\nAuthorization: Bearer {token}\n")

@@ -36,7 +36,7 @@ async def call(*arguments: str, given: str = "", fine: tuple[int, ...] = (0,)) -
     for line in out.splitlines():
         found = json.loads(line)
     if code not in fine:
-        kept = ("kind", "message", "hint", "reason", "problems")
+        kept = ("kind", "message", "hint", "reason", "failed", "problems")
         error = {name: found[name] for name in kept if found.get(name)} or {"kind": "internal", "message": err[-500:]}
         raise ToolError(json.dumps({**error, "exit_code": code}, ensure_ascii=False))
     return found
@@ -74,3 +74,6 @@ async def _run(arguments: tuple[str, ...], given: str) -> tuple[int, str, str]:
             "message": f"`{arguments[0]}` took longer than {LONGEST:g} s; it may still take effect",
         }
         raise ToolError(json.dumps(slow)) from None
+    except (OSError, ValueError) as error:  # an argument with a NUL, or of megabytes
+        reason = error.strerror if isinstance(error, OSError) else error
+        raise ToolError(json.dumps({"kind": "usage", "message": f"no command takes this: {reason}"})) from None

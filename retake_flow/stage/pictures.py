@@ -6,7 +6,9 @@ import base64
 from pathlib import Path
 from typing import Final
 
-LARGEST: Final = 350_000  # bytes
+from retake_flow import plain_file
+
+LARGEST: Final = 350 << 10  # bytes
 _KINDS: Final = (
     (b"\x89PNG\r\n\x1a\n", "image/png"),
     (b"\xff\xd8\xff", "image/jpeg"),
@@ -34,10 +36,10 @@ class Pictures:
         """
         if name.startswith("data:image/"):
             return name
-        path = (self._folder / name).resolve()
         try:
+            path = (self._folder / name).resolve()
             return data_uri(path) if anywhere or path.is_relative_to(self._folder) else ""
-        except ValueError:
+        except (ValueError, OSError, RuntimeError):  # the last for a circle of links
             return ""
 
 
@@ -48,12 +50,9 @@ def data_uri(path: Path) -> str:
         ValueError: It is not a picture of a known kind, cannot be read, or is too large.
     """
     try:
-        with path.open("rb") as file:
-            data = file.read(LARGEST + 1)
+        data = plain_file.read(path, LARGEST)
     except OSError as error:
         raise ValueError(error.strerror or "it cannot be read") from None
-    if len(data) > LARGEST:
-        raise ValueError(f"it has more than {LARGEST // 1000} kB")
     kind = next((kind for start, kind in _KINDS if data.startswith(start)), "")
     if not kind:
         raise ValueError("it is not a picture of a known kind")

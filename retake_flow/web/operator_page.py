@@ -248,7 +248,7 @@ class Page:
 
     async def _do(self, request: Request, work: Callable[[Desk, str, FormData, str], str]) -> Response:
         run = await self._find(request)
-        form = await request.form()
+        form = await request.form(max_files=0)
         by = person.name_of(request, form)
         return await self._done(request, run, await self._desk.do(lambda desk: work(desk, run, form, by)))
 
@@ -297,4 +297,5 @@ def _status(error: RetakeFlowError) -> int:
 
 async def _not_found(request: Request, error: Exception) -> Response:
     assert isinstance(error, HTTPException)
-    return refusal(request, error.status_code, "There is no such page.")
+    message = error.detail if error.status_code == 400 else "There is no such page."
+    return refusal(request, error.status_code, message)

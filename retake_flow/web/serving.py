@@ -14,7 +14,7 @@ import uvicorn
 from retake_flow import private_file
 from retake_flow.errors import HostError, UsageError
 from retake_flow.redact import Secret
-from retake_flow.settings import Settings, page_token
+from retake_flow.settings import SHORTEST_TOKEN, Settings, page_token
 from retake_flow.web.guard import ENTER
 from retake_flow.web.operator_page import Page
 
@@ -89,13 +89,11 @@ def _token(settings: Settings) -> Secret:
         HostError: It cannot be kept.
     """
     if given := page_token():
-        if len(given) < 16:
-            raise UsageError("RETAKE_FLOW_PAGE_TOKEN is too short; it takes at least 16 characters")
         return Secret(given)
     settings.require_home()
     file = settings.state_folder / "page-token"
     kept = (private_file.read(file) or b"").decode("ascii", "replace").strip()
-    if len(kept) < 16:
+    if len(kept) < SHORTEST_TOKEN:
         kept = secrets.token_urlsafe(32)
         try:
             private_file.replace(file, f"{kept}\n".encode())

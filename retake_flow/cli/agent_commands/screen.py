@@ -110,7 +110,7 @@ def _picture(name: str) -> str:
     from retake_flow.errors import UsageError
     from retake_flow.stage.pictures import data_uri
 
-    path = Path(name).resolve()
+    path = Path(name).absolute()
     try:
         data_uri(path)
     except ValueError as error:

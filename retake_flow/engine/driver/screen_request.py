@@ -7,6 +7,7 @@ from typing import Any, Final
 
 from retake_flow.flow.model import Flow
 from retake_flow.ports.runs import Request
+from retake_flow.redact import bears_secret
 from retake_flow.run.run import Run, Work
 
 CONTENT: Final = "studio.content"
@@ -16,7 +17,8 @@ _FIELDS: Final = ("to", "data", "for", "clear", "by")
 def settled(request: Request, flow: Flow, run: Run) -> tuple[str, Mapping[str, Any]]:
     """The record that settles a request: `scene_set`, which the stage follows, or `scene_refused` with the reason."""
     asked = {name: request.data[name] for name in _FIELDS if name in request.data}
-    if reason := unstaged(flow, run):
+    texts = map(str, dict(request.data.get("data", {})).values())
+    if reason := unstaged(flow, run) or ("it contains a secret" if any(map(bears_secret, texts)) else ""):
         return "scene_refused", {"request": request.number, **asked, "reason": reason}
     return "scene_set", {"request": request.number, **asked}
 

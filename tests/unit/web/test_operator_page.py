@@ -221,3 +221,23 @@ def test_people_answer_under_their_names(operator: TestClient, store: Runs) -> N
     assert [one.data["by"] for one in claim.requests()] == ["Bo"]
     operator.post("/name", data={"name": ""})
     assert "Your name</summary>" in operator.get("/runs/owl-1").text
+
+
+FORM = {"content-type": "multipart/form-data; boundary=B", **JSON}
+PART = b'--B\r\nContent-Disposition: form-data; name="text"'
+
+
+@pytest.mark.parametrize(
+    ("body", "said"),
+    [
+        (PART + b'; filename="x"\r\n\r\nhello\r\n--B--\r\n', "Too many files"),
+        ((PART + b"\r\n\r\n1\r\n") * 1_001 + b"--B--\r\n", "Too many fields"),
+        (b"--B\r\nContent-Disposition: form-data\r\n\r\n1\r\n--B--\r\n", "name"),
+    ],
+)
+def test_a_broken_form_is_refused_in_words(operator: TestClient, store: Runs, body: bytes, said: str) -> None:
+    """Also a file in place of a text, of which the name of its type would be said on stream."""
+    stored(store, "owl-1", holder=this_process())
+    answer = operator.post("/runs/owl-1/say", content=body, headers=FORM)
+    assert (answer.status_code, answer.json()["ok"]) == (400, False)
+    assert said in answer.json()["message"]

@@ -11,6 +11,7 @@ import pytest
 from retake_flow.engine.driver.screen_request import settled
 from retake_flow.flow.load.load import load_flow
 from retake_flow.ports.runs import Request
+from retake_flow.redact import Secret
 from retake_flow.run.run import ActivityState, Run, Work
 
 FLOW = load_flow(
@@ -23,6 +24,7 @@ states:
 """,
     "f",
 )
+SHOWN = ActivityState(1, Work.READY, {"shows": "stage"})
 ASKED = {"data": {"title": "Hi"}, "for": 60.0, "by": "ann"}
 
 
@@ -47,3 +49,15 @@ def test_a_stage_takes_it_and_a_log_does_not(work: Work | None, value: Mapping[s
     assert fields["reason"].startswith(reason) if reason else "reason" not in fields
     assert {name: fields[name] for name in ASKED} == ASKED
     assert (fields["request"], "secret" in fields) == (7, False)
+
+
+@pytest.mark.parametrize("field", ["title", "note", "ticker", "picture"])
+@pytest.mark.parametrize(
+    "shape", ["screen-secret-0123456789", "c2NyZWVuLXNlY3JldC0wMTIzNDU2Nzg5", "s c r e e n-secret-0123456789"]
+)
+def test_a_secret_is_not_shown_and_this_is_told(field: str, shape: str) -> None:
+    """Plain or encoded; the stage would show a mask, and nobody would know why."""
+    Secret("screen-secret-0123456789")
+    run = replace(Run("r", "talk", FLOW.digest, {}), activities={"show:content": SHOWN})
+    event, fields = settled(Request("screen", {"data": {field: f"look: {shape}"}}, 7), FLOW, run)
+    assert (event, fields["reason"]) == ("scene_refused", "it contains a secret")

@@ -1,0 +1,21 @@
+"""Texts of a client become arguments of a command."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+
+import pytest
+from mcp.server.mcpserver.exceptions import ToolError
+
+from retake_flow.mcp_server import program
+
+
+@pytest.mark.parametrize("text", ["\0", "a\0b", "x" * 3_000_000, "\ud800"])
+def test_a_text_that_no_process_can_be_given_is_refused(text: str) -> None:
+    """In words, as what the command itself refuses."""
+    with pytest.raises(ToolError) as raised:
+        asyncio.run(program.call("chat", "last", f"--after={text}"))
+    error = json.loads(str(raised.value))
+    assert error["kind"] in ("usage", "run_unknown")
+    assert error["message"]
