@@ -7,7 +7,7 @@ from collections.abc import Collection, Iterable, Sequence
 from contextlib import suppress
 from datetime import datetime
 from hashlib import sha256
-from typing import Any, NoReturn
+from typing import Any, Final, NoReturn
 
 from retake_flow.errors import Damaged, NewerForm
 from retake_flow.ports.runs import OpenGate, Stored
@@ -17,6 +17,9 @@ from retake_flow.run.gates import Gate
 from retake_flow.run.records import Record, timestamp
 from retake_flow.run.run import LATEST
 from retake_flow.store import columns
+
+#: The position of a record's event in its text, from 1: its time stands before it, and is as long as any other.
+SIGN_AT: Final = len(f'{{"t":"{timestamp(0)}",') + 1
 
 
 def parsed(text: str) -> Any:
@@ -97,7 +100,7 @@ def events(found: Iterable[tuple[int, Record]], wanted: Collection[str]) -> list
 
 
 def sign(event: str) -> str:
-    """A text that the stored record of an event contains; few others do."""
+    """What stands at `SIGN_AT` in the stored record of an event."""
     return f'"event":{json.dumps(event)}'
 
 

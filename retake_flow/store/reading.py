@@ -109,13 +109,14 @@ class FileReader:
         """A run's records between two numbers, with their own (from 1); only the `last`, only of `events`, if given."""
         from retake_flow.store import decoding
 
-        signs = f" AND ({' OR '.join(['instr(data, ?)'] * len(events))})" if events else ""
-        query = f"SELECT number, data FROM records WHERE run = ? AND number BETWEEN ? AND ?{signs}"
+        signs = list(map(decoding.sign, events))
+        ours = " OR ".join(f"substr(data, {decoding.SIGN_AT}, {len(sign)}) = ?" for sign in signs) or "TRUE"
+        query = f"SELECT number, data FROM records WHERE run = ? AND number BETWEEN ? AND ? AND ({ours})"
         values = [
             run,
             after + 1,
             _LAST_RECORD if before is None else before - 1,
-            *map(decoding.sign, events),
+            *signs,
             -1 if last is None else last,
         ]
         found = self._all(f"{query} ORDER BY number DESC LIMIT ?", *values)

@@ -215,7 +215,8 @@ class SqlRuns:
             after + 1, LAST_RECORD if before is None else before - 1
         )
         if events:
-            later &= or_(*(RECORDS.c.data.contains(decoding.sign(event), autoescape=True) for event in events))
+            signs = [decoding.sign(event) for event in events]
+            later &= or_(*(func.substr(RECORDS.c.data, decoding.SIGN_AT, len(sign)) == sign for sign in signs))
         query = select(RECORDS.c.number, RECORDS.c.data).where(later).order_by(RECORDS.c.number.desc()).limit(last)
         with self._database.reading() as connection:
             found = connection.execute(query).all()

@@ -72,6 +72,32 @@ class TestKeeping:
             assert [number for number, _ in runs.journal("go-live-1", before=before)] == numbers
         assert [number for number, _ in runs.journal("go-live-1", 1, 3, last=5)] == [2]
 
+    def test_the_records_of_some_events_can_be_read(self, runs: Runs) -> None:
+        """With their numbers; a text that looks like one is none, and a name is taken as it is."""
+        names = ("tip", "chat_message", "chatXmessage", 'a"b%', "tip")
+        records = [*(said(name) for name in names), said("x", text='"event":"tip"', of={"event": "tip"})]
+        created(runs).write(a_run(), records)
+        for wanted, numbers in (
+            (("tip",), [1, 5]),
+            (("chat_message",), [2]),
+            (('a"b%', "x"), [4, 6]),
+            (("%",), []),
+            ((), [1, 2, 3, 4, 5, 6]),
+        ):
+            assert [number for number, _ in runs.journal("go-live-1", events=wanted)] == numbers, wanted
+        assert [number for number, _ in runs.journal("go-live-1", 1, last=1, events=("tip",))] == [5]
+
+    def test_figures_are_kept_up_to_a_record(self, runs: Runs) -> None:
+        """Whoever reads the run counts the rest of its journal, and comes to the same, also after the next claim."""
+        claim = created(runs)
+        for state in "abc":
+            claim.write(a_run(state=state), [said("chat_message")])
+        claim.release()
+        runs.claim("go-live-1", US).write(a_run(state="d"), [said("chat_message")])
+        stored = runs.load("go-live-1")
+        stored.figures.count(runs.journal("go-live-1", stored.figures.number))
+        assert (stored.figures.number, stored.figures.unanswered) == (4, 4)
+
     def test_no_secret_is_kept(self, runs: Runs) -> None:
         """A secret in a run is gone from its snapshot, and the reason that lists show has none."""
         key = Secret("sk_live_9f8e7d6c")
