@@ -9,7 +9,7 @@ from __future__ import annotations
 import fcntl
 import os
 import shutil
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Self
@@ -88,11 +88,16 @@ def is_held(path: Path) -> bool:
         return True
 
 
-def remove_abandoned(paths: Iterable[Path]) -> None:
-    """Remove this user's files and folders that no process holds."""
+def remove_abandoned(paths: Iterable[Path], is_dead: Callable[[Path], bool] = lambda path: False) -> None:
+    """Remove this user's files and folders that no process holds.
+
+    Args:
+        paths: The files and folders.
+        is_dead: Whether the holder of a path is known to be gone, which counts where locks do not work.
+    """
     for path in paths:
         # Held until it is removed: a process that takes it in between finds that it is no longer in its place.
-        with suppress(OSError), _try_lock(path, fcntl.LOCK_EX):
+        with suppress(OSError), _try_lock(path, fcntl.LOCK_EX, is_dead):
             if path.lstat().st_uid != os.getuid():
                 continue
             if path.is_dir():
@@ -102,10 +107,14 @@ def remove_abandoned(paths: Iterable[Path]) -> None:
 
 
 @contextmanager
-def _try_lock(path: Path, kind: int) -> Iterator[None]:
+def _try_lock(path: Path, kind: int, is_dead: Callable[[Path], bool] = lambda path: False) -> Iterator[None]:
     handle = _open(path)
     try:
-        fcntl.flock(handle, kind | fcntl.LOCK_NB)
+        try:
+            fcntl.flock(handle, kind | fcntl.LOCK_NB)
+        except OSError as error:
+            if isinstance(error, BlockingIOError) or not is_dead(path):
+                raise
         yield
     finally:
         os.close(handle)

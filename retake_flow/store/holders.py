@@ -8,23 +8,20 @@ from __future__ import annotations
 
 import os
 from contextlib import suppress
-from functools import cache
 from hashlib import blake2b
 from pathlib import Path
 
+from retake_flow import process_place
 from retake_flow.locks import Lock, is_held, remove_abandoned
 from retake_flow.ports.runs import Holder
 
 # The inode of the PID namespace that a machine boots with (PROC_PID_INIT_INO in the kernel's proc_ns.h).
 _FIRST_NAMESPACE = 0xEFFFFFFC
 
-#: The largest difference between two readings of a process's start, in seconds: two ticks of the kernel's clock.
-TOLERANCE = 0.02
-
 
 def this_process() -> Holder:
     """The current process, as the holder of a run."""
-    return Holder(_host(), os.getpid(), _started(os.getpid()), _where())
+    return Holder(_host(), os.getpid(), process_place.started(os.getpid()), process_place.where())
 
 
 def alive(holder: Holder, locks: Path | None = None) -> bool:
@@ -42,7 +39,7 @@ def alive(holder: Holder, locks: Path | None = None) -> bool:
         return is_held(lock)
     expired = holder.lease is not None and holder.lease <= 0
     if _is_near(holder):
-        return _runs(holder) and (locks is not None or not expired)
+        return process_place.runs(holder.pid, holder.started) and (locks is not None or not expired)
     return not expired
 
 
@@ -102,61 +99,11 @@ def _lock_file(locks: Path, holder: Holder) -> Path:
 def _is_near(holder: Holder) -> bool:
     """Whether the process id of a holder is valid here."""
     if holder.where:
-        return holder.where == _where()
+        return holder.where == process_place.where()
     return holder.host in (_host(), os.uname().nodename)  # older versions wrote only the host, or no namespace either
-
-
-def _runs(holder: Holder) -> bool:
-    """Whether a process of this PID namespace is alive."""
-    import psutil
-
-    try:
-        process = psutil.Process(holder.pid)
-        dead = process.status() in (psutil.STATUS_ZOMBIE, psutil.STATUS_DEAD)
-        return not dead and abs(_started(holder.pid) - holder.started) <= TOLERANCE
-    except psutil.NoSuchProcess:
-        return False
-
-
-def _started(pid: int) -> float:
-    """When a process started, in seconds since the machine booted.
-
-    psutil's time of day shifts for a living process when the clock is set. After a reboot, another process could have
-    the same process id and have started in the same hundredth of a second. That is unlikely enough to be accepted: the
-    run would count as driven until that process ends, or until it is taken with --force.
-
-    Source: proc_pid_stat(5), field 22. Without /proc it is psutil's time of day.
-    """
-    try:
-        stat = Path("/proc", str(pid), "stat").read_bytes()
-    except OSError:
-        import psutil
-
-        return psutil.Process(pid).create_time()
-    after_name = stat.rpartition(b")")[2].split()  # the name may contain spaces and parentheses; field 3 is next
-    return int(after_name[22 - 3]) / os.sysconf("SC_CLK_TCK")
 
 
 def _host() -> str:
     """The name of this host for people, with the PID namespace if it is not the machine's own."""
-    host, namespace = os.uname().nodename, _namespace()
+    host, namespace = os.uname().nodename, process_place.namespace()
     return host if namespace in (0, _FIRST_NAMESPACE) else f"{host}/pid-{namespace}"
-
-
-@cache
-def _where() -> str:
-    """Where process ids are valid: this boot of the kernel, and the PID namespace; "" when that cannot be known."""
-    try:
-        boot = Path("/proc/sys/kernel/random/boot_id").read_text(encoding="ascii").strip()
-    except OSError:
-        return ""
-    namespace = _namespace()
-    return f"{boot}/{namespace}" if boot and namespace else ""
-
-
-def _namespace() -> int:
-    """The inode of the PID namespace; 0 when it cannot be known."""
-    try:
-        return os.stat("/proc/self/ns/pid").st_ino
-    except OSError:
-        return 0

@@ -11,11 +11,12 @@ from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 
-from retake_flow import os_errors
+from retake_flow import os_errors, process_place
 from retake_flow.errors import StudioError
 from retake_flow.locks import Lock, remove_abandoned
 
 _PREFIX = "retake-flow-"
+_MARK = "process"
 _NAME = re.compile(rf"{_PREFIX}[a-z0-9_]{{8}}")
 
 
@@ -23,7 +24,8 @@ class WorkFolder:
     """A folder that a process holds while it works, and creates again if it was removed.
 
     Its lock tells every other process that the folder is in use, even in another container that shares it. It also
-    tells systemd-tmpfiles, which leaves locked folders alone (tmpfiles.d(5)).
+    tells systemd-tmpfiles, which leaves locked folders alone (tmpfiles.d(5)). Where locks do not work, its mark tells
+    processes of the same boot and PID namespace.
 
     Args:
         path: The path of the folder; created when missing.
@@ -45,6 +47,8 @@ class WorkFolder:
             while self._lock is None or not self._lock.intact:
                 self.close()
                 self._lock = self._ensure_lock()
+                with suppress(OSError):  # a full disk does not weaken the lock
+                    (self.path / _MARK).write_text(process_place.mark(), encoding="ascii")
             folder.mkdir(mode=0o700, exist_ok=True)
         except OSError as error:
             said = f"the working folder {folder} cannot be made"
@@ -69,10 +73,18 @@ class WorkFolder:
         return None
 
 
+def _is_dead(folder: Path) -> bool:
+    """Whether the process of a folder is known to be gone."""
+    with suppress(OSError, ValueError):
+        return process_place.is_gone((folder / _MARK).read_text(encoding="ascii"))
+    return False
+
+
 @contextmanager
 def work_folder() -> Iterator[WorkFolder]:
     """A folder for the duration of its work. A killed process cannot remove its own folder: the next process does."""
-    remove_abandoned(path for path in Path(tempfile.gettempdir()).glob(f"{_PREFIX}*") if _NAME.fullmatch(path.name))
+    left = (path for path in Path(tempfile.gettempdir()).glob(f"{_PREFIX}*") if _NAME.fullmatch(path.name))
+    remove_abandoned(left, _is_dead)
     folder = WorkFolder(Path(tempfile.mkdtemp(prefix=_PREFIX)))
     try:
         yield folder

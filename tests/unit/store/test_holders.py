@@ -15,6 +15,7 @@ import psutil
 import pytest
 from store_samples import a_run
 
+from retake_flow import process_place
 from retake_flow.locks import is_held
 from retake_flow.ports.runs import Holder
 from retake_flow.store import holders
@@ -49,30 +50,18 @@ def test_a_clock_that_is_set_kills_nobody(monkeypatch: pytest.MonkeyPatch) -> No
 
 def test_where_there_is_no_proc_the_time_of_day_is_taken(monkeypatch: pytest.MonkeyPatch) -> None:
     """Other systems keep the start of a process as a time of day, and that does as well."""
-    monkeypatch.setattr(holders, "Path", lambda *parts: Path("/nowhere", *parts[1:]))
+    this_process()  # what is known of the place is kept
+    monkeypatch.setattr(process_place, "Path", lambda *parts: Path("/nowhere", *parts[1:]))
     us = this_process()
     assert us.started == psutil.Process().create_time()
     assert alive(us)
     assert not alive(replace(us, started=us.started - 1))
 
 
-def test_a_name_with_parentheses_is_no_riddle(tmp_path: Path) -> None:
-    """A program may be called anything, also what looks like the fields that follow its name."""
-    program = tmp_path / "a) S 1 (b"
-    program.symlink_to("/bin/sleep")
-    before = time.clock_gettime(time.CLOCK_BOOTTIME)
-    with subprocess.Popen([program, "60"]) as child:
-        try:
-            started = holders._started(child.pid)
-        finally:
-            child.kill()
-    assert before - 0.02 <= started <= time.clock_gettime(time.CLOCK_BOOTTIME)
-
-
 def test_a_dead_process_is_dead_at_once() -> None:
     """Also while nobody has asked for its exit status yet, and after it is gone."""
     child = subprocess.Popen(["sleep", "60"])
-    holder = Holder(os.uname().nodename, child.pid, holders._started(child.pid))
+    holder = Holder(os.uname().nodename, child.pid, process_place.started(child.pid))
     assert alive(holder)
     child.kill()
     os.waitid(os.P_PID, child.pid, os.WEXITED | os.WNOWAIT)  # it is a zombie now

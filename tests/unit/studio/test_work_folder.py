@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import errno
+import fcntl
 import os
 import shutil
 import signal
@@ -25,6 +27,7 @@ with work_folder() as folder:
     print(folder.path, flush=True)
     sys.stdin.read()
 """
+_AS_ROOT = pytest.mark.skipif(os.geteuid() != 0, reason="only root makes PID namespaces")
 ELSEWHERE = ("unshare", "--pid", "--fork", "--kill-child", "--mount-proc")
 
 
@@ -72,7 +75,31 @@ def test_a_living_folder_stays_whoever_looks(temporary: Path) -> None:
     assert living.name.startswith("retake-flow-")
 
 
-@pytest.mark.skipif(os.geteuid() != 0, reason="only root makes PID namespaces")
+@pytest.mark.parametrize("elsewhere", [False, pytest.param(True, marks=_AS_ROOT)], ids=["here", "in a container"])
+def test_where_locks_do_not_work_a_mark_tells(
+    temporary: Path, monkeypatch: pytest.MonkeyPatch, elsewhere: bool
+) -> None:
+    """A folder whose process is gone is removed by its neighbours; what lives, or may live elsewhere, stays."""
+
+    def refuse(_handle: int, _kind: int) -> None:
+        raise OSError(errno.ENOLCK, "no locks")
+
+    with worker(*(ELSEWHERE if elsewhere else ())) as (left, process), worker() as (living, _):
+        assert (left / "process").read_text().count("/") == 1
+        process.kill()
+        process.wait()
+        monkeypatch.setattr(fcntl, "flock", refuse)
+        unknown = [temporary / f"retake-flow-unknown{number}" for number in range(3)]
+        for folder, text in zip(unknown, ("", "no mark", f"{process.pid} 1.0"), strict=True):
+            folder.mkdir()
+            (folder / "process").write_text(text)
+        with work_folder():
+            assert left.exists() is elsewhere
+            assert living.is_dir()
+            assert all(folder.is_dir() for folder in unknown)
+
+
+@_AS_ROOT
 @pytest.mark.parametrize(("first", "second"), [((), ELSEWHERE), (ELSEWHERE, ()), (ELSEWHERE, ELSEWHERE)])
 def test_a_living_folder_of_another_pid_namespace_stays(
     temporary: Path, first: tuple[str, ...], second: tuple[str, ...]
