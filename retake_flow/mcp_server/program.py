@@ -39,6 +39,7 @@ async def call(*arguments: str, given: str = "", fine: tuple[int, ...] = (0,)) -
         kept = ("kind", "message", "hint", "reason", "failed", "problems")
         error = {name: found[name] for name in kept if found.get(name)} or {"kind": "internal", "message": err[-500:]}
         raise ToolError(json.dumps({**error, "exit_code": code}, ensure_ascii=False))
+    found.pop("next", None)  # commands for a shell
     return found
 
 

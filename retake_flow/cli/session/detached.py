@@ -137,8 +137,8 @@ def _begun(store: Runs, driver: _Driver, deadline: float) -> Following | None:
 
 def _settled(followed: Following, *, stays: bool) -> bool:
     """Whether the run is on air, has ended, or does nothing but wait for a person in a process that stays."""
-    run = followed.stored.run
-    return followed.on_air or run.ended or (stays and run.phase is Phase.WAITING)
+    waits = followed.stored.run.phase is Phase.WAITING
+    return followed.on_air or followed.over or (stays and waits)
 
 
 def _failed(driver: _Driver, *, as_json: bool) -> int:

@@ -164,10 +164,12 @@ def test_it_does_without_sqlalchemy(tmp_path: Path, opened: Opener) -> None:
     created(opened(place))
     program = """
 import sys
-from retake_flow.monitor.following import Following
+from retake_flow.monitor import brief, chat_inbox, following
 from retake_flow.store.reading import open_file
 store = open_file(sys.argv[1])
-print(len(store.summaries()), Following(store, store.find("last")).figures.number, "sqlalchemy" in sys.modules)
+run = store.find("last")
+print(len(store.summaries()), len(chat_inbox.ChatInbox(store, run, "").messages), brief.status(
+    following.Following(store, run))["unread"], not {"sqlalchemy", "asyncio", "jinja2", "httpx"} & {*sys.modules})
 """
     done = subprocess.run([sys.executable, "-c", program, place], check=True, capture_output=True, text=True)
-    assert done.stdout.split() == ["1", "0", "False"]
+    assert done.stdout.split() == ["1", "0", "0", "True"]
