@@ -82,7 +82,7 @@ class Runner:
         self._mailbox = Mailbox()
         self._driving: asyncio.Task[Run] | None = None
         self._killed = ""  # the reason, once killed
-        self._lost = False  # whether it ends at once, since it failed
+        self._leaving = False  # whether it ends whatever it has started, so that there is nothing to break off
         self._suspended = ""  # the reason for leaving while the run waits
         self._broken: BaseException | None = None  # an unexpected error in one of our tasks
         self._inbox: InboxWatch | None = None
@@ -114,10 +114,10 @@ class Runner:
                 await self._lose()
                 raise
         except Exception as raised:
-            self._lost = True
             await self._break_off(raised)
             raise
         finally:
+            self._leaving = True
             await self._abandon()
         if self._killed and self._driving is not None and self._driving.cancelling():
             self._driving.uncancel()  # the caller continues
@@ -254,11 +254,15 @@ class Runner:
             self._write([record for record in wished if record is not None], step.run)
             for command in step.commands:
                 await self._perform(command)
+        except asyncio.CancelledError:
+            await self._lose()
+            raise
         except Exception as error:
             await self._give_up(error)
 
     async def _give_up(self, why: Exception) -> None:
         """End everything in order, although it can no longer be recorded; what another process has is not undone."""
+        self._leaving = True
         owed = () if isinstance(why, Fenced) else (*self.run.undoing, *reversed(self.run.undos))
         within = why.undo_within if isinstance(why, LeaseExpired) else None
         with suppress(TimeoutError):
@@ -269,7 +273,7 @@ class Runner:
 
     def _interrupt(self) -> None:
         """Break off whatever is done at the moment: the run is another's, or soon may be."""
-        if self._driving is not None and not (self._killed or self._lost):
+        if self._driving is not None and not (self._killed or self._leaving):
             self._driving.cancel()
 
     async def _lose(self) -> None:

@@ -355,6 +355,26 @@ def test_an_overtaken_process_learns_of_it_from_a_write_too(inbox: bool) -> None
     play(scene)
 
 
+def test_a_run_that_a_defect_breaks_is_not_undone_once_it_is_anothers() -> None:
+    """It is taken while what the defect left is undone: that is broken off, and nothing else is begun."""
+
+    class Defective(Through):
+        def write(self, run: Run, records: Any) -> None:
+            if any(record["event"] == "timer_fired" for record in records):
+                raise ZeroDivisionError
+            super().write(run, records)
+
+    async def scene() -> None:
+        world = World(OWING, Actions(a_undo=[Takes(60)]))
+        later(60, lambda: world.runs.claim("r", Holder("there", 2, 0.0), force=True))
+        with pytest.raises(Fenced):
+            await world.drive(wrapped=Defective)
+        assert now() <= 60 + LOOK_EVERY
+        assert world.actions.words()[-2:] == ["a.undo", "a.undo broken off"]
+
+    play(scene)
+
+
 OWING = """
 initial: o
 states:
