@@ -82,16 +82,13 @@ class Builder:
         pairs = declared.items() if isinstance(declared, dict) else dict.fromkeys(declared).items()
         return {name: fields or {} for name, fields in pairs}
 
-    def actions(self, data: Mapping[str, Any]) -> dict[str, OwnAction]:
-        """The declared actions."""
-        return {name: self._own_action(name, item) for name, item in data.get("actions", {}).items()}
-
-    def _own_action(self, name: str, data: Mapping[str, Any]) -> OwnAction:
+    def own_action(self, name: str, data: Mapping[str, Any]) -> OwnAction:
+        """An action that the flow declares by `do`."""
         where = ("actions", name)
         return OwnAction(
             name=name,
             do=data["do"],
-            given=self._value(data.get("with", {}), (*where, "with")),
+            given=self.value(data.get("with", {}), (*where, "with")),
             position=self.source.key(where),
             description=data.get("description", ""),
             inputs=data.get("inputs", {}),
@@ -108,7 +105,7 @@ class Builder:
             "position": self.source.key(where),
             "root": self.root,
             "description": data.get("description", ""),
-            "set": self._value(data.get("set", {}), (*where, "set")),
+            "set": self.value(data.get("set", {}), (*where, "set")),
             "entry": self._effects(data.get("entry"), (*where, "entry")),
             "exit": self._effects(data.get("exit"), (*where, "exit")),
             "timeout": self._time(data["timeout"], (*where, "timeout")) if "timeout" in data else None,
@@ -131,7 +128,7 @@ class Builder:
                 return ActionState(
                     **shared,
                     do=do,
-                    inputs=self._value(given, (*where, "with")),
+                    inputs=self.value(given, (*where, "with")),
                     needs=_needs(data),
                     retry=self._retry(data, where),
                     poll=self._poll(data, where),
@@ -147,7 +144,7 @@ class Builder:
                 return WaitState(**shared, wait=self._time(data["wait"], (*where, "wait")))
             case "final":
                 fails = data["final"] == "failed" or data.get("fails", False)
-                reason = self._value(data.get("reason"), (*where, "reason"))
+                reason = self.value(data.get("reason"), (*where, "reason"))
                 return FinalState(**shared, final=data["final"], fails=fails, reason=reason)
             case "history":
                 initial = self._initial(shared["parent"], data, where)
@@ -162,7 +159,7 @@ class Builder:
             self.damaged.add(path)
         sub, initial, inside = found or (SubFlow(data["flow"], {}, ()), "", {})
         children = tuple(inner for inner, state in inside.items() if state.parent == path)
-        given = self._value(data.get("with", {}), (*where, "with"))
+        given = self.value(data.get("with", {}), (*where, "with"))
         return {path: SubFlowState(**shared, initial=initial, children=children, sub=sub, inputs=given), **inside}
 
     def _initial(self, around: str, data: Mapping[str, Any], where: Path) -> str:
@@ -173,7 +170,7 @@ class Builder:
         """The effects of entering or leaving a state, in the order written."""
         return tuple(
             Effect(
-                self._value(item.get("set", {}), (*at, "set")),
+                self.value(item.get("set", {}), (*at, "set")),
                 self._raises(item, (*at, "raise")),
                 self._tell(item, at),
                 item.get("scene", ""),
@@ -189,7 +186,7 @@ class Builder:
         return Raise(
             event=given["event"],
             position=self.source.value(where),
-            data=self._value(given.get("data", {}), (*where, "data")),
+            data=self.value(given.get("data", {}), (*where, "data")),
             after=self._time(given["after"], (*where, "after")) if "after" in given else None,
         )
 
@@ -198,15 +195,15 @@ class Builder:
             case None:
                 return None
             case str(message):
-                return Tell(self._value(message, (*where, "tell")))
+                return Tell(self.value(message, (*where, "tell")))
             case given:
-                return Tell(self._value(given["message"], (*where, "tell", "message")), given.get("kind", "told"))
+                return Tell(self.value(given["message"], (*where, "tell", "message")), given.get("kind", "told"))
 
     def _ask(self, given: Mapping[str, Any], at: Path) -> Ask:
         reminders = given.get("remind", [])
         later = enumerate(given.get("escalate", []))
         return Ask(
-            message=self._value(given["message"], (*at, "message")),
+            message=self.value(given["message"], (*at, "message")),
             fields=given.get("answer", {}),
             decisions={name: fields or {} for name, fields in given.get("decisions", {}).items()},
             remind=tuple(self._time(item, (*at, "remind", index)) for index, item in enumerate(reminders)),
@@ -242,7 +239,7 @@ class Builder:
             event=event,
             to=target,
             when=when,
-            set=self._value(full.get("set", {}), (*where, "set")),
+            set=self.value(full.get("set", {}), (*where, "set")),
             position=self.source.value(at),
             root=self.root,
             source=path,
@@ -288,7 +285,7 @@ class Builder:
             name=name,
             scope=scope,
             do=do,
-            inputs=self._value(given, (*where, "with")),
+            inputs=self.value(given, (*where, "with")),
             needs=_needs(data),
             every=value.get("every"),
             quiet=value.get("quiet"),
@@ -329,11 +326,11 @@ class Builder:
             return None
         if isinstance(given, str):
             return Undo(given, {})
-        return Undo(given["do"], self._value(given.get("with", {}), (*where, "undo", "with")))
+        return Undo(given["do"], self.value(given.get("with", {}), (*where, "undo", "with")))
 
     def _time(self, written: Any, where: Path) -> Value:
         """A literal duration, the expression that gives one, or a time of the calendar."""
-        value = self._value(written, where)
+        value = self.value(written, where)
         if not any(templates(value)):
             self._time_or_number(value, where)
         return value
@@ -348,14 +345,14 @@ class Builder:
     def _condition(self, written: Any, where: Path) -> Expression:
         return Expression(str(written).lower() if isinstance(written, bool) else written, self.source.value(where))
 
-    def _value(self, written: Any, where: Path) -> Value:
+    def value(self, written: Any, where: Path) -> Value:
         """Plain data with its templates parsed."""
         if isinstance(written, str) and is_template(written):
             return Template(written, self.source.value(where))
         if isinstance(written, dict):
-            return {key: self._value(item, (*where, key)) for key, item in written.items()}
+            return {key: self.value(item, (*where, key)) for key, item in written.items()}
         if isinstance(written, list):
-            return [self._value(item, (*where, index)) for index, item in enumerate(written)]
+            return [self.value(item, (*where, index)) for index, item in enumerate(written)]
         return written
 
 

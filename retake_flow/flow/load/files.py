@@ -69,6 +69,16 @@ class Files:
             self._contents.setdefault(found, content)
         return found
 
+    def text(self, name: str, unknown: Problem) -> tuple[str, str] | None:
+        """The file that a name means and its text, kept with those of the flow; None if it cannot be read."""
+        found = self.find(name, unknown)
+        if found is None:
+            return None
+        text, problems = decode(self._contents[found], found)
+        self.problems += problems
+        self._texts[found] = text
+        return found, text
+
     def sources(self, file: str, allowed: Sequence[str] = ()) -> Sources:
         """All texts that were read, as the sources of the flow in a file, with what else it may name."""
         return Sources(file, self._texts, self._references, tuple(allowed))

@@ -11,6 +11,7 @@ from retake_flow.flow.diagnostics import Position, Problem, Problems
 from retake_flow.flow.load.builder import Builder
 from retake_flow.flow.load.files import Files
 from retake_flow.flow.load.folders import Folders
+from retake_flow.flow.load.functions import Functions
 from retake_flow.flow.load.inputs import flaws, with_resolved_files
 from retake_flow.flow.model import SEPARATOR, FinalState, Flow, Input, OwnAction, State, SubFlow
 from retake_flow.flow.schema.quick_validate import checker
@@ -217,7 +218,8 @@ class _Reading:
         states = builder.states(data)
         # A sender does not know which file accepts the event, so the outer flow's declaration counts.
         self.events = {**self.events, **builder.events(data)}
-        self.actions = {**self.actions, **builder.actions(data)}
+        functions = Functions(self.files, builder)
+        self.actions = {**functions.installed(states), **self.actions, **functions.declared(data)}
         initial = builder.child(root, data["initial"], ("initial",))
         explained = read.source.explained
         self._problems += [explained.get(p.position, p) if p.code == "RF020" else p for p in builder.problems]

@@ -98,6 +98,12 @@ _FIELD: Schema = {
 _OWN_ACTION: Schema = mapping_of(
     "An action of the flow's own: a program or a request, configured, under a name that reads as what it does.",
     {
+        "python": {
+            "description": "A Python function, as MODULE:FUNCTION, beside the flow or installed, in place of `do`.",
+            "type": "string",
+            "pattern": r"^[A-Za-z_]\w*(\.[A-Za-z_]\w*)*:[A-Za-z_]\w*$",
+            "examples": ["picking:pick"],
+        },
         "do": {
             "description": "What it configures.",
             "type": "string",
@@ -128,7 +134,10 @@ _OWN_ACTION: Schema = mapping_of(
             "enum": ["once", "safe"],
         },
     },
-    ("do", "with"),
+    allOf=[
+        {"if": {"not": {"required": ["python"]}}, "then": {"required": ["do", "with"]}},
+        only("python", ("do", "inputs", "result", "outcomes", "idempotency")),
+    ],
 )
 _EXTENDS: Schema = {
     "description": "The flow that this one changes, by path or name: mappings are merged, lists and values replaced, "

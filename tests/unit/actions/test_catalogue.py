@@ -10,6 +10,7 @@ import pytest
 from retake_flow import errors
 from retake_flow.actions.registry import CATALOGUE
 from retake_flow.flow.action_spec import Idempotency
+from retake_flow.flow.load.functions import BUILT_IN
 from retake_flow.studio.programs import PROGRAMS
 
 
@@ -76,3 +77,8 @@ def test_no_regular_expression_is_shown_to_people() -> None:
     found = [each for spec in CATALOGUE.values() for each in _patterns(spec.name, spec.inputs)]
     assert len(found) > 10
     assert [place for place, schema in found if not schema.get("errorMessage")] == []
+
+
+def test_no_plugin_is_sought_among_what_is_built_in() -> None:
+    """The loader knows the groups of the catalogue."""
+    assert {name.partition(".")[0] for name in CATALOGUE} == BUILT_IN

@@ -1,0 +1,103 @@
+"""Functions: Python functions as actions of a flow, described from their source."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Iterable, Mapping
+from typing import Any, Final
+
+from retake_flow import plain_file
+from retake_flow.flow.diagnostics import Position, Problem
+from retake_flow.flow.expressions.expression import Template
+from retake_flow.flow.load import python_action
+from retake_flow.flow.load.builder import Builder
+from retake_flow.flow.load.files import Files
+from retake_flow.flow.load.python_action import Unreadable
+from retake_flow.flow.model import ActionState, OwnAction, State, performers
+
+_RUNNER: Final = "retake_flow.actions.own.function_process"
+#: The groups of the built-in actions, among which no plugin is sought.
+BUILT_IN: Final = frozenset(
+    {"chat", "credentials", "http", "operator", "program", "public", "retake", "share", "studio"}
+)
+
+
+class Functions:
+    """The functions that one file of a flow uses.
+
+    Args:
+        files: The files of the flow; the sources beside it are kept among them.
+        builder: Of that file.
+    """
+
+    def __init__(self, files: Files, builder: Builder) -> None:
+        self._files = files
+        self._builder = builder
+
+    def declared(self, data: Mapping[str, Any]) -> dict[str, OwnAction]:
+        """The actions that the file declares."""
+        found: dict[str, OwnAction | None] = {}
+        for name, item in data.get("actions", {}).items():
+            if "python" in item:
+                at = self._builder.source.value(("actions", name, "python"))
+                given = self._builder.value(item.get("with", {}), ("actions", name, "with"))
+                found[name] = self._action(name, item["python"], at, given, beside=True)
+            else:
+                found[name] = self._builder.own_action(name, item)
+        return {name: action for name, action in found.items() if action is not None}
+
+    def installed(self, states: Mapping[str, State]) -> dict[str, OwnAction]:
+        """The actions of installed packages that the states name."""
+        used = dict(_named(states.values()))
+        offered = python_action.installed() if used else {}
+        found = {name: self._action(name, offered[name], at, {}) for name, at in used.items() if name in offered}
+        return {name: action for name, action in found.items() if action is not None}
+
+    def _action(
+        self, name: str, function: str, at: Position, given: Mapping[str, Any], *, beside: bool = False
+    ) -> OwnAction | None:
+        module, _, attribute = function.partition(":")
+        unknown = Problem(at, "RF040", "")
+        try:
+            found = self._source(module, unknown, beside=beside)
+            if found is None:
+                return None
+            file, text = found
+            described = python_action.describe(text, file, attribute)
+        except Unreadable as error:
+            self._files.say(unknown, f"the action {name!r} cannot be used: {error}", error.hint)
+            return None
+        inputs = {each: Template(f"{{{{ inputs.{each} }}}}", at) for each in described.inputs}
+        command = [sys.executable, "-P", "-m", _RUNNER, function]
+        return OwnAction(
+            name,
+            "program.run",
+            {**given, "command": command, "input": inputs},
+            at,
+            described.description,
+            described.inputs,
+            described.result,
+            described.outcomes,
+            described.safe,
+        )
+
+    def _source(self, module: str, unknown: Problem, *, beside: bool) -> tuple[str, str] | None:
+        """The file and the text of a module: an installed one, or one beside the flow; None if that was reported."""
+        place = python_action.source_of(module)
+        if place is None and beside:
+            return self._files.text(f"./{module.replace('.', '/')}.py", unknown)
+        if place is None:
+            raise Unreadable(f"there is no module {module!r}", "install its package, or put its file beside the flow")
+        try:
+            return str(place), plain_file.read(place).decode()
+        except (OSError, UnicodeError) as error:
+            raise Unreadable(f"{place} cannot be read: {error}") from None
+
+
+def _named(states: Iterable[State]) -> Iterable[tuple[str, Position]]:
+    """The actions that states name, other than those that are built in."""
+    for state in states:
+        named = [(doing.do, doing.position) for doing in performers(state)]
+        if isinstance(state, ActionState) and state.undo is not None:
+            named.append((state.undo.do, state.position))
+        yield from (each for each in named if each[0].partition(".")[0] not in BUILT_IN)

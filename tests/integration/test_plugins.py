@@ -1,0 +1,125 @@
+"""Python functions as actions: beside a flow and from an installed package, described without being imported."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from flow_processes import Home, at_home
+
+pytestmark = pytest.mark.real
+
+SAMPLE = Path(__file__).parents[2] / "examples" / "house-actions"
+FLOW = """\
+flow: lottery
+initial: draw
+{head}states:
+  draw:
+    do: house.draw
+    with: {{names: [mira], seed: 3}}
+    transitions:
+      drawn: {{to: over, set: {{who: "{{{{ result.winner }}}}"}}}}
+      nobody: over
+      error: bad
+  over: {{final: completed, reason: "{{{{ vars.who|default('') }}}}"}}
+  bad: {{final: failed, reason: "{{{{ event.message }}}}"}}
+"""
+
+
+@pytest.fixture(scope="module")
+def packages(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A folder in which the sample package is installed."""
+    folder = tmp_path_factory.mktemp("packages")
+    pip = (sys.executable, "-m", "pip", "install", "-q", "--no-deps", "--no-build-isolation", "--no-index")
+    subprocess.run([*pip, "--target", str(folder), str(SAMPLE)], check=True, capture_output=True)
+    return folder
+
+
+@pytest.fixture
+def home(tmp_path: Path) -> Iterator[Home]:
+    """A home with a token in its environment."""
+    with at_home(tmp_path / "home", RETAKE_ACCESS_TOKEN="rtk_plugins_0123456789") as made:
+        yield made
+
+
+def write(home: Home, name: str, text: str) -> str:
+    """Write a file; gives its path."""
+    (home.folder / name).write_text(text, encoding="utf-8")
+    return str(home.folder / name)
+
+
+def test_an_installed_package_offers_actions(home: Home, packages: Path) -> None:
+    """The sample is found by its entry point; without it, there is no such action."""
+    flow = write(home, "lottery.yaml", FLOW.format(head=""))
+    assert "there is no action 'house.draw'" in home.call("check", flow).out
+    assert home.call("check", flow, PYTHONPATH=str(packages)).code == 0
+    done = home.call("run", flow, "--json", PYTHONPATH=str(packages))
+    assert done.code == 0, done
+    assert done.records[-1]["reason"] == "mira"
+
+
+PICKING = (
+    """\
+from pathlib import Path
+from retake_flow.plugins import action
+from typing import Literal
+import os
+Path("sprung").touch()
+
+@action()
+async def draw(names: list, seed: int = 1) -> tuple[Literal["drawn", "nobody"], dict_of_it]:
+    print("on standard output", flush=True)
+    assert "RETAKE_ACCESS_TOKEN" not in os.environ
+    if seed == 9:
+        raise ValueError("nine is too much")
+    return "drawn", {"winner": names[0]}
+""".replace("dict_of_it", "Who")
+    .replace("\n@action", "\nclass Who(TypedDict):\n    winner: str\n\n@action")
+    .replace("import Literal", "import Literal, TypedDict")
+)
+HEAD = 'actions: {house.draw: {python: "picking:draw"}}\n'
+
+
+def test_a_function_beside_the_flow(home: Home) -> None:
+    """It is only read until it runs, in a process of its own, and what it raises is told with its line."""
+    write(home, "picking.py", PICKING)
+    flow = write(home, "lottery.yaml", FLOW.format(head=HEAD))
+    for command in (["check"], ["plan"], ["graph"], ["show-flow"], ["simulate"]):
+        done = home.call(*command, flow)
+        assert done.code == 0, done
+    assert not list(Path.cwd().glob("sprung")) + list(home.folder.rglob("sprung"))
+    done = home.call("run", flow, "--json")
+    assert done.code == 0, done
+    assert done.records[-1]["reason"] == "mira"
+    assert (home.folder / "sprung").exists()
+    write(home, "lottery.yaml", FLOW.format(head=HEAD).replace("seed: 3", "seed: 9"))
+    done = home.call("run", flow, "--json")
+    assert done.code == 1, done
+    assert "picking.py:15: ValueError: nine is too much" in done.records[-1]["reason"]
+
+
+@pytest.mark.parametrize(
+    ("source", "said"),
+    [
+        (None, "picking.py"),
+        ("def draw(:\n", "picking.py:1: "),
+        ("def other(): ...\n", "has no function 'draw'"),
+        ("def draw(): ...\n", "is not marked as an action"),
+        ("@action()\ndef draw(names: Odd): ...\n", "the type 'Odd' cannot be used here"),
+        ("@action()\ndef draw(*names): ...\n", "the type 'names' cannot be used here"),
+        ("@action()\ndef draw(names: list = some()): ...\n", "the type 'some()' cannot be used here"),
+        ("(" * 5000, "picking.py"),
+    ],
+)
+def test_a_function_that_cannot_be_used_is_a_mistake_in_the_flow(home: Home, source: str | None, said: str) -> None:
+    """It has its place, and no traceback."""
+    if source is not None:
+        write(home, "picking.py", source)
+    flow = write(home, "lottery.yaml", FLOW.format(head=HEAD))
+    done = home.call("check", flow)
+    assert done.code == 3
+    assert "lottery.yaml:3:32: RF040" in done.out, done
+    assert said in done.out
