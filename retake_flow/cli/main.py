@@ -54,7 +54,7 @@ class _Parser(argparse.ArgumentParser):
 
     def error(self, message: str) -> NoReturn:
         """Report an argument that was not understood, on one line: a shell expands `*` to the names of files."""
-        message = " ".join(message.split())
+        message = terminal.brief(" ".join(message.split()))
         if self.as_json:
             from retake_flow.errors import UsageError
 

@@ -16,6 +16,7 @@ if TYPE_CHECKING:
 
 #: The exit code of errors about something needed that is missing.
 _MISSING = 6
+_LONGEST_WORD = 1_000  # characters in a message
 
 
 def emit(record: dict[str, Any]) -> None:
@@ -113,18 +114,28 @@ def commands_in(hint: str) -> list[str]:
     return [command if "--json" in command or "--help" in command else f"{command} --json" for command in found]
 
 
+def brief(message: str) -> str:
+    """A message in which words of more than 1,000 characters, such as a number of 5,000 digits, are cut to 100."""
+    if len(message) <= _LONGEST_WORD:
+        return message
+    import re
+
+    return re.sub(rf"\S{{{_LONGEST_WORD + 1},}}", lambda found: f"{found[0][:100]}…", message)
+
+
 def fail(error: RetakeFlowError, as_json: bool) -> None:
     """Write an error: to standard error for people, as an `error` object to standard output for programs."""
+    said = brief(error.message)
     if as_json:
         import time
 
         from retake_flow.run.records import record
 
-        about = record("error", time.time(), kind=error.kind, message=error.message, hint=error.hint)
+        about = record("error", time.time(), kind=error.kind, message=said, hint=error.hint)
         look = ["retake-flow doctor --json"] if error.exit_code == _MISSING else []
         emit({**about, "next": commands_in(about["hint"]) or look})
         return
     from retake_flow import printable
 
-    message, hint = printable.text(error.message), printable.text(error.hint)
+    message, hint = printable.text(said), printable.text(error.hint)
     sys.stderr.write(f"retake-flow: {message}\n" + (f"    hint: {hint}\n" if hint else ""))

@@ -96,7 +96,7 @@ class Page:
 
     async def _enter(self, request: Request) -> Response:
         """Exchange the token for a cookie, so that it leaves the address bar at once."""
-        form = await request.form()
+        form = await request.form(max_files=0)
         given = request.query_params.get("token") or str(form.get("token", ""))
         goal = str(form.get("goal", ""))
         goal = goal if _OWN.fullmatch(goal) else "/"
@@ -114,7 +114,7 @@ class Page:
 
     async def _name(self, request: Request) -> Response:
         """Take the name of whoever looks."""
-        form = await request.form()
+        form = await request.form(max_files=0)
         goal = str(form.get("goal", ""))
         response = RedirectResponse(goal if _OWN.fullmatch(goal) else "/", 303)
         person.keep_name(response.headers, person.clean_name(str(form.get("name", ""))))

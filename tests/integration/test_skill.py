@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import re
 import shlex
 from pathlib import Path
@@ -32,6 +33,14 @@ def test_it_is_printed_and_installed(tmp_path: Path) -> None:
         assert home.call("skill").out == TEXT
         assert home.call("skill", "--install", str(tmp_path / "skills"), "--json").code == 0
         assert (tmp_path / "skills" / "retake-flow" / "SKILL.md").read_text(encoding="utf-8") == TEXT
+        victim = tmp_path / "victim"
+        victim.write_text("precious")
+        for plant in ("link", "pipe"):
+            file = tmp_path / plant / "retake-flow" / "SKILL.md"
+            file.parent.mkdir(parents=True)
+            file.symlink_to(victim) if plant == "link" else os.mkfifo(file)
+            assert home.call("skill", "--install", str(tmp_path / plant)).code == 0
+            assert (file.read_text(encoding="utf-8"), victim.read_text()) == (TEXT, "precious")
         assert home.call("skill", "--install", "/dev/null", "--json").records[0]["kind"] == "usage"
 
 

@@ -27,7 +27,7 @@ def skill(args: argparse.Namespace) -> int:
     """Print the skill, or install it."""
     from pathlib import Path
 
-    from retake_flow import printable
+    from retake_flow import printable, private_file
     from retake_flow.cli import terminal
     from retake_flow.errors import UsageError
     from retake_flow.flow.text import locate
@@ -41,8 +41,8 @@ def skill(args: argparse.Namespace) -> int:
         return 0
     file = Path(args.install).expanduser() / "retake-flow" / "SKILL.md"
     try:
-        file.parent.mkdir(parents=True, exist_ok=True)
-        file.write_text(text, "utf-8")
+        private_file.own_folder(file.parent)
+        private_file.replace(file, text.encode())
     except OSError as error:
         raise UsageError(f"{file} cannot be written: {error.strerror}") from None
     if args.json:

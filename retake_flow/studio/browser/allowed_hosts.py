@@ -85,6 +85,8 @@ class AllowedHosts:
 
 def _place(url: str) -> tuple[str, int] | None:
     """The host and port of a web address; None for anything else."""
+    if "\\" in url:  # a slash to browsers, part of a name to Python
+        return None
     try:
         parts = urlsplit(url)
         port = parts.port or _PORTS.get(parts.scheme, 0)

@@ -222,6 +222,18 @@ def _in_a_shell(command: str, home: Path) -> subprocess.CompletedProcess[str]:
     )
 
 
+@pytest.mark.parametrize("arguments", [("status",), ("runs", "--limit"), ("check",), ("run", "go-live.yaml", "--name")])
+@pytest.mark.parametrize("as_json", [False, True])
+def test_a_message_does_not_repeat_thousands_of_digits(
+    command: Command, arguments: tuple[str, ...], as_json: bool
+) -> None:
+    """The beginning shows what was meant."""
+    said = command(*arguments, "9" * 5_000, *["--json"] * as_json)
+    assert said.code == 2
+    assert "9" * 40 in said.out + said.err
+    assert "9" * 200 not in said.out + said.err
+
+
 @pytest.mark.parametrize(
     ("error", "code", "said"),
     [

@@ -32,6 +32,8 @@ HOSTS = AllowedHosts.of(["example.org", "*.Cdn.example", "127.0.0.1:8080", "[::1
         ("ftp://example.org/", False),
         ("https://[/", False),
         ("https://example.org:99999/", False),
+        ("https://evil.example\\@example.org/", False),
+        ("https://example.org@evil.example/", False),
         ("", False),
     ],
 )
