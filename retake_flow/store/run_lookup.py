@@ -23,7 +23,10 @@ def only(name: str, found: Sequence[str], place: str) -> str:
         RunUnknown: No run matches, or more than one.
     """
     if not found:
-        raise RunUnknown(f"there is no run yet in {place}") if name == "last" else unknown(name, place)
+        if name != "last":
+            raise unknown(name, place)
+        hint = "`retake-flow runs` lists those of all agents; `last` knows only those with the same credentials"
+        raise RunUnknown(f"there is no run yet of this agent in {place}", hint=hint)
     if len(found) > 1:
         more = ", …" if len(found) > EXAMPLES else ""
         raise RunUnknown(
