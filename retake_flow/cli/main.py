@@ -26,7 +26,10 @@ exit codes:
 _PACKAGES = {
     "run_commands": ("run", "resume", "answer", "gates", "runs", "show", "watch", "say", "send", "stop", "prune"),
     "agent_commands": ("status", "wait", "events", "chat", "reply", "screen", "scene", "mcp", "skill"),
-    "flow_commands": ("flows", "init", "check", "show-flow", "plan", "simulate", "test", "paths", "graph", "actions"),
+    "flow_commands": (
+        *("flows", "init", "check", "show-flow", "plan", "simulate", "test", "paths", "graph"),
+        *("actions", "schema"),
+    ),
     "host_commands": ("serve", "notify", "guide", "doctor", "rehearsal"),
 }
 _MODULES = {

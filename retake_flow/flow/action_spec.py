@@ -102,12 +102,12 @@ def with_own(flow: Flow, catalogue: Catalogue) -> Catalogue:
     if not flow.actions:
         return catalogue
     if not _latest or _latest[0][0] is not flow or _latest[0][1] is not catalogue:
-        own = {name: _spec(action, catalogue) for name, action in flow.actions.items() if action.do in catalogue}
+        own = {name: spec_of(action, catalogue) for name, action in flow.actions.items() if action.do in catalogue}
         _latest[:] = [(flow, catalogue, {**catalogue, **own})]
     return _latest[0][2]
 
 
-def _spec(action: OwnAction, catalogue: Catalogue) -> ActionSpec:
+def spec_of(action: OwnAction, catalogue: Catalogue) -> ActionSpec:
     """The spec of an action that a flow declares."""
     base = catalogue[action.do]
     return ActionSpec(

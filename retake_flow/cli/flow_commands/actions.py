@@ -8,7 +8,9 @@ from typing import TYPE_CHECKING, Any
 from retake_flow.cli.arguments import add_json
 
 if TYPE_CHECKING:
-    from retake_flow.flow.action_spec import ActionSpec
+    from collections.abc import Mapping
+
+    from retake_flow.flow.action_spec import ActionSpec, Catalogue
 
 
 def add_to(commands: Any) -> None:
@@ -26,19 +28,27 @@ def actions(args: argparse.Namespace) -> int:
     from retake_flow.errors import UsageError
     from retake_flow.flow.diagnostics import did_you_mean
 
-    wanted = [
-        s for s in CATALOGUE.values() if not args.name or s.name in args.name or s.name.split(".")[0] in args.name
-    ]
-    groups = {name.split(".")[0] for name in CATALOGUE}
+    known = with_plugins(CATALOGUE)
+    wanted = [s for s in known.values() if not args.name or s.name in args.name or s.name.split(".")[0] in args.name]
+    groups = {name.split(".")[0] for name in known}
     for name in args.name:
-        if name not in CATALOGUE and name not in groups:
-            raise UsageError(f"there is no action {name!r}", hint=did_you_mean(name, [*CATALOGUE, *groups]))
+        if name not in known and name not in groups:
+            raise UsageError(f"there is no action {name!r}", hint=did_you_mean(name, [*known, *groups]))
     for spec in wanted:
         if args.json:
             terminal.emit(_as_json(spec))
         else:
-            terminal.say(_as_text(spec))
+            terminal.say(_as_text(spec) + (_details(spec) if spec.name in args.name else ""))
     return 0
+
+
+def with_plugins(catalogue: Catalogue) -> Catalogue:
+    """A catalogue with the actions that installed packages offer; their source is read, and not imported."""
+    from retake_flow.flow.action_spec import spec_of
+    from retake_flow.flow.load.functions import offered
+
+    own = {name: spec_of(action, catalogue) for name, action in offered().items() if name not in catalogue}
+    return {**catalogue, **own}
 
 
 def _as_json(spec: ActionSpec) -> dict[str, Any]:
@@ -77,6 +87,57 @@ def _as_text(spec: ActionSpec) -> str:
         f"    idempotency: {spec.idempotency}\n"
         f"    retry: {_retry(spec)}\n"
     )
+
+
+def _details(spec: ActionSpec) -> str:
+    """Each input and field with its type, default, description and example, and the action in a flow."""
+    lines = ["", "    inputs in detail:" if spec.inputs else ""]
+    for name, schema in spec.inputs.items():
+        lines += _property(name, schema, "required" if name in spec.required_inputs else "optional")
+    lines.append("    result in detail:" if spec.result else "")
+    for name, schema in spec.result.items():
+        lines += _property(name, schema, "secret" if name in spec.secrets else "")
+    lines += ["    in a flow:", *(f"      {line}" for line in _example(spec))]
+    return "\n".join(filter(None, lines)) + "\n"
+
+
+def _property(name: str, schema: Mapping[str, Any], more: str) -> list[str]:
+    import json
+
+    kind = schema.get("type", "any")
+    kinds = " or ".join(kind) if isinstance(kind, list) else kind
+    if "enum" in schema:
+        kinds = "one of " + ", ".join(map(str, schema["enum"]))
+    limits = [f"{key} {schema[key]}" for key in ("format", "minimum", "maximum") if key in schema]
+    shown = json.dumps(schema["default"], ensure_ascii=False) if "default" in schema else ""
+    said = [kinds, *limits, f"default {shown}" if shown else more]
+    lines = [f"      {name}: {', '.join(filter(None, said))}"]
+    lines += [f"        {schema['description']}"] if "description" in schema else []
+    return lines + [f"        e.g. {json.dumps(each, ensure_ascii=False)}" for each in schema.get("examples", ())[:1]]
+
+
+def _example(spec: ActionSpec) -> list[str]:
+    """The least that a flow writes to use it."""
+    import json
+
+    given = {name: _sample(spec.inputs[name]) for name in spec.required_inputs}
+    filled = ", ".join(f"{name}: {json.dumps(value, ensure_ascii=False)}" for name, value in given.items())
+    name = spec.name.rpartition(".")[2]
+    use = f"do: {spec.name}{f', with: {{{filled}}}' if filled else ''}"
+    if spec.service:
+        return ["activities:", f"  {name}: {{{use}}}"]
+    return [f"{name}: {{{use}, transitions: {{{', '.join(f'{each}: …' for each in spec.outcomes)}, error: …}}}}"]
+
+
+def _sample(schema: Mapping[str, Any]) -> Any:
+    """A value that fits a property."""
+    if schema.get("examples"):
+        return schema["examples"][0]
+    if schema.get("enum"):
+        return schema["enum"][0]
+    samples = {"string": "…", "integer": 1, "number": 1.5, "boolean": True, "array": ["…"], "object": {}}
+    kind = schema.get("type", "string")
+    return samples[kind[0] if isinstance(kind, list) else kind]
 
 
 def _retry(spec: ActionSpec) -> str:

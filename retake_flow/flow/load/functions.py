@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Iterable, Mapping
+from contextlib import suppress
 from typing import Any, Final
 
 from retake_flow import plain_file
@@ -12,7 +13,7 @@ from retake_flow.flow.expressions.expression import Template
 from retake_flow.flow.load import python_action
 from retake_flow.flow.load.builder import Builder
 from retake_flow.flow.load.files import Files
-from retake_flow.flow.load.python_action import Unreadable
+from retake_flow.flow.load.python_action import Description, Unreadable
 from retake_flow.flow.model import ActionState, OwnAction, State, performers
 
 _RUNNER: Final = "retake_flow.actions.own.function_process"
@@ -67,19 +68,7 @@ class Functions:
         except Unreadable as error:
             self._files.say(unknown, f"the action {name!r} cannot be used: {error}", error.hint)
             return None
-        inputs = {each: Template(f"{{{{ inputs.{each} }}}}", at) for each in described.inputs}
-        command = [sys.executable, "-P", "-m", _RUNNER, function]
-        return OwnAction(
-            name,
-            "program.run",
-            {**given, "command": command, "input": inputs},
-            at,
-            described.description,
-            described.inputs,
-            described.result,
-            described.outcomes,
-            described.safe,
-        )
+        return _own_action(name, function, described, at, given)
 
     def _source(self, module: str, unknown: Problem, *, beside: bool) -> tuple[str, str] | None:
         """The file and the text of a module: an installed one, or one beside the flow; None if that was reported."""
@@ -92,6 +81,36 @@ class Functions:
             return str(place), plain_file.read(place).decode()
         except (OSError, UnicodeError) as error:
             raise Unreadable(f"{place} cannot be read: {error}") from None
+
+
+def offered() -> dict[str, OwnAction]:
+    """The actions of installed packages whose source can be read."""
+    found = {}
+    for name, function in python_action.installed().items():
+        module, _, attribute = function.partition(":")
+        place = python_action.source_of(module)
+        with suppress(Unreadable, OSError, UnicodeError):
+            if place is not None:
+                described = python_action.describe(plain_file.read(place).decode(), str(place), attribute)
+                found[name] = _own_action(name, function, described, Position(str(place), 1, 1), {})
+    return found
+
+
+def _own_action(name: str, function: str, described: Description, at: Position, given: Mapping[str, Any]) -> OwnAction:
+    """A function as an action: a program that calls it in a process of its own."""
+    inputs = {each: Template(f"{{{{ inputs.{each} }}}}", at) for each in described.inputs}
+    command = [sys.executable, "-P", "-m", _RUNNER, function]
+    return OwnAction(
+        name,
+        "program.run",
+        {**given, "command": command, "input": inputs},
+        at,
+        described.description,
+        described.inputs,
+        described.result,
+        described.outcomes,
+        described.safe,
+    )
 
 
 def _named(states: Iterable[State]) -> Iterable[tuple[str, Position]]:

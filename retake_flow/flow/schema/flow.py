@@ -1,12 +1,10 @@
-"""The keys of the language and their values: the source of `schemas/flow.schema.json`.
+"""The keys of the language and their values.
 
-`python -m retake_flow.flow.schema.flow` prints the schema; a test compares the shipped file with it. Alternatives
-are written as `if`/`then`, never as `anyOf`, so that a mistake yields the one message that fits it.
+`retake-flow schema` prints them with the inputs of all actions; `schemas/flow.schema.json` is what it prints.
+Alternatives are written as `if`/`then`, never as `anyOf`, so that a mistake yields the one message that fits it.
 """
 
 from __future__ import annotations
-
-import json
 
 from retake_flow.flow.schema import state
 from retake_flow.flow.schema.builders import (
@@ -231,7 +229,3 @@ def schema() -> Schema:
         "else": mapping_of("A state machine that takes an agent live.", _FLOW, ("flow", "initial", "states")),
         "$defs": {**pieces, **patches(pieces)},
     }
-
-
-if __name__ == "__main__":
-    print(json.dumps(schema(), indent=2, ensure_ascii=False))

@@ -11,6 +11,8 @@ import pytest
 from flow_samples import GO_LIVE
 from jsonschema import Draft202012Validator
 
+from retake_flow.actions import editor_schema
+from retake_flow.actions.registry import CATALOGUE
 from retake_flow.flow.schema import flow, state
 from retake_flow.flow.text import yaml_source
 
@@ -26,8 +28,8 @@ def _objects(node: Any) -> list[dict[str, Any]]:
 
 
 def test_the_shipped_schema_is_the_one_in_use() -> None:
-    """`schemas/flow.schema.json` is what `python -m retake_flow.flow.schema.flow` prints."""
-    printed = json.dumps(flow.schema(), indent=2, ensure_ascii=False) + "\n"
+    """`schemas/flow.schema.json` is what `retake-flow schema` prints."""
+    printed = json.dumps(editor_schema.schema(CATALOGUE), indent=2, ensure_ascii=False) + "\n"
     assert SHIPPED.read_text(encoding="utf-8") == printed
 
 
