@@ -16,7 +16,7 @@ from retake_flow.flow.expressions.expression import Expression
 from retake_flow.flow.fields import Declared, is_required
 from retake_flow.flow.question import Ask
 from retake_flow.flow.text.bundle import Sources
-from retake_flow.flow.transitions import Effect, Raise, Route, Tell, Value
+from retake_flow.flow.transitions import Effect, Raise, Route, Scene, Tell, Value
 from retake_flow.quick_dataclasses import dataclass, field
 from retake_flow.redact import Secret
 
@@ -390,6 +390,7 @@ class Flow:
         rules: The names of the files with its own rules, beside its file.
         phrases: Further wordings of steps for its scenarios, by wording.
         actions: Its own actions, by name.
+        scenes: What is shown together, by name.
     """
 
     name: str
@@ -408,6 +409,7 @@ class Flow:
     rules: tuple[str, ...] = ()
     phrases: Mapping[str, str] = field(default_factory=dict)
     actions: Mapping[str, OwnAction] = field(default_factory=dict)
+    scenes: Mapping[str, Scene] = field(default_factory=dict)
 
     def of(self, root: str) -> Iterator[State]:
         """The states of the flow itself, or of the sub-flow that runs in the state `root`."""

@@ -1,4 +1,4 @@
-"""Transitions: the routes of a state, and the effects of entering, leaving and going on."""
+"""Transitions: the routes of a state, the effects of entering, leaving and going on, and the scenes that they set."""
 
 from __future__ import annotations
 
@@ -49,6 +49,14 @@ class Effect:
     raises: tuple[Raise, ...] = ()
     tell: Tell | None = None
     scene: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Scene:
+    """The activities whose windows viewers see together."""
+
+    activities: tuple[str, ...]
+    position: Position
 
 
 @dataclass(frozen=True, slots=True)

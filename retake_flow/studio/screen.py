@@ -89,6 +89,18 @@ class Screen:
         unprivileged.let_in(self._folder.ensure())
         return unprivileged.let_in(self._folder.ensure("guests"))
 
+    def divide(self, scenes: Mapping[str, Sequence[str]]) -> None:
+        """Say which activities' windows are seen in which scenes."""
+        self._arrangement.divide(scenes, "starting")
+
+    async def switch(self, scene: str) -> None:
+        """Show the windows of a scene.
+
+        Raises:
+            StudioError: The display is gone.
+        """
+        await self._arrangement.switch(scene)
+
     def place_in_order(self, *keys: str) -> None:
         """Say in which order windows lie above each other, from below; others follow as they come."""
         for key in keys:
@@ -121,7 +133,8 @@ class Screen:
         from retake_flow.studio.browser.page import open_page
 
         display, area = self._place(placed)
-        order, heard = self._arrangement.reserve(placed.key), self._heard()
+        heard = self._heard()
+        self._arrangement.reserve(placed.key)
 
         @asynccontextmanager
         async def opening(
@@ -131,7 +144,7 @@ class Screen:
                 self._launcher, display, area, hosts, heard, refused=refused, loaded=loaded, sandbox=self._sandbox
             )
             async with opened as browser:
-                with self._arrangement.showing(order, area, on_top=placed.on_top) as arrange:
+                with self._arrangement.showing(placed.key, area, on_top=placed.on_top) as arrange:
                     # By itself it would keep a pixel away from the edges of the display.
                     await arrange(browser.process)
                     yield browser
@@ -232,8 +245,8 @@ class Screen:
         self, spec: ProcessSpec, area: Area, placed: Placed, kind: type[Window] = Window
     ) -> AsyncIterator[Window]:
         """A program, once its window is in its place."""
-        order = self._arrangement.reserve(placed.key)
-        with self._arrangement.showing(order, area, on_top=placed.on_top) as arrange:
+        self._arrangement.reserve(placed.key)
+        with self._arrangement.showing(placed.key, area, on_top=placed.on_top) as arrange:
             # The arrangement says what is missing, before the launcher only says that something is.
             async with self._launcher.process(replace(spec, ready_within=_READY_WITHIN), arrange) as process:
                 yield kind(process, {"display": self._display().name})

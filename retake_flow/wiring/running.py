@@ -184,6 +184,7 @@ async def runner(
             allowed=flow.sources.allowed,
             sandbox=settings.sandbox,
         )
+        stage.screen.divide({name: scene.activities for name, scene in flow.scenes.items()})
         name = run.identity.name or str(run.inputs.get("agent_name") or "")
         feed = Feed(name, Pictures(Path(flow.file).parent), partial(journal, _REMEMBERED))
         paint = FirstPaint()

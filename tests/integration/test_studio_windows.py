@@ -5,8 +5,9 @@ from __future__ import annotations
 import asyncio
 import os
 import shutil
+import signal
 import subprocess
-from contextlib import AsyncExitStack
+from contextlib import AbstractAsyncContextManager, AsyncExitStack
 from pathlib import Path
 
 import pytest
@@ -16,6 +17,7 @@ from retake_flow.studio.layout import Placed
 from retake_flow.studio.processes.launcher import Launcher
 from retake_flow.studio.sound import Sound
 from retake_flow.studio.studio import Stage
+from retake_flow.studio.window import Window
 from retake_flow.studio.windows import arrangement
 from retake_flow.studio.work_folder import work_folder
 
@@ -30,7 +32,7 @@ with wave.open(sys.stdout.buffer, "wb") as file:
     file.setparams((1, 2, 8000, 0, "NONE", ""))
     file.writeframes(bytes(2 * 8000 * 6))
 """
-RED, YELLOW, GREEN, BLACK = (3, 0, 0), (3, 3, 0), (0, 2, 0), (0, 0, 0)
+RED, YELLOW, GREEN, BLACK, LIME, BLUE = (3, 0, 0), (3, 3, 0), (0, 2, 0), (0, 0, 0), (0, 3, 0), (0, 0, 3)
 
 
 def make(*command: str) -> None:
@@ -86,6 +88,49 @@ def test_without_a_window_manager_the_message_says_so(tmp_path: Path, monkeypatc
         assert "studio.window_manager" in raised.value.hint
 
     asyncio.run(scene())
+
+
+def ends_with(file: Path, color: tuple[int, ...]) -> bool:
+    """Whether the last picture of a recording, of one pixel each, has a colour."""
+    return file.exists() and tuple(round(part / 80) for part in file.read_bytes()[-3:]) == color
+
+
+def test_scenes_change_without_another_colour_between_them(tmp_path: Path) -> None:
+    """What only other scenes show is covered, what no scene names is seen below, and the picture is never empty."""
+    film = tmp_path / "film.rgb"
+
+    async def scene() -> None:
+        with work_folder() as folder:
+            stage = Stage(Launcher(f"windows-{os.getpid()}", dict(os.environ)), folder, home=tmp_path)
+            stage.screen.divide({"break": ["red"], "work": ["blue"]})
+
+            def colored(color: str) -> AbstractAsyncContextManager[Window]:
+                command = ["xterm", "-bg", color, "-fg", color, "-e", "sleep", "100"]
+                return stage.screen.program(command, placed=Placed(f"on:{color}"))
+
+            async with (
+                stage.display("320x180") as display,
+                stage.window_manager(),
+                colored("green"),
+                colored("red"),
+                colored("blue"),
+            ):
+                await until_seen(stage, 160, 90, LIME)
+                grabbing = ("-f", "x11grab", "-draw_mouse", "0", "-framerate", "60", "-i", display.name)
+                shape = ("-vf", "crop=2:2:160:90,scale=1:1", "-f", "rawvideo", "-pix_fmt", "rgb24")
+                argv = ("ffmpeg", "-v", "error", *grabbing, *shape, "-flush_packets", "1", str(film))
+                recorder = await asyncio.create_subprocess_exec(*argv, env={**os.environ, **display.environment})
+                for name, color in (("break", RED), ("work", BLUE), ("break", RED), ("live", LIME)):
+                    await stage.screen.switch(name)
+                    async with asyncio.timeout(60):
+                        while not await asyncio.to_thread(ends_with, film, color):
+                            pass
+                recorder.send_signal(signal.SIGINT)
+                await recorder.wait()
+
+    asyncio.run(scene())
+    seen = film.read_bytes()
+    assert {tuple(round(part / 80) for part in seen[at : at + 3]) for at in range(0, len(seen), 3)} == {RED, LIME, BLUE}
 
 
 def test_windows_lie_as_they_are_written_and_music_gives_way_to_speech(tmp_path: Path) -> None:

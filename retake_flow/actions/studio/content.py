@@ -15,7 +15,7 @@ from retake_flow.ports.services import Service
 from retake_flow.quick_dataclasses import dataclass
 from retake_flow.stage import PAGE
 from retake_flow.stage.feed import Feed
-from retake_flow.stage.presenter import presenting
+from retake_flow.stage.presenter import Update, presenting
 
 _TITLED: Final = ("title", "note")
 
@@ -47,6 +47,10 @@ class Pages(Protocol):
         self, place: Path | str, allow: Sequence[str] = ..., *, note: Callable[..., object]
     ) -> AbstractAsyncContextManager[Page]:
         """Show a web page from a folder."""
+        ...
+
+    async def switch(self, scene: str) -> None:
+        """Show the windows of a scene."""
         ...
 
 
@@ -108,7 +112,6 @@ class ContentActions(Family):
         wanted = call.inputs["as"]
         if wanted == "log" or (wanted == "auto" and not self._browses()):
             return None
-        self._feed.recall()
         self._feed.begin({**(call.inputs.get("data") or {}), **_given(call, "title", "theme")})
         folder = call.inputs.get("folder")
         try:
@@ -120,12 +123,26 @@ class ContentActions(Family):
                 raise
             self._tell(call, error)
             return None
-        await stack.enter_async_context(presenting(self._feed, page.update, self._now, self._paint.changes))
+        await self._present(stack, page.update)
         return Content(page, {**page.value, "shows": "stage"})
 
     async def _window(self, stack: AsyncExitStack) -> Service:
         window = await stack.enter_async_context(self._log.content())
+        await self._present(stack)
         return Content(window, {**window.value, "shows": "log"})
+
+    async def _present(self, stack: AsyncExitStack, update: Update | None = None) -> None:
+        """Keep the windows at the scene that is on, and the page at what it is to show."""
+        self._feed.recall()
+
+        async def present(state: Mapping[str, Any]) -> None:
+            try:
+                await self._pages.switch(str(state["scene"]))
+            finally:
+                if update is not None:
+                    await update(state)
+
+        await stack.enter_async_context(presenting(self._feed, present, self._now, self._paint.changes))
 
     def _tell(self, call: Call, error: RetakeFlowError) -> None:
         """Report once that the stage cannot be shown."""

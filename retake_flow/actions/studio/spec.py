@@ -6,7 +6,6 @@ from typing import Any, Final
 
 from retake_flow.actions.spec_schemas import AGAIN, CALLED, COUNT, FLAG, NUMBER, SERVICE, STARTED, TEXT
 from retake_flow.flow.action_spec import ActionSpec
-from retake_flow.flow.schema.common import SCENES
 from retake_flow.studio.encoding.quality import CODECS, PRESETS, SOFTWARE
 
 _DATA: Final[dict[str, Any]] = {
@@ -171,7 +170,7 @@ SPECS: Final = (
         "studio.scene",
         "Change the scene of the stage, and what it shows. It stays until it is changed again.",
         inputs={
-            "to": {"enum": list(SCENES), "description": "The scene; otherwise it stays as it is."},
+            "to": {**TEXT, "description": "starting, live, brb, ended, or a scene of the flow; otherwise it stays."},
             "data": _DATA,
         },
         optional=frozenset({"to", "data"}),

@@ -20,7 +20,7 @@ def add_to(commands: Any) -> None:
     """Declare the command."""
     parser = commands.add_parser("scene", help="change the scene of a run's stage", epilog=_EPILOG)
     add_run(parser)
-    parser.add_argument("scene", metavar="SCENE", help="starting, live, brb or ended")
+    parser.add_argument("scene", metavar="SCENE", help="starting, live, brb, ended, or one of the flow's scenes")
     add_options(parser)
     parser.set_defaults(command=scene)
 

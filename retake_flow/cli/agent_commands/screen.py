@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import re
 from typing import TYPE_CHECKING, Any
 
 from retake_flow.cli.arguments import add_by, add_json, add_run
@@ -25,7 +26,7 @@ _WHATS = {
     "note": "a line below the headline",
     "ticker": "a line at the bottom",
     "picture": "a picture's file, in place of the log",
-    "scene": "starting, live, brb or ended",
+    "scene": "starting, live, brb, ended, or one of the flow's scenes",
     "clear": "show again what the flow shows",
 }
 
@@ -62,15 +63,16 @@ def asked(what: str, value: str) -> dict[str, Any]:
         UsageError: The value cannot be shown.
     """
     from retake_flow.errors import UsageError
-    from retake_flow.flow.schema.common import SCENES
+    from retake_flow.flow.schema.common import SCENE_NAME, SCENES
 
     if what == "clear":
         if value:
             raise UsageError("`clear` takes no value", hint="retake-flow screen last clear")
         return {"clear": True}
     if what == "scene":
-        if value not in SCENES:
-            raise UsageError(f"there is no scene {value!r}", hint=f"write one of {', '.join(SCENES)}")
+        if not re.fullmatch(SCENE_NAME, value):
+            hint = f"write one of {', '.join(SCENES)}, or one of the flow's `scenes`"
+            raise UsageError(f"there is no scene {value!r}", hint=hint)
         return {"to": value}
     return {"data": {what: _picture(value) if what == "picture" and value else _text(value)}}
 

@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from typing import Any, Final
 
 from retake_flow.flow.model import Flow
+from retake_flow.flow.schema.common import SCENES
 from retake_flow.ports.runs import Request
 from retake_flow.redact import bears_secret
 from retake_flow.run.run import Run, Work
@@ -18,9 +19,16 @@ def settled(request: Request, flow: Flow, run: Run) -> tuple[str, Mapping[str, A
     """The record that settles a request: `scene_set`, which the stage follows, or `scene_refused` with the reason."""
     asked = {name: request.data[name] for name in _FIELDS if name in request.data}
     texts = map(str, dict(request.data.get("data", {})).values())
-    if reason := unstaged(flow, run) or ("it contains a secret" if any(map(bears_secret, texts)) else ""):
+    secret = "it contains a secret" if any(map(bears_secret, texts)) else ""
+    if reason := _unknown(str(asked.get("to") or ""), flow) or unstaged(flow, run) or secret:
         return "scene_refused", {"request": request.number, **asked, "reason": reason}
     return "scene_set", {"request": request.number, **asked}
+
+
+def _unknown(scene: str, flow: Flow) -> str:
+    """Why a scene cannot be set; "" when it can."""
+    known = (*SCENES, *flow.scenes)
+    return "" if not scene or scene in known else f"there is no scene {scene!r}; there are {', '.join(known)}"
 
 
 def unstaged(flow: Flow, run: Run) -> str:
@@ -29,5 +37,7 @@ def unstaged(flow: Flow, run: Run) -> str:
         doing = run.activities.get(activity.key)
         if activity.do == CONTENT and doing is not None and doing.work is Work.READY:
             shows = doing.value.get("shows")
-            return "" if shows == "stage" else "the stream shows its log, not the stage; `retake-flow doctor` says why"
+            if shows == "stage" or flow.scenes:
+                return ""
+            return "the stream shows its log, not the stage; `retake-flow doctor` says why"
     return "no stage is on"

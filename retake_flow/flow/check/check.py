@@ -13,6 +13,7 @@ from retake_flow.flow.check import (
     own_actions,
     repetition,
     routing,
+    scene_names,
     secrets,
     timing,
     undefined_names,
@@ -75,6 +76,7 @@ def _problems_of_flow(flow: Flow, damaged: frozenset[str], catalogue: Catalogue)
     yield from timing.problems(flow, catalogue, declarations, typed)
     yield from repetition.problems(flow)
     yield from own_actions.problems(flow, catalogue)
+    yield from scene_names.problems(flow)
     yield from secrets.problems(flow, catalogue, declarations, seen)
     yield from _conditions(flow, typed)
     yield from _comparisons(flow, seen, declarations)

@@ -17,6 +17,7 @@ from retake_flow.flow.model import SEPARATOR, FinalState, Flow, Input, OwnAction
 from retake_flow.flow.schema.quick_validate import checker
 from retake_flow.flow.text.bundle import Find, Sources
 from retake_flow.flow.text.yaml_source import Path, Source, decode
+from retake_flow.flow.transitions import Scene
 from retake_flow.quick_dataclasses import dataclass
 from retake_flow.redact import Secret
 
@@ -110,6 +111,9 @@ def load(
         actions=reading.actions,
         rules=tuple(data.get("rules", ())),
         phrases=data.get("phrases", {}),
+        scenes={
+            name: Scene(tuple(shown), source.key(("scenes", name))) for name, shown in data.get("scenes", {}).items()
+        },
     )
     extension = None
     if source.extends is not None:

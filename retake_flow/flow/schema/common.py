@@ -17,6 +17,7 @@ from retake_flow.flow.schema.builders import (
 TOLD = ("told", "trouble", "recovered", "tip", "milestone", "warning", "shared")
 #: The scenes of the stage.
 SCENES = ("starting", "live", "brb", "ended")
+SCENE_NAME = "^[a-z][a-z0-9_]*$"
 DO: Schema = {
     "description": "The action to perform; `retake-flow actions` lists them.",
     "type": "string",
@@ -71,9 +72,11 @@ TELL: Schema = {
     "examples": ["Back on air.", {"kind": "tip", "message": "{{ event.author }} tips {{ event.amount }}"}],
 }
 SCENE: Schema = {
-    "description": "The scene that the stage changes to; it stays until another is set.",
+    "description": "The scene to change to: starting, live, brb, ended, or one of `scenes`. It stays until another is "
+    "set.",
     "type": "string",
-    "enum": list(SCENES),
+    "pattern": SCENE_NAME,
+    "examples": ["brb"],
 }
 EFFECTS: Schema = {
     "type": ["object", "array"],

@@ -18,6 +18,7 @@ from retake_flow.flow.schema.builders import (
     mapping_of,
     only,
 )
+from retake_flow.flow.schema.common import SCENE_NAME
 from retake_flow.flow.schema.overlay import patch, patches, states_by_path
 
 _PROPERTY: Schema = {
@@ -183,6 +184,14 @@ _FLOW: Schema = {
         {"$ref": "#/$defs/own_action"},
         examples=[{"obs.mute": {"do": "program.run", "with": {"command": ["./obs", "mute"]}}}],
     ),
+    "scenes": {
+        "description": "What is shown together: the names of scenes, and for each the activities whose windows viewers "
+        "see while it is on. A window that no scene names is always seen.",
+        "type": "object",
+        "propertyNames": {"pattern": SCENE_NAME},
+        "additionalProperties": {"type": "array", "items": {"type": "string", "minLength": 1}},
+        "examples": [{"work": ["terminal", "logo"], "break": ["film"]}],
+    },
     "rules": {
         "description": "Files with rules of one's own that every path of the flow has to keep, beside its "
         "file; those of the platform hold always.",

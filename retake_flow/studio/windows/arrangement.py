@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import os
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from typing import Final
 
@@ -26,11 +26,13 @@ class _Shown:
     """A program with a window.
 
     Attributes:
+        name: The name of its activity, as scenes name it.
         order: Its place in the stack, from below.
         session: The session of its processes.
         on_top: Whether it is above all that are not.
     """
 
+    name: str
     order: int
     session: int
     on_top: bool
@@ -47,17 +49,52 @@ class Arrangement:
         self._display = display
         self._orders: dict[str, int] = {}
         self._shown: list[_Shown] = []
+        self._scenes: Mapping[str, Sequence[str]] = {}
+        self._scene = ""
+        self._switching = asyncio.Lock()
 
     def reserve(self, key: str) -> int:
         """The place in the stack of what `key` names: above all that were named before, and the same each time."""
         return self._orders.setdefault(key, len(self._orders))
 
+    def divide(self, scenes: Mapping[str, Sequence[str]], first: str) -> None:
+        """Say which windows are seen in which scenes; those that no scene names are always seen."""
+        self._scenes, self._scene = scenes, first
+
+    async def switch(self, scene: str) -> None:
+        """Show the windows of a scene, then put those of others below all that is seen.
+
+        Raises:
+            StudioError: The display is gone.
+        """
+        if scene == self._scene or not self._scenes:
+            return
+        hidden_before, self._scene = self._hidden, scene
+        async with self._switching, connect(self._display()) as client:
+            windows = await self._windows(client)
+            rising = [each for each in self._shown if each.name in hidden_before - self._hidden]
+            lowest = min((each.order for each in rising), default=None)
+            for each in sorted(self._shown, key=lambda shown: shown.order):
+                if lowest is not None and each.order >= lowest and each.name not in self._hidden:
+                    for window in windows.get(each.session, ()):
+                        await self._show(client, window, each)
+            for each in self._shown:
+                if each.name in self._hidden - hidden_before:
+                    for window in windows.get(each.session, ()):
+                        await self._hide(client, window)
+
+    @property
+    def _hidden(self) -> frozenset[str]:
+        """The names of those that only other scenes show."""
+        named = {name for names in self._scenes.values() for name in names}
+        return frozenset(named - set(self._scenes.get(self._scene, ())))
+
     @contextmanager
-    def showing(self, order: int, area: Area | None = None, *, on_top: bool = False) -> Iterator[Probe]:
+    def showing(self, key: str, area: Area | None = None, *, on_top: bool = False) -> Iterator[Probe]:
         """While this lasts, the windows of a program keep their place.
 
         Args:
-            order: Its place in the stack, from `reserve`.
+            key: Names it, as for `reserve`.
             area: Its place on the display; None for one that has taken its place already.
             on_top: Whether it is above all that are not.
 
@@ -67,7 +104,7 @@ class Arrangement:
         placed: list[_Shown] = []
 
         async def arrange(process: Process) -> None:
-            placed.append(_Shown(order, process.pid, on_top))
+            placed.append(_Shown(key.rpartition(":")[2], self.reserve(key), process.pid, on_top))
             self._shown.append(placed[-1])
             try:
                 async with asyncio.timeout(WITHIN):
@@ -84,25 +121,44 @@ class Arrangement:
     async def _arrange(self, shown: _Shown, area: Area | None) -> None:
         while True:
             async with connect(self._display()) as client:
-                sessions = {window: _session(pid) for window, pid in (await client.windows()).items()}
-                mine = [window for window, session in sessions.items() if session == shown.session]
+                windows = await self._windows(client)
+                mine = windows.get(shown.session, ())
                 for window in mine:
+                    if self._scenes:
+                        client.keep_contents(window)
                     if area is not None:
                         await client.place(window, area)
-                    if shown.on_top:
+                    if shown.name in self._hidden:
+                        await self._hide(client, window)
+                    elif shown.on_top:
                         await client.keep_above(window)
                 if mine:
                     # It is above all others now, being the newest.
-                    await self._lift_later(client, sessions, shown.order)
+                    await self._lift_later(client, windows, shown.order)
                     return
             await asyncio.sleep(_SOON)
 
-    async def _lift_later(self, client: XClient, sessions: dict[int, int], order: int) -> None:
+    async def _windows(self, client: XClient) -> dict[int, list[int]]:
+        """The windows by the session of their program."""
+        found: dict[int, list[int]] = {}
+        for window, pid in (await client.windows()).items():
+            found.setdefault(_session(pid), []).append(window)
+        return found
+
+    async def _lift_later(self, client: XClient, windows: Mapping[int, Sequence[int]], order: int) -> None:
         for each in sorted(self._shown, key=lambda shown: shown.order):
-            if each.order > order:
-                for window, session in sessions.items():
-                    if session == each.session:
-                        await client.lift(window)
+            if each.order > order and each.name not in self._hidden:
+                for window in windows.get(each.session, ()):
+                    await client.lift(window)
+
+    async def _show(self, client: XClient, window: int, shown: _Shown) -> None:
+        if shown.on_top:
+            await client.keep_above(window)
+        await client.lift(window)
+
+    async def _hide(self, client: XClient, window: int) -> None:
+        await client.keep_above(window, above=False)
+        await client.sink(window)
 
 
 def _session(pid: int) -> int:

@@ -21,7 +21,7 @@ _CLIENT_MESSAGE: Final = 33
 _TO_MANAGER: Final = 0x180000  # SubstructureRedirect and SubstructureNotify
 _PAGER: Final = 2  # who asks: a program in the user's place, whom the window manager obeys
 _STATIC_WITH_ALL: Final = 10 | 0xF << 8 | _PAGER << 12  # gravity; x, y, width and height are given; who asks
-_ADD: Final = 1
+_CHANGE_ATTRIBUTES, _BACKING_STORE, _WHEN_MAPPED = 2, 0x40, 1
 _REPLY: Final = 1
 
 
@@ -62,9 +62,17 @@ class XClient:
         """Put a window above the others."""
         await self._ask(window, "_NET_RESTACK_WINDOW", _PAGER, 0, 0)
 
-    async def keep_above(self, window: int) -> None:
-        """Keep a window above all that are not kept above."""
-        await self._ask(window, "_NET_WM_STATE", _ADD, await self._atom("_NET_WM_STATE_ABOVE"), 0, _PAGER)
+    async def sink(self, window: int) -> None:
+        """Put a window below the others."""
+        await self._ask(window, "_NET_RESTACK_WINDOW", _PAGER, 0, 1)
+
+    def keep_contents(self, window: int) -> None:
+        """Have the display keep what a window shows while it is covered, so that it is there when it is uncovered."""
+        self._send(_CHANGE_ATTRIBUTES, 0, struct.pack("<3I", window, _BACKING_STORE, _WHEN_MAPPED))
+
+    async def keep_above(self, window: int, above: bool = True) -> None:
+        """Keep a window above all that are not kept above, or no longer."""
+        await self._ask(window, "_NET_WM_STATE", int(above), await self._atom("_NET_WM_STATE_ABOVE"), 0, _PAGER)
 
     async def settle(self) -> None:
         """Wait until the display has taken everything that was asked of it."""

@@ -374,6 +374,13 @@ class FakeScreen:
         self._stage = stage
         self.media = FakeMedia()
 
+    def divide(self, scenes: Mapping[str, Sequence[str]]) -> None:
+        """Take the scenes of a flow."""
+
+    async def switch(self, scene: str) -> None:
+        """Show the windows of a scene."""
+        self.scene = scene
+
     def page(
         self, place: Path | str, allow: Sequence[str] = (), state: Mapping[str, Any] | None = None, **placed: Any
     ) -> AbstractAsyncContextManager[Program]:

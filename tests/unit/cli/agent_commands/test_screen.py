@@ -65,7 +65,7 @@ def test_the_stage_shows_what_is_asked_for(command: Command, store: Runs, tmp_pa
         (("screen", "owl", "clear", "x"), "takes no value"),
         (("screen", "owl", "picture", "/etc/hostname"), "not a picture"),
         (("screen", "owl", "picture", "/nowhere.png"), "No such file"),
-        (("scene", "owl", "pause"), "write one of starting, live, brb, ended"),
+        (("scene", "owl", "a pause"), "write one of starting, live, brb, ended"),
     ],
 )
 def test_what_no_stage_can_show_is_refused_here(

@@ -10,6 +10,7 @@ import pytest
 
 from retake_flow.engine.driver.screen_request import settled
 from retake_flow.flow.load.load import load_flow
+from retake_flow.flow.transitions import Scene
 from retake_flow.ports.runs import Request
 from retake_flow.redact import Secret
 from retake_flow.run.run import ActivityState, Run, Work
@@ -26,6 +27,19 @@ states:
 )
 SHOWN = ActivityState(1, Work.READY, {"shows": "stage"})
 ASKED = {"data": {"title": "Hi"}, "for": 60.0, "by": "ann"}
+
+
+SCENES = replace(FLOW, scenes={"desk": Scene(("terminal",), FLOW.states["show"].position)})
+CONTENT = {"show:content": ActivityState(1, Work.READY, {"shows": "log"})}
+
+
+@pytest.mark.parametrize(("scene", "event"), [("desk", "scene_set"), ("brb", "scene_set"), ("dsek", "scene_refused")])
+def test_a_scene_of_the_flow_can_be_set_and_no_other(scene: str, event: str) -> None:
+    """Scenes of windows need no stage."""
+    run = replace(Run("r", "talk", SCENES.digest, {}), activities=CONTENT)
+    name, fields = settled(Request("screen", {"to": scene}, 7), SCENES, run)
+    assert name == event
+    assert event == "scene_set" or "there are starting, live, brb, ended, desk" in fields["reason"]
 
 
 @pytest.mark.parametrize(

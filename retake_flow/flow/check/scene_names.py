@@ -1,0 +1,37 @@
+"""Checks the scenes of a flow: what they show, and whether each that is set exists."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any, Final
+
+from retake_flow.flow.diagnostics import Position, Problem, did_you_mean
+from retake_flow.flow.model import Flow
+from retake_flow.flow.schema.common import SCENES
+
+_SETS: Final = "studio.scene"
+
+
+def problems(flow: Flow) -> Iterator[Problem]:
+    """Scenes that do not exist, and activities in them that do not."""
+    known = (*SCENES, *flow.scenes)
+    for position, wanted in _set(flow):
+        if wanted not in known:
+            yield Problem(position, "RF014", f"there is no scene {wanted!r}", did_you_mean(wanted, known))
+    activities = sorted({activity.name for activity in flow.activities()})
+    for name, scene in flow.scenes.items():
+        for activity in scene.activities:
+            if activity not in activities:
+                message = f"the scene {name!r} shows {activity!r}, which is no activity of this flow"
+                yield Problem(scene.position, "RF014", message, did_you_mean(activity, activities))
+
+
+def _set(flow: Flow) -> Iterator[tuple[Position, str]]:
+    """The scenes that a flow sets, as far as they are written."""
+    for state in flow.states.values():
+        yield from ((state.position, effect.scene) for effect in (*state.entry, *state.exit) if effect.scene)
+        yield from ((route.position, route.scene) for route in state.every_route() if route.scene)
+    for doing in flow.performers():
+        scene: Any = doing.inputs.get("to")
+        if doing.do == _SETS and isinstance(scene, str):
+            yield doing.position, scene
