@@ -28,6 +28,7 @@ from retake_flow.responders.language_model.token_budget import Ledger
 from retake_flow.responders.registry import Surroundings
 from retake_flow.run.records import Record
 from retake_flow.settings import Settings
+from retake_flow.studio.own_program import Ran
 from retake_flow.studio.processes.launcher import Launcher
 from retake_flow.testing.fakes.services import Keys, Service
 from retake_flow.testing.fakes.studio import Trouble
@@ -386,6 +387,59 @@ def _be_right_back(kitchen: Kitchen) -> None:
     assert len(played.records("notice", kind="trouble")) == 1
 
 
+def _a_health_script(kitchen: Kitchen) -> None:
+    rehearsal = kitchen.rehearsal()
+    ends = {"./health.sh": Ran(3, message="health.sh ended with status 3: no frames")}
+    rehearsal.intervene(ON_AIR, 15.0, lambda scene: setattr(rehearsal.programs, "ends", ends))
+    rehearsal.intervene(ON_AIR, 25.0, lambda scene: setattr(rehearsal.programs, "ends", {}))
+    played = rehearsal.play()
+    assert played.run.outcome == "completed"
+    assert [record["to"] for record in played.records("scene_set")] == ["brb", "live"]
+    [trouble] = played.records("notice", kind="trouble")
+    assert trouble["message"] == "health.sh ended with status 3: no frames"
+
+
+def _push_and_report(kitchen: Kitchen) -> None:
+    rehearsal = kitchen.rehearsal()
+    played = rehearsal.play()
+    assert played.run.outcome == "completed"
+    assert [program.command for program in rehearsal.programs.started] == [("git", "push")]
+    reports = played.records("action_started", action="http.request")
+    assert len(reports) == 3  # nobody is there, so it is tried again twice
+    assert reports[0]["inputs"]["json"]["seconds"] >= 59
+    assert {url for url, _ in played.network.strays} >= {"https://example.org/hooks/owl"}
+    assert "example.org/hooks/owl: cannot be reached" in played.records("notice", kind="told")[-1]["message"]
+
+
+def _a_brain_that_raises_events(kitchen: Kitchen) -> None:
+    rehearsal = kitchen.rehearsal()
+    ledger = Ledger(kitchen.folder / "tokens.json", VirtualClock().now)
+    around = Surroundings(Launcher("cookbook", {}), kitchen.folder, Keys(), ledger, VirtualClock().now)
+    rehearsal.responders["module"] = opening.responders(around)["module"]
+    viewers = (Cue(3.0, "mira", text=" a "), Cue(9.0, "ade", text="hello"))
+    rehearsal.options = replace(rehearsal.options, viewers=viewers)
+    played = rehearsal.play()
+    assert played.run.outcome == "completed"
+    assert [record["data"] for record in played.records("event_raised", name="vote")] == [{"choice": "A"}]
+    assert "A is wanted" in [record["message"] for record in played.records("notice")]
+
+
+def _an_action_from_python(kitchen: Kitchen) -> None:
+    rehearsal = kitchen.rehearsal()
+    answer = json.dumps({"outcome": "drawn", "winner": "mira"}).encode()
+    rehearsal.programs.ends = {sys.executable: Ran(0, answer)}
+    played = rehearsal.play()
+    assert played.run.outcome == "completed"
+    said = [record["inputs"]["message"] for record in played.records("action_started", action="chat.send")]
+    assert said[-1] == "The winner is mira!"
+    [program] = rehearsal.programs.started
+    called = [*program.command[:3], kitchen.folder, program.command[-1]]
+    assert called == [sys.executable, "-P", "-m", kitchen.folder, "picking:draw"]
+    # The same call with the real interpreter.
+    real = subprocess.run(program.command, input=program.given, capture_output=True, cwd=kitchen.folder, check=True)
+    assert json.loads(real.stdout)["winner"] in ("mira", "ade")
+
+
 RECIPE_TESTS: dict[str, Callable[[Kitchen], None]] = {
     "Ask when the platform's guide has changed": _ask_when_the_guide_has_changed,
     "Never register": _never_register,
@@ -410,6 +464,10 @@ RECIPE_TESTS: dict[str, Callable[[Kitchen], None]] = {
     "A talk show": _a_talk_show,
     "A theme of your own": _a_theme,
     "Be right back while a script fails": _be_right_back,
+    "A health script that calls for a break": _a_health_script,
+    "Push and report at the end": _push_and_report,
+    "Your own brain drives the flow": _a_brain_that_raises_events,
+    "An action from a Python file": _an_action_from_python,
     "A page of your own": _shows("page"),
     "The agent's terminal": _shows("work"),
     "A film with music": _shows("film", "music"),
