@@ -53,10 +53,13 @@ class Way:
 
     Attributes:
         steps: The steps, the oldest first.
+        moves: Each step that led to another one, and that one, once for each pair of states; also of earlier rounds.
     """
 
     def __init__(self, journal: Iterable[Record] = ()) -> None:
         self.steps: list[Step] = []
+        self.moves: dict[tuple[str, str], tuple[Step, Step]] = {}
+        self._newest = ("", "")  # the move that the last step added
         self._happened: frozenset[str] = frozenset()
         for record in journal:
             self.note(record)
@@ -69,8 +72,15 @@ class Way:
         path = str(record.get("state", ""))
         if self.steps and self.steps[-1].path == path.rpartition(SEPARATOR)[0]:
             self._happened |= self.steps.pop().after
+            self.moves.pop(self._newest, None)
         again = next((number for number, step in enumerate(self.steps) if step.path == path), -1)
-        self.steps = [*self.steps[again + 1 :], Step(path, self._happened)]
+        step, before = Step(path, self._happened), self.steps[-1:]
+        self._newest = (before[0].path if before else "", path)
+        if before and self._newest not in self.moves:
+            self.moves[self._newest] = before[0], step
+        else:
+            self._newest = ("", "")
+        self.steps = [*self.steps[again + 1 :], step]
         self._happened = frozenset()
 
 

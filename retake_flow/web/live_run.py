@@ -14,6 +14,7 @@ from retake_flow.monitor.brief import remaining, stream_page
 from retake_flow.monitor.chat_inbox import CHAT_EVENTS, as_message
 from retake_flow.monitor.following import Following
 from retake_flow.monitor.journal_text import lines
+from retake_flow.monitor.run_text import process
 from retake_flow.monitor.run_trace import Way
 from retake_flow.monitor.vitals_history import VitalsHistory
 from retake_flow.ports.runs import OpenGate, Runs
@@ -148,6 +149,7 @@ class LiveRun:
             "outcome": run.outcome,
             "reason": run.reason,
             "driven": self.driven,
+            "elsewhere": process(stored.holder, run.ended).partition("@")[2],
             **stream,
             "until": None if left is None or not on_air else time.time() + left,
             "address": stream_page(run),

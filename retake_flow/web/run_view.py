@@ -19,7 +19,7 @@ from retake_flow.web.templates import render
 from retake_flow.web.vitals_chart import HEIGHT, WIDTH, charts
 
 #: The parts of the page that are sent again when they change.
-PARTS: Final = ("head", "questions", "stats", "trouble", "vitals")
+PARTS: Final = ("head", "questions", "no-picture", "stats", "trouble", "vitals")
 #: Records that answer what somebody has done, here or elsewhere.
 _ANSWERS: Final = frozenset(
     {"gate_answered", "gate_expired", "said", "event_refused", "scene_set", "scene_refused", "run_ended", "run_resumed"}
@@ -52,7 +52,7 @@ def place(live: LiveRun, charts: StateCharts) -> dict[str, Any]:
     run = live.followed.stored.run
     names = run.state.split(SEPARATOR) if run.state else []
     active = [SEPARATOR.join(names[: number + 1]) for number in range(len(names))]
-    way = charts.way(live.followed.stored, live.way.steps)
+    way = charts.way(live.followed.stored, live.way)
     return {"active": active, "visited": sorted(run.visits), "way": way}
 
 

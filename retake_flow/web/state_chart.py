@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator
+from itertools import chain
 
 from markupsafe import Markup
 
@@ -13,6 +14,7 @@ from retake_flow.flow.diagram.graphviz import arrow_name, dot
 from retake_flow.flow.load.load import load_stored
 from retake_flow.flow.model import Flow
 from retake_flow.flow.text.bundle import parse
+from retake_flow.monitor.run_trace import Way
 from retake_flow.ports.runs import Stored
 from retake_flow.wiring.drawing import draw
 
@@ -42,14 +44,16 @@ class StateCharts:
             self._flows[digest] = load_stored(parse(text))
         return self._flows[digest]
 
-    def way(self, stored: Stored, steps: Sequence[Step]) -> list[str]:
-        """The names of the arrows along the way of a run, from the beginning of its flow; none of a flow unread."""
+    def way(self, stored: Stored, way: Way) -> list[str]:
+        """The names of the arrows that a run took; none if its flow cannot be read."""
         try:
             flow = self.flow(stored.run.digest, stored.flow_text)
         except RetakeFlowError:
             return []
-        known = [step for step in steps if step.path in flow.states]
-        return [arrow_name(*ends) for ends in (*arrows_taken(flow, known), *_begun(flow, known))]
+        moves = [*way.moves.values(), *((step,) for step in way.steps[-1:])]
+        known = [move for move in moves if all(step.path in flow.states for step in move)]
+        taken = [ends for move in known for ends in arrows_taken(flow, move)]
+        return [arrow_name(*ends) for ends in (*taken, *_begun(flow, chain.from_iterable(known)))]
 
     async def chart(self, digest: str, text: str) -> Markup:
         """The chart of a flow; a sentence when it cannot be drawn."""

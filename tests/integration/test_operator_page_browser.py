@@ -17,6 +17,7 @@ import pytest
 from axe_playwright_python.sync_playwright import Axe
 from flow_processes import Home, at_home, gone, waited
 from playwright.sync_api import Browser, Page, expect, sync_playwright
+from recorded import HEARD, heard, levels
 
 CHROMIUM = shutil.which("chromium")
 pytestmark = [
@@ -121,7 +122,8 @@ def test_a_stream_is_watched_answered_and_stopped(tmp_path: Path, browser: Brows
             _answer(phone, desk, server.address(f"/runs/{run}"))
             _watch(phone, desk)
             _survive(phone, server)
-            _speak_and_stop(phone, desk)
+            kept = Path(home.call("show", run, "--json").records[-1]["rehearsal"]) / "recordings"
+            _speak_and_stop(phone, desk, max(kept.glob("*.flv")))
             gone(run)
             shown = {number for number in numbers(phone) if number}
             assert len(numbers(phone)) == len(shown), "a record is shown twice"
@@ -158,7 +160,7 @@ def _answer(phone: Page, desk: Page, address: str) -> None:
     expect(phone.locator(".gate .result.problem")).to_contain_text("tweet_url")
     expect(field).to_have_value("https://x.com/half")
     phone.locator(".gate input[name=tweet_url]").fill(POST)
-    phone.get_by_role("button", name="Posted").click()
+    phone.keyboard.press("Enter")  # without a pointer
     expect(desk.locator("#notice")).to_contain_text("answered posted")
     late = desk.request.post(
         f"{address}/gates/prove_human/post.1",
@@ -180,6 +182,8 @@ def _watch(phone: Page, desk: Page) -> None:
     expect(desk.get_by_label("Say on stream")).to_have_value("half a sent")
     lit = desk.eval_on_selector_all("#chart .active > title", "all => all.map(title => title.textContent)")
     assert "cluster broadcast" in lit
+    way = desk.eval_on_selector_all("#chart .taken", "all => all.map(arrow => arrow.id)")
+    assert {"->check_guide", "verification->prove_human"} <= set(way)
 
 
 def _survive(phone: Page, server: Server) -> None:
@@ -190,8 +194,9 @@ def _survive(phone: Page, server: Server) -> None:
     expect(phone.locator("#link")).to_have_text("Connected", timeout=SLOW)
 
 
-def _speak_and_stop(phone: Page, desk: Page) -> None:
-    """What is said is in the journal, and the stop ends the run in order."""
+def _speak_and_stop(phone: Page, desk: Page, recording: Path) -> None:
+    """What is said is in the journal and heard in the recording, and the stop ends the run in order."""
+    assert all(level <= HEARD for _, level in levels(recording))
     phone.get_by_label("Say on stream").fill("Back in five")
     phone.get_by_role("button", name="Say", exact=True).click()
     expect(phone.locator("#log")).to_contain_text("(voice, screen): Back in five", timeout=SLOW)
@@ -201,6 +206,7 @@ def _speak_and_stop(phone: Page, desk: Page) -> None:
     for page in (phone, desk):
         expect(page.locator("#link")).to_have_text("Ended", timeout=SLOW)
     assert waited(lambda: phone.locator("#head .pill.good").count())
+    heard(recording)
 
 
 def test_a_browser_comes_in_by_a_link_and_forges_nothing(tmp_path: Path, browser: Browser) -> None:

@@ -12,9 +12,9 @@ from urllib.parse import quote
 
 import pytest
 from starlette.testclient import TestClient
-from stored_runs import CHOICE, DEAD, a_gate, ended, stored
+from stored_runs import AWAY, CHOICE, DEAD, a_gate, ended, stored
 
-from retake_flow.ports.runs import Runs
+from retake_flow.ports.runs import Holder, Runs
 from retake_flow.redact import Secret
 from retake_flow.run.records import record
 from retake_flow.run.run import Phase
@@ -241,3 +241,13 @@ def test_a_broken_form_is_refused_in_words(operator: TestClient, store: Runs, bo
     answer = operator.post("/runs/owl-1/say", content=body, headers=FORM)
     assert (answer.status_code, answer.json()["ok"]) == (400, False)
     assert said in answer.json()["message"]
+
+
+@pytest.mark.parametrize(
+    ("holder", "why"),
+    [(DEAD, "No process drives this run"), (AWAY, "This run is on studio-2."), (None, "There is no picture yet.")],
+)
+def test_a_page_without_a_picture_says_why(operator: TestClient, store: Runs, holder: Holder | None, why: str) -> None:
+    """Of a run without a process, on another machine, and not on air yet."""
+    stored(store, "owl-1", holder=holder or this_process())
+    assert why in operator.get("/runs/owl-1").text
