@@ -98,7 +98,12 @@ def test_a_program_bears_the_token(stranger: TestClient, store: Runs) -> None:
 def test_a_page_that_only_shows_takes_nothing(watcher: TestClient, store: Runs) -> None:
     """Neither has it forms, nor does it take one."""
     claim = stored(store, "owl-1", holder=this_process())
-    assert watcher.post("/runs/owl-1/stop").status_code == 403
+    writes = ("stop", "kill", "resume", "say", "scene", "gates/prove.1", "send/raid")
+    for path in ("/name", "/nothing", *(f"/runs/owl-1/{write}" for write in writes)):
+        for headers in ({}, PROGRAM):
+            assert watcher.post(path, data={"text": "hi", "way": "voice"}, headers=headers).status_code == 403, path
+        for method in ("PUT", "PATCH", "DELETE", "OPTIONS"):
+            assert watcher.request(method, path).status_code in (403, 405), path
     assert "<form" not in watcher.get("/runs/owl-1").text
     assert claim.requests() == []
 

@@ -36,9 +36,27 @@ def test_texts_of_others_are_only_text(operator: TestClient, store: Runs) -> Non
     chat = record("chat_message", at, id="1", author=EVIL, kind="tip", amount=5, currency=EVIL, text=EVIL)
     broken = record("error", at, place=EVIL, kind="x", message=EVIL, hint=EVIL)
     live = {"session": {"page": "javascript:alert(1)"}}
-    stored(store, "owl-1", gate, records=[chat, broken], agent=EVIL, holder=this_process(), outputs=live)
+    stored(
+        store,
+        "owl-1",
+        gate,
+        records=[chat, broken],
+        agent=EVIL,
+        holder=this_process(),
+        outputs=live,
+        inputs={"direction": EVIL},
+    )
+    stored(store, "owl-3", agent="", flow=EVIL, holder=this_process(), state=EVIL)
     ended(store, "owl-2")
-    for path in ("/", "/runs/owl-1", "/runs/owl-2", f"/?words={quote(EVIL)}", f"/runs/{quote(EVIL)}"):
+    for path in (
+        "/",
+        "/runs/owl-1",
+        "/runs/owl-2",
+        "/runs/owl-3",
+        f"/?kind={quote(EVIL)}",
+        f"/?words={quote(EVIL)}",
+        f"/runs/{quote(EVIL)}",
+    ):
         shown = operator.get(path).text
         for tag in ("<script>alert", "<img src=x", "onerror=alert(1)>\x1b", "\x1b", 'href="javascript:'):
             assert tag not in shown, path
