@@ -78,6 +78,7 @@ class Arrangement:
                 if lowest is not None and each.order >= lowest and each.name not in self._hidden:
                     for window in windows.get(each.session, ()):
                         await self._show(client, window, each)
+            await self._activate_highest(client, windows)
             for each in self._shown:
                 if each.name in self._hidden - hidden_before:
                     for window in windows.get(each.session, ()):
@@ -135,6 +136,7 @@ class Arrangement:
                 if mine:
                     # It is above all others now, being the newest.
                     await self._lift_later(client, windows, shown.order)
+                    await self._activate_highest(client, windows)
                     return
             await asyncio.sleep(_SOON)
 
@@ -150,6 +152,14 @@ class Arrangement:
             if each.order > order and each.name not in self._hidden:
                 for window in windows.get(each.session, ()):
                     await client.lift(window)
+
+    async def _activate_highest(self, client: XClient, windows: Mapping[int, Sequence[int]]) -> None:
+        """Give the focus to what lies highest of all that is seen, or else to what this arrangement does not place."""
+        seen = [each for each in self._shown if each.name not in self._hidden]
+        highest = max(seen, key=lambda shown: (shown.on_top, shown.order), default=None)
+        sessions = [highest.session] if highest else sorted(windows.keys() - {each.session for each in self._shown})
+        for window in [window for session in sessions for window in windows.get(session, ())][-1:]:
+            await client.activate(window)
 
     async def _show(self, client: XClient, window: int, shown: _Shown) -> None:
         if shown.on_top:

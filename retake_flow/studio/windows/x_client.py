@@ -66,6 +66,10 @@ class XClient:
         """Put a window below the others."""
         await self._ask(window, "_NET_RESTACK_WINDOW", _PAGER, 0, 1)
 
+    async def activate(self, window: int) -> None:
+        """Give a window the focus; the manager keeps one that fills the display above all others while it has it."""
+        await self._ask(window, "_NET_ACTIVE_WINDOW", _PAGER)
+
     def keep_contents(self, window: int) -> None:
         """Have the display keep what a window shows while it is covered, so that it is there when it is uncovered."""
         self._send(_CHANGE_ATTRIBUTES, 0, struct.pack("<3I", window, _BACKING_STORE, _WHEN_MAPPED))
