@@ -42,7 +42,10 @@ def open_for_reading(settings: Settings) -> ReadableRuns:
 def owner_of(settings: Settings) -> str:
     """The agent of these settings, as far as its credentials tell agents on one machine apart."""
     if settings.access_token is None:
-        return f"file {os.path.realpath(settings.credentials)}"
+        file = os.path.realpath(settings.credentials)
+        if "://" not in settings.store:  # the two may be copied elsewhere together
+            file = os.path.relpath(file, os.path.realpath(os.path.dirname(settings.store) or "."))
+        return f"file {file}"
     return f"token {fingerprint(settings.access_token)}"
 
 

@@ -67,7 +67,7 @@ def answer(args: argparse.Namespace) -> int:
             "by": answer.by,
             "channel": answer.channel,
             "at": timestamp(answer.at),
-            "driven": not why_undriven(store, run),  # the process may be about to exit
+            "driven": taken or not why_undriven(store, run),  # having taken it, it may have ended
             "next": next_for(store, run),
         }
     _report(data, args.json)
