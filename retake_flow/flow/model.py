@@ -25,13 +25,18 @@ SEPARATOR = "/"
 
 @dataclass(frozen=True, slots=True)
 class Retry:
-    """How to retry after an error; waits are in seconds."""
+    """How to retry after an error; waits are in seconds. Without `on`, errors of every kind are retried."""
 
     max: int
     interval: float = 1.0
     rate: float = 2.0
     cap: float = 30.0
     within: float | None = None
+    on: tuple[str, ...] = ()
+
+    def covers(self, failures: int, kind: str) -> bool:
+        """Whether an error of a kind is retried after so many failures in a row, this one included."""
+        return failures <= self.max and (not self.on or kind in self.on)
 
     def wait(self, failures: int, at_least: float | None = None, spread: float = 0.0) -> float:
         """Seconds to wait after a number of failures, as for `Backoff.wait`."""
@@ -198,7 +203,7 @@ class ActionState(BaseState):
     @property
     def limits(self) -> tuple[Value, ...]:
         """Its own timeout and its poll's."""
-        return _given(self.timeout, self.poll and self.poll.timeout)
+        return tuple(each for each in (self.timeout, self.poll and self.poll.timeout) if each is not None)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -216,7 +221,7 @@ class QuestionState(BaseState):
     @property
     def limits(self) -> tuple[Value, ...]:
         """Its question's timeout."""
-        return _given(self.timeout, self.ask.timeout)
+        return tuple(each for each in (self.timeout, self.ask.timeout) if each is not None)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -319,10 +324,6 @@ class RestingState(BaseState):
 State = (
     ActionState | QuestionState | SubFlowState | CompositeState | WaitState | FinalState | HistoryState | RestingState
 )
-
-
-def _given(*limits: Value | None) -> tuple[Value, ...]:
-    return tuple(limit for limit in limits if limit is not None)
 
 
 def performers(state: State) -> Iterator[ActionState | Activity]:

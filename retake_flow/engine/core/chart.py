@@ -14,7 +14,7 @@ from typing import Any, cast
 from transitions.core import EventData
 from transitions.extensions.nesting import HierarchicalMachine, NestedState, NestedTransition
 
-from retake_flow.flow.event_names import matches
+from retake_flow.flow.event_names import by_precision, longest_match, matches
 from retake_flow.flow.model import SEPARATOR, CompositeState, Flow, HistoryState, State
 from retake_flow.flow.transitions import Route
 
@@ -146,7 +146,7 @@ class Chart:
         inside = [path for path in composites if path == state.path or path.startswith(state.path + SEPARATOR)]
         for route in state.always:
             yield from ((_trigger("", origin), route) for origin in ("", *inside))
-        for pattern in sorted(state.routes, key=len, reverse=True):  # `error` takes what `error.KIND` leaves
+        for pattern in by_precision(state.routes):  # `error` takes what `error.KIND` leaves
             for known in self._patterns:
                 if matches(pattern, known):
                     for route in state.routes[pattern]:
@@ -154,9 +154,7 @@ class Chart:
 
     def _pattern(self, event: str) -> str:
         """The longest known pattern that takes an event."""
-        while event and event not in self._patterns:
-            event = event.rpartition(".")[0]
-        return event
+        return longest_match(event, self._patterns)
 
 
 def _trigger(pattern: str, origin: str) -> str:

@@ -255,7 +255,9 @@ class Machine:
     def _retry_wait(self, macrostep: Macrostep, state: ActionState, event: events.ActionFailed) -> float | None:
         """Seconds until the next try, or None when there is none."""
         retry, attempt = state.retry, macrostep.run.attempt
-        if retry is None or attempt is None or attempt.failures >= retry.max or not macrostep.can_repeat(state):
+        if retry is None or attempt is None or not retry.covers(attempt.failures + 1, event.kind):
+            return None
+        if not macrostep.can_repeat(state):
             return None
         # The spread is derived from the run, so that a step stays a function of its arguments.
         spread = random.Random(f"{macrostep.run.id}/{state.path}/{event.visit}/{event.attempt}").random()

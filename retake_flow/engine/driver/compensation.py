@@ -72,6 +72,6 @@ async def _tried(call: Call, actions: ActionRunner, retry: Retry | None, clock: 
 
 
 def _wait(retry: Retry | None, error: RetakeFlowError, failures: int) -> float | None:
-    if retry is None or error.unsure or failures > retry.max:
+    if retry is None or error.unsure or not retry.covers(failures, error.kind):
         return None
     return retry.wait(failures, error.retry_after)

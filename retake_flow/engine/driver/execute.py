@@ -163,7 +163,7 @@ async def _repeatedly(
 def _after_failure(retry: Retry | None, error: RetakeFlowError, failures: int, every: float) -> float:
     """Seconds until the next round of a repeated task after this many failures in a row."""
     wait = Backoff(2 * every, cap=max(every, SLOWEST)).wait(failures, error.retry_after)
-    if retry is None or not error.may_repeat or failures > retry.max:
+    if retry is None or not error.may_repeat or not retry.covers(failures, error.kind):
         return wait
     return min(wait, retry.wait(failures, error.retry_after))
 
@@ -218,7 +218,7 @@ class _Patience:
         self.failures += 1
         self._began = began if self._began is None else self._began
         retry = self._retry
-        if retry is None or not error.may_repeat or self.failures > retry.max:
+        if retry is None or not error.may_repeat or not retry.covers(self.failures, error.kind):
             return None
         wait = retry.wait(self.failures, error.retry_after)
         late = retry.within is not None and now + wait > self._began + retry.within

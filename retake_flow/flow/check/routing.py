@@ -6,7 +6,7 @@ from collections.abc import Collection, Iterable, Iterator
 
 from retake_flow.flow.action_spec import Catalogue
 from retake_flow.flow.diagnostics import Problem, did_you_mean
-from retake_flow.flow.event_names import OUTSIDE, matches
+from retake_flow.flow.event_names import OUTSIDE, longest_match, matches
 from retake_flow.flow.graph import reachability
 from retake_flow.flow.graph.transition_graph import Moves, Occurrence
 from retake_flow.flow.model import Flow, QuestionState, State, performers
@@ -112,8 +112,7 @@ def _can_go_on(moves: Moves, state: State, route: Route) -> bool:
 
 def _untaken_events(state: State, patterns: Collection[str]) -> Iterator[Problem]:
     for each in state.raises():
-        parts = each.event.split(".")
-        if not any(".".join(parts[:length]) in patterns for length in range(1, len(parts) + 1)):
+        if not longest_match(each.event, patterns):
             message = f"nothing takes the event {each.event!r} that is raised here"
             yield Problem(each.position, "RF053", message, did_you_mean(each.event, patterns))
 

@@ -15,7 +15,7 @@ from typing import assert_never
 
 from retake_flow.errors import fault_of
 from retake_flow.flow.action_spec import Catalogue
-from retake_flow.flow.event_names import ERRORS, OUTSIDE, matches
+from retake_flow.flow.event_names import ANY, ERRORS, OUTSIDE, by_precision, longest_match, matches
 from retake_flow.flow.expressions.expression import Expression
 from retake_flow.flow.graph.exit_entry_sets import Change, entry_set
 from retake_flow.flow.model import (
@@ -202,9 +202,7 @@ class Moves:
 
     def _longest_pattern(self, event: str) -> str:
         """The longest pattern that takes an event; "" if there is none."""
-        while event and event not in self._patterns:
-            event = event.rpartition(".")[0]
-        return event
+        return longest_match(event, self._patterns)
 
     def occurrences(self, active: str) -> Iterator[Occurrence]:
         """What can happen while a state is the innermost active one, in the order of evaluation.
@@ -226,7 +224,7 @@ class Moves:
                 found.setdefault("", []).append(name)
             while pattern:
                 found.setdefault(pattern, []).append(name)
-                pattern = self._pattern(pattern.rpartition(".")[0])
+                pattern = "" if pattern == ANY else self._pattern(pattern.rpartition(".")[0] or ANY)
         return found
 
     def _around(self, active: str) -> tuple[Occurrence, ...]:
@@ -406,6 +404,6 @@ def _routes(state: State, pattern: str) -> Iterator[Route]:
     if not pattern:
         yield from state.always
         return
-    for own in sorted(state.routes, key=len, reverse=True):
+    for own in by_precision(state.routes):
         if matches(own, pattern):
             yield from state.routes[own]

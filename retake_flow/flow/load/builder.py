@@ -215,10 +215,13 @@ class Builder:
         )
 
     def _routes(self, path: str, data: Mapping[str, Any], where: Path) -> Iterator[tuple[str, tuple[Route, ...]]]:
-        for event, written in data.items():
-            known = self._routes_of_event(path, event, written, (*where, event))
+        found: dict[str, tuple[Route, ...]] = {}
+        for pattern, written in data.items():
+            event = pattern.removesuffix(".*")  # `tip` takes `tip.large` too
+            known = self._routes_of_event(path, event, written, (*where, pattern))
             if known:
-                yield event, known
+                found[event] = (*found.get(event, ()), *known)
+        yield from found.items()
 
     def _routes_of_event(self, path: str, event: str, written: Any, where: Path) -> tuple[Route, ...]:
         """The routes of one event."""
@@ -307,7 +310,7 @@ class Builder:
             for key in ("interval", "cap", "within")
             if key in given
         }
-        return Retry(max=int(given["max"]), rate=float(given.get("rate", 2)), **times)
+        return Retry(int(given["max"]), rate=float(given.get("rate", 2)), on=tuple(given.get("on", ())), **times)
 
     def _poll(self, data: Mapping[str, Any], where: Path) -> Poll | None:
         if "poll" not in data:

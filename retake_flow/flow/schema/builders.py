@@ -11,6 +11,7 @@ Schema = dict[str, Any]
 STATE_NAME = "^[a-z][a-z0-9_]*$"
 STATE_PATH = "^[a-z][a-z0-9_]*(/[a-z][a-z0-9_]*)*$"
 EVENT_NAME = r"^[a-z][a-z0-9_]*(\.[a-z][a-z0-9_]*)*$"
+EVENT_PATTERN = r"^(\*|[a-z][a-z0-9_]*(\.[a-z][a-z0-9_]*)*(\.\*)?)$"
 AUDIENCE = "^[A-Za-z][A-Za-z0-9_-]*$"
 VARIABLE = "^(?!RETAKE_)[A-Za-z_][A-Za-z0-9_]*$"
 ACTION_NAME = r"^[a-z][a-z0-9_]*\.[a-z][a-z0-9_]*$"

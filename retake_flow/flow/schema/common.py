@@ -104,6 +104,12 @@ RETRY: Schema = mapping_of(
             "maximum": 100,
         },
         "cap": duration("The longest wait. Default 30s.", "30s"),
+        "on": {
+            "description": "The kinds of errors to try again after, such as unavailable; by default all.",
+            "type": "array",
+            "items": {"type": "string", "pattern": STATE_NAME},
+            "minItems": 1,
+        },
         "within": duration("Give up when this much time has passed since the first try.", "5m"),
     },
     ("max",),

@@ -8,7 +8,7 @@ from __future__ import annotations
 from retake_flow.flow.schema.activity import ACTIVITY, ASK, ESCALATION, FIELDS
 from retake_flow.flow.schema.builders import (
     ACTION_NAME,
-    EVENT_NAME,
+    EVENT_PATTERN,
     STATE_NAME,
     STATE_PATH,
     Schema,
@@ -146,8 +146,9 @@ _STATE: Schema = {
             "minLength": 1,
         },
         "transitions": mapping(
-            "Where to go on which event. `error` takes every `error.KIND` that has no route of its own.",
-            EVENT_NAME,
+            "Where to go on which event. `error`, or `error.*`, takes every `error.KIND` that has no route of its own; "
+            "`*` takes every event that has none.",
+            EVENT_PATTERN,
             {"$ref": "#/$defs/routes"},
             examples=[{"done": "session", "error.unauthorized": "registration"}],
         ),

@@ -93,7 +93,7 @@ class ActivityPlan:
 
     def _on_failure(self, command: StartActivity, failed: Failure, attempt: int, failures: int) -> None:
         retry = command.retry
-        again = retry is not None and not failed.permanent and failures <= retry.max
+        again = retry is not None and not failed.permanent and retry.covers(failures, failed.kind)
         if not self._active(command):
             return
         self._diary.end(command.activity, failed.message, attempt)
@@ -106,7 +106,7 @@ class ActivityPlan:
         if not self._active(command):
             return
         self._diary.end(command.activity, "it exits", attempt)
-        if command.retry is None or command.retry.max < 1:
+        if command.retry is None or not command.retry.covers(1, "exited"):
             self._post(0.0, events.ActivityExited(command.activity, command.visit, "it has exited"))
             return
         self._post(0.0, self._failure(command, Failure("exited", "it has exited"), again=True))

@@ -27,6 +27,7 @@ _EVENTS = [
     "done",
     "error",
     "error.x",
+    "*",
     "timeout",
     "stop",
     "p.ready",

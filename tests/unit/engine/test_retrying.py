@@ -83,6 +83,14 @@ def test_what_cannot_pass_or_may_have_been_done_is_not_tried_again(error: Retake
     assert run.outcome == "failed"
 
 
+@pytest.mark.parametrize(("kinds", "tries"), [("unavailable", 3), ("unreachable, unavailable", 3), ("unreachable", 1)])
+def test_only_the_kinds_that_the_flow_names_are_tried_again(kinds: str, tries: int) -> None:
+    """The others are routed at once."""
+    actions = Actions(a_work=[DOWN])
+    driven(ONE.replace("do: a.work", f"do: a.work, retry: {{max: 2, on: [{kinds}]}}"), actions)
+    assert len(actions.calls) == tries
+
+
 def test_an_action_that_needs_the_event_that_led_there_is_not_begun_again() -> None:
     """The event is gone by then; the error is routed as what it is."""
     states = (

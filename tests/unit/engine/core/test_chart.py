@@ -184,3 +184,15 @@ def test_any_word_is_a_good_name_for_an_event_and_a_state(word: str) -> None:
     route = chart(text).take(word, word, "", dict)
     assert route is not None
     assert route.to == "end"
+
+
+@pytest.mark.parametrize(
+    ("event", "to"), [("tip", "tips"), ("tip.large", "tips"), ("tips", "rest"), ("stop", "rest"), ("error.x", "errors")]
+)
+def test_wildcards_take_what_has_no_route_of_its_own(event: str, to: str) -> None:
+    """`tip.*` is `tip` and everything below it; `*` comes last, whatever the order in the file."""
+    routes = "{'*': rest, tip.*: tips, error: errors}"
+    flow = load_flow(f"flow: f\ninitial: a\nstates: {{a: {{transitions: {routes}}}, rest: , tips: , errors: }}\n", "f")
+    route = Chart(flow).take("a", event, "", lambda root: {})
+    assert route is not None
+    assert route.to == to
