@@ -14,7 +14,6 @@ from retake_flow.actions.liveness.lag_measurement import Measurement
 #: literally polls just before: what that poll finds, this one finds too (docs/decisions).
 GUIDE_LOOK = 3.1
 _AFTER_A_CALL = 3.05  # plus the time of one call, which a client that follows the guide has made by then
-_AFTER_THE_FRAMES = 2.8  # seconds; on a busy machine, frames come later than those of the guide's bare encoder
 _LISTED_AT = 0.4  # seconds after the first frames: the first fetch of the list of live agents while the lag is unknown
 _LISTED_EVERY = 0.8
 _SOON = 0.3  # seconds before a poll, when a response would come too late
@@ -95,7 +94,6 @@ class Liveness:
     def first_frames(self, push: Push) -> None:
         """Note that the encoder of a push has just sent its first frames."""
         push.sent_at = _now()
-        push.guide_look = max(push.guide_look, push.sent_at + _AFTER_THE_FRAMES)
         push.measurement = Measurement(push.began - push.sent_at, self.earlier)
         push.sends.set()
 

@@ -90,12 +90,12 @@ def test_the_first_look_comes_when_earlier_streams_were_live(play, owl):
     [
         (0.1, {}, (), [0.4]),
         (1.0, {}, (), [1.2]),
-        (1.0, {"live_users": "start"}, (), [2.8]),
-        (1.0, {}, (Fault("GET /users/live/", status=503, times=None),), [2.8]),
-        (1.0, {}, (Fault("GET /users/live/", body="<html>", times=None),), [2.8]),
-        (1.0, {}, (Fault("GET /users/live/", delay=30.0, times=None),), [2.8]),
-        (1.0, {}, (Fault("GET /users/live/", body=[{"user_id": "user_lark"}, 7], times=None),), [2.8]),
-        (4.0, {}, (), [2.8, 5.8]),
+        (1.0, {"live_users": "start"}, (), [2.3]),
+        (1.0, {}, (Fault("GET /users/live/", status=503, times=None),), [2.3]),
+        (1.0, {}, (Fault("GET /users/live/", body="<html>", times=None),), [2.3]),
+        (1.0, {}, (Fault("GET /users/live/", delay=30.0, times=None),), [2.3]),
+        (1.0, {}, (Fault("GET /users/live/", body=[{"user_id": "user_lark"}, 7], times=None),), [2.3]),
+        (4.0, {}, (), [2.3, 5.3]),
     ],
 )
 def test_the_list_of_who_is_live_tells_of_a_first_stream(play, owl, lag, options, faults, looks):
@@ -129,7 +129,7 @@ def test_a_token_alone_has_nobody_to_look_for(play):
         async with pushing(s):
             return await confirmed(s), [each.path for each in s.calls if "users" in each.path]
 
-    assert play(scene, token="rtk_actions_owl_1", lag=1.0) == ([2.8], [])
+    assert play(scene, token="rtk_actions_owl_1", lag=1.0) == ([2.3], [])
 
 
 def test_what_was_learnt_holds_for_the_next_push(play, owl):
