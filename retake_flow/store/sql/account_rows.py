@@ -46,4 +46,4 @@ def hold(
                 hint=f"end it with `retake-flow stop {other}`, or watch it with `retake-flow watch {other}`",
             )
     connection.execute(delete(ACCOUNTS).where(ACCOUNTS.c.account.in_(accounts)))
-    connection.execute(insert(ACCOUNTS), [{"account": each, "run": run} for each in accounts])
+    connection.execute(insert(ACCOUNTS).values([{"account": each, "run": run} for each in accounts]))

@@ -193,7 +193,10 @@ class SqlClaim:
     def _append(self, connection: Connection, records: Sequence[Record], after: int) -> None:
         numbered = enumerate(records, after + 1)
         run = self._ours["our_run"]
-        connection.execute(_RECORDS, [{"run": run, "number": n, "data": rows.dumped(record)} for n, record in numbered])
+        new = [{"run": run, "number": n, "data": rows.dumped(record)} for n, record in numbered]
+        # A server ends no transaction of a process that was stopped in the middle of a pipeline, which many rows are.
+        for row in [new] if self._connection is not None else new:
+            connection.execute(_RECORDS, row)
 
     def _done(self, connection: Connection, records: Sequence[Record]) -> None:
         """Delete the requests that these records complete."""
