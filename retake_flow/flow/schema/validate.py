@@ -251,6 +251,7 @@ def _naming(pattern: str) -> str:
         builders.STATE_PATH: "use names of states: small letters, digits and _, with / between a state and its child",
         builders.STATE_NAME: "use small letters, digits and _, beginning with a letter",
         builders.EVENT_NAME: "use small letters, digits and _, with dots between the parts",
+        builders.EVENT_PATTERN: "use small letters, digits and _, with dots between the parts",
         builders.ACTION_NAME: "an action is written group.action; `retake-flow actions` lists them",
         builders.VARIABLE: "use letters, digits and _; those that begin with RETAKE_ are the program's own",
         builders.AUDIENCE: "use letters, digits, - and _, beginning with a letter",
