@@ -142,7 +142,9 @@ class ContentActions(Family):
                 if update is not None:
                     await update(state)
 
-        await stack.enter_async_context(presenting(self._feed, present, self._now, self._paint.changes))
+        # A log is not painted anew, so no picture has to wait for it.
+        changed = (lambda: None) if update is None else self._paint.changes
+        await stack.enter_async_context(presenting(self._feed, present, self._now, changed))
 
     def _tell(self, call: Call, error: RetakeFlowError) -> None:
         """Report once that the stage cannot be shown."""
