@@ -66,9 +66,15 @@ def test_make_targets_exist() -> None:
     ],
     ids=lambda value: value if len(value) < 40 else "",
 )
-def test_flows_in_documents_are_good(place: str, block: str) -> None:
-    """Every whole flow in a document is without mistakes, but for the page that shows mistakes."""
-    assert check(load(block, place), CATALOGUE) == ()
+def test_flows_in_documents_are_good(place: str, block: str, tmp_path: Path) -> None:
+    """Every whole flow in a document is without mistakes, but for the page that shows mistakes.
+
+    The modules that a document shows lie beside it.
+    """
+    for _, module in _blocks("python"):
+        if name := re.match(r"# (\w+\.py)\b", module):
+            (tmp_path / name[1]).write_text(module, encoding="utf-8")
+    assert check(load(block, str(tmp_path / f"{place}.yaml")), CATALOGUE) == ()
 
 
 def test_all_commands_are_named() -> None:
