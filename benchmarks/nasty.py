@@ -39,7 +39,9 @@ _TEXTS = ("", " ", "~", "null", "true", "x", "é\u0301", "\u202e", "\x1b[31m", "
           "30s", "1e400s", "9w" * 40, "٣s", "-5s", "nan", "1h 30m", "99999999999999s", OUTSIDE, "/etc/passwd",
           "~/.ssh/id_rsa", "/proc/self/environ", "/dev/zero", "file:///etc/passwd", "http://127.0.0.1:9/x", "=1+1",
           "#", "$ref", "%s%n", "`id`", "$(id)", "'", '"', "\\", "\0"[:0], VARIABLE, "retake.verification_status",
-          "studio.display", "chat.respond", "go-live.yaml", "verify.yaml", "flow.yaml", "base.yaml")  # fmt: skip
+          "studio.display", "chat.respond", "go-live.yaml", "verify.yaml", "flow.yaml", "base.yaml",
+          "program.run", "http.request", "os:system", "x:y", "20:00", "25:61", "Europe/Berlin", "../zone", "tip.*", "*",
+          "0 20 * * 1-5", "* * 30 2 *", "99 * * * *", "*/0 * * * *")  # fmt: skip
 _DIGITS = ("٣", "²", "1_0", "0", "-1", "nan", "inf", "1e9", "1e6", "99999", "10" * 40, "0.0001", "+5")
 _WORDS = ("do", "with", "needs", "retry", "poll", "undo", "states", "initial", "wait", "final", "reason", "transitions",
           "activities", "timeout", "set", "every", "quiet", "delay", "raises", "to", "when", "max", "interval", "rate",
@@ -47,11 +49,14 @@ _WORDS = ("do", "with", "needs", "retry", "poll", "undo", "states", "initial", "
           "secret", "optional", "required", "ask", "flow", "message", "answer", "decisions", "remind", "escalate",
           "after", "before", "on_crash", "replace", "always", "entry", "exit", "raise", "tell", "history", "inputs",
           "events", "rules", "notify", "extends", "phrases", "version", "guide", "description", "<<", "state", "on",
-          "reenter", "fails", "minimum", "maxLength", "minItems", "allOf", "not", "$ref", "$schema")  # fmt: skip
+          "reenter", "fails", "actions", "python", "command", "env_from", "lines", "url", "expect", "scenes",
+          "scene", "cron", "zone", "missed", "at", "outcomes", "result", "idempotency",
+          "minimum", "maxLength", "minItems", "allOf", "not", "$ref", "$schema")  # fmt: skip
 _FILTERS = ("above(1)", "abs", "default('x')", "first", "float", "int", "int(base=36)", "join('-')", "join",
             "last", "length", "lower", "max", "min", "round(2)", "round(400)", "seconds", "string", "sum",
             "sum(start=[])", "title", "tojson", "trim", "trim('ab')", "truncate(5)", "truncate(99999999)",
-            "unique", "upper", "map('upper')", "list", "center(10**9)", "replace('a','aa')", "batch(1000000)",
+            "unique", "upper", "select('a')", "select('a', 1)", "count('a')", "sort('a')", "count",
+            "map('upper')", "list", "center(10**9)", "replace('a','aa')", "batch(1000000)",
             "indent(1000000)", "urlencode", "format(1)", "attr('x')", "wordwrap(1)", "xmlattr", "nosuch")  # fmt: skip
 _NAMES = ("inputs.n", "inputs.t", "inputs.l", "inputs.m", "inputs.none", "outputs.a", "outputs.a.verified", "vars.x",
           "visits.a", "visits.a.b", "activities.x", "result", "result.verified", "event", "event.text", "event.kind",
