@@ -50,6 +50,7 @@ def brief(followed: Following, longest: int = 120, most_gates: int = 2) -> dict[
             "on_air": on_air,
             "since": timestamp(round(now - health["uptime_seconds"])) if on_air else None,
             "remaining": remaining(run, now),
+            "scene": _short(followed.scene, longest) or None,
             "page": stream_page(run),
             "viewers": health.get("viewers") if on_air else None,
             "healthy": on_air and not health.get("slow_for"),
@@ -111,6 +112,8 @@ def _lines(data: dict[str, Any]) -> Iterator[str]:
     if data["on_air"]:
         left = "" if data["remaining"] is None else f", {data['remaining']} s left"
         yield f"on air since {data['since']}{left}, {data['viewers'] or 0} watching"
+    if data["scene"]:
+        yield f"scene: {data['scene']}"
     if data["page"]:
         yield f"{data['page']}"
     if data["trouble"]:

@@ -83,6 +83,11 @@ class Following:
         return self.driven and bool(self.figures.vitals.on_air(self.now))
 
     @property
+    def scene(self) -> str:
+        """The scene that viewers see; "" without one."""
+        return self.figures.scenes.seen(self.now) if self.driven else ""
+
+    @property
     def gates(self) -> list[OpenGate]:
         """Its open questions, the oldest first."""
         return self._store.open_gates(self.run)

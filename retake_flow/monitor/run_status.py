@@ -11,6 +11,7 @@ from retake_flow.ports.runs import OpenGate, Runs, Stored
 from retake_flow.run.dates import record_to_run_time
 from retake_flow.run.records import Record, plain, timestamp
 from retake_flow.run.run import PendingUndo, Run
+from retake_flow.run.scenes import Scenes
 from retake_flow.run.vitals import Vitals
 from retake_flow.wiring.children import Child, find_marked
 from retake_flow.wiring.storing import is_driven
@@ -72,6 +73,16 @@ class RunStatus:
             vitals.note(not_driven(self.run.id, self.stored.holder))
         return vitals
 
+    @property
+    def scene(self) -> str:
+        """The scene that viewers see; "" without one."""
+        if not is_driven(self.stored.holder):
+            return ""
+        scenes = Scenes()
+        for record in self.journal:
+            scenes.heard(record, record_to_run_time(record))
+        return scenes.seen(self.steady)
+
     def data(self, last: int) -> dict[str, Any]:
         """The whole status as JSON data, with the last records of the journal."""
         run, stored = self.run, self.stored
@@ -102,6 +113,7 @@ class RunStatus:
                 "outputs": run.outputs,
                 "stats": run.stats.figures(self.now),
                 "visits": run.visits,
+                "scene": self.scene or None,
                 "health": self.vitals.data(self.steady),
                 "gates": [gate_data(asked) for asked in self.asked],
                 "answered": self.answered,

@@ -5,11 +5,13 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import Any, Final, Self
 
+from retake_flow.run.dates import record_to_run_time
 from retake_flow.run.records import Record
+from retake_flow.run.scenes import Scenes
 from retake_flow.run.vitals import Vitals
 
 #: The version of the stored form. Figures of any other version are counted anew from the journal.
-VERSION: Final = 2
+VERSION: Final = 3
 
 
 class Figures:
@@ -18,12 +20,14 @@ class Figures:
     Attributes:
         number: The number of the last record that was counted.
         vitals: The state of the stream.
+        scenes: The scene that is on.
         unanswered: The messages in chat since the agent wrote last.
     """
 
     def __init__(self) -> None:
         self.number = 0
         self.vitals = Vitals()
+        self.scenes = Scenes()
         self.unanswered = 0
 
     def count(self, records: Iterable[tuple[int, Record]]) -> None:
@@ -33,6 +37,7 @@ class Figures:
                 continue
             self.number = number
             self.vitals.note(record)
+            self.scenes.heard(record, record_to_run_time(record))
             match record["event"]:
                 case "chat_message":
                     self.unanswered += 1
@@ -46,6 +51,7 @@ class Figures:
             "number": self.number,
             "unanswered": self.unanswered,
             "vitals": vars(self.vitals),
+            "scenes": vars(self.scenes),
         }
 
     @classmethod
@@ -58,7 +64,12 @@ class Figures:
                 "number": int(number),
                 "unanswered": int(unanswered),
                 "vitals": dict(vitals),
-            } if version == VERSION and vars(figures.vitals).keys() == vitals.keys():
+                "scenes": dict(scenes),
+            } if version == VERSION and all(
+                vars(mine).keys() == stored.keys()
+                for mine, stored in ((figures.vitals, vitals), (figures.scenes, scenes))
+            ):
                 figures.number, figures.unanswered = number, unanswered
                 vars(figures.vitals).update(vitals)
+                vars(figures.scenes).update(scenes)
         return figures

@@ -14,10 +14,10 @@ from typing import Any, Final
 from retake_flow.redact import MASK, bears_secret, scrub
 from retake_flow.run.dates import record_to_run_time
 from retake_flow.run.records import Record, plain
+from retake_flow.run.scenes import Scenes
 from retake_flow.sanitize import one_line, strip_controls
 from retake_flow.stage.captions import Captions
 from retake_flow.stage.pictures import Pictures
-from retake_flow.stage.scenes import Scenes
 from retake_flow.stage.stage_settings import Settings
 
 MOST_LINES: Final = 40
@@ -93,8 +93,8 @@ class Feed:
     def state(self, now: float) -> dict[str, Any]:
         """The state of the page at a time, in seconds since the epoch."""
         self._next_alert(now)
-        settings, chosen = self._settings.at(now)
-        scene, since = self.scenes.at(now, chosen), self.scenes.on_air_since
+        settings = self._settings.at(now)
+        scene, since = self.scenes.at(now), self.scenes.on_air_since
         time = {} if since is None else {"time": round(now - since)}
         return {
             "title": "",

@@ -24,8 +24,6 @@ class Settings:
         self._first: dict[str, Any] = {}
         self._flow: dict[str, Any] = {}
         self._operator: dict[str, Any] = {}
-        self._scene = ""
-        self._operators_scene = ""
         self._until: float | None = None
 
     def begin(self, settings: Mapping[str, Any]) -> None:
@@ -35,23 +33,20 @@ class Settings:
     def heard(self, record: Mapping[str, Any], at: float) -> None:
         """Take a record `scene_set`."""
         asked = "request" in record
-        settings, scene = self._loaded(record.get("data") or {}, anywhere=asked), record.get("to")
+        settings = self._loaded(record.get("data") or {}, anywhere=asked)
         if record.get("clear"):
             self._uncover()
         elif asked:
             self._operator = merged(self._operator, settings)
-            self._operators_scene = self._operators_scene if scene is None else str(scene)
             self._until = at + record["for"] if record.get("for") else None
         else:
             self._flow = merged(self._flow, settings)
-            self._scene = self._scene if scene is None else str(scene)
 
-    def at(self, now: float) -> tuple[dict[str, Any], str]:
-        """The settings and the chosen scene at a time; "" for no scene."""
+    def at(self, now: float) -> dict[str, Any]:
+        """The settings at a time."""
         if self._until is not None and now >= self._until:
             self._uncover()
-        scene = self._operators_scene or self._scene
-        return merged(merged(self._first, self._flow), self._operator), scene
+        return merged(merged(self._first, self._flow), self._operator)
 
     def due(self, now: float) -> float | None:
         """When the operator's settings end; None when they do not."""
@@ -59,7 +54,7 @@ class Settings:
 
     def _uncover(self) -> None:
         """Forget what the operator has set."""
-        self._operator, self._operators_scene, self._until = {}, "", None
+        self._operator, self._until = {}, None
 
     def _loaded(self, settings: Mapping[str, Any], *, anywhere: bool = False) -> dict[str, Any]:
         found = {name: value for name, value in settings.items() if name in NAMES}

@@ -96,6 +96,7 @@ def _facts(found: RunStatus) -> list[tuple[str, str]]:
         ("ended", ended),
         ("on air", vitals.on_air(found.steady)),
         ("stream", vitals.stream(found.steady)),
+        ("scene", found.scene),
         ("viewers", vitals.viewers if vitals.on_air(found.steady) else ""),
         ("encoder", vitals.encoder(found.steady)),
         ("process", process(stored.holder, run.ended)),

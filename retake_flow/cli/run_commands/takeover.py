@@ -15,7 +15,6 @@ from retake_flow.flow.load.load import load_stored as flow_of
 from retake_flow.flow.model import Flow
 from retake_flow.flow.text.bundle import parse
 from retake_flow.ports.runs import Claim, Runs, Stored
-from retake_flow.run.damage import missing_places
 from retake_flow.run.errors import RunHeld
 from retake_flow.run.identity import NOBODY, Identity
 from retake_flow.run.run import Run
@@ -122,7 +121,7 @@ def _readable(stored: Stored) -> Flow | None:
         flow = flow_of(parse(stored.flow_text))
     except RetakeFlowError:
         return None
-    if places := missing_places(stored.run, flow):
+    if places := _missing_places(stored.run, flow):
         raise Damaged(f"the run {stored.run.id} is damaged: its flow has no {places[0]!r}")
     return flow
 
@@ -147,3 +146,12 @@ def _with_secrets(flow: Flow, stored: Stored, *, ending: bool) -> tuple[Flow, Ru
         if ending:
             return flow, stored.run
         raise
+
+
+def _missing_places(run: Run, flow: Flow) -> list[str]:
+    """The places of a run that are missing from its original flow, which means that its snapshot is damaged."""
+    states = [run.state, *run.locals, *run.history, *run.history.values(), *(gate.place for gate in run.gates.values())]
+    states += [place for place, _ in (*run.timers, *run.delayed)]
+    states += [place for undo in (*run.undos, *run.undoing) for place in (undo.scope, undo.state)]
+    found = [place for place in states if place and place.partition(":")[0] not in flow.states]
+    return found + [key for key in run.activities if key not in {activity.key for activity in flow.activities()}]

@@ -20,6 +20,7 @@ from retake_flow.flow.duration import words
 from retake_flow.monitor.journal_text import clock, entry, lines
 from retake_flow.run.dates import record_to_run_time
 from retake_flow.run.records import Record
+from retake_flow.run.scenes import Scenes
 from retake_flow.run.vitals import Vitals
 
 _CHAT_LINES = 4
@@ -63,6 +64,7 @@ class LiveView:
         self._state = ""
         self._activities: dict[str, str] = {}
         self._vitals = Vitals()
+        self._scenes = Scenes()
         self._chat: deque[str] = deque(maxlen=_CHAT_LINES)
         self._dropped = 0  # lines that the terminal did not accept in time
         self._live = self._new_live()
@@ -126,6 +128,7 @@ class LiveView:
             case {"event": event, "activity": str(key)} if event in _DOING:
                 self._activities[key] = _DOING[event]
         self._vitals.note(record)
+        self._scenes.heard(record, record_to_run_time(record))
 
     def _note_dropped(self, lines: int) -> str:
         self._dropped += lines
@@ -142,6 +145,7 @@ class LiveView:
         for name, value, style in (
             ("on air", vitals.on_air(now), ""),
             ("stream", vitals.stream(now), "bold red"),
+            ("scene", printable.line(self._scenes.seen(now)), ""),
             ("encoder", vitals.encoder(now), ""),
         ):
             if value:

@@ -10,6 +10,7 @@ from store_samples import CHOICE, TWEET, a_run, asking, created
 
 from retake_flow.monitor import brief
 from retake_flow.monitor.following import Following
+from retake_flow.run.records import record
 from retake_flow.run.run import Phase, Run
 from retake_flow.store.holders import this_process
 from retake_flow.store.memory import MemoryRuns
@@ -34,6 +35,27 @@ def test_the_status_is_small_whatever_is_asked(length: int) -> None:
     assert len(json.dumps(found, ensure_ascii=False).encode()) < brief.MOST
     assert found.keys() == brief.status(followed(a_run())).keys()
     assert found["next"]
+
+
+STAGE = [
+    record("activity_started", 1.0, activity="on:screen", visit=1, action="studio.content", inputs={}),
+    record("activity_ready", 1.0, activity="on:screen", visit=1, value={"shows": "stage"}),
+]
+
+
+@pytest.mark.parametrize("scene", ["brb", "a_desk_with_a_name_" * 60])
+def test_the_scene_that_is_on_is_told_while_a_process_shows_it(scene: str) -> None:
+    """It is in the status, however long its name is; a run that nobody drives shows nothing."""
+    found = followed(a_run(), driven=True)
+    assert brief.status(found)["scene"] is None
+    found.figures.count(enumerate([*STAGE, record("scene_set", 2.0, to=scene)], found.figures.number + 1))
+    told = brief.status(found)
+    assert told["scene"].rstrip("…") in scene
+    assert f"  scene: {told['scene']}" in brief.lines(told)
+    assert len(json.dumps(told, ensure_ascii=False).encode()) < brief.MOST
+    left = followed(a_run())
+    left.figures.count(enumerate(STAGE, left.figures.number + 1))
+    assert brief.status(left)["scene"] is None
 
 
 def test_a_run_that_left_at_a_question_is_not_resumed_before_the_answer() -> None:

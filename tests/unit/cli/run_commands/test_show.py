@@ -14,7 +14,7 @@ import pytest
 from cli_command import Command
 from stored_runs import AWAY, CHOICE, DEAD, ESCAPES, a_gate, an_answer, ended, stored
 
-from retake_flow.ports.runs import Runs
+from retake_flow.ports.runs import Holder, Runs
 from retake_flow.run.records import record
 from retake_flow.run.run import ActivityState, PendingUndo, Work
 from retake_flow.store.holders import this_process
@@ -71,6 +71,18 @@ def test_a_person_sees_where_a_run_is_and_what_it_waits_for(command: Command, st
         assert any(line.startswith(beginning) for line in lines), (beginning, out)
     assert " (2h)" in out
     assert lines[-1].endswith("→ on/air (visit 2)")
+
+
+@pytest.mark.parametrize(("holder", "scene"), [(this_process(), "brb"), (DEAD, None)])
+def test_the_scene_that_is_on_is_told(command: Command, store: Runs, holder: Holder, scene: str | None) -> None:
+    """The scene is told by `show` and `status` while the run is driven."""
+    on = {"activity": "on:screen", "visit": 1}
+    begun = record("activity_started", 1, **on, action="studio.content", inputs={})
+    shows = record("activity_ready", 2, **on, value={"shows": "stage"})
+    stored(store, "owl-1", records=[begun, shows, record("scene_set", 3, to="brb")], holder=holder)
+    for name in ("show", "status"):
+        assert command(name, "owl-1", "--json").records[0]["scene"] == scene
+        assert ("brb" in command(name, "owl-1").out.split("\n\n")[0]) is bool(scene)
 
 
 def test_an_ended_run_tells_how_it_ended(command: Command, store: Runs) -> None:

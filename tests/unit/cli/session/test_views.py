@@ -108,6 +108,15 @@ def row(shown: str, name: str) -> str:
     return found
 
 
+def test_the_live_view_says_which_scene_is_on() -> None:
+    """The scene is told from the stage's first paint on, and as it changes."""
+    begun = record("activity_started", 1, activity="on/air:screen", visit=1, action="studio.content", inputs={})
+    shows = record("activity_ready", 1, activity="on/air:screen", visit=1, value={"shows": "stage"})
+    assert "scene" not in live([begun])
+    assert row(live([begun, shows]), "scene") == "starting"
+    assert row(live([begun, shows, record("scene_set", 2, to="[b]desk")]), "scene") == "[b]desk"
+
+
 def test_the_live_view_shows_how_things_stand() -> None:
     """State, what runs, viewers and the last of the chat are to be seen."""
     shown = live(STORY[:-1])

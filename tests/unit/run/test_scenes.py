@@ -1,7 +1,13 @@
 """The scene that is on, by the records of a run."""
 
+import json
+from typing import Any
+
+import pytest
+
+from retake_flow.run.figures import Figures
 from retake_flow.run.records import record
-from retake_flow.stage.scenes import LINGERS, LONGEST, UNASKED, Scenes
+from retake_flow.run.scenes import LINGERS, LONGEST, UNASKED, Scenes
 
 T = 1_796_000_000.0
 LIVE = {"is_live": True, "viewers": 3}
@@ -131,14 +137,81 @@ def test_before_the_air_nothing_is_brb():
 def test_healing_and_the_end_come_before_a_chosen_scene():
     """Healing and the end come before a chosen scene."""
     told = on_air()
-    assert told.scenes.at(told.now, "starting") == "starting"
+    assert told.hear("scene_set", to="starting") == "starting"
     assert told.fails("studio.encoder", "activity_ended") == "brb"
-    assert told.scenes.at(told.now, "starting") == "brb"
     told.ready("studio.encoder")
-    told.status(after=3)
-    assert told.scenes.at(told.now, "starting") == "starting"
-    told.hear("stop_requested", reason="")
-    assert told.scenes.at(told.now, "starting") == "ended"
+    assert told.status(after=3) == "starting"
+    assert told.hear("stop_requested", reason="") == "ended"
+
+
+def test_an_operators_scene_covers_the_flows_for_its_time():
+    """An operator's scene covers the flow's for its time, or until it is cleared."""
+    told = on_air()
+    assert told.hear("scene_set", to="brb", request=1, **{"for": 60}) == "brb"
+    assert told.hear("scene_set", to="desk") == "brb"
+    assert told.scenes.due(told.now) == told.now + 60
+    assert told.wait(60) == "desk"
+    assert told.hear("scene_set", to="live", request=2) == "live"
+    assert told.hear("scene_set", data={"title": "x"}, request=3) == "live"
+    assert told.hear("scene_set", clear=True, request=4) == "desk"
+
+
+GONE = [
+    ("activity_ended", {"activity": "on:screen", "visit": 1, "outcome": "done"}),
+    ("state_left", {"state": "on", "visit": 1}),
+    ("run_resumed", {"run": "r", "state": "on"}),
+    ("run_ended", {"outcome": "completed"}),
+]
+
+
+@pytest.mark.parametrize(("event", "fields"), GONE)
+def test_viewers_see_a_scene_while_the_stage_is_there(event: str, fields: dict[str, Any]):
+    """Viewers see a scene while the stage is there, also one that crashes and comes back."""
+    told = on_air()
+    assert told.scenes.seen(told.now) == ""
+    told.hear("activity_started", activity="on:screen", visit=1, action="studio.content", inputs={})
+    told.hear("activity_ready", activity="on:screen", visit=1, value={"shows": "stage"})
+    assert told.scenes.seen(told.now) == "live"
+    told.hear("activity_failed", activity="on:screen", visit=1, outcome="error.exited")
+    assert told.scenes.seen(told.now) == "brb"
+    told.hear(event, **fields)
+    assert told.scenes.seen(told.now) == ""
+
+
+def test_the_log_shows_the_scenes_of_a_flow_alone():
+    """The log shows the scenes of a flow, and none of the stage's."""
+    told = on_air()
+    told.hear("activity_started", activity="on:screen", visit=1, action="studio.content", inputs={})
+    told.hear("activity_ready", activity="on:screen", visit=1, value={"shows": "log"})
+    told.hear("scene_set", to="brb")
+    assert told.scenes.seen(told.now) == ""
+    told.hear("scene_set", to="desk")
+    assert told.scenes.seen(told.now) == "desk"
+
+
+@pytest.mark.parametrize(
+    "fields",
+    [{"to": ["x"], "for": "soon", "request": 1}, {"activity": ["x"]}, {"activity": 3, "value": []}, {"state": None}],
+)
+@pytest.mark.parametrize("event", ["scene_set", "activity_started", "activity_ready", "activity_ended", "state_left"])
+def test_damaged_records_change_no_scene(event: str, fields: dict[str, Any]):
+    """Damaged records neither fail nor change whether the stream is live."""
+    told = on_air()
+    told.hear(event, **fields)
+    told.hear("scene_set", clear=True)
+    told.hear("scene_set", to="")
+    assert told.scenes.at(told.now) == "live"
+
+
+def test_stored_scenes_go_on():
+    """Figures that are stored and loaded go on with the scene that was on."""
+    told = on_air()
+    figures = Figures()
+    figures.scenes = told.scenes
+    told.hear("scene_set", to="brb", request=1, **{"for": 60})
+    again = Figures.load(json.loads(json.dumps(figures.dump())))
+    assert again.scenes.at(told.now) == "brb"
+    assert again.scenes.at(told.now + 60) == "live"
 
 
 def test_a_stream_that_starts_again_is_not_over():

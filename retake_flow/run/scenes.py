@@ -1,9 +1,10 @@
-"""Scenes: decides from a run's records which scene of the stage is on."""
+"""Scenes: decides from a run's records which scene viewers see."""
 
 from __future__ import annotations
 
 from typing import Final
 
+from retake_flow.flow.schema.common import SCENES
 from retake_flow.run.records import Record
 
 #: How long "be right back" shows after all is well again, and at most, in seconds. A flow may well go on without what
@@ -13,11 +14,14 @@ LONGEST: Final = 20.0
 #: After so many seconds of a running encoder the stream counts as live, also where nobody asks the platform.
 UNASKED: Final = 10.0
 
+_CONTENT: Final = "studio.content"
 _ENCODER: Final = "studio.encoder"
 
 
 class Scenes:
     """The scene that is on, by the records of a run.
+
+    Its attributes hold plain data only, since they are stored.
 
     Attributes:
         on_air_since: When the stream was live first, in seconds since the epoch.
@@ -26,8 +30,12 @@ class Scenes:
     def __init__(self) -> None:
         self.on_air_since: float | None = None
         self._programs: dict[str, str] = {}  # activity to action, of the studio
-        self._ready: set[str] = set()
-        self._down: set[str] = set()
+        self._up: dict[str, bool] = {}  # whether a program is up, once it has been ready
+        self._content = ""  # the activity whose content viewers see
+        self._staged = False  # whether that content is the stage
+        self._chosen = ""  # by the flow
+        self._operators = ""  # the scene that an operator has chosen
+        self._until: float | None = None  # when that ends
         self._encoding_since: float | None = None
         self._healing_since: float | None = None
         self._healed_at: float | None = None
@@ -35,19 +43,20 @@ class Scenes:
         self._stopping = False
         self._over = False
 
-    def at(self, now: float, chosen: str = "") -> str:
-        """The scene at a time, in seconds since the epoch.
+    def seen(self, now: float) -> str:
+        """The scene that viewers see at a time; "" when they see no content, or the log of a flow without scenes."""
+        self._settle(now)
+        staged = self._staged or (self._operators or self._chosen) not in ("", *SCENES)
+        return self.at(now) if self._content and staged else ""
 
-        Args:
-            now: The time.
-            chosen: The scene that somebody has chosen; healing and the end come before it.
-        """
+    def at(self, now: float) -> str:
+        """The scene at a time, in seconds since the epoch; healing and the end come before the one that was chosen."""
         self._settle(now)
         if self._over:
             return "ended"
         if self._healing_since is not None:
             return "brb"
-        return chosen or ("starting" if self.on_air_since is None else "live")
+        return self._operators or self._chosen or ("starting" if self.on_air_since is None else "live")
 
     def due(self, now: float) -> float | None:
         """When the scene may change by itself next; None when it does not."""
@@ -55,6 +64,8 @@ class Scenes:
         times = [self._back_at()] if self._healing_since is not None else []
         if self._encoding_since is not None and self.on_air_since is None:
             times.append(self._encoding_since + UNASKED)
+        if self._until is not None:
+            times.append(self._until)
         return min(times, default=None)
 
     def heard(self, record: Record, at: float) -> None:
@@ -64,38 +75,65 @@ class Scenes:
             case {"event": "activity_started", "activity": str(key), "action": str(action)}:
                 if action.startswith("studio."):
                     self._programs[key] = action
-            case {"event": "activity_ready", "activity": key} if key in self._programs:
+            case {"event": "activity_ready", "activity": str(key)} if key in self._programs:
                 self._came(key, at)
-            case {"event": "activity_failed" | "activity_ended", "activity": key} if key in self._ready:
+                self._shows(key, record.get("value"))
+            case {"event": "activity_failed" | "activity_ended", "activity": str(key)} if key in self._up:
                 self._went(key, at)
+                if key == self._content and record["event"] == "activity_ended":
+                    self._content = ""
             case {"event": "activity_result" | "action_finished", "result": {"is_live": bool(live)}}:
                 self._told(live, at)
-            case {"event": "run_resumed", "died": True}:
-                self._heal(at, unconfirmed=True)
+            case {"event": "run_resumed"}:
+                self._content = ""
+                if record.get("died") is True:
+                    self._heal(at, unconfirmed=True)
+            case {"event": "scene_set"}:
+                self._choose(record, at)
             case _:
-                self._turned(record, at)
+                self._turned(record)
 
-    def _turned(self, record: Record, at: float) -> None:
+    def _choose(self, record: Record, at: float) -> None:
+        """Take the scene that the flow or an operator has chosen."""
+        scene, lasts = record.get("to"), record.get("for")
+        if record.get("clear"):
+            self._operators, self._until = "", None
+        elif "request" in record:
+            self._operators = self._operators if scene is None else str(scene)
+            self._until = at + lasts if isinstance(lasts, int | float) and lasts else None
+        elif scene is not None:
+            self._chosen = str(scene)
+
+    def _shows(self, key: str, value: object) -> None:
+        """Note the content that is ready."""
+        if self._programs[key] == _CONTENT:
+            self._content = key
+            self._staged = isinstance(value, dict) and value.get("shows") == "stage"
+
+    def _turned(self, record: Record) -> None:
         match record:
+            case {"event": "state_left", "state": str(state)} if self._content.startswith((f"{state}:", f"{state}/")):
+                self._content = ""
             case {"event": "stop_requested"}:
                 self._stopping = self._over = True
-            case {"event": "run_ended"} | {"event": "undo_started", "action": "retake.stop_stream"}:
+            case {"event": "run_ended"}:
+                self._over, self._content = True, ""
+            case {"event": "undo_started", "action": "retake.stop_stream"}:
                 self._over = True
             case {"event": "action_started", "action": "retake.start_stream"}:
                 self._over = self._stopping
 
     def _came(self, key: str, at: float) -> None:
         """A program is ready."""
-        self._ready.add(key)
-        self._down.discard(key)
+        self._up[key] = True
         if self._programs[key] == _ENCODER:
             self._encoding_since = at
-        if not self._down and not self._unconfirmed and self._healing_since is not None:
+        if not self._down() and not self._unconfirmed and self._healing_since is not None:
             self._healed_at = at + LINGERS
 
     def _went(self, key: str, at: float) -> None:
         """A program has failed or ended."""
-        self._down.add(key)
+        self._up[key] = False
         encodes = self._programs[key] == _ENCODER
         if encodes:
             self._encoding_since = None
@@ -109,7 +147,7 @@ class Scenes:
             return
         if self.on_air_since is None:
             self.on_air_since = at
-        if self._healing_since is not None and not self._down:
+        if self._healing_since is not None and not self._down():
             self._unconfirmed = False
             self._healed_at = max(at, self._healing_since + LINGERS)
 
@@ -120,21 +158,26 @@ class Scenes:
         self._healed_at = None
         self._unconfirmed = self._unconfirmed or unconfirmed
 
+    def _down(self) -> bool:
+        return not all(self._up.values())
+
     def _back_at(self) -> float:
         """When healing is over, as things stand."""
         since = self._healing_since or 0.0
         latest = since + LONGEST
         if self._healed_at is not None:
             return min(latest, self._healed_at)
-        if self._unconfirmed and not self._down and self._encoding_since is not None:
+        if self._unconfirmed and not self._down() and self._encoding_since is not None:
             return min(latest, max(self._encoding_since, since) + UNASKED)
         return latest
 
     def _settle(self, now: float) -> None:
-        """End healing that is over, and count a stream as live that nobody asks about."""
+        """End what is over, and count a stream as live that nobody asks about."""
+        if self._until is not None and now >= self._until:
+            self._operators, self._until = "", None
         if self._healing_since is not None and now >= self._back_at():
             self._healing_since = self._healed_at = None
             self._unconfirmed = False
-            self._down.clear()
+            self._up = dict.fromkeys(self._up, True)
         if self.on_air_since is None and self._encoding_since is not None and now >= self._encoding_since + UNASKED:
             self.on_air_since = self._encoding_since
