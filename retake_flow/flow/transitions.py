@@ -7,6 +7,7 @@ from typing import Any
 
 from retake_flow.flow.diagnostics import Position
 from retake_flow.flow.expressions.expression import Expression
+from retake_flow.flow.schema.common import SCENES
 from retake_flow.quick_dataclasses import dataclass, field
 
 Value = Any  # plain data in which texts with expressions are Template objects
@@ -57,6 +58,11 @@ class Scene:
 
     activities: tuple[str, ...]
     position: Position
+
+
+def scene_names(own: Mapping[str, Scene]) -> tuple[str, ...]:
+    """The scenes that can be set: the built-in ones, then those of the flow."""
+    return (*SCENES, *own)
 
 
 @dataclass(frozen=True, slots=True)

@@ -125,11 +125,15 @@ def _clock_step(record: Record) -> str:
     return f"! the clock of this machine was set {way} by {words(abs(by))}; the run goes on by its own time"
 
 
+#: Stands for a value that was taken back.
+_FLOWS = "of the flow"
+
+
 def _scene(record: Record) -> str:
     """What is changed on the stage, and by whom; nothing for the flow's own texts."""
     by = record.get("by")
-    parts = [f"scene {record['to']}"] if record.get("to") else []
-    parts += [f"{name} {value}" for name, value in (record.get("data") or {}).items() if by]
+    parts = [f"scene {record['to'] or _FLOWS}"] if "to" in record else []
+    parts += [f"{name} {value or _FLOWS}" for name, value in (record.get("data") or {}).items() if by]
     parts += ["what the flow shows"] if record.get("clear") else []
     return f"on stage: {', '.join(parts)}" + (f" ({by})" if by else "") if parts else ""
 

@@ -155,12 +155,10 @@ class Page:
         live = desk.run(run)
         live.look(now=True)
         stored = live.followed.stored
-        try:
-            events = run_view.event_forms(self._charts.flow(stored.run.digest, stored.flow_text))
-        except RetakeFlowError:
-            events = []
+        flow = self._charts.readable(stored)
+        controls: dict[str, Any] = {"events": run_view.event_forms(flow), "scenes": run_view.scenes(flow)}
         view = run_view.whole(live, self._charts, read_only=self._read_only)
-        return page("run.html", title=stored.agent or run, events=events, **view, **more)
+        return page("run.html", title=stored.agent or run, **controls, **view, **more)
 
     async def _events(self, request: Request) -> Response:
         """The stream of what happens to a run. The id of an event is the number of a record."""
@@ -227,7 +225,9 @@ class Page:
         )
 
     async def _scene(self, request: Request) -> Response:
-        return await self._do(request, lambda desk, run, form, by: writes.set_scene(desk, run, dict(form), by))
+        return await self._do(
+            request, lambda desk, run, form, by: writes.set_scene(desk, self._charts, run, dict(form), by)
+        )
 
     async def _send(self, request: Request) -> Response:
         event = request.path_params["event"]

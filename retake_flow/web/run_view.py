@@ -10,6 +10,7 @@ from markupsafe import Markup
 
 from retake_flow import printable
 from retake_flow.flow.model import SEPARATOR, Flow
+from retake_flow.flow.transitions import scene_names
 from retake_flow.monitor.journal_text import lines
 from retake_flow.run.records import Record
 from retake_flow.web.live_run import Entry, LiveRun
@@ -42,9 +43,15 @@ def whole(live: LiveRun, charts: StateCharts, *, read_only: bool) -> dict[str, A
     }
 
 
-def event_forms(flow: Flow) -> list[tuple[str, tuple[Field, ...]]]:
-    """The events that a flow takes from outside, and the fields of each."""
-    return [(name, form_fields(declared, f"event-{name}")) for name, declared in flow.events.items()]
+def event_forms(flow: Flow | None) -> list[tuple[str, tuple[Field, ...]]]:
+    """The events that a flow takes from outside, and the fields of each; none of a flow that cannot be read."""
+    events = {} if flow is None else flow.events
+    return [(name, form_fields(declared, f"event-{name}")) for name, declared in events.items()]
+
+
+def scenes(flow: Flow | None) -> tuple[str, ...]:
+    """The scenes that can be set; of a flow that cannot be read, the built-in ones."""
+    return scene_names({} if flow is None else flow.scenes)
 
 
 def place(live: LiveRun, charts: StateCharts) -> dict[str, Any]:

@@ -44,11 +44,17 @@ class StateCharts:
             self._flows[digest] = load_stored(parse(text))
         return self._flows[digest]
 
+    def readable(self, stored: Stored) -> Flow | None:
+        """The flow of a run; None if it can no longer be read."""
+        try:
+            return self.flow(stored.run.digest, stored.flow_text)
+        except RetakeFlowError:
+            return None
+
     def way(self, stored: Stored, way: Way) -> list[str]:
         """The names of the arrows that a run took; none if its flow cannot be read."""
-        try:
-            flow = self.flow(stored.run.digest, stored.flow_text)
-        except RetakeFlowError:
+        flow = self.readable(stored)
+        if flow is None:
             return []
         moves = [*way.moves.values(), *((step,) for step in way.steps[-1:])]
         known = [move for move in moves if all(step.path in flow.states for step in move)]

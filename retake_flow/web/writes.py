@@ -7,13 +7,13 @@ from typing import Any, Final
 
 from retake_flow.engine.core.external_events import read_data
 from retake_flow.errors import RetakeFlowError, UsageError
-from retake_flow.flow.schema.common import SCENES
 from retake_flow.monitor.answering import GivenAnswer, store_answer
 from retake_flow.monitor.requests import require_driver, text_to_say
 from retake_flow.monitor.subcommand import run_command
 from retake_flow.ports.runs import Wish
 from retake_flow.web.desk import Desk
 from retake_flow.web.question_form import filled_in
+from retake_flow.web.run_view import scenes
 from retake_flow.web.state_chart import StateCharts
 from retake_flow.wiring.storing import is_driven
 
@@ -55,18 +55,19 @@ def say(desk: Desk, run: str, form: Form, ways: list[str], by: str) -> str:
     return "Sent. The journal shows when it was said."
 
 
-def set_scene(desk: Desk, run: str, form: Form, by: str) -> str:
+def set_scene(desk: Desk, charts: StateCharts, run: str, form: Form, by: str) -> str:
     """Choose the scene of the stage, or leave it to the flow.
 
     Raises:
         RetakeFlowError: There is no such scene, or no process drives the run.
     """
     scene = str(form.get("to", ""))
-    if scene and scene not in SCENES:
-        raise UsageError(f"there is no scene {scene!r}")
+    known = scenes(charts.readable(desk.store.load(run)))
+    if scene and scene not in known:
+        raise UsageError(f"there is no scene {scene!r}; there are {', '.join(known)}")
     require_driver(desk.store, run)
-    desk.store.request(run, "screen", {**({"to": scene} if scene else {"clear": True}), "by": by})
-    return f"Asked for the scene {scene}." if scene else "Asked for what the flow shows."
+    desk.store.request(run, "screen", {"to": scene, "by": by})
+    return f"Asked for the scene {scene}." if scene else "Asked for the scene of the flow."
 
 
 def send(desk: Desk, charts: StateCharts, run: str, event: str, form: Form, by: str) -> str:

@@ -45,6 +45,7 @@ def stored(
     records: Sequence[Record] = (),
     agent: str = "owl",
     flow: str = "go-live",
+    flow_text: str = "flow: x",
     holder: Holder | None = None,
     **changes: Any,
 ) -> Claim:
@@ -53,7 +54,7 @@ def stored(
         Run(name, flow, "d" * 64, {"agent_name": agent}, rehearsal=str(changes.get("rehearsal", ""))),
         agent=agent,
         flow_file="/x/go-live.yaml",
-        flow_text="flow: x",
+        flow_text=flow_text,
         holder=holder or this_process(),
     )
     phase = Phase.SUSPENDED if gates else Phase.RUNNING

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from typing import Any, Final
 
 from retake_flow.flow.model import Flow
-from retake_flow.flow.schema.common import SCENES
+from retake_flow.flow.transitions import scene_names
 from retake_flow.ports.runs import Request
 from retake_flow.redact import bears_secret
 from retake_flow.run.run import Run, Work
@@ -27,7 +27,7 @@ def settled(request: Request, flow: Flow, run: Run) -> tuple[str, Mapping[str, A
 
 def _unknown(scene: str, flow: Flow) -> str:
     """Why a scene cannot be set; "" when it can."""
-    known = (*SCENES, *flow.scenes)
+    known = scene_names(flow.scenes)
     return "" if not scene or scene in known else f"there is no scene {scene!r}; there are {', '.join(known)}"
 
 

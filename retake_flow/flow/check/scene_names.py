@@ -7,14 +7,14 @@ from typing import Any, Final
 
 from retake_flow.flow.diagnostics import Position, Problem, did_you_mean
 from retake_flow.flow.model import Flow
-from retake_flow.flow.schema.common import SCENES
+from retake_flow.flow.transitions import scene_names
 
 _SETS: Final = "studio.scene"
 
 
 def problems(flow: Flow) -> Iterator[Problem]:
     """Scenes that do not exist, and activities in them that do not."""
-    known = (*SCENES, *flow.scenes)
+    known = scene_names(flow.scenes)
     for position, wanted in _set(flow):
         if wanted not in known:
             yield Problem(position, "RF014", f"there is no scene {wanted!r}", did_you_mean(wanted, known))

@@ -119,6 +119,8 @@ def test_changes_of_the_stage_are_told() -> None:
     assert lines({**at, "to": "brb"}) == ["on stage: scene brb"]
     assert lines({**at, "data": {"title": "A radio"}}) == []
     assert lines({**at, "data": {"title": "A\x1b[31m radio"}, "by": "ann"}) == ["on stage: title A radio (ann)"]
+    assert lines({**at, "data": {"title": ""}, "by": "ann"}) == ["on stage: title of the flow (ann)"]
+    assert lines({**at, "to": "", "by": "ann"}) == ["on stage: scene of the flow (ann)"]
     assert lines({**at, "clear": True, "by": "ann"}) == ["on stage: what the flow shows (ann)"]
     refused = {**at, "event": "scene_refused", "by": "ann", "reason": "no stage is on"}
     assert lines(refused) == ["! ann asked for another scene: no stage is on"]

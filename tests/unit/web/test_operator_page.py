@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import sqlite3
 import time
 from contextlib import closing
@@ -14,6 +15,7 @@ import pytest
 from starlette.testclient import TestClient
 from stored_runs import AWAY, CHOICE, DEAD, a_gate, ended, stored
 
+from retake_flow.flow.load.load import load_flow
 from retake_flow.ports.runs import Holder, Runs
 from retake_flow.redact import Secret
 from retake_flow.run.records import record
@@ -25,6 +27,17 @@ from retake_flow.store.holders import this_process
 TOKEN = "a-token-of-32-characters-or-more"
 EVIL = "<script>alert(1)</script>\"'><img src=x onerror=alert(1)>\x1b[31m"
 URL = "https://x.com/owl/status/1"
+SCENES = load_flow(
+    """\
+flow: scenes
+scenes: {desk: [terminal], film_night: [film]}
+initial: show
+states:
+  show: {wait: 1h, transitions: {done: over}}
+  over: {final: completed}
+""",
+    "f",
+).sources.dump()
 JSON = {"accept": "application/json"}
 
 
@@ -117,12 +130,27 @@ def test_a_run_that_has_ended_is_only_shown(operator: TestClient, store: Runs) -
 
 
 def test_a_scene_is_chosen_or_left_to_the_flow(operator: TestClient, store: Runs) -> None:
-    """By its name; another name is refused."""
-    claim = stored(store, "owl-1", holder=this_process())
-    answers = [operator.post("/runs/owl-1/scene", data={"to": to}, headers=JSON) for to in ("brb", "", "off")]
-    assert [answer.json()["ok"] for answer in answers] == [True, True, False]
+    """By its name, a built-in one or one of the flow's; another name is refused. The title stays."""
+    claim = stored(store, "owl-1", flow_text=SCENES, holder=this_process())
+    offered = re.findall(r'<button name="to" value="(\w*)">([^<]+)', operator.get("/runs/owl-1").text)
+    assert [name for name, _ in offered] == ["starting", "live", "brb", "ended", "desk", "film_night", ""]
+    assert dict(offered)["brb"] == "Be right back"
+    assert dict(offered)["film_night"] == "Film night"
+    wanted = ("brb", "film_night", "", "off")
+    answers = [operator.post("/runs/owl-1/scene", data={"to": to}, headers=JSON) for to in wanted]
+    assert [answer.json()["ok"] for answer in answers] == [True, True, True, False]
+    assert "there are starting, live, brb, ended, desk, film_night" in answers[-1].json()["message"]
     asked = [{name: one.data[name] for name in one.data if name != "by"} for one in claim.requests()]
-    assert asked == [{"to": "brb"}, {"clear": True}]
+    assert asked == [{"to": "brb"}, {"to": "film_night"}, {"to": ""}]
+
+
+def test_a_run_whose_flow_cannot_be_read_takes_the_built_in_scenes(operator: TestClient, store: Runs) -> None:
+    """As one of another version may be."""
+    claim = stored(store, "owl-1", holder=this_process())
+    shown = operator.get("/runs/owl-1").text
+    assert re.findall(r'name="to" value="(\w*)"', shown) == ["starting", "live", "brb", "ended", ""]
+    assert operator.post("/runs/owl-1/scene", data={"to": "ended"}, headers=JSON).json()["ok"]
+    assert [one.data["to"] for one in claim.requests()] == ["ended"]
 
 
 def test_an_ended_rehearsal_shows_its_frames(operator: TestClient, store: Runs, tmp_path: Path) -> None:
