@@ -9,15 +9,18 @@ from typing import Any
 
 from retake_flow.errors import UsageError
 from retake_flow.ports.runs import Runs, Wish
+from retake_flow.redact import bears_secret
 from retake_flow.run.errors import EventNotNow, EventRefused, RunBusy, RunEnded, RunUnheard
 from retake_flow.run.records import Record
 from retake_flow.run.run import Phase, Run
-from retake_flow.sanitize import strip_controls
+from retake_flow.sanitize import one_line, strip_controls
 
 #: How long a process may take to notice a request, in seconds; it checks several times a second.
 HEARD_WITHIN = 10.0
 #: The length of a text to say, in characters: as many as are spoken.
 LONGEST = 500
+#: The length of a text on the stage, in characters.
+LONGEST_SHOWN = 300
 #: Seconds between two looks for an answer.
 EVERY = 0.1
 
@@ -94,6 +97,20 @@ def text_to_say(given: str) -> str:
     text = strip_controls(text).strip()
     if not text:
         raise UsageError("there is nothing to say")
+    return text
+
+
+def text_to_show(given: str) -> str:
+    """A text as the stage may show it: one line; "" takes back what was set.
+
+    Raises:
+        UsageError: The text is too long, or contains a secret that this process knows.
+    """
+    text = one_line(given).strip()
+    if len(text) > LONGEST_SHOWN:
+        raise UsageError(f"that is longer than {LONGEST_SHOWN} characters", hint="say it in fewer words")
+    if bears_secret(text):
+        raise UsageError("it contains a secret", hint="say it without")
     return text
 
 

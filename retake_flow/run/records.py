@@ -21,6 +21,7 @@ _TYPED = frozenset(
     {
         *("say_requested", "said", "chat_unspoken", "event_raised", "event_refused", "gate_answered", "stop_requested"),
         *("action_started", "action_in_question", "activity_started", "responder_said", "program_said", "scene_set"),
+        "scene_refused",
     }
 )
 

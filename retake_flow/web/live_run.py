@@ -109,7 +109,7 @@ class LiveRun:
     def version(self) -> object:
         """Something that differs from what it was before if anything but the time may have changed."""
         asked = tuple(one.gate.id for one in self.gates)
-        return self.number, self.driven, asked, self.followed.stored.run.phase, self.is_whole
+        return self.number, self.driven, asked, self.followed.stored.run.phase, self.followed.scene, self.is_whole
 
     def since(self, number: int) -> list[Entry]:
         """What the page shows of the records after a number."""
@@ -147,6 +147,7 @@ class LiveRun:
             "sheet": contact_sheet(run) is not None,
             "succeeded": run.succeeded,
             "outcome": run.outcome,
+            "scene": followed.scene,
             "reason": run.reason,
             "driven": self.driven,
             "elsewhere": process(stored.holder, run.ended).partition("@")[2],

@@ -76,6 +76,7 @@ class Page:
             Route("/runs/{run}/gates/{gate:path}", self._answer, methods=["POST"]),
             Route("/runs/{run}/say", self._say, methods=["POST"]),
             Route("/runs/{run}/scene", self._scene, methods=["POST"]),
+            Route("/runs/{run}/title", self._title, methods=["POST"]),
             Route("/runs/{run}/send/{event}", self._send, methods=["POST"]),
             Route("/runs/{run}/{wish}", self._end, methods=["POST"]),
         ]
@@ -228,6 +229,9 @@ class Page:
         return await self._do(
             request, lambda desk, run, form, by: writes.set_scene(desk, self._charts, run, dict(form), by)
         )
+
+    async def _title(self, request: Request) -> Response:
+        return await self._do(request, lambda desk, run, form, by: writes.set_title(desk, run, dict(form), by))
 
     async def _send(self, request: Request) -> Response:
         event = request.path_params["event"]

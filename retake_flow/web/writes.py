@@ -8,7 +8,7 @@ from typing import Any, Final
 from retake_flow.engine.core.external_events import read_data
 from retake_flow.errors import RetakeFlowError, UsageError
 from retake_flow.monitor.answering import GivenAnswer, store_answer
-from retake_flow.monitor.requests import require_driver, text_to_say
+from retake_flow.monitor.requests import require_driver, text_to_say, text_to_show
 from retake_flow.monitor.subcommand import run_command
 from retake_flow.ports.runs import Wish
 from retake_flow.web.desk import Desk
@@ -68,6 +68,18 @@ def set_scene(desk: Desk, charts: StateCharts, run: str, form: Form, by: str) ->
     require_driver(desk.store, run)
     desk.store.request(run, "screen", {"to": scene, "by": by})
     return f"Asked for the scene {scene}." if scene else "Asked for the scene of the flow."
+
+
+def set_title(desk: Desk, run: str, form: Form, by: str) -> str:
+    """Set the title on the stage; an empty one leaves it to the flow.
+
+    Raises:
+        RetakeFlowError: The title cannot be shown, or no process drives the run.
+    """
+    title = text_to_show(str(form.get("title", "")))
+    require_driver(desk.store, run)
+    desk.store.request(run, "screen", {"data": {"title": title}, "by": by})
+    return "Asked for this title." if title else "Asked for the title of the flow."
 
 
 def send(desk: Desk, charts: StateCharts, run: str, event: str, form: Form, by: str) -> str:

@@ -12,7 +12,6 @@ from retake_flow.cli.durations import span
 if TYPE_CHECKING:
     from retake_flow.ports.runs import Runs
 
-LONGEST = 300  # characters
 _EPILOG = """\
 It covers what the flow shows, until --for is over or `screen RUN clear`.
 
@@ -64,6 +63,7 @@ def asked(what: str, value: str) -> dict[str, Any]:
     """
     from retake_flow.errors import UsageError
     from retake_flow.flow.schema.common import SCENE_NAME, SCENES
+    from retake_flow.monitor.requests import text_to_show
 
     if what == "clear":
         if value:
@@ -74,7 +74,7 @@ def asked(what: str, value: str) -> dict[str, Any]:
             hint = f"write one of {', '.join(SCENES)}, or one of the flow's `scenes`"
             raise UsageError(f"there is no scene {value!r}", hint=hint)
         return {"to": value}
-    return {"data": {what: _picture(value) if what == "picture" and value else _text(value)}}
+    return {"data": {what: _picture(value) if what == "picture" and value else text_to_show(value)}}
 
 
 def change(args: argparse.Namespace, request: dict[str, Any]) -> int:
@@ -93,16 +93,6 @@ def change(args: argparse.Namespace, request: dict[str, Any]) -> int:
     told = {"run": run, "asked": data, "shows": effect == "done", "effect": effect, "reason": reason}
     _tell({**told, "next": commands}, args.json)
     return 1 if reason else 0
-
-
-def _text(value: str) -> str:
-    from retake_flow.errors import UsageError
-    from retake_flow.sanitize import one_line
-
-    text = one_line(value).strip()
-    if len(text) > LONGEST:
-        raise UsageError(f"that is longer than {LONGEST} characters", hint="say it in fewer words")
-    return text
 
 
 def _picture(name: str) -> str:

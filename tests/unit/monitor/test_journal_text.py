@@ -123,4 +123,4 @@ def test_changes_of_the_stage_are_told() -> None:
     assert lines({**at, "to": "", "by": "ann"}) == ["on stage: scene of the flow (ann)"]
     assert lines({**at, "clear": True, "by": "ann"}) == ["on stage: what the flow shows (ann)"]
     refused = {**at, "event": "scene_refused", "by": "ann", "reason": "no stage is on"}
-    assert lines(refused) == ["! ann asked for another scene: no stage is on"]
+    assert lines(refused) == ["! ann asked to change the stage: no stage is on"]

@@ -144,6 +144,57 @@ def test_a_scene_is_chosen_or_left_to_the_flow(operator: TestClient, store: Runs
     assert asked == [{"to": "brb"}, {"to": "film_night"}, {"to": ""}]
 
 
+def test_a_title_is_set_and_taken_back(operator: TestClient, store: Runs) -> None:
+    """As by `retake-flow screen`, in one line; the second value is that of the button beside the field."""
+    claim = stored(store, "owl-1", holder=this_process())
+    for title in ("A <b>radio</b>\x1b[31m\n ", ["half a ti", ""]):
+        assert operator.post("/runs/owl-1/title", data={"title": title}, headers=JSON).json()["ok"]
+    assert [one.data["data"] for one in claim.requests()] == [{"title": "A <b>radio</b>"}, {"title": ""}]
+
+
+@pytest.mark.parametrize(
+    ("title", "why"),
+    [("x" * 301, "longer than 300"), ("key: hunter2!!", "a secret"), ("aHVudGVyMiEhISE=", "a secret")],
+)
+def test_a_title_that_cannot_be_shown_is_refused(operator: TestClient, store: Runs, title: str, why: str) -> None:
+    """Before the run hears of it, and without repeating it; also a secret in another form."""
+    Secret("hunter2!!")
+    Secret("hunter2!!!!")
+    claim = stored(store, "owl-1", holder=this_process())
+    refused = operator.post("/runs/owl-1/title", data={"title": title}, headers=JSON)
+    assert (refused.status_code, title in refused.text) == (422, False)
+    assert why in refused.json()["message"]
+    assert not claim.requests()
+
+
+def test_a_title_that_the_run_refuses_is_told(operator: TestClient, store: Runs) -> None:
+    """Since it bears a secret that only the run knows; who asked reads why, and nobody reads the secret."""
+    claim = stored(store, "owl-1", holder=this_process())
+    Secret("only-the-run-knows-it")
+    asked = {
+        "request": 1,
+        "data": {"title": "b25seS10aGUtcnVuLWtub3dzLWl0"},
+        "by": "Ann",
+        "reason": "it contains a secret",
+    }
+    claim.write(store.load("owl-1").run, [record("scene_refused", time.time(), **asked)])
+    claim.write(replace(store.load("owl-1").run, outcome="done", phase=Phase.COMPLETED), [])
+    claim.release()
+    news = operator.get("/runs/owl-1/events").text
+    assert '"tell": "! Ann asked to change the stage: it contains a secret"' in news
+    assert "b25seS10" not in news
+    assert "b25seS10" not in str(store.journal("owl-1"))
+
+
+def test_the_scene_that_is_on_is_shown(operator: TestClient, store: Runs) -> None:
+    """As viewers see it."""
+    ready = record("activity_ready", 2, activity="show:content", value={"shows": "stage"})
+    shows = [record("activity_started", 1, activity="show:content", action="studio.content"), ready]
+    chosen = record("scene_set", 3, to="brb", by="Ann", request=1)
+    stored(store, "owl-1", records=[*shows, chosen], holder=this_process())
+    assert "<dt>Scene</dt><dd>Be right back</dd>" in operator.get("/runs/owl-1").text
+
+
 def test_a_run_whose_flow_cannot_be_read_takes_the_built_in_scenes(operator: TestClient, store: Runs) -> None:
     """As one of another version may be."""
     claim = stored(store, "owl-1", holder=this_process())
