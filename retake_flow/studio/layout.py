@@ -9,6 +9,9 @@ from typing import Final
 from retake_flow.errors import InputError
 from retake_flow.quick_dataclasses import dataclass
 
+#: The colour of the display where no window is, that of the stage: 0xRRGGBB.
+BACKDROP: Final = 0x101318
+
 
 @dataclass(frozen=True, slots=True)
 class Area:

@@ -8,6 +8,7 @@ from pathlib import Path
 from retake_flow.errors import ProcessFailed
 from retake_flow.quick_dataclasses import dataclass
 from retake_flow.studio.display import checked_size
+from retake_flow.studio.layout import BACKDROP
 from retake_flow.studio.processes.launcher import Launcher
 from retake_flow.studio.processes.process_spec import ProcessSpec
 
@@ -15,6 +16,9 @@ TIMEOUT_SECONDS = 10.0
 WIDTH, HEIGHT = 64, 36
 #: The brightest grey, of 255, in a picture that counts as black: a single line of text is brighter.
 BLACK = 12
+#: The grey of a display on which nothing is drawn, and by how much a dot of it may differ once it was encoded.
+_EMPTY = round(0.299 * (BACKDROP >> 16) + 0.587 * (BACKDROP >> 8 & 255) + 0.114 * (BACKDROP & 255))
+_NOISE = 2
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,8 +33,8 @@ class Picture:
 
     @property
     def black(self) -> bool:
-        """Whether the picture counts as black."""
-        return max(self.dots) <= BLACK
+        """Whether the picture counts as black: nothing in it can be seen, or it is the display without any window."""
+        return max(self.dots) <= BLACK or max(abs(dot - _EMPTY) for dot in self.dots) <= _NOISE
 
     @property
     def brightness(self) -> float:

@@ -9,7 +9,7 @@ from dataclasses import replace
 from functools import partial
 from pathlib import Path
 
-from retake_flow.errors import NoDisplay, NoVoice
+from retake_flow.errors import NoDisplay, NoVoice, StudioError
 from retake_flow.redact import Secret
 from retake_flow.studio import picture, screenshot, window
 from retake_flow.studio.display import Display, open_display
@@ -18,6 +18,7 @@ from retake_flow.studio.encoding.adaptation import Adaptation, AdaptiveEncoder
 from retake_flow.studio.encoding.encoder import Encoder
 from retake_flow.studio.encoding.progress import Health, Progress
 from retake_flow.studio.encoding.quality import GUIDE, Quality
+from retake_flow.studio.layout import BACKDROP
 from retake_flow.studio.media import Media
 from retake_flow.studio.picture import Picture
 from retake_flow.studio.processes.launcher import Launcher
@@ -27,6 +28,7 @@ from retake_flow.studio.sound import SILENCE, AudioInput, Sound, open_sound
 from retake_flow.studio.speech import EMBEDDED, Voice
 from retake_flow.studio.stream_log import StreamLog
 from retake_flow.studio.window import Window
+from retake_flow.studio.windows.x_client import connect
 from retake_flow.studio.work_folder import WorkFolder
 
 # An encoder that started without the sound would stay silent until its end.
@@ -114,6 +116,9 @@ class Stage:
     async def display(self, size: str) -> AsyncIterator[Display]:
         """A virtual display. Its value is `{display, size}`."""
         async with open_display(self._launcher, self.folder.ensure(), size) as display:
+            with suppress(StudioError):  # it would only be black
+                async with connect(display) as client:
+                    client.paint_background(BACKDROP)
             self._display = display
             try:
                 yield display

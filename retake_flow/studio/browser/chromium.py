@@ -11,23 +11,24 @@ from typing import Final
 from retake_flow.studio import programs, unprivileged
 from retake_flow.studio.authority import Authority
 from retake_flow.studio.browser.allowed_hosts import AllowedHosts
-from retake_flow.studio.layout import Area
+from retake_flow.studio.layout import BACKDROP, Area
 from retake_flow.studio.processes.process_spec import ProcessSpec
 from retake_flow.studio.work_folder import work_folder
 
 PROGRAM: Final = "chromium"
 #: The window's first page.
-_BLACK_PAGE: Final = "data:text/html,<body style=background:black>"
+_EMPTY_PAGE: Final = f"data:text/html,<body style=background:%23{BACKDROP:06x}>"
 
-#: Files that make the window black until a page is painted; otherwise it is as light as the theme of a desktop.
-_BLACK_STYLE: Final = """\
-@define-color theme_bg_color #000000;
-@define-color window_bg_color #000000;
-.background, window, * { background: #000000; background-color: #000000; }
+#: Files that give the window the colour of the display until a page is painted; otherwise it is as light as the theme
+#: of a desktop.
+_STYLE: Final = f"""\
+@define-color theme_bg_color #{BACKDROP:06x};
+@define-color window_bg_color #{BACKDROP:06x};
+.background, window, * {{ background: #{BACKDROP:06x}; background-color: #{BACKDROP:06x}; }}
 """
-_BLACK: Final = {
-    "gtk-3.0/gtk.css": _BLACK_STYLE,
-    "gtk-4.0/gtk.css": _BLACK_STYLE,
+_APPEARANCE: Final = {
+    "gtk-3.0/gtk.css": _STYLE,
+    "gtk-4.0/gtk.css": _STYLE,
     "profile/Default/Preferences": '{"extensions": {"theme": {"system_theme": 1}}}',  # that of GTK
 }
 
@@ -89,7 +90,7 @@ def browser_folder() -> Iterator[Path]:
         unprivileged.require_reach(folder.path)
         unprivileged.let_in(folder.path)
         own = unprivileged.give(folder.ensure("browser"))
-        for name, text in _BLACK.items():
+        for name, text in _APPEARANCE.items():
             _write(own, name, text)
         yield own
 
@@ -123,7 +124,7 @@ def specification(
             f"--user-data-dir={folder / 'profile'}",
             f"--window-position={area.x},{area.y}",
             f"--window-size={area.width},{area.height}",
-            f"--app={_BLACK_PAGE}",  # a window without tabs and address bar
+            f"--app={_EMPTY_PAGE}",  # a window without tabs and address bar
         ),
         wrapper=(*unprivileged.wrapper(), *_PIPES),
         environment={

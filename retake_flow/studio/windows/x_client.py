@@ -21,7 +21,8 @@ _CLIENT_MESSAGE: Final = 33
 _TO_MANAGER: Final = 0x180000  # SubstructureRedirect and SubstructureNotify
 _PAGER: Final = 2  # who asks: a program in the user's place, whom the window manager obeys
 _STATIC_WITH_ALL: Final = 10 | 0xF << 8 | _PAGER << 12  # gravity; x, y, width and height are given; who asks
-_CHANGE_ATTRIBUTES, _BACKING_STORE, _WHEN_MAPPED = 2, 0x40, 1
+_CHANGE_ATTRIBUTES, _BACKGROUND, _BACKING_STORE, _WHEN_MAPPED = 2, 0x2, 0x40, 1
+_CLEAR_AREA: Final = 61
 _REPLY: Final = 1
 
 
@@ -69,6 +70,11 @@ class XClient:
     async def activate(self, window: int) -> None:
         """Give a window the focus; the manager keeps one that fills the display above all others while it has it."""
         await self._ask(window, "_NET_ACTIVE_WINDOW", _PAGER)
+
+    def paint_background(self, color: int) -> None:
+        """Give the display a colour, 0xRRGGBB, where no window is."""
+        self._send(_CHANGE_ATTRIBUTES, 0, struct.pack("<3I", self._root, _BACKGROUND, color))
+        self._send(_CLEAR_AREA, 0, struct.pack("<I4H", self._root, 0, 0, 0, 0))
 
     def keep_contents(self, window: int) -> None:
         """Have the display keep what a window shows while it is covered, so that it is there when it is uncovered."""

@@ -19,6 +19,14 @@ def test_black_is_what_has_not_one_bright_dot(brightest: int, black: bool) -> No
     assert Picture(bytes(DOTS - 1) + bytes([brightest])).black is black
 
 
+@pytest.mark.parametrize(
+    ("dots", "black"), [([19, 19, 19], True), ([17, 19, 21], True), ([19, 19, 22], False), ([30, 30, 30], False)]
+)
+def test_a_display_without_windows_counts_as_black(dots: list[int], black: bool) -> None:
+    """Its own colour alone is no picture; one dot that differs from it is."""
+    assert Picture(bytes(dots) * (DOTS // 3)).black is black
+
+
 def test_brightness_is_a_share() -> None:
     """White is 1, black is 0, and grey between them."""
     assert [Picture(bytes([dot]) * DOTS).brightness for dot in (0, 51, 255)] == [0.0, 0.2, 1.0]
