@@ -215,6 +215,11 @@ class Home:
         """The row of a run in the store; of the one that began last without a name."""
         return self._select("SELECT * FROM runs WHERE id LIKE ? ORDER BY created DESC LIMIT 1", run or "%")[0]
 
+    def answered(self, run: str, gate: str) -> float:
+        """When a question was answered, in seconds since the epoch."""
+        rows = self._select("SELECT id, answered FROM gates WHERE run = ?", run)
+        return next(float(row["answered"]) for row in rows if row["id"] == gate)
+
     def _select(self, query: str, run: str) -> list[Record]:
         if place := self.environment.get("RETAKE_FLOW_STORE"):
             import psycopg

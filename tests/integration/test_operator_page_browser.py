@@ -10,6 +10,7 @@ import signal
 import subprocess
 import sys
 from collections.abc import Iterator
+from datetime import datetime
 from pathlib import Path
 from typing import Any
 
@@ -121,6 +122,7 @@ def test_a_stream_is_watched_answered_and_stopped(tmp_path: Path, browser: Brows
             run = begun.records[-1]["run"]
             _answer(phone, desk, server.address(f"/runs/{run}"))
             _watch(phone, desk)
+            assert 0 <= _seconds_to_go_on(home, run) <= 1
             _survive(phone, server)
             kept = Path(home.call("show", run, "--json").records[-1]["rehearsal"]) / "recordings"
             _speak_and_stop(phone, desk, max(kept.glob("*.flv")))
@@ -171,6 +173,14 @@ def _answer(phone: Page, desk: Page, address: str) -> None:
     assert "web" in late.json()["message"]
 
 
+def _seconds_to_go_on(home: Home, run: str) -> float:
+    """Seconds from when the answer was stored to the run's next state, by the times that both noted."""
+    journal = home.journal(run)
+    answer = next(n for n, record in enumerate(journal) if record["event"] == "gate_answered")
+    entered = next(record["t"] for record in journal[answer:] if record["event"] == "state_entered")
+    return datetime.fromisoformat(entered).timestamp() - home.answered(run, journal[answer]["gate"])
+
+
 def _watch(phone: Page, desk: Page) -> None:
     """The stream goes live; the picture, chat and the chart follow."""
     for page in (phone, desk):
@@ -201,6 +211,9 @@ def _speak_and_stop(phone: Page, desk: Page, recording: Path) -> None:
     phone.get_by_role("button", name="Say", exact=True).click()
     expect(phone.locator("#log")).to_contain_text("(voice, screen): Back in five", timeout=SLOW)
     expect(phone.get_by_label("Say on stream")).to_have_value("")
+    phone.get_by_label("Title on stream").fill("A radio")
+    phone.get_by_role("button", name="Set title").click()
+    expect(desk.locator("#notice")).to_contain_text("the stream shows its log", timeout=SLOW)  # there is no stage here
     phone.get_by_text("End the stream").click()
     phone.get_by_role("button", name="Stop the stream").click()
     for page in (phone, desk):
