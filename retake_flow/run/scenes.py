@@ -98,10 +98,12 @@ class Scenes:
         scene, lasts = record.get("to"), record.get("for")
         if record.get("clear"):
             self._operators, self._until = "", None
+        elif scene is None:
+            return
         elif "request" in record:
-            self._operators = self._operators if scene is None else str(scene)
+            self._operators = str(scene)
             self._until = at + lasts if isinstance(lasts, int | float) and lasts else None
-        elif scene is not None:
+        else:
             self._chosen = str(scene)
 
     def _shows(self, key: str, value: object) -> None:

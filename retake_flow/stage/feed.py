@@ -18,7 +18,7 @@ from retake_flow.run.scenes import Scenes
 from retake_flow.sanitize import one_line, strip_controls
 from retake_flow.stage.captions import Captions
 from retake_flow.stage.pictures import Pictures
-from retake_flow.stage.stage_settings import Settings
+from retake_flow.stage.stage_settings import PAGE, Settings
 
 MOST_LINES: Final = 40
 MOST_MESSAGES: Final = 60
@@ -94,6 +94,7 @@ class Feed:
         """The state of the page at a time, in seconds since the epoch."""
         self._next_alert(now)
         settings = self._settings.at(now)
+        settings.pop(PAGE, None)
         scene, since = self.scenes.at(now), self.scenes.on_air_since
         time = {} if since is None else {"time": round(now - since)}
         return {
@@ -112,6 +113,10 @@ class Feed:
             "alert": self._alerts[0] if self._alerts else None,
             "summary": {**time, **self._summary} if scene == "ended" else {},
         }
+
+    def page(self, now: float) -> str:
+        """The address of the page over the stage at a time; "" for none."""
+        return "" if self.scenes.at(now) == "ended" else str(self._settings.at(now).get(PAGE, ""))
 
     def due(self, now: float) -> float | None:
         """When the state changes by itself next, in seconds since the epoch; None when it does not."""

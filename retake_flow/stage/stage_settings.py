@@ -7,8 +7,9 @@ from typing import Any, Final
 
 from retake_flow.stage.pictures import Pictures
 
-#: The settings, by name.
+#: The settings of the stage, by name; an operator can set a page over it too.
 NAMES: Final = ("title", "note", "ticker", "picture", "words", "agent", "theme")
+PAGE: Final = "page"
 _MERGED: Final = ("agent", "theme", "words")
 
 
@@ -24,7 +25,7 @@ class Settings:
         self._first: dict[str, Any] = {}
         self._flow: dict[str, Any] = {}
         self._operator: dict[str, Any] = {}
-        self._until: float | None = None
+        self._until: dict[str, float] = {}  # when settings of the operator end, by name
 
     def begin(self, settings: Mapping[str, Any]) -> None:
         """Take what the content begins with."""
@@ -38,26 +39,29 @@ class Settings:
             self._uncover()
         elif asked:
             self._operator = merged(self._operator, settings)
-            self._until = at + record["for"] if record.get("for") else None
+            ends = dict.fromkeys(settings, at + record["for"]) if record.get("for") else {}
+            self._until = {name: end for name, end in self._until.items() if name not in settings} | ends
         else:
             self._flow = merged(self._flow, settings)
 
     def at(self, now: float) -> dict[str, Any]:
         """The settings at a time."""
-        if self._until is not None and now >= self._until:
-            self._uncover()
+        for name in [name for name, end in self._until.items() if now >= end]:
+            del self._until[name]
+            self._operator.pop(name, None)
         return merged(merged(self._first, self._flow), self._operator)
 
     def due(self, now: float) -> float | None:
         """When the operator's settings end; None when they do not."""
-        return self._until if self._until is not None and self._until > now else None
+        return min((end for end in self._until.values() if end > now), default=None)
 
     def _uncover(self) -> None:
         """Forget what the operator has set."""
-        self._operator, self._until = {}, None
+        self._operator, self._until = {}, {}
 
     def _loaded(self, settings: Mapping[str, Any], *, anywhere: bool = False) -> dict[str, Any]:
-        found = {name: value for name, value in settings.items() if name in NAMES}
+        names = (*NAMES, PAGE) if anywhere else NAMES
+        found = {name: value for name, value in settings.items() if name in names}
         if found.get("picture"):
             found["picture"] = self._pictures.load(str(found["picture"]), anywhere=anywhere)
         agent = found.get("agent")

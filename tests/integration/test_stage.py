@@ -9,7 +9,11 @@ import shutil
 import signal
 import subprocess
 import time
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
+from threading import Thread
 from typing import Any
 
 import psutil
@@ -156,7 +160,7 @@ def phases(recording: Path) -> list[str]:
 
 
 def test_a_stream_shows_its_stage_takes_scenes_from_outside_and_heals(tmp_path: Path) -> None:
-    """Live; `brb` from outside and back; a killed Chromium; the encoder goes on all the while, and nothing is left."""
+    """Live; `brb` from outside; a page over it; a killed Chromium; the encoder goes on, and nothing is left."""
     folder = tmp_path / "rehearsal"
     with at_home(tmp_path / "home", RETAKE_FLOW_STAGE="on") as home:
         running = home.start("run", "go-live.yaml", "--rehearse", "--folder", str(folder))
@@ -169,6 +173,15 @@ def test_a_stream_shows_its_stage_takes_scenes_from_outside_and_heals(tmp_path: 
         assert home.call("scene", running.run, "brb", "--for", "3s").code == 0
         pause(recording, 6.0)
 
+        with a_page() as (url, asked):
+            assert home.call("screen", running.run, "page", url, "--for", "10m").code == 0
+            waited(lambda: asked, "the page to be loaded")
+            pause(recording, 4.0)
+            assert home.call("screen", running.run, "clear").code == 0
+            pause(recording, 3.0)
+        assert home.call("status", running.run, "--json").records[0]["scene"] == "live"
+        waited(lambda: len(browsers(running.process.pid)) == 1, "the browser of the page to end")
+
         chromium(running.process.pid).send_signal(signal.SIGKILL)
         waited(lambda: len(readies(home, ready["activity"])) == 2, "the stage to come back")
         pause(recording, 5.0)
@@ -177,7 +190,7 @@ def test_a_stream_shows_its_stage_takes_scenes_from_outside_and_heals(tmp_path: 
         report = next(record for record in running.records if record["event"] == "rehearsal_report")
         gone(running.run)
 
-    assert phases(recording)[-5:] == ["live", "other", "live", "other", "live"]
+    assert phases(recording)[-7:] == ["live", "other", "live", "other", "live", "other", "live"]
     assert longest_gap(recording, "v") < 0.5
     assert report["recordings"][0]["contact_sheet"] == str(recording.with_suffix(".png"))
     thumbnail = Path(report["agents"][0]["thumbnails"][0]["path"])
@@ -186,9 +199,40 @@ def test_a_stream_shows_its_stage_takes_scenes_from_outside_and_heals(tmp_path: 
 
 def chromium(runner: int) -> psutil.Process:
     """The browser of a run."""
-    children = psutil.Process(runner).children(recursive=True)
-    [found] = [each for each in children if each.name() == "chromium" and "--type=" not in " ".join(each.cmdline())]
+    [found] = browsers(runner)
     return found
+
+
+def browsers(runner: int) -> list[psutil.Process]:
+    """All browsers of a run."""
+    found = []
+    for each in psutil.Process(runner).children(recursive=True):
+        with suppress(psutil.NoSuchProcess):
+            if each.name() == "chromium" and "--type=" not in " ".join(each.cmdline()):
+                found.append(each)
+    return found
+
+
+@contextmanager
+def a_page() -> Iterator[tuple[str, list[str]]]:
+    """The address of a blue page on this machine, and what was asked of it."""
+    asked: list[str] = []
+
+    class Blue(BaseHTTPRequestHandler):
+        def do_GET(self) -> None:
+            asked.append(self.path)
+            self.send_response(200)
+            self.send_header("Content-Type", "text/html")
+            self.end_headers()
+            self.wfile.write(b"<!doctype html><body style='background: #0000c0'>")
+
+        def log_message(self, *about: object) -> None:
+            pass
+
+    with ThreadingHTTPServer(("127.0.0.1", 0), Blue) as server:
+        Thread(target=server.serve_forever, daemon=True).start()
+        yield f"http://127.0.0.1:{server.server_port}/", asked
+        server.shutdown()
 
 
 def readies(home: Any, activity: str) -> list[Any]:

@@ -4,10 +4,12 @@ from __future__ import annotations
 
 from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from contextlib import AbstractAsyncContextManager, AsyncExitStack, asynccontextmanager
+from functools import partial
 from pathlib import Path
 from typing import Any, Final, Protocol
 
 from retake_flow.actions.base import Family
+from retake_flow.actions.studio.covering_page import covering
 from retake_flow.actions.studio.first_paint import FirstPaint
 from retake_flow.errors import RetakeFlowError
 from retake_flow.ports.actions import Call, Completion
@@ -16,7 +18,9 @@ from retake_flow.quick_dataclasses import dataclass
 from retake_flow.stage import PAGE
 from retake_flow.stage.feed import Feed
 from retake_flow.stage.presenter import Update, presenting
+from retake_flow.studio.layout import Placed
 
+_COVER: Final = Placed("the page over the content")
 _TITLED: Final = ("title", "note")
 
 
@@ -43,10 +47,15 @@ class Page(Service, Protocol):
 class Pages(Protocol):
     """Opens pages; `retake_flow.studio.screen.Screen` opens real ones."""
 
+    @property
+    def browses(self) -> bool:
+        """Whether a page can be shown."""
+        ...
+
     def page(
-        self, place: Path | str, allow: Sequence[str] = ..., *, note: Callable[..., object]
+        self, place: Path | str, allow: Sequence[str] = ..., *, placed: Placed = ..., note: Callable[..., object]
     ) -> AbstractAsyncContextManager[Page]:
-        """Show a web page from a folder."""
+        """Show a web page from a folder, or an address."""
         ...
 
     async def switch(self, scene: str) -> None:
@@ -59,7 +68,7 @@ class Content:
     """What viewers see: the stage, or the stream log.
 
     Attributes:
-        value: The value of the window, and what it `shows`.
+        value: The value of the window, what it `shows`, and whether there can be `pages` over it.
     """
 
     service: Service
@@ -105,7 +114,7 @@ class ContentActions(Family):
     async def content(self, call: Call) -> AsyncIterator[Service]:
         """Show the stage; or the stream log, where it was asked for or no page can be shown."""
         async with AsyncExitStack() as stack:
-            yield await self._stage(call, stack) or await self._window(stack)
+            yield await self._stage(call, stack) or await self._window(call, stack)
 
     async def _stage(self, call: Call, stack: AsyncExitStack) -> Service | None:
         """The stage; None when the stream log is to be shown instead."""
@@ -123,19 +132,26 @@ class ContentActions(Family):
                 raise
             self._tell(call, error)
             return None
-        await self._present(stack, page.update)
-        return Content(page, {**page.value, "shows": "stage"})
+        await self._present(call, stack, page.update)
+        return Content(page, {**page.value, "shows": "stage", "pages": True})
 
-    async def _window(self, stack: AsyncExitStack) -> Service:
+    async def _window(self, call: Call, stack: AsyncExitStack) -> Service:
         window = await stack.enter_async_context(self._log.content())
-        await self._present(stack)
-        return Content(window, {**window.value, "shows": "log"})
+        await self._present(call, stack)
+        return Content(window, {**window.value, "shows": "log", "pages": self._pages.browses})
 
-    async def _present(self, stack: AsyncExitStack, update: Update | None = None) -> None:
-        """Keep the windows at the scene that is on, and the page at what it is to show."""
+    async def _present(self, call: Call, stack: AsyncExitStack, update: Update | None = None) -> None:
+        """Keep the windows at the scene that is on, and the pages at what they are to show."""
         self._feed.recall()
 
+        def tell(message: str) -> None:
+            call.note("notice", kind="screen", message=message)
+
+        opening = partial(self._pages.page, placed=_COVER, note=call.note)
+        cover = await stack.enter_async_context(covering(opening, tell))
+
         async def present(state: Mapping[str, Any]) -> None:
+            cover.show(self._feed.page(self._now()))
             try:
                 await self._pages.switch(str(state["scene"]))
             finally:

@@ -70,7 +70,7 @@ SPECS: Final = (
         },
         optional=frozenset({"title", "theme", "data", "folder"}),
         outcomes=SERVICE,
-        result={"display": TEXT, "shows": {"enum": ["stage", "log"]}},
+        result={"display": TEXT, "shows": {"enum": ["stage", "log"]}, "pages": {"type": "boolean"}},
         errors=(*STARTED, "input"),
         samples={"shows": "log"},
         service=True,

@@ -12,12 +12,14 @@ from retake_flow.cli.durations import span
 if TYPE_CHECKING:
     from retake_flow.ports.runs import Runs
 
+LONGEST_URL = 2000  # characters
 _EPILOG = """\
 It covers what the flow shows, until --for is over or `screen RUN clear`.
 
 examples:
   retake-flow screen last title "Rebuilding a radio"
   retake-flow screen last picture schematic.png --for 2m
+  retake-flow screen last page https://example.org/ --for 1m
   retake-flow screen last clear
 """
 _WHATS = {
@@ -25,6 +27,7 @@ _WHATS = {
     "note": "a line below the headline",
     "ticker": "a line at the bottom",
     "picture": "a picture's file, in place of the log",
+    "page": "a web page over all of it, by its address",
     "scene": "starting, live, brb, ended, or one of the flow's scenes",
     "clear": "show again what the flow shows",
 }
@@ -74,7 +77,8 @@ def asked(what: str, value: str) -> dict[str, Any]:
             hint = f"write one of {', '.join(SCENES)}, or one of the flow's `scenes`"
             raise UsageError(f"there is no scene {value!r}", hint=hint)
         return {"to": value}
-    return {"data": {what: _picture(value) if what == "picture" and value else text_to_show(value)}}
+    read = {"picture": _picture, "page": _address}.get(what, text_to_show) if value else text_to_show
+    return {"data": {what: read(value)}}
 
 
 def change(args: argparse.Namespace, request: dict[str, Any]) -> int:
@@ -93,6 +97,20 @@ def change(args: argparse.Namespace, request: dict[str, Any]) -> int:
     told = {"run": run, "asked": data, "shows": effect == "done", "effect": effect, "reason": reason}
     _tell({**told, "next": commands}, args.json)
     return 1 if reason else 0
+
+
+def _address(url: str) -> str:
+    """The address of a page that can be shown."""
+    from retake_flow.errors import InputError, UsageError
+    from retake_flow.studio.browser.allowed_hosts import AllowedHosts
+
+    if len(url) > LONGEST_URL:
+        raise UsageError(f"that address is longer than {LONGEST_URL} characters", hint="take a shorter one")
+    try:
+        AllowedHosts().with_url(url)
+    except InputError as error:
+        raise UsageError(error.message, hint=error.hint) from None
+    return url
 
 
 def _picture(name: str) -> str:

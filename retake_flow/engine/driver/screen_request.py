@@ -20,7 +20,7 @@ def settled(request: Request, flow: Flow, run: Run) -> tuple[str, Mapping[str, A
     asked = {name: request.data[name] for name in _FIELDS if name in request.data}
     texts = map(str, dict(request.data.get("data", {})).values())
     secret = "it contains a secret" if any(map(bears_secret, texts)) else ""
-    if reason := _unknown(str(asked.get("to") or ""), flow) or unstaged(flow, run) or secret:
+    if reason := _unknown(str(asked.get("to") or ""), flow) or _unready(asked, flow, run) or secret:
         return "scene_refused", {"request": request.number, **asked, "reason": reason}
     return "scene_set", {"request": request.number, **asked}
 
@@ -31,13 +31,22 @@ def _unknown(scene: str, flow: Flow) -> str:
     return "" if not scene or scene in known else f"there is no scene {scene!r}; there are {', '.join(known)}"
 
 
-def unstaged(flow: Flow, run: Run) -> str:
-    """Why nothing can be changed on the stage now; "" when it can."""
+def _unready(asked: Mapping[str, Any], flow: Flow, run: Run) -> str:
+    """Why what is asked for cannot be changed now; "" when it can."""
     for activity in flow.activities():
         doing = run.activities.get(activity.key)
         if activity.do == CONTENT and doing is not None and doing.work is Work.READY:
-            shows = doing.value.get("shows")
-            if shows == "stage" or flow.scenes:
-                return ""
-            return "the stream shows its log, not the stage; `retake-flow doctor` says why"
+            return _unshowable(asked, doing.value, flow)
     return "no stage is on"
+
+
+def _unshowable(asked: Mapping[str, Any], content: Mapping[str, Any], flow: Flow) -> str:
+    """Why this content cannot show what is asked for."""
+    page = "page" in asked.get("data", {})
+    if content.get("pages") and (page or asked.get("clear")):
+        return ""
+    if page:
+        return "pages need Chromium, which is not installed; `retake-flow doctor` says how to install it"
+    if content.get("shows") == "stage" or flow.scenes:
+        return ""
+    return "the stream shows its log, not the stage; `retake-flow doctor` says why"

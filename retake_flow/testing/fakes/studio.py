@@ -373,6 +373,7 @@ class FakeScreen:
     def __init__(self, stage: FakeStage) -> None:
         self._stage = stage
         self.media = FakeMedia()
+        self.browses = True
 
     def divide(self, scenes: Mapping[str, Sequence[str]]) -> None:
         """Take the scenes of a flow."""

@@ -175,6 +175,25 @@ def test_a_flow_shows_pictures_of_its_folder_and_an_operator_any(name: str, by: 
     assert found["title"] == "A radio"
 
 
+def test_an_operators_page_is_over_the_stage_for_its_time():
+    """A page ends when its own time is over, whatever else is set meanwhile; a flow cannot set one in this way."""
+    page, by = "https://example.org/", {"request": 1, "by": "ann"}
+    feed = fed(record("scene_set", T, data={"page": page}))
+    assert feed.page(T) == ""
+    feed.on_record(record("scene_set", T, data={"page": page}, **by, **{"for": 60}))
+    feed.on_record(record("scene_set", T + 1, data={"title": "A radio"}, **by))
+    assert (feed.page(T + 59), feed.due(T + 1)) == (page, T + 60)
+    assert "page" not in state(feed)
+    assert (feed.page(T + 60), state(feed, T + 60)["title"]) == ("", "A radio")
+    feed.on_record(record("scene_set", T + 61, data={"page": page}, **by))
+    assert feed.page(T + 62) == page
+    feed.on_record(record("scene_set", T + 63, clear=True, **by))
+    assert feed.page(T + 63) == ""
+    feed.on_record(record("scene_set", T + 64, data={"page": page}, **by))
+    feed.on_record(record("stop_requested", T + 65, reason=""))
+    assert feed.page(T + 65) == ""
+
+
 def test_the_past_is_read_when_the_stage_is_first_shown():
     """A stage after a resume knows the chat; a run without a stage reads and keeps nothing."""
     past = [message("ines", "before"), record("scene_set", T, data={"title": "A radio"})]

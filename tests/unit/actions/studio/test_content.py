@@ -42,6 +42,7 @@ class Display:
 
     def __init__(self, failure: RetakeFlowError | None = None) -> None:
         self.failure = failure
+        self.browses = True
         self.lines: list[str] = []
         self.place: Path | str = ""
         self.page_shown = Shown({"display": ":1", "url": "https://stage.invalid/"})

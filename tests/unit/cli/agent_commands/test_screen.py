@@ -40,12 +40,16 @@ def test_the_stage_shows_what_is_asked_for(command: Command, store: Runs, tmp_pa
     with driving(kept(store, this_process()), taking, heard):
         assert command("screen", "owl", "title", "A <b>radio</b>\x1b[31m", "--by", "ann").out == "owl-1 shows it\n"
         assert command("screen", "owl", "picture", str(tmp_path / "a.png"), "--for", "2m", "--by", "ann").code == 0
+        assert command("screen", "owl", "page", "https://example.org/?a=1", "--for", "1m", "--by", "ann").code == 0
+        assert command("screen", "owl", "page", "", "--by", "ann").code == 0
         assert command("scene", "owl", "brb", "--for", "5m", "--by", "ann").code == 0
         assert command("screen", "owl", "scene", "live", "--by", "ann").code == 0
         [record] = command("screen", "owl", "clear", "--by", "ann", "--json").records
     assert [request.data for request in heard] == [
         {"data": {"title": "A <b>radio</b>"}, "by": "ann"},
         {"data": {"picture": str(tmp_path / "a.png")}, "for": 120.0, "by": "ann"},
+        {"data": {"page": "https://example.org/?a=1"}, "for": 60.0, "by": "ann"},
+        {"data": {"page": ""}, "by": "ann"},
         {"to": "brb", "for": 300.0, "by": "ann"},
         {"to": "live", "by": "ann"},
         {"clear": True, "by": "ann"},
@@ -65,6 +69,10 @@ def test_the_stage_shows_what_is_asked_for(command: Command, store: Runs, tmp_pa
         (("screen", "owl", "clear", "x"), "takes no value"),
         (("screen", "owl", "picture", "/etc/hostname"), "not a picture"),
         (("screen", "owl", "picture", "/nowhere.png"), "No such file"),
+        (("screen", "owl", "page", "file:///etc/passwd"), "not the address of a page"),
+        (("screen", "owl", "page", "example.org"), "not the address of a page"),
+        (("screen", "owl", "page", "javascript:alert(1)"), "not the address of a page"),
+        (("screen", "owl", "page", "https://example.org/" + "x" * 2000), "longer than 2000 characters"),
         (("scene", "owl", "a pause"), "write one of starting, live, brb, ended"),
     ],
 )

@@ -25,7 +25,7 @@ states:
 """,
     "f",
 )
-SHOWN = ActivityState(1, Work.READY, {"shows": "stage"})
+SHOWN = ActivityState(1, Work.READY, {"shows": "stage", "pages": True})
 ASKED = {"data": {"title": "Hi"}, "for": 60.0, "by": "ann"}
 
 
@@ -65,7 +65,30 @@ def test_a_stage_takes_it_and_a_log_does_not(work: Work | None, value: Mapping[s
     assert (fields["request"], "secret" in fields) == (7, False)
 
 
-@pytest.mark.parametrize("field", ["title", "note", "ticker", "picture"])
+@pytest.mark.parametrize(
+    ("asked", "content", "reason"),
+    [
+        ({"data": {"page": "https://example.org/"}}, {"shows": "stage", "pages": True}, ""),
+        ({"data": {"page": "https://example.org/"}}, {"shows": "log", "pages": True}, ""),
+        ({"data": {"page": "https://example.org/"}}, {"shows": "log", "pages": False}, "pages need Chromium"),
+        ({"data": {"page": "https://example.org/"}}, None, "no stage is on"),
+        ({"clear": True}, {"shows": "log", "pages": True}, ""),
+        ({"clear": True}, {"shows": "log", "pages": False}, "the stream shows its log"),
+    ],
+)
+def test_a_page_needs_chromium_and_content(
+    asked: Mapping[str, Any], content: Mapping[str, Any] | None, reason: str
+) -> None:
+    """A page covers a log too, and can be taken away again."""
+    run = Run("r", "talk", FLOW.digest, {})
+    if content is not None:
+        run = replace(run, activities={"show:content": ActivityState(1, Work.READY, content)})
+    _, fields = settled(Request("screen", asked, 7), FLOW, run)
+    assert str(fields.get("reason", "")).startswith(reason)
+    assert bool(fields.get("reason")) is bool(reason)
+
+
+@pytest.mark.parametrize("field", ["title", "note", "ticker", "picture", "page"])
 @pytest.mark.parametrize(
     "shape", ["screen-secret-0123456789", "c2NyZWVuLXNlY3JldC0wMTIzNDU2Nzg5", "s c r e e n-secret-0123456789"]
 )
