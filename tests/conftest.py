@@ -11,6 +11,7 @@ from hypothesis import HealthCheck, settings
 from retake_flow import redact
 
 pytest_plugins = ["retake_flow.testing.steps"]
+pytest.register_assert_rewrite("steps")  # of tests/features
 
 # Nothing that hypothesis tries depends on chance or on how fast the machine is.
 settings.register_profile("steady", deadline=None, derandomize=True, suppress_health_check=[HealthCheck.too_slow])
