@@ -6,7 +6,7 @@ import asyncio
 from collections.abc import Coroutine, Sequence
 from dataclasses import replace
 
-from retake_flow.rehearsal.setup.crowd import Part, cues
+from retake_flow.rehearsal.setup.crowd import Part, Reaction, cues
 from retake_flow.rehearsal.setup.stream_faults import StreamFault
 from retake_flow.rehearsal.setup.trolls import AGENT
 from retake_flow.rehearsal.state.agents import Agent
@@ -18,38 +18,71 @@ async def play_viewers(platform: Platform, script: Sequence[Part]) -> None:
 
     An agent that goes live again keeps its viewers: the script continues and does not begin again. Acts that fall due
     while its session is stopped do not happen, and neither do faults of streams. If the options announce a session
-    once it is live, this is done each time. Further directions count from the moment they are given.
+    once it is live, this is done each time. Viewers react each time that a scene comes on. Further directions count
+    from the moment they are given.
     """
-    wanted: asyncio.Queue[Coroutine[None, None, None]] = asyncio.Queue()
-    seen: list[Agent] = []
-
-    def on_air(agent: Agent, at: float) -> None:
-        if platform.options.session_started == "live":
-            wanted.put_nowait(_announce(platform, agent, at))
-        if not any(agent is known for known in seen):
-            seen.append(agent)
-            wanted.put_nowait(_perform(platform, agent, at, script))
-            for fault in platform.faults.of_streams:
-                wanted.put_nowait(_strike(platform, agent, at, fault))
-
-    def on_direction(agent: Agent, direction: Direction) -> None:
-        for each in direction:
-            if isinstance(each, StreamFault):
-                wanted.put_nowait(_strike(platform, agent, platform.now(), each))
-        parts = [each for each in direction if not isinstance(each, StreamFault)]
-        wanted.put_nowait(_perform(platform, agent, platform.now(), parts))
-
-    platform.on_air.append(on_air)
-    platform.on_direction.append(on_direction)
+    audience = _Audience(platform, script)
+    platform.on_air.append(audience.on_air)
+    platform.on_direction.append(audience.on_direction)
+    platform.on_scene.append(audience.on_scene)
     try:
+        await audience.play()
+    finally:
+        platform.on_air.remove(audience.on_air)
+        platform.on_direction.remove(audience.on_direction)
+        platform.on_scene.remove(audience.on_scene)
+        audience.close()
+
+
+class _Audience:
+    """What viewers are to do, as the platform's streams go on."""
+
+    def __init__(self, platform: Platform, script: Sequence[Part]) -> None:
+        self._platform = platform
+        self._script = script
+        self._reactions = _reactions(script)
+        self._seen: list[Agent] = []
+        self._wanted: asyncio.Queue[Coroutine[None, None, None]] = asyncio.Queue()
+
+    async def play(self) -> None:
+        """Do it, until cancelled."""
         async with asyncio.TaskGroup() as shows:
             while True:
-                shows.create_task(await wanted.get())
-    finally:
-        platform.on_air.remove(on_air)
-        platform.on_direction.remove(on_direction)
-        while not wanted.empty():
-            wanted.get_nowait().close()
+                shows.create_task(await self._wanted.get())
+
+    def close(self) -> None:
+        """Forget what has not begun."""
+        while not self._wanted.empty():
+            self._wanted.get_nowait().close()
+
+    def on_air(self, agent: Agent, at: float) -> None:
+        """An agent goes live at a time."""
+        if self._platform.options.session_started == "live":
+            self._wanted.put_nowait(_announce(self._platform, agent, at))
+        if not any(agent is known for known in self._seen):
+            self._seen.append(agent)
+            self._wanted.put_nowait(_perform(self._platform, agent, at, self._script))
+            for fault in self._platform.faults.of_streams:
+                self._wanted.put_nowait(_strike(self._platform, agent, at, fault))
+
+    def on_direction(self, agent: Agent, direction: Direction) -> None:
+        """More is to happen, from now on."""
+        now = self._platform.now()
+        for each in direction:
+            if isinstance(each, StreamFault):
+                self._wanted.put_nowait(_strike(self._platform, agent, now, each))
+        parts = [each for each in direction if not isinstance(each, StreamFault)]
+        self._reactions += _reactions(parts)
+        self._wanted.put_nowait(_perform(self._platform, agent, now, parts))
+
+    def on_scene(self, agent: Agent) -> None:
+        """An agent's viewers see another scene."""
+        cues = [each.cue for each in self._reactions if each.scene == agent.scene]
+        self._wanted.put_nowait(_perform(self._platform, agent, self._platform.now(), cues, agent.scene))
+
+
+def _reactions(script: Sequence[Part]) -> list[Reaction]:
+    return [part for part in script if isinstance(part, Reaction)]
 
 
 async def _announce(platform: Platform, agent: Agent, live_at: float) -> None:
@@ -59,10 +92,13 @@ async def _announce(platform: Platform, agent: Agent, live_at: float) -> None:
         platform.attendance.session_started(agent, agent.session)
 
 
-async def _perform(platform: Platform, agent: Agent, live_at: float, script: Sequence[Part]) -> None:
+async def _perform(
+    platform: Platform, agent: Agent, live_at: float, script: Sequence[Part], scene: str | None = None
+) -> None:
+    """Perform a script, counted from a time; only while viewers see `scene` if one is given."""
     for cue in cues(script, platform.options.seed):
         await asyncio.sleep(max(0.0, live_at + cue.at - platform.now()))
-        if agent.session is None:
+        if agent.session is None or scene not in (None, agent.scene):
             continue
         name, text = (text.replace(AGENT, agent.name) for text in (cue.name, cue.text))
         platform.perform(agent, replace(cue, name=name, text=text))

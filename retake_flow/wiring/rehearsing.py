@@ -6,7 +6,7 @@ import asyncio
 import json
 import secrets
 import sys
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import AsyncIterator, Callable, Mapping
 from contextlib import asynccontextmanager, suppress
 from dataclasses import asdict, replace
 from pathlib import Path
@@ -73,6 +73,30 @@ async def rehearsal(
         if not can_go_on:  # it has no run, so nothing could ever free the folder
             forget(folder)
         raise
+
+
+@asynccontextmanager
+async def telling_scenes(origin: str) -> AsyncIterator[Callable[[str], None]]:
+    """A function that tells a rehearsed platform which scene viewers see, in the background and in order.
+
+    What it cannot tell is lost: viewers do not react.
+    """
+    from retake_flow.api.http.own_request import OwnRequest, send
+
+    scenes: asyncio.Queue[str] = asyncio.Queue()
+
+    async def tell() -> None:
+        while True:
+            body = json.dumps({"scene": await scenes.get()}).encode()
+            with suppress(RetakeFlowError):
+                await send(OwnRequest("POST", f"{origin}/_rehearsal/scene", body, private=True), timeout=5.0)
+
+    telling = asyncio.create_task(tell(), name="scenes of a rehearsal")
+    try:
+        yield scenes.put_nowait
+    finally:
+        telling.cancel()
+        await asyncio.gather(telling, return_exceptions=True)
 
 
 def agent_in(options: Mapping[str, Any]) -> str:

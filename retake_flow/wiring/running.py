@@ -233,6 +233,12 @@ async def runner(
 
             return RequestActions(variables(), clock.now, own_request.send, confined=bool(run.rehearsal))
 
+        seen = None
+        if run.rehearsal:
+            from retake_flow.wiring import rehearsing
+
+            seen = await stack.enter_async_context(rehearsing.telling_scenes(settings.origin))
+
         actions = Performer(
             OperatorActions(),
             _sharing(settings, bool(run.rehearsal) or is_loopback(urlsplit(settings.origin).hostname)),
@@ -240,7 +246,7 @@ async def runner(
             GuideActions(access, flow.guide, guide.stored_guides(settings, run.rehearsal), clock.now),
             StudioActions(stage, access, paint),
             ContentActions(
-                stage, stage.screen, feed, paint, clock.now, lambda: settings.stage and stage.screen.browses
+                stage, stage.screen, feed, paint, clock.now, lambda: settings.stage and stage.screen.browses, seen
             ),
             WindowActions(stage.screen),
             VoiceActions(stage),

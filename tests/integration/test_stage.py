@@ -163,7 +163,10 @@ def test_a_stream_shows_its_stage_takes_scenes_from_outside_and_heals(tmp_path: 
     """Live; `brb` from outside; a page over it; a killed Chromium; the encoder goes on, and nothing is left."""
     folder = tmp_path / "rehearsal"
     with at_home(tmp_path / "home", RETAKE_FLOW_STAGE="on") as home:
-        running = home.start("run", "go-live.yaml", "--rehearse", "--folder", str(folder))
+        options = tmp_path / "options.json"
+        options.write_text('{"viewers": [{"scene": "brb", "at": 0.5, "name": "mira", "text": "back soon?"}]}')
+        rehearse = ("--rehearse", "--folder", str(folder), "--rehearsal-options", str(options))
+        running = home.start("run", "go-live.yaml", *rehearse)
         running.on_air()
         [ready] = [r for r in running.records if r["event"] == "activity_ready" and r["activity"].endswith(":content")]
         assert ready["value"]["shows"] == "stage"
@@ -190,6 +193,8 @@ def test_a_stream_shows_its_stage_takes_scenes_from_outside_and_heals(tmp_path: 
         report = next(record for record in running.records if record["event"] == "rehearsal_report")
         gone(running.run)
 
+    chat = [r["text"] for r in running.records if r["event"] == "chat_message" and r["author"] == "mira"]
+    assert chat == ["back soon?"] * 2  # to the scene that was set, and while the stage came back
     assert phases(recording)[-7:] == ["live", "other", "live", "other", "live", "other", "live"]
     assert longest_gap(recording, "v") < 0.5
     assert report["recordings"][0]["contact_sheet"] == str(recording.with_suffix(".png"))

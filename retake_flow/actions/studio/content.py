@@ -89,6 +89,7 @@ class ContentActions(Family):
         paint: Is told of a stage that is being opened.
         now: Seconds since the epoch.
         browses: Whether a page can be shown, and may be.
+        seen: Is told of the scene that viewers see, whenever it changes; "" for none.
     """
 
     def __init__(
@@ -99,6 +100,7 @@ class ContentActions(Family):
         paint: FirstPaint,
         now: Callable[[], float],
         browses: Callable[[], bool] = lambda: False,
+        seen: Callable[[str], None] | None = None,
     ) -> None:
         self._log = log
         self._pages = pages
@@ -106,6 +108,8 @@ class ContentActions(Family):
         self._paint = paint
         self._now = now
         self._browses = browses
+        self._tell_seen = seen
+        self._seen = ""
         self._unshown = ""
         self.tasks = {"studio.scene": self.scene, "studio.show": self.show}
         self.services = {"studio.content": self.content}
@@ -152,6 +156,7 @@ class ContentActions(Family):
 
         async def present(state: Mapping[str, Any]) -> None:
             cover.show(self._feed.page(self._now()))
+            self._follow_scene(self._feed.scenes.seen(self._now()))
             try:
                 await self._pages.switch(str(state["scene"]))
             finally:
@@ -161,6 +166,13 @@ class ContentActions(Family):
         # A log is not painted anew, so no picture has to wait for it.
         changed = (lambda: None) if update is None else self._paint.changes
         await stack.enter_async_context(presenting(self._feed, present, self._now, changed))
+
+    def _follow_scene(self, scene: str) -> None:
+        """Tell which scene viewers see, if it has changed."""
+        if scene != self._seen:
+            self._seen = scene
+            if self._tell_seen is not None:
+                self._tell_seen(scene)
 
     def _tell(self, call: Call, error: RetakeFlowError) -> None:
         """Report once that the stage cannot be shown."""

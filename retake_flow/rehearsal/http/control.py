@@ -39,6 +39,7 @@ class ControlEndpoints:
             Route(f"{CONTROL_PATH}/faults", self._add_faults, methods=["POST"]),
             Route(f"{CONTROL_PATH}/faults", self._clear_faults, methods=["DELETE"]),
             Route(f"{CONTROL_PATH}/comments", self._comment, methods=["POST"]),
+            Route(f"{CONTROL_PATH}/scene", self._scene, methods=["POST"]),
             Route(f"{CONTROL_PATH}/tweets", self._tweet, methods=["POST"]),
             Route(f"{CONTROL_PATH}/viewers", self._viewers, methods=["POST"]),
             Route(f"{CONTROL_PATH}/options", self._options, methods=["POST"]),
@@ -79,6 +80,13 @@ class ControlEndpoints:
         self._platform.direct(self._agent(None), script)
         return JSONResponse({"parts": len(script)})
 
+    async def _scene(self, request: Request) -> Response:
+        fields = Fields(await _json(request), "scene")
+        agent, scene = self._agent(fields.maybe_text("agent")), fields.text("scene")
+        fields.end()
+        self._platform.show_scene(agent, scene)
+        return JSONResponse({"seen": True})
+
     async def _tweet(self, request: Request) -> Response:
         fields = Fields(await _json(request), "tweet")
         url, text = fields.text("url"), fields.text("text")
@@ -110,19 +118,11 @@ class ControlEndpoints:
 
     def _agent(self, name: object) -> Agent:
         """The agent with this name; without a name, the last agent to start a session, or the first agent."""
-        if isinstance(name, str):
-            found = self._platform.agents.by_name(name)
-        else:
-            found = max(self._platform.agents, key=_started_at, default=None)
+        platform = self._platform
+        found = platform.agents.by_name(name) if isinstance(name, str) else platform.last_started()
         if found is None:
             raise NotFound("no such agent is registered")
         return found
-
-
-def _started_at(agent: Agent) -> float:
-    if agent.neighbour:
-        return -1.0
-    return agent.sessions[-1].started_at if agent.sessions else 0.0
 
 
 async def _json(request: Request) -> object:

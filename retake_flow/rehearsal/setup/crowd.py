@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator, Sequence
 from dataclasses import asdict, dataclass, replace
 from heapq import merge
@@ -9,6 +10,7 @@ from itertools import count
 from random import Random
 from typing import Any
 
+from retake_flow.flow.schema.common import SCENE_NAME
 from retake_flow.rehearsal.setup import trolls
 from retake_flow.rehearsal.setup.option_fields import Fields
 from retake_flow.rehearsal.setup.viewer_script import Cue
@@ -139,12 +141,42 @@ class Trolls:
             yield Cue(self.start + number * self.every, name, text=text)
 
 
-Part = Cue | Crowd | Repeat | Trolls
+@dataclass(frozen=True, slots=True)
+class Reaction:
+    """What a viewer does each time that a scene comes on.
+
+    Attributes:
+        scene: The scene.
+        cue: The act; its time counts from the moment when the scene comes on.
+    """
+
+    scene: str
+    cue: Cue
+
+    @classmethod
+    def read(cls, fields: Fields) -> Reaction:
+        """Read a reaction from JSON: a cue with `scene`."""
+        scene = fields.text("scene")
+        if not re.fullmatch(SCENE_NAME, scene):
+            raise fields.wrong("scene", "the name of a scene, such as brb")
+        return cls(scene, Cue.read(fields))
+
+    def as_json(self) -> dict[str, Any]:
+        """The reaction as `read` reads it."""
+        return {**asdict(self.cue), "scene": self.scene}
+
+    def cues(self, dice: Random) -> Iterator[Cue]:
+        """Nothing: it has no time of its own."""
+        return iter(())
+
+
+Part = Cue | Crowd | Repeat | Trolls | Reaction
 """A part of the viewers' script."""
 
 
 def read_part(fields: Fields) -> Part:
-    """Read a part of the script from JSON: `{"crowd": {…}}`, `{"trolls": {…}}`, or a cue, perhaps with `repeat`.
+    """Read a part of the script from JSON: `{"crowd": {…}}`, `{"trolls": {…}}`, or a cue, perhaps with `repeat`
+    or `scene`.
 
     Raises:
         UsageError: It is none.
@@ -155,6 +187,8 @@ def read_part(fields: Fields) -> Part:
             fields.end()
             read: Part = kind.read(inner)
             return read
+    if fields.has("scene"):
+        return Reaction.read(fields)
     return Repeat.read(fields) if fields.has("repeat") else Cue.read(fields)
 
 

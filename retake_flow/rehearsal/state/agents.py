@@ -115,6 +115,7 @@ class Agent:
         neighbour: Whether it has no client behind it, and is on air without video when it has a session.
         stats: The figures of its token before the rehearsal.
         scheduled: The streams that it has announced: title and time in epoch seconds.
+        scene: The scene that its viewers see; empty while none is known.
         frozen: The fixed value of `is_live`, and until when.
         status_polls: The polls of `stream/status`.
         comment_polls: The polls of its comments while it was live.
@@ -136,6 +137,7 @@ class Agent:
     image: bytes = b""
     audience: set[str] = field(default_factory=set)
     followers: set[str] = field(default_factory=set)
+    scene: str = ""
     tips: dict[str, Tips] = field(default_factory=dict)
     neighbour: bool = False
     stats: Mapping[str, float] = field(default_factory=dict)

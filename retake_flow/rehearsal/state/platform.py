@@ -55,6 +55,7 @@ class Platform:
         rooms: The rooms of the real-time events.
         attendance: The acts of people in streams.
         on_direction: Called with an agent and what happens to its stream from now on.
+        on_scene: Called with an agent whose viewers see another scene.
         on_air: Called with an agent and the time of going live, once a session has its first frame of video.
     """
 
@@ -75,6 +76,7 @@ class Platform:
         self.rooms = Rooms(self.faults, lambda: self.options.realtime is True)
         self.attendance = ViewerActions(self._identities, self.rooms, self.now, lambda: self.options)
         self.on_direction: list[Callable[[Agent, Direction], None]] = []
+        self.on_scene: list[Callable[[Agent], None]] = []
         self.on_air: list[Callable[[Agent, float], None]] = []
         self._key_count = 0
         for prepared in options.agents:
@@ -235,6 +237,17 @@ class Platform:
         for tell in tuple(self.on_direction):
             tell(agent, direction)
 
+    def last_started(self) -> Agent | None:
+        """The last agent to start a session, or else the first agent; None when there is none."""
+        return max(self.agents, key=_started_at, default=None)
+
+    def show_scene(self, agent: Agent, scene: str) -> None:
+        """Let an agent's viewers see a scene; "" for none."""
+        if scene != agent.scene:
+            agent.scene = scene
+            for tell in tuple(self.on_scene):
+                tell(agent)
+
     def strike(self, agent: Agent, fault: StreamFault) -> None:
         """Make a fault happen to a stream now."""
         now, push = self.now(), agent.publication
@@ -304,3 +317,9 @@ class Platform:
 
     def _live_from(self, session: Session, first_video_at: float) -> float:
         return max(first_video_at, session.started_at) + self.options.lag
+
+
+def _started_at(agent: Agent) -> float:
+    if agent.neighbour:
+        return -1.0
+    return agent.sessions[-1].started_at if agent.sessions else 0.0

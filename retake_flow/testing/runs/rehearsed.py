@@ -325,7 +325,7 @@ class _Play:
                 GuideActions(access, flow.guide, Guides(rehearsal.folder / "guides"), clock.now),
                 SharingActions(rehearsal.moltbook.client if rehearsal.moltbook else None),
                 StudioActions(self._stage, access, paint),
-                ContentActions(self._stage, self._stage.screen, feed, paint, clock.now),
+                ContentActions(self._stage, self._stage.screen, feed, paint, clock.now, seen=self._show_scene),
                 WindowActions(self._stage.screen),
                 VoiceActions(self._stage),
                 CommentActions(access, clock.now),
@@ -367,6 +367,11 @@ class _Play:
     def _die(self) -> None:
         self._scene().crash()
         raise asyncio.CancelledError
+
+    def _show_scene(self, scene: str) -> None:
+        agent = self._platform.last_started()
+        if agent is not None:
+            self._platform.show_scene(agent, scene)
 
     def _scene(self) -> Scene:
         assert self._sitting is not None

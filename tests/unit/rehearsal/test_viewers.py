@@ -4,7 +4,7 @@ import asyncio
 import random
 
 from retake_flow.redact import Secret
-from retake_flow.rehearsal.setup.crowd import Trolls
+from retake_flow.rehearsal.setup.crowd import Reaction, Trolls
 from retake_flow.rehearsal.setup.options import Options, PreparedAgent
 from retake_flow.rehearsal.setup.stream_faults import StreamFault
 from retake_flow.rehearsal.setup.trolls import STOCK
@@ -167,6 +167,35 @@ def test_the_platform_can_be_directed_while_it_goes_on(virtually):
         return await staged(platform_at(now), (), act)
 
     assert virtually(main) == ([("hello", 51.0)], 55.0)
+
+
+def test_viewers_react_whenever_their_scene_comes_on(virtually):
+    """Each time, so long after it came on, and not once it is gone; a reaction may be added later."""
+
+    async def main(now):
+        async def act(platform, owl):
+            platform.show_scene(owl, "brb")  # before there is a session
+            await asyncio.sleep(5)
+            await go_live(platform, owl)
+            went = now()
+            for scene, lasts in (("live", 10), ("brb", 10), ("brb", 10), ("live", 10), ("brb", 1), ("desk", 9)):
+                platform.show_scene(owl, scene)
+                await asyncio.sleep(lasts)
+            platform.direct(owl, [Reaction("live", Cue(0.5, "ade", text="there you are"))])
+            platform.show_scene(owl, "live")
+            await asyncio.sleep(5)
+            platform.stop(owl)
+            platform.show_scene(owl, "brb")
+            await asyncio.sleep(60)
+            return [(comment.text, comment.at - went) for comment in owl.chat.comments]
+
+        script = (
+            Reaction("brb", Cue(2.0, "mira", text="back soon?")),
+            Reaction("desk", Cue(0, "kenji", text="a desk")),
+        )
+        return await staged(platform_at(now), script, act)
+
+    assert virtually(main) == [("back soon?", 12.0), ("a desk", 41.0), ("there you are", 50.5)]
 
 
 def test_trolls_call_themselves_what_the_agent_is_called(virtually):

@@ -376,8 +376,10 @@ def test_the_director_moves_viewers_streams_and_sockets(platform, owl):
         ("POST /_rehearsal/faults", {"json": [{"stream": "rotate_key", "at": 3}, {"socket": "lose"}]}),
         "DELETE /_rehearsal/sockets",
         ("POST /_rehearsal/options", {"json": {"realtime": False}}),
+        ("POST /_rehearsal/scene", {"json": {"scene": "brb"}}),
     )
-    assert [answer.status_code for answer in answers] == [200] * 4
+    assert [answer.status_code for answer in answers] == [200] * 5
+    assert platform.agents.by_name("Night Owl").scene == "brb"
     rotation = StreamFault("rotate_key", at=3)
     assert told == [
         ("Night Owl", [Crowd(2, 4), Cue(0.0, "m", text="x")]),
@@ -399,6 +401,8 @@ def test_the_director_moves_viewers_streams_and_sockets(platform, owl):
         ("POST /_rehearsal/comments", {"json": {"name": "mira", "text": "hi", "agent": "Nobody"}}),
         ("POST /_rehearsal/tweets", {"json": {"url": "https://x.com/ada", "text": "t"}}),
         ("POST /_rehearsal/options", {"json": {"latency": "slow"}}),
+        ("POST /_rehearsal/scene", {"json": {"scene": 7}}),
+        ("POST /_rehearsal/scene", {"json": {"scene": "brb", "agent": "Nobody"}}),
     ],
 )
 def test_a_wrong_order_of_the_director_changes_nothing(platform, request_):

@@ -98,3 +98,17 @@ def test_a_part_that_cannot_be_meant_is_refused(value, message):
     with pytest.raises(UsageError) as error:
         read(value)
     assert message in error.value.message
+
+
+def test_a_reaction_is_read_and_told_again():
+    """A cue with a scene, which does nothing by the clock; a scene is a name."""
+    value = {"scene": "brb", "at": 2, "name": "mira", "text": "back soon?"}
+    found = read(value)
+    assert (found.scene, found.cue) == ("brb", Cue(2, "mira", text="back soon?"))
+    assert read(part_as_json(found)) == found
+    assert list(cues([found, Cue(1, "ade")], 1)) == [Cue(1, "ade")]
+    for wrong in ("", "a pause", 7, None):
+        with pytest.raises(UsageError, match=r"viewers\[0\].scene"):
+            read({**value, "scene": wrong})
+    with pytest.raises(UsageError, match="repeat"):
+        read({**value, "repeat": 5})
