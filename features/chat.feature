@@ -468,3 +468,23 @@ Feature: Chat
       When the agent goes live
       Then it took 2 processes
       And each viewer who wrote has been named by the agent once
+
+  Scenario: Viewers react to a scene that comes on
+    Given this flow
+      """
+      extends: go-live.yaml
+      scenes:
+        desk: [content]
+      states:
+        broadcast/pushing/on_air:
+          entry: {scene: desk}
+      """
+    And these viewers
+      | scene | at | name | text           |
+      | desk  | 2  | mira | a desk at last |
+      | cave  | 2  | ade  | so dark        |
+    And it is to be on air for 1m
+    When the agent goes live
+    Then the agent wrote
+      | I'm live. What should we explore today? |
+      | Welcome, mira! Good to have you here.   |

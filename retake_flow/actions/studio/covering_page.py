@@ -58,17 +58,17 @@ class CoveringPage:
                     _cancel(earlier)
                     failures, reason = 0, await page.wait()
             except InputError as error:
-                return self._report(url, error.message)
+                return self._report(error.message)
             except RetakeFlowError as error:
                 reason = error.message
             finally:
                 _cancel(earlier)
-            self._report(url, reason)
+            self._report(reason)
             failures += 1
             await asyncio.sleep(_AGAIN.wait(failures))
 
-    def _report(self, url: str, reason: str) -> None:
-        message = f"The page {url} is not shown: {reason}"
+    def _report(self, reason: str) -> None:
+        message = f"The page over the content is not shown: {reason}"
         if message not in self._told:
             self._told.add(message)
             self._tell(message)

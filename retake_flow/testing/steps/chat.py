@@ -10,6 +10,7 @@ from typing import cast
 import pytest
 from pytest_bdd import given, parsers, then
 
+from retake_flow.rehearsal.setup.crowd import Reaction
 from retake_flow.rehearsal.setup.options import ChatShape
 from retake_flow.rehearsal.setup.viewer_script import Cue, CueType, Side
 from retake_flow.testing.fakes.responder import FakeResponder, standing_in
@@ -39,8 +40,8 @@ def no_realtime(rehearsal: Rehearsal) -> None:
 
 @given("these viewers")
 def viewers(rehearsal: Rehearsal, datatable: Table) -> None:
-    """What viewers do, `at` seconds after going live."""
-    cues = (
+    """What viewers do, `at` seconds after going live, or after a `scene` comes on."""
+    cues = [
         Cue(
             float(row["at"]),
             _written(row["name"]),
@@ -50,8 +51,10 @@ def viewers(rehearsal: Rehearsal, datatable: Table) -> None:
             cast(Side, row.get("side") or "buy"),
         )
         for row in rows(datatable)
-    )
-    rehearsal.options = replace(rehearsal.options, viewers=(*rehearsal.options.viewers, *cues))
+    ]
+    scenes = [row.get("scene", "") for row in rows(datatable)]
+    parts = (Reaction(scene, cue) if scene else cue for scene, cue in zip(scenes, cues, strict=True))
+    rehearsal.options = replace(rehearsal.options, viewers=(*rehearsal.options.viewers, *parts))
 
 
 def _written(cell: str) -> str:

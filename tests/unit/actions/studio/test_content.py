@@ -56,6 +56,9 @@ class Display:
         """A line."""
         self.lines.append(text)
 
+    async def switch(self, scene: str) -> None:
+        """A scene."""
+
     @asynccontextmanager
     async def page(self, place: Path | str, *options: Any, **more: Any) -> AsyncIterator[Shown]:
         """A page."""
@@ -69,13 +72,24 @@ class Talk:
     """Content actions with a display, and what they note."""
 
     def __init__(self, *, browses: bool = True, failure: RetakeFlowError | None = None) -> None:
+        self.seen: list[str] = []
         self.display = Display(failure)
         self.notes: list[tuple[str, Mapping[str, Any]]] = []
         self.feed = Feed("owl", Pictures(PAGE))
         loop = asyncio.get_running_loop
         self.actions = ContentActions(
-            self.display, self.display, self.feed, FirstPaint(), lambda: loop().time(), lambda: browses
+            self.display,
+            self.display,
+            self.feed,
+            FirstPaint(),
+            lambda: loop().time(),
+            lambda: browses,
+            self.seen.append,
         )
+
+    def saw(self, scene: str) -> None:
+        """Viewers see a scene."""
+        self.seen.append(scene)
 
     def call(self, do: str, **inputs: Any) -> Call:
         """A call of an action."""
@@ -144,3 +158,26 @@ def test_lines_titles_and_scenes_are_records_and_lines_of_the_log() -> None:
         talk.feed.on_record(record(event, 0.0, **fields))
     state = talk.feed.state(1.0)
     assert (state["title"], state["note"], state["scene"]) == ("up", "a break", "brb")
+
+
+def test_the_scene_that_viewers_see_is_told_once_each_time_that_it_changes() -> None:
+    """From the moment at which the stage is there; a page over it is opened from an operator's record."""
+    talk = Talk()
+    hear = [
+        record("activity_started", 0.0, activity="on:screen", visit=1, action="studio.content", inputs={}),
+        record("activity_ready", 0.0, activity="on:screen", visit=1, value={"shows": "stage"}),
+        record("scene_set", 0.1, to="brb"),
+        record("scene_set", 0.2, data={"title": "x"}),
+        record("scene_set", 0.3, request=1, by="ann", data={"page": "https://example.org/"}),
+        record("scene_set", 0.4, to="live"),
+    ]
+
+    async def played() -> None:
+        async with talk.actions.content(talk.call("studio.content", **{"as": "auto"})):
+            for one in hear:
+                talk.feed.on_record(one)
+                await asyncio.sleep(1)
+
+    virtual_time.run(played())
+    assert talk.seen == ["starting", "brb", "live"]
+    assert talk.display.place == "https://example.org/"

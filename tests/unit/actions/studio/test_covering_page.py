@@ -76,14 +76,14 @@ def test_a_page_that_ends_comes_back_and_this_is_told_once() -> None:
     """Two seconds later."""
     pages = Pages(lasts=1)
     assert pages.play(lambda page: page.show(A), pause=9)[:4] == ["+a", "-a", "+a", "-a"]
-    assert pages.told == [f"The page {A} is not shown: its browser has ended"]
+    assert pages.told == ["The page over the content is not shown: its browser has ended"]
 
 
 def test_a_page_that_cannot_be_shown_is_told_once() -> None:
     """One that does not load is tried again; one that cannot be is not. Neither hurts the content."""
     dead = Pages(failure=NotReady("it was not loaded"))
     assert dead.play(lambda page: page.show(A), pause=60) == ["left"]
-    assert dead.told == [f"The page {A} is not shown: it was not loaded"]
+    assert dead.told == ["The page over the content is not shown: it was not loaded"]
     wrong = Pages(failure=InputError("that is no page"))
     assert wrong.play(lambda page: page.show(A), lambda page: page.show("")) == ["left"]
-    assert wrong.told == [f"The page {A} is not shown: that is no page"]
+    assert wrong.told == ["The page over the content is not shown: that is no page"]
