@@ -150,7 +150,7 @@ def test_what_is_not_installed_is_named(
     (tmp_path / "bin").mkdir()
     for folder in ("/usr/bin", "/bin", "/usr/local/bin"):
         for program in Path(folder).iterdir():
-            if program.name not in lacking and not (tmp_path / "bin" / program.name).exists():
+            if program.name not in lacking and not (tmp_path / "bin" / program.name).is_symlink():
                 (tmp_path / "bin" / program.name).symlink_to(program)
     with at_home(tmp_path / "home", PATH=str(tmp_path / "bin")) as home:
         done = examined(home)

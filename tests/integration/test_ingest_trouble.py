@@ -72,7 +72,7 @@ def test_another_machine_with_the_same_account_becomes_a_question(home: Home, tm
         assert "5 fresh stream keys were thrown off" in asked["message"]
         assert "another machine or program streams as the same agent" in asked["message"]
         assert tv.agent("Owl")["sessions"][-1]["ended"] is None
-        assert home.call("answer", "last", "broadcast/contested.1", "--decision", "again").code == 0
+        assert home.call("answer", running.run, "broadcast/contested.1", "--decision", "again").code == 0
         running.until("state_entered", state=ON_AIR, visit=6)
         signed_off(running)
         assert tv.report()["keys"]["reused"] == 0

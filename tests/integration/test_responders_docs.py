@@ -28,7 +28,7 @@ from retake_flow.whatif.virtual_time import VirtualClock
 _TEXT = (Path(__file__).parents[2] / "docs" / "responders.md").read_text(encoding="utf-8")
 FILES = dict(re.findall(r"^```(?:yaml|python)\n# (\S+)\n(.*?)^```", _TEXT, re.M | re.S))
 FLOWS = {name: text for name, text in FILES.items() if name.endswith(".yaml")}
-[SHOWN] = re.findall(r"^```json\n(.*?)^```", _TEXT, re.M | re.S)
+[SHOWN] = re.findall(r"^```json\n(.*?)^```", _TEXT.partition("## What is asked")[2], re.M | re.S)
 CHAT = "broadcast/pushing/on_air"
 
 
