@@ -81,6 +81,16 @@ def browser() -> Iterator[Browser]:
         started.close()
 
 
+_FIELD_FOR_A_NAME_FITS = """() => {
+    const field = document.querySelector(".who");
+    if (!field) return true;
+    field.open = true;
+    const box = field.querySelector("form").getBoundingClientRect();
+    field.open = false;
+    return box.left >= 0 && box.right <= innerWidth;
+}"""
+
+
 def at(browser: Browser, link: str, size: Any, troubles: list[str]) -> Page:
     """Somebody who has followed the link; what their browser complains about is noted."""
     page = browser.new_context(viewport=size).new_page()
@@ -97,6 +107,7 @@ def accessible(page: Page, state: str) -> None:
     found = [(each["id"], each["nodes"][0]["html"]) for each in Axe().run(page).response["violations"]]
     assert not found, (state, found)
     assert page.evaluate("document.documentElement.scrollWidth <= innerWidth"), state
+    assert page.evaluate(_FIELD_FOR_A_NAME_FITS), state
 
 
 def numbers(page: Page) -> list[int]:
