@@ -3,12 +3,9 @@
 from __future__ import annotations
 
 import argparse
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from retake_flow.cli.arguments import add_by, add_json, add_run, add_within
-
-if TYPE_CHECKING:
-    pass
 
 _EPILOG = """\
 examples:
