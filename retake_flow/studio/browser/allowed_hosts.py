@@ -51,11 +51,16 @@ class AllowedHosts:
         """These hosts and that of an address.
 
         Raises:
-            InputError: It is not an address of a web page.
+            InputError: It is not an address of a web page, or it bears a password, which journals would show.
         """
         place = _place(url)
         if place is None or urlsplit(url).scheme not in ("http", "https"):
             raise InputError(f"{url!r} is not the address of a page", hint="write it from https:// or http:// on")
+        if "@" in urlsplit(url).netloc:
+            raise InputError(
+                "the address of a page may not hold a user name or a password",
+                hint="show a page that needs none, since everybody who reads the journal would see it",
+            )
         return AllowedHosts(self.entries | {place})
 
     def permits(self, url: str) -> bool:

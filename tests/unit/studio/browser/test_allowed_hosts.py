@@ -53,6 +53,9 @@ def test_what_is_not_a_host_is_refused(host: str) -> None:
 
 def test_an_address_brings_its_own_host_and_port() -> None:
     """A page may reach the place that it comes from, and no other port of it."""
+    with pytest.raises(InputError, match="password") as refused:
+        AllowedHosts().with_url("https://ann:hunter2@example.org/")
+    assert "hunter2" not in str(refused.value)
     hosts = AllowedHosts().with_url("http://127.0.0.1:8080/game")
     assert hosts.permits("ws://127.0.0.1:8080/")
     assert not hosts.permits("http://127.0.0.1:8081/")
