@@ -31,7 +31,7 @@ from retake_flow.settings import Settings
 from retake_flow.studio.own_program import Ran
 from retake_flow.studio.processes.launcher import Launcher
 from retake_flow.testing.fakes.services import Keys, Service
-from retake_flow.testing.fakes.studio import Trouble
+from retake_flow.testing.fakes.studio_programs import Trouble
 from retake_flow.testing.runs.rehearsed import Rehearsal, Rehearsed, open_flow
 from retake_flow.whatif.virtual_time import VirtualClock
 

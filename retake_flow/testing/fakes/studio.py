@@ -5,10 +5,9 @@ from __future__ import annotations
 import asyncio
 from collections import Counter
 from collections.abc import AsyncIterator, Iterator, Mapping, Sequence
-from contextlib import AbstractAsyncContextManager, AsyncExitStack, asynccontextmanager, contextmanager, suppress
-from dataclasses import dataclass, field
+from contextlib import AbstractAsyncContextManager, AsyncExitStack, asynccontextmanager, contextmanager
 from pathlib import Path
-from typing import Any, Final, Literal
+from typing import Any
 
 from retake_flow import os_errors
 from retake_flow.errors import (
@@ -16,10 +15,7 @@ from retake_flow.errors import (
     IngestUnreachable,
     MissingProgram,
     NoDisplay,
-    NotReady,
     NoVoice,
-    ProcessFailed,
-    PushClosed,
     PushRefused,
     Rejected,
     StudioError,
@@ -31,27 +27,13 @@ from retake_flow.studio.encoding.progress import SLOW, Health
 from retake_flow.studio.encoding.quality import GUIDE, Quality
 from retake_flow.studio.picture import HEIGHT, WIDTH, Picture
 from retake_flow.studio.screenshot import Screenshot
+from retake_flow.testing.fakes.screen import FakeScreen
+from retake_flow.testing.fakes.studio_programs import Program, Trouble, become_ready
 
-#: The parts of the studio by name: the program, and the seconds that it takes to start.
-PARTS: Final[Mapping[str, tuple[str, float]]] = {
-    "display": ("Xvfb", 0.1),
-    "sound": ("pulseaudio", 0.1),
-    "window manager": ("openbox", 0.2),
-    "content window": ("xterm", 0.4),
-    "page": ("chromium", 1.0),
-    "terminal": ("xterm", 0.4),
-    "program": ("program", 0.4),
-    "player": ("mpv", 0.3),
-    "encoder": ("ffmpeg", 0.6),
-    "screenshot": ("scrot", 0.15),
-}
 SPEECH_PACE = 14.0  # characters per second
-READY_WITHIN = 20.0
 ENDS_WITHIN = 0.2
 FIRST_FRAMES = 0.2  # seconds from the accepted key until the encoder reports that it sends
 FRAME_PACE = 1.0  # seconds between two deliveries of frames; far below the platform's limit for a stale stream
-
-Way = Literal["is missing", "gets no memory", "has a defect", "never becomes ready", "fails", "dies"]
 
 BITRATE = 1500.0  # of its encoder, in kbit/s
 
@@ -60,70 +42,6 @@ _PNG = bytes.fromhex(
     "89504e470d0a1a0a0000000d49484452000000010000000108000000003a7e9b55"
     "0000000a49444154789c636800000082008177cd72b60000000049454e44ae426082"
 )
-
-
-@dataclass(slots=True)
-class Trouble:
-    """A fault of the studio.
-
-    Attributes:
-        part: The part that fails, as in `PARTS`.
-        way: How it fails.
-        after: Seconds from being ready to dying, if it dies.
-        times: How many starts are affected; None for all.
-        skips: How many starts succeed first.
-    """
-
-    part: str
-    way: Way
-    after: float = 0.0
-    times: int | None = 1
-    skips: int = 0
-
-
-@dataclass(eq=False)
-class Program:
-    """A fake program; a `retake_flow.ports.services.Service`."""
-
-    part: str
-    value: Mapping[str, Any]
-    stalled: bool = False
-    reason: str = ""
-    error: StudioError | None = None
-    ready_at: float | None = None
-    _dead: asyncio.Event = field(default_factory=asyncio.Event)
-
-    @property
-    def name(self) -> str:
-        """The name of the real program."""
-        return PARTS[self.part][0]
-
-    @property
-    def alive(self) -> bool:
-        """Whether it is running."""
-        return not self._dead.is_set()
-
-    def die(self, reason: str) -> None:
-        """End it; only the first death counts."""
-        if self.alive:
-            self.reason = f"{self.name} {reason}"
-            self._dead.set()
-
-    def is_thrown_off(self, reason: str) -> None:
-        """End it because the ingest has closed its push."""
-        if self.alive:
-            self.error = PushClosed(f"the platform's ingest has closed the push: {reason}")
-        self.die("ended with status 1")
-
-    async def update(self, state: Mapping[str, Any]) -> None:
-        """Take a state, as a page does."""
-
-    async def wait(self) -> str:
-        """Wait until it ends, and return the reason."""
-        await self._dead.wait()
-        if self.error is not None:
-            raise self.error
-        return self.reason
 
 
 class FakeStage:
@@ -149,7 +67,7 @@ class FakeStage:
         self.said: list[str] = []
         self.spoken: list[str] = []
         self.strain = (1.0, 0.0)
-        self.screen = FakeScreen(self)
+        self.screen = FakeScreen(self.run, self.shown)
         self._platform = platform
         self._folder = folder
         self._troubles = list(troubles)
@@ -305,7 +223,7 @@ class FakeStage:
         self.started[part] += 1
         self.alive.append(program)
         try:
-            await _become_ready(program, trouble)
+            await become_ready(program, trouble)
             program.ready_at = asyncio.get_running_loop().time()
             if trouble is not None and trouble.way == "dies":
                 asyncio.get_running_loop().call_later(trouble.after, self._dies, program)
@@ -357,74 +275,3 @@ class FakeStage:
         finally:
             sending.cancel()
             push.close()
-
-
-class FakeMedia:
-    """Any files, with the interface of `retake_flow.studio.media.Media`."""
-
-    def folder(self, name: str) -> Path:
-        """A folder with a page."""
-        return Path(name)
-
-
-class FakeScreen:
-    """The windows of a `FakeStage`, with the interface of `retake_flow.studio.screen.Screen`."""
-
-    def __init__(self, stage: FakeStage) -> None:
-        self._stage = stage
-        self.media = FakeMedia()
-        self.browses = True
-
-    def divide(self, scenes: Mapping[str, Sequence[str]]) -> None:
-        """Take the scenes of a flow."""
-
-    async def switch(self, scene: str) -> None:
-        """Show the windows of a scene."""
-        self.scene = scene
-
-    def page(
-        self, place: Path | str, allow: Sequence[str] = (), state: Mapping[str, Any] | None = None, **placed: Any
-    ) -> AbstractAsyncContextManager[Program]:
-        """A web page."""
-        return self._window("page", url=str(place) if isinstance(place, str) else "https://stage.invalid/")
-
-    def terminal(self, command: Sequence[str], **how: Any) -> AbstractAsyncContextManager[Program]:
-        """A terminal."""
-        return self._window("terminal")
-
-    def log(self, **how: Any) -> AbstractAsyncContextManager[Program]:
-        """The stream log."""
-        return self._window("content window")
-
-    def program(self, command: Sequence[str], **how: Any) -> AbstractAsyncContextManager[Program]:
-        """A program with a window."""
-        return self._window("program")
-
-    def film(self, places: Sequence[str], **how: Any) -> AbstractAsyncContextManager[Program]:
-        """Films."""
-        return self._window("player")
-
-    def slides(self, places: Sequence[str], **how: Any) -> AbstractAsyncContextManager[Program]:
-        """Pictures."""
-        return self._window("player")
-
-    def music(self, places: Sequence[str], **how: Any) -> AbstractAsyncContextManager[Program]:
-        """Music."""
-        return self._stage.run("player", {"files": len(places)})
-
-    def _window(self, part: str, **value: Any) -> AbstractAsyncContextManager[Program]:
-        return self._stage.run(part, {"display": self._stage.shown(), **value})
-
-
-async def _become_ready(program: Program, trouble: Trouble | None) -> None:
-    way = "" if trouble is None else trouble.way
-    seconds = READY_WITHIN if way == "never becomes ready" else PARTS[program.part][1]
-    with suppress(TimeoutError):
-        async with asyncio.timeout(seconds):
-            await program.wait()
-    if way == "never becomes ready":
-        raise NotReady(f"{program.name} was not ready within {seconds:g} s")
-    if way == "fails":
-        program.die("ended with status 1")
-    if not program.alive:
-        raise ProcessFailed(f"{program.name} ended before it was ready: {program.reason}")

@@ -72,7 +72,8 @@ from retake_flow.testing.fakes.notifications import RecordingNotifier
 from retake_flow.testing.fakes.programs import FakePrograms
 from retake_flow.testing.fakes.realtime import FakeRealtime
 from retake_flow.testing.fakes.responder import FakeResponder, standing_in
-from retake_flow.testing.fakes.studio import FakeStage, Trouble
+from retake_flow.testing.fakes.studio import FakeStage
+from retake_flow.testing.fakes.studio_programs import Trouble
 from retake_flow.testing.runs.interventions import RUN, Intervention, Prompter, Scene, entering
 from retake_flow.whatif import virtual_time
 from retake_flow.whatif.virtual_time import VirtualClock

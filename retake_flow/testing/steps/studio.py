@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from pytest_bdd import given, parsers, then
 
-from retake_flow.testing.fakes.studio import Trouble, Way
+from retake_flow.testing.fakes.studio_programs import Trouble, Way
 from retake_flow.testing.gherkin.vocabulary import Wording
 from retake_flow.testing.runs.rehearsed import Rehearsal, Rehearsed
 from retake_flow.testing.steps.tables import since_start

@@ -6,7 +6,7 @@ import pytest
 
 from retake_flow.errors import NoVoice
 from retake_flow.ports.actions import Call
-from retake_flow.testing.fakes.studio import Trouble
+from retake_flow.testing.fakes.studio_programs import Trouble
 
 
 def call(s, **inputs):

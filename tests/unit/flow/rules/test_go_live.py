@@ -15,7 +15,7 @@ from retake_flow.flow.load.load import load_flow
 from retake_flow.flow.model import Flow
 from retake_flow.flow.rules.check import find_breaches
 from retake_flow.run.run import Phase
-from retake_flow.testing.fakes.studio import Trouble
+from retake_flow.testing.fakes.studio_programs import Trouble
 from retake_flow.testing.runs.rehearsed import Rehearsal
 
 GIVEN = load_flow(GO_LIVE.read_text(encoding="utf-8"), str(GO_LIVE)).inputs

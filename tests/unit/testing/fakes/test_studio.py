@@ -15,7 +15,8 @@ from retake_flow.errors import HostError, MissingProgram, NoDisplay, NotReady, P
 from retake_flow.redact import Secret
 from retake_flow.rehearsal.setup.options import Options, PreparedAgent
 from retake_flow.rehearsal.state.platform import Platform
-from retake_flow.testing.fakes.studio import FakeStage, Program, Trouble
+from retake_flow.testing.fakes.studio import FakeStage
+from retake_flow.testing.fakes.studio_programs import Program, Trouble
 from retake_flow.whatif.virtual_time import VirtualClock, run
 
 Play = Callable[[FakeStage, Platform], Awaitable[Any]]

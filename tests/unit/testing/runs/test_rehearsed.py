@@ -13,7 +13,7 @@ import pytest
 from retake_flow.errors import InputError
 from retake_flow.flow.diagnostics import Problems
 from retake_flow.rehearsal.setup.viewer_script import DEFAULT_SCRIPT
-from retake_flow.testing.fakes.studio import Trouble
+from retake_flow.testing.fakes.studio_programs import Trouble
 from retake_flow.testing.gherkin.fault_names import fault
 from retake_flow.testing.runs.interventions import Scene
 from retake_flow.testing.runs.rehearsed import Rehearsal, Rehearsed, TookTooLong, open_flow
