@@ -73,6 +73,10 @@ class Performer:
     def serve(self, call: Call) -> AbstractAsyncContextManager[Service]:
         """Start a service."""
         complete = self._prepare(call)
+        if call.do in self._own:
+            from retake_flow.actions.own import declared
+
+            return self.serve(declared.configured(self._own[call.do], complete))
         return self.services[call.do](complete)
 
     def _prepare(self, call: Call) -> Call:

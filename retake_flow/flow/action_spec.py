@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import replace
 from enum import StrEnum
 from typing import Any
@@ -115,14 +115,25 @@ def spec_of(action: OwnAction, catalogue: Catalogue) -> ActionSpec:
         action.description or f"Does {action.do} as this flow configures it.",
         inputs=action.inputs,
         optional=frozenset(name for name, schema in action.inputs.items() if schema.get("optional")),
-        outcomes=action.outcomes,
+        outcomes=base.outcomes if base.service else action.outcomes,
         result=action.result or base.result,
-        errors=(*base.errors, "unexpected_result"),
+        errors=base.errors if base.service else (*base.errors, "unexpected_result"),
         idempotency=Idempotency.SAFE if action.safe else Idempotency.ONCE,
         retry=base.retry,
+        service=base.service,
         public=frozenset(action.inputs),
         samples={} if action.result else base.samples,
     )
+
+
+def names_of(flow: Flow, do: str, inputs: Mapping[str, Any]) -> Iterator[tuple[str, Mapping[str, Any]]]:
+    """An action with its inputs under each of its names: its own, and those of what it configures."""
+    yield do, inputs
+    if do in flow.actions:
+        do, inputs = flow.actions[do].do, flow.actions[do].given
+        yield do, inputs
+    if do == "program.lines":
+        yield "program.run", inputs  # as flows write it
 
 
 def retry_of(doing: ActionState | Activity, catalogue: Catalogue) -> Retry | None:

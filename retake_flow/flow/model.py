@@ -359,12 +359,12 @@ class OwnAction:
     """An action that a flow declares: a configured action of the catalogue under a name of its own.
 
     Attributes:
-        do: The action that it configures.
-        given: The inputs of that action; expressions in them see `inputs`.
+        given: The inputs of the configured action; expressions in them see `inputs`.
         inputs: The JSON Schema properties of its own inputs.
         result: Those of its result; empty if it is that of the configured action.
         outcomes: Its outcomes; the first is the usual one.
         safe: Whether it may be repeated when it is unknown whether it was done.
+        effect: What the source of its function shows that must not happen twice.
     """
 
     name: str
@@ -376,6 +376,7 @@ class OwnAction:
     result: Declared = field(default_factory=dict)
     outcomes: tuple[str, ...] = ("done",)
     safe: bool = False
+    effect: str = ""
 
 
 @dataclass(frozen=True, slots=True)

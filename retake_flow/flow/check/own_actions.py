@@ -43,6 +43,9 @@ def _configuration(action: OwnAction, catalogue: Catalogue) -> Iterator[Problem]
     if action.do not in catalogue:
         return
     base = catalogue[action.do]
+    if base.service and (action.result or action.outcomes != ("done",)):
+        message = f"{action.name!r} is a service, which has neither outcomes nor a result"
+        yield Problem(action.position, "RF045", message, "leave out `outcomes` and `result`, or `lines: true`")
     who = f"the action {action.do!r}"
     yield from input_problems(who, action.given, base.inputs, action.position, lambda expression: None)
     yield from missing_inputs(who, action.given, base.required_inputs, action.position)

@@ -85,10 +85,11 @@ class Builder:
     def own_action(self, name: str, data: Mapping[str, Any]) -> OwnAction:
         """An action that the flow declares by `do`."""
         where = ("actions", name)
+        do, given = _performed(data)
         return OwnAction(
             name=name,
-            do=data["do"],
-            given=self.value(data.get("with", {}), (*where, "with")),
+            do=do,
+            given=self.value(given, (*where, "with")),
             position=self.source.key(where),
             description=data.get("description", ""),
             inputs=data.get("inputs", {}),

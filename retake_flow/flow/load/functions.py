@@ -110,6 +110,7 @@ def _own_action(name: str, function: str, described: Description, at: Position, 
         described.result,
         described.outcomes,
         described.safe,
+        described.effect,
     )
 
 

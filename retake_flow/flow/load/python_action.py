@@ -12,6 +12,7 @@ from importlib import metadata
 from pathlib import Path
 from typing import Any, Final
 
+from retake_flow.flow.load.function_effects import effect_of
 from retake_flow.plugins import GROUP
 from retake_flow.quick_dataclasses import dataclass, field
 
@@ -44,6 +45,7 @@ class Description:
     result: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
     outcomes: tuple[str, ...] = ("done",)
     safe: bool = False
+    effect: str = ""
 
 
 def describe(text: str, file: str, name: str) -> Description:
@@ -82,7 +84,7 @@ def describe(text: str, file: str, name: str) -> Description:
     except _Unknown as error:
         raise Unreadable(f"{file}:{error.line}: the type {error.shown!r} cannot be used here", _HINT) from None
     words = (ast.get_docstring(function) or "").partition("\n")[0]
-    return Description(words, inputs, result, outcomes, _is_safe(marks[0]))
+    return Description(words, inputs, result, outcomes, _is_safe(marks[0]), effect_of(tree, function))
 
 
 class _Unknown(Exception):

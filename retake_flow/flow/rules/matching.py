@@ -7,7 +7,7 @@ from functools import lru_cache
 from typing import Any
 
 from retake_flow.flow import duration
-from retake_flow.flow.action_spec import Catalogue
+from retake_flow.flow.action_spec import Catalogue, names_of
 from retake_flow.flow.event_names import matches
 from retake_flow.flow.expressions.expression import Expression
 from retake_flow.flow.graph.transition_graph import Moves
@@ -79,9 +79,12 @@ class Reader:
         return condition.rests is None or (bool(around) and self._rests(around[0]) > condition.rests)
 
     def _runs(self, state: State, action: str) -> bool:
-        spec = self._catalogue.get(action)
-        service = spec is not None and spec.service
-        return any(a.do == action and (service or a.every is not None) for a in state.activities.values())
+        for activity in state.activities.values():
+            spec = self._catalogue.get(activity.do)
+            running = activity.every is not None or (spec is not None and spec.service)
+            if running and action in dict(names_of(self._flow, activity.do, {})):
+                return True
+        return False
 
     def _rests(self, state: State) -> float:
         """The longest time that a run may only wait in a state."""

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections import deque
 from collections.abc import Iterable, Iterator
 
-from retake_flow.flow.action_spec import Catalogue, with_own
+from retake_flow.flow.action_spec import Catalogue, names_of, with_own
 from retake_flow.flow.diagnostics import Position
 from retake_flow.flow.graph.transition_graph import Move, Moves
 from retake_flow.flow.model import Flow
@@ -87,8 +87,8 @@ def find_breaches(flow: Flow, catalogue: Catalogue, rule_sets: Iterable[RuleSet]
 
 def _concerns(flow: Flow, rule: Rule) -> bool:
     """Whether a flow contains anything that a rule could forbid."""
-    actions = {doing.do for doing in flow.performers()}
-    actions |= {undo.do for undo in flow.undos()}
+    doings = {doing.do for doing in flow.performers()} | {undo.do for undo in flow.undos()}
+    actions = {name for do in doings for name, _ in names_of(flow, do, {})}
     return any(_possible(term, actions) for term in rule.offends)
 
 

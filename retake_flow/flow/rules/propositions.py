@@ -6,7 +6,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from functools import cache
 from typing import Any
 
-from retake_flow.flow.action_spec import Catalogue, retry_of
+from retake_flow.flow.action_spec import Catalogue, names_of, retry_of
 from retake_flow.flow.diagnostics import Position
 from retake_flow.flow.graph.transition_graph import Move
 from retake_flow.flow.model import ActionState, Activity, Flow, State, performers
@@ -90,7 +90,7 @@ class Facts:
         """The state whose undo is owed once a state has begun, if rules name it; the first of equal ones."""
         state = self._flow.states[leaf]
         undo = state.undo if isinstance(state, ActionState) else None
-        if undo is None or undo.do not in self._words.actions:
+        if undo is None or not self._is_named(undo.do):
             return frozenset()
         return frozenset({self._owed.setdefault((state.parent, undo.do, repr(undo.inputs)), leaf)})
 
@@ -133,9 +133,9 @@ class Facts:
         for other in sorted(owed):
             state = self._flow.states[other]
             if isinstance(state, ActionState) and state.undo is not None and state.parent == path:
-                undo, position = state.undo, state.position
-                yield self._fact("begins", undo.do, leaf, inputs=undo.inputs, position=position)
-                yield self._fact("ends", undo.do, leaf, "done", inputs=undo.inputs, position=position)
+                for verb, outcome in (("begins", ""), ("ends", "done")):
+                    for name, inputs in names_of(self._flow, state.undo.do, state.undo.inputs):
+                        yield self._fact(verb, name, leaf, outcome, inputs=inputs, position=state.position)
 
     # --- what a move tells -------------------------------------------------------------------------------------
 
@@ -179,8 +179,11 @@ class Facts:
             return
         for name, shown in guards.of_outputs(sure).items():
             state = self.named(move.route.root, name)
-            if isinstance(state, ActionState) and state.do in self._words.actions:
-                yield self._fact("shows", state.do, move.source, known=shown, position=_position(move))
+            if isinstance(state, ActionState):
+                for action, _ in names_of(self._flow, state.do, {}):
+                    known = shown if action == state.do else self._below(state.do, "", shown)[1]
+                    if action in self._words.actions:
+                        yield self._fact("shows", action, move.source, known=known, position=_position(move))
 
     def _sure(self, move: Move) -> frozenset[Literal]:
         """The conditions that are certain on a move."""
@@ -202,7 +205,7 @@ class Facts:
         for around in self._flow.around(leaf):
             doing += performers(around)
         for who in doing:
-            if who.do in self._words.actions:
+            if self._is_named(who.do):
                 begins = tuple(self._of(who, "begins", leaf))
                 for event, ends in self._rounds(who, leaf):
                     yield event, who, (*ends, *(begins if event == "again" else ()))
@@ -236,10 +239,26 @@ class Facts:
     def _of(
         self, who: ActionState | Activity, verb: str, leaf: str, outcome: str = "", known: frozenset[Literal] = _NOTHING
     ) -> Iterator[Fact]:
-        """What happens to the action of a state or an activity, if rules name it."""
-        if who.do in self._words.actions:
-            kind = outcome if self._words.outcomes or not outcome.startswith("error") else "error"
-            yield self._fact(verb, who.do, leaf, kind, known, who.inputs, who.position)
+        """What happens to the action of a state or an activity, if rules name it or what it configures."""
+        kind = outcome if self._words.outcomes or not outcome.startswith("error") else "error"
+        for name, inputs in names_of(self._flow, who.do, who.inputs):
+            if name in self._words.actions:
+                if name != who.do:
+                    kind, known = self._below(who.do, kind, known)
+                yield self._fact(verb, name, leaf, kind, known, inputs, who.position)
+
+    def _is_named(self, do: str) -> bool:
+        """Whether rules name an action, or what it configures."""
+        return any(name in self._words.actions for name, _ in names_of(self._flow, do, {}))
+
+    def _below(self, do: str, outcome: str, known: frozenset[Literal]) -> tuple[str, frozenset[Literal]]:
+        """How the configured action ends when a declared one does, and what is certain of its result."""
+        own = self._flow.actions.get(do)
+        if own is None:
+            return outcome, known
+        if outcome in own.outcomes:
+            outcome = SOMEHOW if "failed" in own.outcomes else "done"
+        return outcome, known if not own.result else _NOTHING
 
     def _fact(
         self,

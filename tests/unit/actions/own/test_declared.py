@@ -59,14 +59,29 @@ def test_it_is_checked_like_any_action(old: str, new: str, code: str) -> None:
     assert code in _codes(old, new)
 
 
-def test_what_posts_or_streams_is_not_safe() -> None:
-    """A declaration that it may be repeated is held against what it does."""
-    post = "  x.y: {do: http.request, idempotency: safe, with: {method: POST, url: 'https://example.org/'}}\n"
-    push = "  x.y: {do: program.run, idempotency: safe, with: {command: [ffmpeg, 'rtmps://example.org/a']}}\n"
-    for action in (post, push):
-        text = f"flow: house\ninitial: b\nactions:\n{action}states:\n  b: {{final: completed}}\n"
-        assert _checked(text) == ["RF049"]
+@pytest.mark.parametrize(
+    ("action", "use"),
+    [
+        ("do: http.request, with: {method: POST, url: 'https://example.org/'}", ""),
+        ("do: http.request, with: {method: PUT, url: 'https://retake.tv/api/v1/agent/image'}", ""),
+        ("do: program.run, with: {command: [ffmpeg, -i, a.mp4, 'rtmps://example.org/a']}", ""),
+        ("do: program.run, with: {command: [./push], input: {to: 'srt://example.org'}}", ""),
+        ("do: program.run, with: {command: [sh, -c, 'curl -d a=1 https://example.org']}", ""),
+        ("do: program.run, with: {command: [retake-flow, run, go-live.yaml]}", ""),
+        (
+            "do: program.run, with: {command: [ffmpeg, '{{ inputs.to }}']}, inputs: {to: {type: string}}",
+            "do: x.y, with: {to: 'rtmp://example.org/a'}, transitions: {done: b, error: b}",
+        ),
+    ],
+)
+def test_what_posts_or_streams_is_not_safe(action: str, use: str) -> None:
+    """A declaration that it may be repeated is held against what it does, also where it is used."""
+    head = f"flow: house\ninitial: {'a' if use else 'b'}\nactions:\n  x.y: {{idempotency: safe, {action}}}\nstates:\n"
+    text = head + (f"  a: {{{use}}}\n" if use else "") + "  b: {final: completed}\n"
+    assert _checked(text) == ["RF049"]
     assert _checked(text.replace("safe", "once")) == []
+    if use:
+        assert _checked(text.replace("safe", "once").replace("do: x.y,", "do: x.y, on_crash: retry,")) == ["RF049"]
 
 
 def _ended(answer: object, outcome: str = "done", status: int = 0) -> Completion:
@@ -94,3 +109,14 @@ def test_it_is_performed_as_configured() -> None:
     action = flow_of(STATES, head=HEAD).actions["house.pick"]
     call = configured(action, Call("owl", "a", 1, "house.pick", {"of": "us; rm -rf", "seed": 7}, {}, "owl/a/1"))
     assert (call.do, call.inputs) == ("program.run", {"command": ["./pick", "us; rm -rf"], "input": {"seed": 7}})
+
+
+def test_lines_of_a_named_service() -> None:
+    """It is an activity whose end needs a route, and it has no answer of its own."""
+    named = "house.bell: {do: program.run, with: {command: [./bell], lines: true}}"
+    live = "a: {activities: {bell: {do: house.bell}}, transitions: {bell.exited: b, error: b}}"
+    text = f"flow: house\ninitial: a\nactions:\n  {named}\nstates:\n  {live}\n  b: {{final: completed}}\n"
+    assert _checked(text) == []
+    assert _checked(text.replace("bell.exited: b, ", "")) == ["RF050"]
+    assert _checked(text.replace("{do: house.bell}}, tr", "{do: house.bell, every: 1m}}, tr")) == ["RF045"]
+    assert _checked(text.replace("lines: true}", "lines: true}, outcomes: [won]")) == ["RF045"]
