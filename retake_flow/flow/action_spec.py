@@ -7,7 +7,8 @@ from dataclasses import replace
 from enum import StrEnum
 from typing import Any
 
-from retake_flow.flow.model import ActionState, Activity, Flow, OwnAction, Retry, State
+from retake_flow.flow.model import ActionState, Activity, Flow, OwnAction, State
+from retake_flow.flow.retry import Retry
 from retake_flow.quick_dataclasses import dataclass, field
 
 

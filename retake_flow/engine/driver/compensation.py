@@ -9,7 +9,7 @@ from typing import Any
 
 from retake_flow.engine.driver.execute import performed
 from retake_flow.errors import RetakeFlowError
-from retake_flow.flow.model import Retry
+from retake_flow.flow.retry import Retry
 from retake_flow.ports.actions import ActionRunner, Call, Completion
 from retake_flow.ports.clock import Clock
 from retake_flow.run.run import PendingUndo

@@ -15,19 +15,9 @@ from retake_flow.flow.duration import exact
 from retake_flow.flow.expressions.expression import Expression, templates
 from retake_flow.flow.expressions.type_inference import Typed, describe_types
 from retake_flow.flow.graph.exit_entry_sets import is_within
-from retake_flow.flow.model import (
-    ActionState,
-    Activity,
-    Flow,
-    Poll,
-    QuestionState,
-    Retry,
-    State,
-    SubFlowState,
-    WaitState,
-    askers,
-)
+from retake_flow.flow.model import ActionState, Activity, Flow, QuestionState, State, SubFlowState, WaitState, askers
 from retake_flow.flow.question import Ask
+from retake_flow.flow.retry import Poll, Retry
 
 _DURATIONS = frozenset({"string", "integer", "number"})
 

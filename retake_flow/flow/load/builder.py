@@ -18,17 +18,15 @@ from retake_flow.flow.model import (
     HistoryState,
     Input,
     OwnAction,
-    Poll,
     QuestionState,
     RestingState,
-    Retry,
     State,
     SubFlow,
     SubFlowState,
-    Undo,
     WaitState,
 )
 from retake_flow.flow.question import Ask, Escalation
+from retake_flow.flow.retry import Poll, Retry, Undo
 from retake_flow.flow.schema.state import KINDS
 from retake_flow.flow.text.yaml_source import Path, Source
 from retake_flow.flow.transitions import Effect, Raise, Route, Tell, Value

@@ -9,7 +9,8 @@ from typing import Any, Final
 from retake_flow.flow.action_spec import ActionSpec, Catalogue, retry_of
 from retake_flow.flow.duration import seconds
 from retake_flow.flow.expressions.expression import Expression
-from retake_flow.flow.model import ActionState, FinalState, Flow, Poll, Retry
+from retake_flow.flow.model import ActionState, FinalState, Flow
+from retake_flow.flow.retry import Poll, Retry
 from retake_flow.redact import Secret, scrub
 from retake_flow.run.answers import schema
 from retake_flow.run.commands import Leave, StartAction, StartActivity
