@@ -16,7 +16,7 @@ from retake_flow.flow.fields import Declared, is_required
 from retake_flow.flow.question import Ask
 from retake_flow.flow.retry import Poll, Retry, Undo
 from retake_flow.flow.text.bundle import Sources
-from retake_flow.flow.transitions import Effect, Raise, Route, Scene, Tell, Value
+from retake_flow.flow.transitions import Effect, Raise, Route, Scene, Value
 from retake_flow.quick_dataclasses import dataclass, field
 from retake_flow.redact import Secret
 
@@ -112,18 +112,15 @@ class BaseState:
 
     def sets(self) -> list[Mapping[str, Value]]:
         """The variables that it sets: on entering, on leaving, or on a transition."""
-        return [self.set, *(effect.set for effect in self._effects())]
+        return [self.set, *(effect.set for effect in self.effects())]
 
     def raises(self) -> list[Raise]:
         """Every event that it raises: on entering, on leaving, or on a transition."""
-        return [each for effect in self._effects() for each in effect.raises]
+        return [each for effect in self.effects() for each in effect.raises]
 
-    def tells(self) -> list[Tell]:
-        """Every notice that it sends to the operator: on entering, on leaving, or on a transition."""
-        return [effect.tell for effect in self._effects() if effect.tell is not None]
-
-    def _effects(self) -> list[Effect | Route]:
-        return [*self.entry, *self.exit, *self.every_route()]
+    def effects(self) -> list[Effect]:
+        """All effects: on entering, on leaving, and on its routes."""
+        return [*self.entry, *self.exit, *(effect for route in self.every_route() for effect in route.effects)]
 
     @property
     def work(self) -> Value:

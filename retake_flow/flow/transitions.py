@@ -42,14 +42,20 @@ class Tell:
 
 @dataclass(frozen=True, slots=True)
 class Effect:
-    """Effects of entering or leaving a state, in this order: set variables, raise events, notify the operator, change
-    the scene of the stage ("" leaves it).
+    """Effects of entering or leaving a state or of a route, in this order: set variables, raise events, notify the
+    operator, change the scene of the stage ("" leaves it).
+
+    Attributes:
+        condition: They are left out unless it holds.
+        position: Where they are written.
     """
 
     set: Mapping[str, Value] = field(default_factory=dict)
     raises: tuple[Raise, ...] = ()
     tell: Tell | None = None
     scene: str = ""
+    condition: Expression | None = None
+    position: Position | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,11 +86,8 @@ class Route:
     event: str
     to: str
     when: Expression | None
-    set: Mapping[str, Value]
+    effects: tuple[Effect, ...]
     position: Position
     root: str = ""
     source: str = ""
-    raises: tuple[Raise, ...] = ()
     reenter: bool = False
-    tell: Tell | None = None
-    scene: str = ""

@@ -166,7 +166,7 @@ class Macrostep(Draft):
         domain, left, entered = Change.of(self.flow, route, self.run.state, self.run.history)
         if left:
             self._perform_exits(left, domain)
-        self._perform((route,), route.root, domain)
+        self._perform(route.effects, route.root, domain)
         self._active = None
         for path in left:
             self._leave(path)
@@ -233,10 +233,11 @@ class Macrostep(Draft):
         before = {path: times for path, times in self.run.visits.items() if path.startswith(inside)}
         self.run.locals = {**self.run.locals, state.path: Local(found.values, {}, before)}
 
-    def _perform(self, effects: Iterable[Effect | Route], root: str, place: str) -> None:
+    def _perform(self, effects: Iterable[Effect], root: str, place: str) -> None:
         """Perform effects, in the order written.
 
-        Each sets variables, raises events, notifies the operator, and changes the scene of the stage, in this order.
+        Each sets variables, raises events, notifies the operator, and changes the scene of the stage, in this order,
+        if its condition holds by then.
 
         Args:
             effects: Those of entering or leaving a state, or of a route.
@@ -244,6 +245,8 @@ class Macrostep(Draft):
             place: The path of the state whose exit drops a delayed event; "" is the flow itself.
         """
         for effect in effects:
+            if effect.condition is not None and not effect.condition.holds(self.names(root)):
+                continue
             if effect.set:
                 self.assign(self.fill(effect.set, root), root)
             for each in effect.raises:

@@ -12,7 +12,7 @@ from retake_flow.flow.diagnostics import Problem
 from retake_flow.flow.event_names import matches
 from retake_flow.flow.graph.transition_graph import Move, Moves
 from retake_flow.flow.model import ActionState, FinalState, Flow, WaitState, askers
-from retake_flow.flow.transitions import Effect, Route
+from retake_flow.flow.transitions import Route
 
 if TYPE_CHECKING:
     import networkx
@@ -128,10 +128,7 @@ def _is_failure(flow: Flow, move: Move) -> bool:
 
 def _is_noticed(flow: Flow, move: Move, route: Route) -> bool:
     """Whether people are notified of a move, now or later."""
-    effects: Iterable[Route | Effect] = (
-        route,
-        *(effect for path in move.entered for effect in flow.states[path].entry),
-    )
+    effects = (*route.effects, *(effect for path in move.entered for effect in flow.states[path].entry))
     around = tuple(flow.around(move.target))
     asks = (ask for state in around for _, ask in askers(state))
     leaving = (each.when for state in around for each in state.always if each.when is not None)
@@ -152,7 +149,7 @@ def _changed_names(flow: Flow, taken: Iterable[Move]) -> Iterator[tuple[str, str
     """The names that a move sets or counts."""
     for move in taken:
         if move.route is not None:
-            yield from (("vars", name) for name in move.route.set)
+            yield from (("vars", name) for effect in move.route.effects for name in effect.set)
         for path in move.left:
             yield from (("vars", name) for effect in flow.states[path].exit for name in effect.set)
         for path in move.entered:

@@ -35,12 +35,11 @@ def expressions_of(states: Iterable[State]) -> Iterator[Expression]:
     """Every expression of some states."""
     for state in states:
         yield from templates((state.work, state.timeout, state.set))
-        yield from templates([effect.set for effect in (*state.entry, *state.exit)])
-        yield from templates([(each.data, each.after) for each in state.raises()])
-        yield from templates([each.message for each in state.tells()])
-        routes = state.every_route()
-        yield from templates([route.set for route in routes])
-        yield from (route.when for route in routes if route.when is not None)
+        for effect in state.effects():
+            yield from (effect.condition,) if effect.condition is not None else ()
+            yield from templates((effect.set, [(each.data, each.after) for each in effect.raises]))
+            yield from templates(effect.tell and effect.tell.message)
+        yield from (route.when for route in state.every_route() if route.when is not None)
         for activity in state.activities.values():
             yield from templates((activity.inputs, activity.every, activity.quiet, activity.delay))
             yield from templates(activity.ask and activity.ask.work)

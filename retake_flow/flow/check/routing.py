@@ -101,7 +101,7 @@ def _own_ends(moves: Moves, state: State) -> Iterator[Occurrence]:
 
 def _can_go_on(moves: Moves, state: State, route: Route) -> bool:
     """Whether anything can still lead out of a state whose own work is over."""
-    if route.raises:
+    if any(effect.raises for effect in route.effects):
         return True
     for move in moves.of(state.path) if state.innermost else ():
         own = move.occurrence.place == state.path and move.occurrence.name not in ("", "timeout")

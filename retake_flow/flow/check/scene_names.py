@@ -29,8 +29,7 @@ def problems(flow: Flow) -> Iterator[Problem]:
 def _set(flow: Flow) -> Iterator[tuple[Position, str]]:
     """The scenes that a flow sets, as far as they are written."""
     for state in flow.states.values():
-        yield from ((state.position, effect.scene) for effect in (*state.entry, *state.exit) if effect.scene)
-        yield from ((route.position, route.scene) for route in state.every_route() if route.scene)
+        yield from ((each.position or state.position, each.scene) for each in state.effects() if each.scene)
     for doing in flow.performers():
         scene: Any = doing.inputs.get("to")
         if doing.do == _SETS and isinstance(scene, str):

@@ -30,8 +30,8 @@ def problems(
     for state in flow.states.values():
         if isinstance(state, FinalState):
             yield from _readable_secrets(state.reason, "the reason", state, secrets)
-        for each in state.tells():
-            yield from _readable_secrets(each.message, "what the operator is told", state, secrets)
+        for tell in (effect.tell for effect in state.effects() if effect.tell is not None):
+            yield from _readable_secrets(tell.message, "what the operator is told", state, secrets)
         for asker, ask in askers(state):
             yield from _readable_secrets(ask.message, "the question", asker, secrets)
         for doing in performers(state):

@@ -67,16 +67,15 @@ def labelled_routes(state: State) -> Iterator[tuple[Route, str]]:
     for routes in (state.always, *state.routes.values()):
         for number, route in enumerate(routes):
             guard = f"[{_short(route.when.text)}]" if route.when else "[else]" if number else ""
-            raised = f"/ raise {', '.join(_raised_events(route.raises))}" if route.raises else ""
-            told = "/ tell" if route.tell else ""
-            scene = f"/ scene {route.scene}" if route.scene else ""
-            yield route, " ".join(filter(None, (route.event or "always", guard, raised, told, scene)))
+            done = [f"/ {said}" for said in _effects(route.effects) if not said.startswith("set ")]
+            yield route, " ".join(filter(None, (route.event or "always", guard, *done)))
 
 
 def target_text(route: Route) -> str:
     """The text for the target of a route without an arrow: none, the state itself, or one inside it."""
     if not route.to:
-        return ", stays" + (f", set {', '.join(route.set)}" if route.set else "")
+        names = dict.fromkeys(name for effect in route.effects for name in effect.set)
+        return ", stays" + (f", set {', '.join(names)}" if names else "")
     again = " again" if route.to == route.source or route.reenter else ""
     inside = route.to.removeprefix(route.source).removeprefix(SEPARATOR)
     return f" →{' ' + inside if inside else ''}{again}"
@@ -127,14 +126,15 @@ def _asks(ask: Ask) -> str:
 
 def _effects(effects: Iterable[Effect]) -> Iterator[str]:
     for effect in effects:
+        when = f"[{_short(effect.condition.text)}] " if effect.condition is not None else ""
         if effect.set:
-            yield f"set {', '.join(effect.set)}"
-        for raised in _raised_events(effect.raises):
-            yield f"raise {raised}"
+            yield f"{when}set {', '.join(effect.set)}"
+        if effect.raises:
+            yield f"{when}raise {', '.join(_raised_events(effect.raises))}"
         if effect.tell is not None:
-            yield "tell"
+            yield f"{when}tell"
         if effect.scene:
-            yield f"scene {effect.scene}"
+            yield f"{when}scene {effect.scene}"
 
 
 def _raised_events(raises: Iterable[Raise]) -> Iterator[str]:

@@ -31,6 +31,8 @@ from retake_flow.flow.schema.state import KINDS
 from retake_flow.flow.text.yaml_source import Path, Source
 from retake_flow.flow.transitions import Effect, Raise, Route, Tell, Value
 
+#: The keys of effects that a route may have itself.
+EFFECTS = ("set", "raise", "tell", "scene")
 _MOST_ALIKE = 100  # states of one name to search for the one that is meant
 
 #: Gives a sub-flow and its states, from the name as written, its position, and the path of its state.
@@ -166,13 +168,15 @@ class Builder:
         return self.child(around, data["initial"], (*where, "initial")) if "initial" in data else ""
 
     def _effects(self, data: Any, where: Path) -> tuple[Effect, ...]:
-        """The effects of entering or leaving a state, in the order written."""
+        """The effects of entering or leaving a state or of a route, in the order written."""
         return tuple(
             Effect(
                 self.value(item.get("set", {}), (*at, "set")),
                 self._raises(item, (*at, "raise")),
                 self._tell(item, at),
                 item.get("scene", ""),
+                self._condition(item["if"], (*at, "if")) if "if" in item else None,
+                self.source.value(at),
             )
             for item, at in _each(data, where)
         )
@@ -241,14 +245,14 @@ class Builder:
             event=event,
             to=target,
             when=when,
-            set=self.value(full.get("set", {}), (*where, "set")),
+            effects=(
+                *self._effects({key: full[key] for key in EFFECTS if key in full} or None, where),
+                *self._effects(full.get("effects"), (*where, "effects")),
+            ),
             position=self.source.value(at),
             root=self.root,
             source=path,
-            raises=self._raises(full, (*where, "raise")),
             reenter=full.get("reenter", False),
-            tell=self._tell(full, where),
-            scene=full.get("scene", ""),
         )
 
     def _target(self, path: str, written: str) -> str | None:

@@ -189,5 +189,5 @@ def _possible(known: tuple[Expression, ...], move: Move, entered: Mapping[str, b
 
 def _stay(leaf: str, event: str, who: ActionState | Activity) -> Move:
     """A repetition as a move that neither leaves nor enters a state."""
-    route = Route(event, "", None, {}, who.position, source=leaf)
+    route = Route(event, "", None, (), who.position, source=leaf)
     return Move(leaf, Occurrence(((event, ""),), who.key), route, (), (), ())

@@ -88,7 +88,13 @@ EFFECTS: Schema = {
 }
 ONE_EFFECT: Schema = {
     "type": "object",
-    "properties": {"set": SET, "raise": RAISE, "tell": TELL, "scene": SCENE},
+    "properties": {
+        "if": expression("The effects are left out unless this is true.", "vars.tries > 3"),
+        "set": SET,
+        "raise": RAISE,
+        "tell": TELL,
+        "scene": SCENE,
+    },
     "minProperties": 1,
     "additionalProperties": False,
 }

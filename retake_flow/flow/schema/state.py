@@ -55,6 +55,10 @@ _ONE_ROUTE: Schema = {
         "raise": RAISE,
         "tell": TELL,
         "scene": SCENE,
+        "effects": {
+            "description": "Further effects of the transition, each with its own `if`.",
+            **EFFECTS,
+        },
         "reenter": {
             "description": "Leave the state that bears the transition and enter it anew, though its target is inside.",
             "type": "boolean",

@@ -48,6 +48,34 @@ def test_entering_and_leaving_tell_in_the_order_of_effects() -> None:
     assert told(talk.tell(events.Raised("go", {}))) == [("told", "out")]
 
 
+def test_an_effect_with_a_condition_is_left_out_unless_it_holds() -> None:
+    """Each condition is evaluated in its turn, after the effects before it; those of a route come after its own."""
+    talk = Talk("""
+a:
+  entry: [{if: visits.a > 1, set: {again: true}}, {set: {n: 1}}, {if: vars.n == 1, tell: "one"}]
+  exit: {if: event.n|default(0) > 5, tell: "many"}
+  transitions:
+    go:
+      to: a
+      set: {n: 2}
+      effects: [{if: vars.n == 2, tell: "two"}, {if: event.n > 5, raise: more, scene: brb}, {if: "false", set: {n: 3}}]
+    more: {set: {more: true}}
+""")
+    assert (told(talk), talk.run.vars) == ([("told", "one")], {"n": 1})
+    assert told(talk.tell(events.Raised("go", {"n": 3}))) == [("told", "two"), ("told", "one")]
+    assert talk.run.vars == {"n": 1, "again": True}
+    assert told(talk.tell(events.Raised("go", {"n": 9}))) == [("told", "many"), ("told", "two"), ("told", "one")]
+    assert talk.run.vars == {"n": 1, "again": True, "more": True}
+
+
+def test_a_condition_of_an_effect_must_be_true_or_false() -> None:
+    """One that cannot be evaluated, or is no boolean, is an error as in a guard: nothing happens by half."""
+    for condition in ("event.missing", "event.n"):
+        talk = Talk(f"a: {{transitions: {{go: {{set: {{x: 1}}, effects: {{if: {condition}, set: {{y: 1}}}}}}}}}}")
+        talk.tell(events.Raised("go", {"n": 3}))
+        assert (talk.run.phase, talk.run.vars, talk.notes("error") != []) == (Phase.RUNNING, {}, True)
+
+
 def test_the_stage_changes_its_scene_on_the_way() -> None:
     """Leaving, the way, entering: each is a record that the stage follows, and no state has to be left for it."""
     talk = Talk(

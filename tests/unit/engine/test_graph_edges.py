@@ -75,6 +75,7 @@ _KINDS = st.sampled_from(
         {"activities": {"p": {"do": "s.p"}, "t": {"do": "a.t", "every": "3s", "raises": {"low": "result.n < 1"}}}},
         {"activities": {"p": {"do": "s.p", "retry": {"max": 1}}, "u": {"do": "a.t"}}, "timeout": "1m"},
         {"entry": [{"raise": "own"}]},
+        {"entry": [{"if": "visits.a > 1", "set": {"x": 2}, "raise": "own"}]},
         {"exit": [{"raise": {"event": "own", "after": "1s"}}, {"set": {"x": 1}}]},
     ]
 )
@@ -92,7 +93,7 @@ def flows(draw: st.DrawFn) -> Flow:
     route = st.tuples(
         st.sampled_from([{"set": {"x": 1}}, *({"to": path} for path in [*targets, *targets])]),
         st.sampled_from([{}, {}, {}, *({"when": guard} for guard in _GUARDS)]),
-        st.sampled_from([{}, {}, {"raise": "own"}]),
+        st.sampled_from([{}, {}, {"raise": "own"}, {"effects": {"if": "vars.x|default(0) == 1", "raise": "own"}}]),
     ).map(lambda parts: {**parts[0], **parts[1], **parts[2]})
     routes = st.lists(route, min_size=1, max_size=2)
     for state in paths.values():
@@ -214,7 +215,7 @@ class Walk:
 
 def _order(move: Move) -> list[str]:
     """What a transition does, in order, as docs/language.md says it."""
-    route = move.route.tell.message if move.route is not None and move.route.tell is not None else ""
+    route = move.route.effects[0].tell.message if move.route is not None else ""
     return [
         *(f"exit {path}" for path in move.left if path not in ("s/y", "s/z")),
         *([route] if route else []),
@@ -245,12 +246,10 @@ def _answers(command: commands.Command) -> list[events.Event]:
             ]
         case commands.StartActivity():
             key, visit = command.activity, command.visit
-            facts = [
-                events.ActivityReady(key, visit, {}),
-                events.ActivityResulted(key, visit, "done", {"n": 0}, None),
-                events.ActivityExited(key, visit, "it died"),
-                events.ActivityFailed(key, visit, "x", "it broke", again=True),
-            ]
+            serves = [events.ActivityReady(key, visit, {}), events.ActivityExited(key, visit, "it died")]
+            facts: list[events.Event] = [events.ActivityFailed(key, visit, "x", "it broke", again=True)]
+            results = [events.ActivityResulted(key, visit, "done", {"n": 0}, None)]
+            facts += serves if _SPECS[command.do].service else results
             # What is repeated goes on after an error.
             given_up = events.ActivityFailed(key, visit, "x", "it broke", again=False)
             return facts if command.every is not None else [*facts, given_up]

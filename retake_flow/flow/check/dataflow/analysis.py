@@ -6,7 +6,8 @@ A fact that holds on every path to a place is certain there; one that holds on s
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from contextlib import contextmanager
 from functools import cached_property
 from operator import and_, or_
 from typing import Any
@@ -18,7 +19,7 @@ from retake_flow.flow.check.references import assured_names
 from retake_flow.flow.expressions.expression import Expression
 from retake_flow.flow.graph.transition_graph import Move, Moves, Occurrence
 from retake_flow.flow.model import SEPARATOR, ActionState, Activity, FinalState, Flow, State, SubFlowState
-from retake_flow.flow.transitions import Effect, Route
+from retake_flow.flow.transitions import Effect
 from retake_flow.quick_dataclasses import dataclass
 
 #: Takes what is evaluated, the path of the sub-flow whose names it uses, the current facts, and what has just happened
@@ -79,13 +80,24 @@ class Walk:
         self._entering = {path: state for path, state in flow.states.items() if _does_on_entry(state)}
         self._leaving = {path: state for path, state in flow.states.items() if state.exit}
         self._activities = {path: self._facts_of_activities(state) for path, state in flow.states.items()}
-        self._ways = {} if guessing else self._explored()
-        self.certain = self._everywhere() if guessing else self._spread(and_)
+        self._meet: Callable[[int, int], int] = and_  # joins what holds after effects with and without their condition
+        self._guessing = guessing
+        self.certain = self._everywhere() if guessing else self._spread(self._explored())
 
     @cached_property
     def possible(self) -> dict[str, int]:
         """The facts on entering each reachable innermost state that hold on some path there."""
-        return self._spread(or_) if self._ways else self.certain
+        with self._any_path():
+            return self.certain if self._guessing else self._spread(self._explored())
+
+    @contextmanager
+    def _any_path(self) -> Iterator[None]:
+        """Follow facts that hold on some path, instead of on every one."""
+        self._meet = or_
+        try:
+            yield
+        finally:
+            self._meet = and_
 
     # --- all paths ----------------------------------------------------------------------------------------
 
@@ -118,21 +130,21 @@ class Walk:
             kept, come = kept | self.facts.of_event, come & ~self.facts.of_event
         return _Way(move.target, kept, come, None)
 
-    def _spread(self, meet: Callable[[int, int], int]) -> dict[str, int]:
+    def _spread(self, ways: Mapping[str, list[_Way]]) -> dict[str, int]:
         """The facts in each reachable innermost state."""
         start = self._moves.start()
         found = {start.target: self.take(start, 0, _blind)}
-        order = list(self._ways)
+        order = list(ways)
         changed = set(found)
         while changed:
             # In both directions, since facts can come from either side.
             for source in order:
                 if source in changed:
                     changed.discard(source)
-                    for way in self._ways[source]:
+                    for way in ways[source]:
                         facts = way.after(found[source], self.take)
                         known = found.get(way.target)
-                        met = facts if known is None else meet(known, facts)
+                        met = facts if known is None else self._meet(known, facts)
                         if met != known:
                             found[way.target] = met
                             changed.add(way.target)
@@ -150,8 +162,17 @@ class Walk:
             self._steps[source] = tuple(different.values())
         return self._steps[source]
 
-    def see_all(self, see: See, facts: Mapping[str, int]) -> None:
-        """Show everything that is evaluated on any path, with the facts of either `certain` or `possible`."""
+    def see_possible(self, see: See) -> None:
+        """Show everything that is evaluated on any path, with the facts of `possible`."""
+        facts = self.possible
+        with self._any_path():
+            self._see_all(see, facts)
+
+    def see_certain(self, see: See) -> None:
+        """Show everything that is evaluated on any path, with the facts of `certain`."""
+        self._see_all(see, self.certain)
+
+    def _see_all(self, see: See, facts: Mapping[str, int]) -> None:
         self.take(self._moves.start(), 0, see)
         self._begin_activities(self._moves.start(), facts, see)
         for source, known in facts.items():
@@ -204,7 +225,7 @@ class Walk:
                 state = self._leaving[path]
                 facts = self._effects(state.exit, state.root, facts, see, None)
         if route is not None:
-            facts = self._effects((route,), route.root, facts, see, now)
+            facts = self._effects(route.effects, route.root, facts, see, now)
         for path in move.left:
             facts &= ~self._activities[path]
         for path in move.entered:
@@ -254,10 +275,12 @@ class Walk:
         see(state.timeout, state.root, facts, None)
         return self._effects(state.entry, state.root, facts, see, None) if state.entry else facts
 
-    def _effects(
-        self, effects: Iterable[Effect | Route], root: str, facts: int, see: See, now: Occurrence | None
-    ) -> int:
+    def _effects(self, effects: Iterable[Effect], root: str, facts: int, see: See, now: Occurrence | None) -> int:
         for effect in effects:
+            condition, without = effect.condition, facts
+            if condition is not None:
+                see(condition, root, facts, now)
+                facts, without = (facts | self._known_by(condition, held, root) for held in (True, False))
             if effect.set:
                 see(effect.set, root, facts, now)
                 facts |= self.facts.these([("vars", root, name) for name in effect.set])
@@ -265,6 +288,7 @@ class Walk:
                 see((each.data, each.after), root, facts, now)
             if effect.tell is not None:
                 see(effect.tell.message, root, facts, now)
+            facts = facts if condition is None else self._meet(facts, without)
         return facts
 
     # --- what begins in a state ---------------------------------------------------------------------------

@@ -43,7 +43,7 @@ def sights(walk: Walk) -> dict[Expression, Sight]:
             sight.certain &= facts
             sight.occurrences[now] = None
 
-    walk.see_all(see, walk.certain)
+    walk.see_certain(see)
     return found
 
 
@@ -59,7 +59,7 @@ def problems(walk: Walk, seen: Mapping[Expression, Sight], declarations: Declara
             if expression in possible:
                 possible[expression] |= facts
 
-    walk.see_all(see, walk.possible)
+    walk.see_possible(see)
     searches = max(1, _MOST_SEARCHED // len(walk.certain))
     for expression, mentioned in missing.items():
         for chain, (needed, conditional) in mentioned.items():

@@ -37,7 +37,7 @@ def test_scenes_of_the_flow_and_of_the_stage_are_known() -> None:
 @pytest.mark.parametrize(
     ("written", "instead", "line", "said"),
     [
-        ("entry: {scene: work}", "entry: {scene: wrok}", 6, "there is no scene 'wrok'"),
+        ("entry: {scene: work}", "entry: {scene: wrok}", 7, "there is no scene 'wrok'"),
         ("with: {to: brb}", "with: {to: pause}", 15, "there is no scene 'pause'"),
         ("scene: live}", "scene: alive}", 16, "there is no scene 'alive'"),
         ("work: [terminal]", "work: [termnal]", 4, "'termnal', which is no activity"),

@@ -77,6 +77,9 @@ def test_entry_and_exit_are_noted_by_names() -> None:
         " exit: {raise: {event: tick, after: 2s, data: {k: hidden}}, tell: hidden, scene: brb}}"
     )
     assert told(state + END) == ["entry set n, m, raise ready", "exit raise tick after 2s, tell, scene brb"]
+    assert told("a: {entry: {if: visits.a > 1, set: {n: 1}, tell: hidden}}" + END) == [
+        "entry [visits.a > 1] set n, [visits.a > 1] tell"
+    ]
 
 
 def test_a_sub_flow_is_noted_by_its_name() -> None:
@@ -120,6 +123,7 @@ def test_long_guards_are_cut(length: int) -> None:
     [
         ("{set: {x: 1}}", ", stays, set x"),
         ("{raise: y}", ", stays"),
+        ("{set: {x: 1}, effects: {if: visits.a > 1, set: {y: 1}}}", ", stays, set x, y"),
         ("a", " → again"),
         ("a/b", " → b"),
         ("{to: a/b, reenter: true}", " → b again"),

@@ -74,7 +74,7 @@ def test_routes_are_lists_in_the_order_of_the_file() -> None:
     flow = flow_of(ROUTES)
     routes = flow.states["a"].routes
     assert [(route.to, route.when and route.when.text) for route in routes["z"]] == [("a", "vars.n > 1"), ("b", None)]
-    assert routes["y"][0].set == {"n": 1}
+    assert routes["y"][0].effects[0].set == {"n": 1}
     assert routes["x"][0].position == Position("flow.yaml", 6, 10)
 
 

@@ -65,6 +65,13 @@ def found(states: str, reason: str = "", head: str = "", **subs: str) -> list[st
             "    transitions: {q.answered: z}\n    states: {i: {wait: 1s, transitions: {done: i}}}\n",
             "result.w",
         ),
+        (f"  a: {{{LOOK}, entry: {{if: vars.v is not defined, set: {{v: 1}}}}, transitions: {{done: z}}}}\n", "vars.v"),
+        (
+            f"  a: {{{LOOK}, entry: {{if: vars.v is defined, set: {{w: '{{{{ vars.v }}}}'}}}}, "
+            "transitions: {done: b}}\n"
+            "  b: {wait: 1s, transitions: {done: [{when: visits.b > 9, to: z}, {to: a, set: {v: 1}}]}}\n",
+            "vars.w|default(0)",
+        ),
     ],
 )
 def test_what_is_there_is_not_accused(states: str, reason: str) -> None:
@@ -79,6 +86,8 @@ def test_what_is_there_is_not_accused(states: str, reason: str) -> None:
          "outputs.a.viewers", "RF034 'outputs.a.viewers' is not there on every path: a → b → z"),
         ("  a: {wait: 1s, transitions: {stop: z, "
          "done: [{when: visits.a > 1, to: z, set: {v: 1}}, {to: a, set: {v: 2}}]}}\n",
+         "vars.v", "RF034 'vars.v' is not there on every path: a → z"),
+        (f"  a: {{{LOOK}, transitions: {{done: {{to: z, effects: {{if: result.is_live, set: {{v: 1}}}}}}}}}}\n",
          "vars.v", "RF034 'vars.v' is not there on every path: a → z"),
         (f"  a: {{{LOOK}, transitions: {{done: b}}}}\n  b: {{wait: 1s, transitions: {{done: z}}}}\n",
          "result.viewers", "RF031 nothing that leads here brings 'result.viewers'"),
