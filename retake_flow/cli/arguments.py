@@ -47,6 +47,11 @@ def add_allow_outside(parser: Any) -> None:
     )
 
 
+def add_metrics(parser: Any) -> None:
+    """Declare where the metrics of this process are served."""
+    parser.add_argument("--metrics", metavar="ADDR", help="serve Prometheus metrics there (127.0.0.1:9464)")
+
+
 def add_detach(parser: Any) -> None:
     """Declare the options that let a run go on by itself."""
     parser.add_argument(

@@ -11,7 +11,7 @@ from retake_flow.run.scenes import Scenes
 from retake_flow.run.vitals import Vitals
 
 #: The version of the stored form. Figures of any other version are counted anew from the journal.
-VERSION: Final = 3
+VERSION: Final = 4
 
 
 class Figures:
@@ -22,6 +22,8 @@ class Figures:
         vitals: The state of the stream.
         scenes: The scene that is on.
         unanswered: The messages in chat since the agent wrote last.
+        asked: When the first of them was read, by the run's time; None without one.
+        reactions: How often the agent wrote after messages, and the sum of the seconds since the first of them.
     """
 
     def __init__(self) -> None:
@@ -29,6 +31,8 @@ class Figures:
         self.vitals = Vitals()
         self.scenes = Scenes()
         self.unanswered = 0
+        self.asked: float | None = None
+        self.reactions: tuple[int, float] = (0, 0.0)
 
     def count(self, records: Iterable[tuple[int, Record]]) -> None:
         """Count records with their numbers; those that are counted already are passed over."""
@@ -41,8 +45,15 @@ class Figures:
             match record["event"]:
                 case "chat_message":
                     self.unanswered += 1
+                    self.asked = record_to_run_time(record) if self.asked is None else self.asked
                 case "chat_sent":
-                    self.unanswered = 0
+                    self._answered(record_to_run_time(record))
+
+    def _answered(self, at: float) -> None:
+        if self.asked is not None:
+            times, seconds = self.reactions
+            self.reactions = times + 1, round(seconds + max(0.0, at - self.asked), 3)
+        self.unanswered, self.asked = 0, None
 
     def dump(self) -> dict[str, Any]:
         """All of it as plain data."""
@@ -50,6 +61,8 @@ class Figures:
             "version": VERSION,
             "number": self.number,
             "unanswered": self.unanswered,
+            "asked": self.asked,
+            "reactions": self.reactions,
             "vitals": vars(self.vitals),
             "scenes": vars(self.scenes),
         }
@@ -63,6 +76,8 @@ class Figures:
                 "version": int(version),
                 "number": int(number),
                 "unanswered": int(unanswered),
+                "asked": None | int() | float() as asked,
+                "reactions": [int(times), int() | float() as seconds],
                 "vitals": dict(vitals),
                 "scenes": dict(scenes),
             } if version == VERSION and all(
@@ -70,6 +85,7 @@ class Figures:
                 for mine, stored in ((figures.vitals, vitals), (figures.scenes, scenes))
             ):
                 figures.number, figures.unanswered = number, unanswered
+                figures.asked, figures.reactions = asked, (times, seconds)
                 vars(figures.vitals).update(vitals)
                 vars(figures.scenes).update(scenes)
         return figures

@@ -25,6 +25,7 @@ class Vitals:
         self._uptime: Sequence[float] | None = None  # seconds on air, and when that was reported
         self._off_since: float | None = None  # when the stream went off air, or was due on air
         self._was_live = False
+        self._to_air: float | None = None  # seconds from when it was due on air until it was, the last time
         self._trouble = ""  # why it is off air, if reported
         self._encoder: Mapping[str, Any] | None = None
         self._encoder_seen = 0.0  # when that was measured
@@ -85,6 +86,8 @@ class Vitals:
         if isinstance(result.get("viewers"), int):
             self._viewers = result["viewers"]
         if result.get("is_live") is True and _is_number(result.get("uptime_seconds")):
+            if self._off_since is not None:
+                self._to_air = at - self._off_since
             self._uptime, self._off_since, self._was_live = (result["uptime_seconds"], at), None, True
             self._trouble = ""
         elif result.get("is_live") is False and self._uptime is not None:
@@ -103,6 +106,11 @@ class Vitals:
         if self._encoder is not None:
             data |= {**self._encoder, "age_seconds": round(now - self._encoder_seen, 1)}
         return {**data, "recoveries": self._recoveries} if data else {}
+
+    @property
+    def seconds_to_air(self) -> float | None:
+        """How long it took the last time from when the stream was due on air until it was; None before that."""
+        return self._to_air
 
     @property
     def viewers(self) -> str:

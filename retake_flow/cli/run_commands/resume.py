@@ -7,7 +7,7 @@ from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from retake_flow.cli.arguments import add_allow_outside, add_by, add_detach, add_json, add_run
+from retake_flow.cli.arguments import add_allow_outside, add_by, add_detach, add_json, add_metrics, add_run
 
 if TYPE_CHECKING:
     from retake_flow.ports.runs import Claim, Runs, Stored
@@ -36,6 +36,7 @@ def add_to(commands: Any) -> None:
     parser.add_argument("--wait", action="store_true", help="keep running while the run only waits for a person")
     add_allow_outside(parser)
     add_detach(parser)
+    add_metrics(parser)
     add_json(parser, "one JSON object per line")
     parser.set_defaults(command=resume, drives=True)
 
@@ -52,14 +53,17 @@ def resume(args: argparse.Namespace) -> int:
     alone = answering or args.upgrade or args.force or args.allow_outside or args.detach
     if args.all == bool(args.run) or (args.all and alone):
         raise UsageError(
-            "resume takes either a RUN or --all, and --all takes no answer and no other option than --wait and --json"
+            "resume takes either a RUN or --all, and --all takes no answer and no other option than --wait, --metrics"
+            " and --json"
         )
     settings = Settings.from_environment()
     with closing(open_store(settings)) as runs:
         if args.all:
             from retake_flow.cli.run_commands.resume_all import resume_all
+            from retake_flow.wiring.measuring import metrics_of_this_process
 
-            return resume_all(runs, settings, as_json=args.json, wait=args.wait)
+            with metrics_of_this_process(args.metrics, settings):
+                return resume_all(runs, settings, as_json=args.json, wait=args.wait)
         run, answered = runs.find(args.run), ""
         if answering:
             from retake_flow.cli.run_commands.given_answer import parse_words
@@ -104,6 +108,7 @@ def _resume_one(
     from retake_flow.cli import terminal
     from retake_flow.errors import CredentialsError
     from retake_flow.run.errors import RunHeld
+    from retake_flow.wiring.measuring import metrics_of_this_process
 
     stored = runs.load(run)
     if stored.run.ended and stored.holder is None:
@@ -117,7 +122,8 @@ def _resume_one(
             terminal.say(printable.line(f"{run} has already ended: {ended.outcome} in {ended.state or 'no state'}"))
         return 0 if ended.succeeded else 1
     try:
-        count, ended = asyncio.run(_interruptible(runs, stored, settings, args, log))
+        with metrics_of_this_process(args.metrics, settings):
+            count, ended = asyncio.run(_interruptible(runs, stored, settings, args, log))
     except (RunHeld, CredentialsError) as error:
         if answered:  # the answer is stored all the same
             taker = "the process that drives the run" if isinstance(error, RunHeld) else "whoever goes on with the run"

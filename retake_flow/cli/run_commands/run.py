@@ -7,7 +7,7 @@ from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from retake_flow.cli.arguments import add_allow_outside, add_detach, add_json
+from retake_flow.cli.arguments import add_allow_outside, add_detach, add_json, add_metrics
 
 if TYPE_CHECKING:
     from retake_flow.cli.session.session import Session
@@ -42,6 +42,7 @@ def add_to(commands: Any) -> None:
     add_allow_outside(parser)
     parser.add_argument("--name", type=run_name, metavar="NAME", help="a name by which every command finds it")
     add_detach(parser)
+    add_metrics(parser)
     add_json(parser, "one JSON object per line")
     parser.set_defaults(command=run, drives=True)
 
@@ -97,10 +98,11 @@ def _drive(
     from contextlib import closing
 
     from retake_flow.cli.session.session import Session
+    from retake_flow.wiring.measuring import metrics_of_this_process
     from retake_flow.wiring.storing import open_store
 
     as_json = args.json or log is not None
-    with closing(open_store(settings)) as runs:
+    with metrics_of_this_process(args.metrics, settings), closing(open_store(settings)) as runs:
         session = Session(runs, settings, as_json=as_json, wait=args.wait)
         folder = Path(args.folder) if args.folder else settings.state_folder / "rehearsals" / name
         rehearsal = None if options is None else (folder, options)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import os
 import sys
 import time
 from collections.abc import AsyncIterator, Iterator, Sequence
@@ -59,23 +60,29 @@ class _Driving:
 
 
 class _ViewListener:
-    """Shows records with their numbers. The first that cannot be shown is reported, and none ever ends a run.
+    """Shows records with their numbers, and with the run, agent and host by which the logs of many are told apart.
+
+    The first that cannot be shown is reported, and none ever ends a run.
 
     Args:
         view: Shows them.
+        stored: The run.
         number: The number of the last record that was written before.
     """
 
-    def __init__(self, view: View, number: int) -> None:
+    def __init__(self, view: View, stored: Stored, number: int) -> None:
         self._view = view
+        self._about = {"run": stored.run.id, "agent": stored.agent, "host": os.uname().nodename}
         self._number = number
         self._told = False
 
     def on_record(self, record: Record) -> None:
         """Show a record of the journal."""
         self._number += 1
+        if record["event"] == "account":
+            self._about["agent"] = record["agent"]
         try:
-            self._view.on_record({"number": self._number, **record})
+            self._view.on_record({"number": self._number, **self._about, **record})
         except Exception as error:
             if not self._told:
                 told = f"{type(error).__name__}: {error}"
@@ -211,7 +218,7 @@ class Session:
         run = stored.run
         prompter = Prompter(self.runs, driving.view) if self._asks else None
         last = self.runs.journal(run.id, last=1)
-        seen = _ViewListener(driving.view, last[0][0] if last else 0)
+        seen = _ViewListener(driving.view, stored, last[0][0] if last else 0)
         listeners: list[Listener] = [each for each in (seen, prompter, driving.soak) if each is not None]
         wait = self._wait and not driving.stop
         claim = Steadfast(claim, run)
