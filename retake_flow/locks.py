@@ -25,6 +25,7 @@ class Lock:
     Args:
         path: An existing file or folder.
         wait: Whether to wait for its holder, such as one that is about to remove it.
+        handle: The open file, which becomes the lock's; None to open it.
 
     Attributes:
         works: Whether the file system supports locks.
@@ -34,10 +35,10 @@ class Lock:
         OSError: It no longer exists, or it is a link.
     """
 
-    def __init__(self, path: Path, *, wait: bool = False) -> None:
+    def __init__(self, path: Path, *, wait: bool = False, handle: int | None = None) -> None:
         self.path = path
         self.works = True
-        self._handle = _open(path)
+        self._handle = _open(path) if handle is None else handle
         try:
             fcntl.flock(self._handle, fcntl.LOCK_EX | (0 if wait else fcntl.LOCK_NB))
         except BlockingIOError:
@@ -50,17 +51,24 @@ class Lock:
             raise FileNotFoundError(f"{path} was removed meanwhile")
 
     @classmethod
-    def on_new(cls, path: Path) -> Self:
+    def on_new(cls, path: Path, *, wait: bool = False) -> Self:
         """A lock on a file, which is created, accessible to its owner only, if missing.
 
+        Args:
+            path: The file; where the file system allows it, nobody ever sees it without its lock.
+            wait: Whether to wait for its holder, such as one that only looks whether it is abandoned.
+
         Raises:
-            BlockingIOError: Another process holds it.
+            BlockingIOError: Another process holds it, and `wait` is false.
             OSError: It cannot be created.
         """
-        while True:
-            os.close(os.open(path, os.O_CREAT | _SAFELY, 0o600))
-            with suppress(FileNotFoundError):  # its holder has just removed it
-                return cls(path)
+        folder = os.open(path.parent, os.O_PATH | os.O_CLOEXEC)
+        try:
+            while True:
+                with suppress(FileNotFoundError):  # its holder has just removed it
+                    return cls(path, wait=wait, handle=_create_locked(folder, path.name))
+        finally:
+            os.close(folder)
 
     @property
     def intact(self) -> bool:
@@ -118,6 +126,29 @@ def _try_lock(path: Path, kind: int, is_dead: Callable[[Path], bool] = lambda pa
         yield
     finally:
         os.close(handle)
+
+
+def _create_locked(folder: int, name: str) -> int | None:
+    """Create a file that is locked before anybody can see it.
+
+    Returns:
+        Its handle; None when there is a file of that name, which may now be without a lock where the file system
+        cannot lock a file before it has a name.
+    """
+    try:
+        handle = os.open(".", os.O_TMPFILE | os.O_RDWR | os.O_CLOEXEC, 0o600, dir_fd=folder)
+    except OSError:
+        os.close(os.open(name, os.O_CREAT | _SAFELY, 0o600, dir_fd=folder))
+        return None
+    try:
+        fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        os.link(f"/proc/self/fd/{handle}", name, src_dir_fd=folder, dst_dir_fd=folder)  # without folders, not followed
+    except OSError as error:
+        os.close(handle)
+        if not isinstance(error, FileExistsError):
+            os.close(os.open(name, os.O_CREAT | _SAFELY, 0o600, dir_fd=folder))
+        return None
+    return handle
 
 
 def _open(path: Path) -> int:

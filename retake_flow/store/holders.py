@@ -78,7 +78,7 @@ def lock(locks: Path | None, holder: Holder) -> Lock | None:
         return None
     with suppress(OSError):  # a full disk, or a read-only folder: process ids still work
         locks.mkdir(mode=0o700, exist_ok=True)
-        lock = Lock.on_new(_lock_file(locks, holder))
+        lock = Lock.on_new(_lock_file(locks, holder), wait=True)  # for those who look whether it is held
         if lock.works:
             return lock
         lock.path.unlink()

@@ -131,3 +131,51 @@ def test_a_holder_in_another_pid_namespace_is_seen(place: Path) -> None:
         assert is_held(place)
         remove_abandoned([place])
         assert place.exists()
+
+
+def test_a_new_lock_is_never_seen_without_its_holder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Or its holder is taken for dead in the moment between the two."""
+    path = tmp_path / "new"
+    seen: list[bool] = []
+    flock = fcntl.flock
+
+    def watched(handle: int, kind: int) -> None:
+        seen.append(path.exists())
+        flock(handle, kind)
+
+    monkeypatch.setattr(fcntl, "flock", watched)
+    lock = Lock.on_new(path)
+    assert seen[0] is False
+    assert lock.intact
+    assert is_held(path)
+
+
+def test_a_new_lock_waits_for_whoever_looks_at_it(tmp_path: Path) -> None:
+    """A process that looks whether a lock is held has it for a moment."""
+    path = tmp_path / "new"
+    path.touch()
+    with path.open() as looking:
+        fcntl.flock(looking, fcntl.LOCK_SH)
+        with pytest.raises(BlockingIOError):
+            Lock.on_new(path)
+        taken: list[Lock] = []
+        waiting = threading.Thread(target=lambda: taken.append(Lock.on_new(path, wait=True)))
+        waiting.start()
+        fcntl.flock(looking, fcntl.LOCK_UN)
+        waiting.join(30)
+        assert taken[0].intact
+
+
+def test_where_a_file_cannot_be_locked_before_it_has_a_name_it_is_locked_after(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Not every file system has files without names, and not every container has /proc."""
+    for missing in ("tmpfile", "link"):
+        with monkeypatch.context() as patch:
+            if missing == "tmpfile":
+                patch.setattr(os, "O_TMPFILE", os.O_DIRECTORY | os.O_CREAT)
+            else:
+                patch.setattr(os, "link", lambda *paths, **folders: os.open("/nowhere/at/all", os.O_RDONLY))
+            lock = Lock.on_new(tmp_path / missing)
+            assert lock.intact
+            assert is_held(tmp_path / missing)

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -86,18 +87,28 @@ class SqlRuns:
             **rows.progress(run, now),
             **({"rehearsal": rows.words(run.rehearsal)} if run.rehearsal else {}),
         }
-        with self._database.writing() as connection:
-            row["flow_text"] = texts.keep(self._database, connection, flow_text)
-            try:
-                connection.execute(insert(RUNS).values(row))
-            except IntegrityError as error:
-                raise StoreError(f"there is already a run {run.id}") from error
-            connection.execute(insert(SNAPSHOTS).values(run=run.id, data=rows.dumped(encode(run))))
-            account_rows.hold(self._database, connection, run.id, account, self._alive)
-        return self._claim(run.id, 1, holder)
+        with self._lock_of(holder):
+            with self._database.writing() as connection:
+                row["flow_text"] = texts.keep(self._database, connection, flow_text)
+                try:
+                    connection.execute(insert(RUNS).values(row))
+                except IntegrityError as error:
+                    raise StoreError(f"there is already a run {run.id}") from error
+                connection.execute(insert(SNAPSHOTS).values(run=run.id, data=rows.dumped(encode(run))))
+                account_rows.hold(self._database, connection, run.id, account, self._alive)
+            return self._claim(run.id, 1, holder)
 
     def claim(self, run: str, holder: Holder, *, force: bool = False, account: Identity = NOBODY) -> SqlClaim:
         """Claim a run under a new epoch; its previous holder can no longer write."""
+        with self._lock_of(holder):
+            epoch, previous = self._take(run, holder, force=force, account=account)
+            claim = self._claim(run, epoch, holder)
+        if previous is not None:
+            holders.forget(self._locks, previous)
+        return claim
+
+    def _take(self, run: str, holder: Holder, *, force: bool, account: Identity) -> tuple[int, Holder | None]:
+        """The epoch of a new claim, and the holder of the one before."""
         row_of_run = RUNS.c.id == run
         with self._database.writing() as connection:
             row = connection.execute(select(RUNS.c.epoch, *HOLDER).where(row_of_run).with_for_update()).one_or_none()
@@ -111,13 +122,26 @@ class SqlRuns:
             ours = rows.held_by(holder, epoch + 1, self._lease)
             connection.execute(update(RUNS).where(row_of_run).values(epoch=epoch + 1, **ours))
             self._database.notify(connection, run)
-        if held is not None:
-            holders.forget(self._locks, held)
-        return self._claim(run, epoch + 1, holder)
+        return epoch + 1, held
 
-    def _claim(self, run: str, epoch: int, holder: Holder) -> SqlClaim:
+    @contextmanager
+    def _lock_of(self, holder: Holder) -> Iterator[None]:
+        """Lock a holder before others can read that it holds a run, and unlock it if it comes to hold none."""
         if holder not in self._held:
             self._held[holder] = holders.lock(self._locks, holder), set()
+        try:
+            yield
+        finally:
+            self._unlock_idle(holder)
+
+    def _unlock_idle(self, holder: Holder) -> None:
+        lock, runs = self._held.get(holder, (None, set()))
+        if lock is not None and not runs:
+            self._held.pop(holder)
+            lock.release()
+            holders.forget(self._locks, holder)
+
+    def _claim(self, run: str, epoch: int, holder: Holder) -> SqlClaim:
         _, runs = self._held[holder]
         runs.add(run)
 
@@ -130,11 +154,7 @@ class SqlRuns:
 
         def released() -> None:
             runs.discard(run)
-            lock, _ = self._held[holder]
-            if lock is not None and not runs:
-                self._held.pop(holder, None)
-                lock.release()
-                holders.forget(self._locks, holder)
+            self._unlock_idle(holder)
 
         return SqlClaim(
             self._database,

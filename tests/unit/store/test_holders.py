@@ -10,6 +10,7 @@ from collections.abc import Iterator
 from contextlib import closing, contextmanager
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import psutil
 import pytest
@@ -18,9 +19,11 @@ from store_samples import a_run
 from retake_flow import process_place
 from retake_flow.locks import is_held
 from retake_flow.ports.runs import Holder
+from retake_flow.run.errors import RunHeld
 from retake_flow.store import holders
 from retake_flow.store.holders import alive, certain, this_process
 from retake_flow.store.opening import open_runs
+from retake_flow.store.sql.runs import SqlRuns
 
 
 def test_this_process_lives() -> None:
@@ -193,6 +196,27 @@ def test_a_process_that_drives_several_runs_has_its_lock_until_the_last(tmp_path
             claim.release()
             assert is_held(holders._lock_file(locks, this_process()))
     assert not alive(this_process(), locks)
+
+
+def test_a_claim_is_locked_before_others_can_see_it(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Or a process in another container takes the run in the moment between the two."""
+    place = tmp_path / "runs.sqlite"
+    with closing(open_runs(place)) as runs, closing(open_runs(place)) as others:
+        runs.create(a_run(), agent="", flow_file="", flow_text="", holder=this_process()).release()
+        monkeypatch.setattr("retake_flow.process_place.runs", lambda pid, started: False)  # as seen from elsewhere
+        claimed = SqlRuns._claim
+        told: list[RunHeld] = []
+
+        def interrupted(self: SqlRuns, *claim: Any) -> Any:
+            if self is runs:
+                with pytest.raises(RunHeld) as held:
+                    others.claim(a_run().id, Holder("elsewhere", 1, 1.0))
+                told.append(held.value)
+            return claimed(self, *claim)
+
+        monkeypatch.setattr(SqlRuns, "_claim", interrupted)
+        runs.claim(a_run().id, this_process()).release()
+    assert told[0].pid == os.getpid()
 
 
 def test_where_no_lock_can_be_made_process_ids_tell(tmp_path: Path) -> None:
