@@ -40,6 +40,8 @@ def process(holder: Holder | None, ended: bool) -> str:
         return "-"
     from retake_flow.wiring.storing import is_alive, this_process
 
+    if holder.has_moved:
+        return "moved"
     if not is_alive(holder):
         return "died"
     us = this_process()
@@ -51,7 +53,9 @@ def holder_data(holder: Holder | None) -> dict[str, Any] | None:
     """The process that drives a run, and whether it is alive, as JSON data."""
     from retake_flow.wiring.storing import is_alive
 
-    return None if holder is None else {"host": holder.host, "pid": holder.pid, "alive": is_alive(holder)}
+    if holder is None:
+        return None
+    return {"host": holder.host, "pid": holder.pid, "alive": is_alive(holder) and not holder.has_moved}
 
 
 def not_driven(run: str, holder: Holder | None) -> Record:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from typing import Any, Literal, Protocol
+from typing import Any, Final, Literal, Protocol
 
 from retake_flow.errors import StoreError
 from retake_flow.ports.journal import RunStore
@@ -16,6 +16,10 @@ from retake_flow.run.run import Phase, Run
 
 #: The requests to a run that another process drives: end, say something, take an event, change the stage.
 Wish = Literal["stop", "kill", "say", "event", "screen"]
+
+
+#: `Holder.where` of a run that was moved to another store.
+MOVED: Final = "moved"
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,6 +58,11 @@ class Holder:
     started: float
     where: str = ""
     lease: float | None = field(default=None, compare=False)
+
+    @property
+    def has_moved(self) -> bool:
+        """Whether the run is in another store now, called `host`; then no process drives it here."""
+        return self.where == MOVED
 
 
 @dataclass(frozen=True, slots=True)

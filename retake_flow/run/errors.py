@@ -6,6 +6,7 @@ Actions never raise them, so flows do not route on their kinds.
 from __future__ import annotations
 
 import time
+from collections.abc import Mapping
 
 from retake_flow.errors import RetakeFlowError, StoreAway
 
@@ -70,6 +71,31 @@ class RunHeld(RetakeFlowError):
         super().__init__(message, hint=hint)
         self.host = host
         self.pid = pid
+
+
+class RunsHeld(RetakeFlowError):
+    """Processes drive these runs.
+
+    Args:
+        held: The host and the process of each run.
+    """
+
+    kind, fault, exit_code = "held", "operator", 5
+    hint = "end them with `retake-flow stop RUN`, or wait until they wait for a person, then try again"
+
+    def __init__(self, held: Mapping[str, tuple[str, int]]) -> None:
+        told = [f"{run} (process {pid} on {host})" for run, (host, pid) in held.items()]
+        super().__init__(f"processes drive runs: {', '.join(told)}")
+
+
+class RunMoved(RetakeFlowError):
+    """The run was moved to another store."""
+
+    kind, fault, exit_code = "moved", "operator", 5
+
+    def __init__(self, run: str, place: str) -> None:
+        back = f"or take it back here, if it goes on nowhere else: `retake-flow resume {run} --force`"
+        super().__init__(f"{run} was moved to {place}", hint=f"name that store with RETAKE_FLOW_STORE; {back}")
 
 
 class RunUnknown(RetakeFlowError):

@@ -46,7 +46,7 @@ def alive(holder: Holder, locks: Path | None = None) -> bool:
 def certain(holder: Holder, locks: Path | None = None) -> bool:
     """Whether this process can know for certain whether a holder is alive; arguments as for `alive`."""
     by_lock = locks is not None and _lock_file(locks, holder).exists()
-    return by_lock or holder.lease is not None or _is_near(holder)
+    return by_lock or holder.lease is not None or holder.has_moved or _is_near(holder)
 
 
 def free_in(holder: Holder, locks: Path | None = None) -> float | None:

@@ -10,6 +10,7 @@ from functools import partial
 from importlib.util import find_spec
 from pathlib import Path
 from typing import TYPE_CHECKING
+from urllib.parse import unquote
 
 from retake_flow.errors import SettingsError, StoreError
 from retake_flow.ports.runs import Holder, Runs
@@ -20,6 +21,7 @@ from retake_flow.store import holders
 if TYPE_CHECKING:
     from sqlalchemy import URL
 
+    from retake_flow.store.sql.copying import Copied
     from retake_flow.store.sql.database import Database
 
 
@@ -65,17 +67,65 @@ def reached(place: str) -> str:
         return database.place
 
 
+def copy_store(
+    source: str, target: str, owner: Callable[[str], str], progress: Callable[[int, int], None]
+) -> tuple[Copied, str, str]:
+    """Copy all runs of one store into another; see `copying.copy_runs`.
+
+    Args:
+        source: The store to copy, as for `open_runs`; it has to exist.
+        target: The store to copy to; created if it does not exist.
+        owner: The owner of a run in the target, from its owner in the source.
+        progress: Called with the number of runs done so far, and of all.
+
+    Returns:
+        What was copied, and the names of both stores.
+
+    Raises:
+        StoreError: A store cannot be used, or runs in both of them differ.
+        RunHeld: A run in the source is driven.
+        RunMoved: A run in the source was moved to a third store.
+        SettingsError: A place is neither a path nor the URL of a supported database, or both are the same.
+    """
+    from retake_flow.store.sql.copying import copy_runs
+
+    if (file := _file(source)) and not file.exists():
+        raise StoreError(f"there is no store {file}", hint="`retake-flow store copy SOURCE TARGET` reads SOURCE")
+    with closing(_database(source)) as origin, closing(_database(target)) as destination:
+        names = _name(source), _name(target)
+        if names[0] == names[1]:
+            raise SettingsError(f"both stores are {names[0]}", hint="name another one to copy to")
+        judge = partial(holders.alive, locks=holders.locks_beside(source))
+        return copy_runs(origin, destination, name=names[1], alive=judge, owner=owner, progress=progress), *names
+
+
+def _file(place: str) -> Path | None:
+    """The file of a store; None for a server."""
+    if "://" not in place:
+        return Path(os.path.expanduser(place))
+    url = _url(place)
+    return Path(os.path.expanduser(url.database or "")) if url.get_backend_name() == "sqlite" else None
+
+
+def _name(place: str) -> str:
+    """The name of a store without user and password, however its place is written."""
+    if file := _file(place):
+        return os.path.realpath(file)
+    from sqlalchemy import URL
+
+    url = _url(place)
+    query = {name: value for name, value in url.query.items() if name in ("host", "port", "dbname", "options")}
+    plain = URL.create("postgresql", host=url.host, port=url.port, database=url.database, query=query)
+    return unquote(plain.render_as_string())
+
+
 def _database(place: str) -> Database:
     from retake_flow.store.sql.database import SQLiteFile
 
     if place == ":memory:" or place.startswith("file:"):  # SQLite's special names; no other process would find the runs
         raise SettingsError(f"the store cannot be {place}", hint=_KNOWN)
-    if "://" not in place:
-        return SQLiteFile(Path(os.path.expanduser(place)))
-    url = _url(place)
-    if url.get_backend_name() == "sqlite":
-        return SQLiteFile(Path(os.path.expanduser(url.database or "")))
-    return _server(url)
+    file = _file(place)
+    return _server(_url(place)) if file is None else SQLiteFile(file)
 
 
 def _server(url: URL) -> Database:

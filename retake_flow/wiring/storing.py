@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Callable
+from typing import TYPE_CHECKING
 
 from retake_flow.ports.runs import Holder, ReadableRuns, Runs
 from retake_flow.run.identity import fingerprint
@@ -10,7 +12,19 @@ from retake_flow.settings import Settings, store_place
 from retake_flow.store import holders
 from retake_flow.store.holders import this_process
 
-__all__ = ["is_alive", "is_certain", "is_driven", "open_for_reading", "open_store", "this_process", "this_user"]
+if TYPE_CHECKING:
+    from retake_flow.store.sql.copying import Copied
+
+__all__ = [
+    "copy_store",
+    "is_alive",
+    "is_certain",
+    "is_driven",
+    "open_for_reading",
+    "open_store",
+    "this_process",
+    "this_user",
+]
 
 
 def open_store(settings: Settings) -> Runs:
@@ -39,13 +53,35 @@ def open_for_reading(settings: Settings) -> ReadableRuns:
     return open_file(settings.store, owner_of(settings)) or open_store(settings)
 
 
+def copy_store(source: str, target: str, progress: Callable[[int, int], None]) -> tuple[Copied, str, str]:
+    """Copy all runs of one store into another; see `opening.copy_store`."""
+    from retake_flow.store.opening import copy_store
+
+    def owner(there: str) -> str:
+        """Where the same credentials are, as seen from the target."""
+        kind, _, file = there.partition(" ")
+        return _named_from(target, os.path.join(_folder(source), file)) if kind == "file" else there
+
+    return copy_store(source, target, owner, progress)
+
+
+def _folder(store: str) -> str:
+    """The folder from which a file store names credentials; "" for a server."""
+    path = store.removeprefix("sqlite:///") if store.startswith("sqlite:///") else store
+    return "" if "://" in path else os.path.realpath(os.path.dirname(os.path.expanduser(path)) or ".")
+
+
+def _named_from(store: str, credentials: str) -> str:
+    file = os.path.realpath(credentials)
+    if "://" not in store:  # the two may be copied elsewhere together
+        file = os.path.relpath(file, _folder(store))
+    return f"file {file}"
+
+
 def owner_of(settings: Settings) -> str:
     """The agent of these settings, as far as its credentials tell agents on one machine apart."""
     if settings.access_token is None:
-        file = os.path.realpath(settings.credentials)
-        if "://" not in settings.store:  # the two may be copied elsewhere together
-            file = os.path.relpath(file, os.path.realpath(os.path.dirname(settings.store) or "."))
-        return f"file {file}"
+        return _named_from(settings.store, str(settings.credentials))
     return f"token {fingerprint(settings.access_token)}"
 
 
@@ -61,7 +97,7 @@ def is_certain(holder: Holder) -> bool:
 
 def is_driven(holder: Holder | None) -> bool:
     """Whether a process drives the run of this holder."""
-    return holder is not None and is_alive(holder)
+    return holder is not None and not holder.has_moved and is_alive(holder)
 
 
 def this_user() -> str:

@@ -119,14 +119,22 @@ def make_current(database: Database) -> None:
     Raises:
         StoreError: The tables are of a newer version, or another program's; nothing was changed.
     """
-    with database.reading() as connection:
-        found = _checked(connection, database.place)
-    if found >= len(STEPS):
+    if version(database) >= len(STEPS):
         return
     database.make_ready()
     with database.writing(long=True) as connection:
         database.alone(connection)
         _migrate(connection, _checked(connection, database.place))  # again: another process may have been first
+
+
+def version(database: Database) -> int:
+    """The version of the tables; 0 when there are none.
+
+    Raises:
+        StoreError: The tables are another program's, or of a version that this program cannot use.
+    """
+    with database.reading() as connection:
+        return _checked(connection, database.place)
 
 
 def _checked(connection: Connection, place: str) -> int:

@@ -7,7 +7,7 @@ from collections.abc import Callable, Mapping
 from contextlib import suppress
 from typing import Any
 
-from sqlalchemy import ColumnClause, Connection, Table, delete, func, insert, literal_column, select
+from sqlalchemy import ColumnClause, Connection, RowMapping, Table, delete, func, insert, literal_column, select
 from sqlalchemy.exc import SQLAlchemyError
 
 from retake_flow.errors import Damaged
@@ -63,8 +63,8 @@ def write(
         Fenced: Another process has taken the run over there.
     """
     (row,) = found[RUNS.name]
-    run, holder = row["id"], _holder(row)
-    epoch = max(epoch, _epoch_there(connection, run, epoch, holder, alive)) + 1  # no claim on the other row counts
+    run, driver = row["id"], holder(row)
+    epoch = max(epoch, _epoch_there(connection, run, epoch, driver, alive)) + 1  # no claim on the other row counts
     connection.execute(delete(RUNS).where(RUNS.c.id == run))
     for text in found[FLOWS.name]:
         if connection.scalar(select(FLOWS.c.digest).where(FLOWS.c.digest == text["digest"])) is None:
@@ -80,7 +80,7 @@ def write(
 
 
 def _epoch_there(
-    connection: Connection, run: str, epoch: int, holder: Holder | None, alive: Callable[[Holder], bool]
+    connection: Connection, run: str, epoch: int, driver: Holder | None, alive: Callable[[Holder], bool]
 ) -> int:
     """The epoch of the run at its destination; 0 when it is not there."""
     there = connection.execute(select(RUNS).where(RUNS.c.id == run)).mappings().one_or_none()
@@ -88,19 +88,27 @@ def _epoch_there(
         return 0
     try:
         number = columns.number("epoch", there["epoch"])
-        other = _holder(dict(there))
+        other = holder(there)
     except Damaged:
         return 0
-    driven = other is not None and other != holder and alive(other)
+    driven = other is not None and other != driver and alive(other)
     if number > epoch or (number == epoch and driven):
         raise Fenced(f"another process has taken {run} over in the store that is in the place of its own")
     return number
 
 
-def _holder(row: Mapping[str, Any]) -> Holder | None:
-    """The process that drives a run, from a row of a table of any version."""
+def holder(row: Mapping[str, Any] | RowMapping, now: float | None = None) -> Holder | None:
+    """The process that drives a run, from a row of a table of any version.
+
+    Args:
+        row: The row.
+        now: The time by the clock of the database; by default the host's, which is a file's.
+
+    Raises:
+        Damaged: The row does not hold that.
+    """
     until, leased = row.get("lease_until"), row.get("lease_epoch") == row["epoch"]
-    lease = until - time.time() if leased and isinstance(until, float | int) else None  # a file's clock is the host's
+    lease = until - (time.time() if now is None else now) if leased and isinstance(until, float | int) else None
     where = row.get("holder_where") if leased else None
     return columns.holder(row["holder_host"], row["holder_pid"], row["holder_started"], where, lease)
 

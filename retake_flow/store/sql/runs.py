@@ -7,14 +7,14 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-from sqlalchemy import delete, func, insert, literal, or_, select, true, update
+from sqlalchemy import Connection, delete, func, insert, literal, or_, select, true, update
 from sqlalchemy.exc import IntegrityError
 
 from retake_flow.errors import Damaged, StoreError
 from retake_flow.locks import Lock
-from retake_flow.ports.runs import Holder, OpenGate, Stored, Summary, Wish
+from retake_flow.ports.runs import MOVED, Holder, OpenGate, Stored, Summary, Wish
 from retake_flow.run.codec import encode
-from retake_flow.run.errors import RunHeld
+from retake_flow.run.errors import RunHeld, RunMoved
 from retake_flow.run.gates import Answer
 from retake_flow.run.identity import NOBODY, Identity
 from retake_flow.run.ids import DATED, name_of
@@ -115,6 +115,8 @@ class SqlRuns:
             if row is None:
                 raise unknown(run, self._database.place)
             epoch, held = _claimable(run, *row)
+            if held is not None and held.has_moved and not force:
+                raise RunMoved(run, held.host)
             if held is not None and not force and self._alive(held):
                 certain, free = holders.certain(held, self._locks), holders.free_in(held, self._locks)
                 raise RunHeld(run, host=held.host, pid=held.pid, certain=certain, free_in=free)
@@ -250,6 +252,7 @@ class SqlRuns:
         asked = select(RUNS.c.id, literal(what), literal(rows.dumped(data or {}))).where(RUNS.c.id == run)
         kept = insert(REQUESTS).from_select(["run", "what", "data"], asked).returning(REQUESTS.c.number)
         with self._database.writing() as connection:
+            _require_here(connection, run)
             number = connection.scalars(kept).one_or_none()
             if number is None:
                 raise unknown(run, self._database.place)
@@ -264,6 +267,7 @@ class SqlRuns:
     def answer(self, run: str, gate: str, answer: Answer) -> None:
         """Store an answer that is valid for the gate; the first one wins, even across processes."""
         with self._database.writing() as connection:
+            _require_here(connection, run)
             gates.answer(connection, run, gate, answer)
             self._database.notify(connection, run)
 
@@ -283,6 +287,18 @@ class SqlRuns:
             if lock is not None:
                 lock.release()
         self._database.close()
+
+
+def _require_here(connection: Connection, run: str) -> None:
+    """Make sure that nobody moves a run to another store until the transaction ends.
+
+    Raises:
+        RunMoved: It was moved.
+    """
+    host, _, _, where, _ = HOLDER
+    row = connection.execute(select(host, where).where(RUNS.c.id == run).with_for_update(read=True)).one_or_none()
+    if row is not None and row[1] == MOVED:
+        raise RunMoved(run, columns.shown(row[0]))
 
 
 def _claimable(run: str, epoch: object, *holder: object) -> tuple[int, Holder | None]:

@@ -40,7 +40,7 @@ NAMING: dict[str, Sequence[str]] = {
 }
 #: Commands that name no run.
 OTHERS = {
-    *("run", "gates", "runs", "prune", "mcp", "skill", "serve", "notify", "guide", "doctor", "rehearsal"),
+    *("run", "gates", "runs", "prune", "mcp", "skill", "serve", "notify", "guide", "doctor", "rehearsal", "store"),
     *("flows", "init", "check", "show-flow", "plan", "simulate", "test", "paths", "actions", "schema"),
 }
 
