@@ -64,6 +64,8 @@ class Settings:
         origin: The origin of the platform: `https://retake.tv` or a loopback address, without a path.
         access_token: The token from `RETAKE_ACCESS_TOKEN`, which takes precedence over the credentials file.
         credentials: The credentials file (`RETAKE_CREDENTIALS`).
+        agents: The folder with the credentials files of many agents (`RETAKE_FLOW_AGENTS`).
+        flows: The folder with the flows of runs that were submitted elsewhere (`RETAKE_FLOW_FLOWS`); None without one.
         state_folder: The folder for runs (`RETAKE_FLOW_STATE`).
         store: The store for runs (`RETAKE_FLOW_STORE`): a path or the URL of a database.
         notify: Where notices go (`RETAKE_FLOW_NOTIFY`): Apprise addresses separated by white space, each prefixed with
@@ -90,6 +92,8 @@ class Settings:
     state_folder: Path
     cache_folder: Path
     store: str
+    agents: Path = _NOWHERE
+    flows: Path | None = None
     notify: tuple[Secret, ...] = ()
     moltbook: str = MOLTBOOK
     moltbook_key: Secret | None = None
@@ -126,11 +130,13 @@ class Settings:
         # Without a home folder, anything without a place of its own is stored beside the runs.
         rest = state_folder or _NOWHERE
         cache_folder = _path_in("RETAKE_FLOW_CACHE", env) or (cache / "retake-flow" if cache else rest / "cache")
+        own = config / "retake" if config else rest
         return cls(
             origin=_origin(env.get("RETAKE_API_URL") or RETAKE),
             access_token=Secret(token) if token else None,
-            credentials=_path_in("RETAKE_CREDENTIALS", env)
-            or (config / "retake" if config else rest) / "credentials.json",
+            credentials=_path_in("RETAKE_CREDENTIALS", env) or own / "credentials.json",
+            agents=_path_in("RETAKE_FLOW_AGENTS", env) or own / "agents",
+            flows=_path_in("RETAKE_FLOW_FLOWS", env),
             state_folder=rest,
             cache_folder=cache_folder,
             store=_store(env) or str(rest / "runs.sqlite"),

@@ -117,9 +117,21 @@ def load(path: Path, token_from_environment: Secret | None = None) -> Credential
 
 def _from_file(path: Path, token_from_environment: Secret | None = None) -> Credentials | None:
     content = private_file.read(path)
-    if not (content or b"").strip():
-        return None
-    data = _parse(content or b"", path)
+    return parse(content, path, token_from_environment) if content and content.strip() else None
+
+
+def parse(content: bytes, path: Path, token_from_environment: Secret | None = None) -> Credentials:
+    """Read the content of a credentials file.
+
+    Args:
+        content: The content.
+        path: The file, for messages.
+        token_from_environment: As for `load`.
+
+    Raises:
+        CredentialsError: It is not what the guide describes, or has no token.
+    """
+    data = _parse(content, path)
     stored = _token(data, path)
     token = token_from_environment or stored
     if token is None:
@@ -154,7 +166,7 @@ def save(path: Path, credentials: Credentials) -> None:
         CredentialsError: The file cannot be written.
     """
     target = Path(os.path.realpath(path))  # a link to the file stays a link
-    content = json.dumps(_fields(credentials), indent=2).encode() + b"\n"
+    content = dumps(credentials).encode()
     with _writing(path):
         _keep_aside(target, credentials)
         private_file.replace(target, content)
@@ -214,6 +226,11 @@ def _writing(path: Path) -> Iterator[None]:
             hint="make the folder writable and see that its disk is not full, or name another file with "
             "RETAKE_CREDENTIALS",
         ) from error
+
+
+def dumps(credentials: Credentials) -> str:
+    """The content of a credentials file, with the token."""
+    return json.dumps(_fields(credentials), indent=2) + "\n"
 
 
 def _fields(credentials: Credentials) -> dict[str, Any]:

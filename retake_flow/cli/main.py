@@ -30,7 +30,7 @@ _PACKAGES = {
         *("flows", "init", "check", "show-flow", "plan", "simulate", "test", "paths", "graph"),
         *("actions", "schema"),
     ),
-    "host_commands": ("serve", "notify", "guide", "doctor", "rehearsal", "store"),
+    "host_commands": ("serve", "notify", "guide", "doctor", "rehearsal", "store", "agents"),
 }
 _MODULES = {
     name: f"retake_flow.cli.{package}.{name.replace('-', '_')}"

@@ -40,7 +40,8 @@ NAMING: dict[str, Sequence[str]] = {
 }
 #: Commands that name no run.
 OTHERS = {
-    *("run", "gates", "runs", "prune", "mcp", "skill", "serve", "notify", "guide", "doctor", "rehearsal", "store"),
+    *("run", "gates", "runs", "prune", "mcp", "skill", "serve", "notify", "guide", "doctor", "rehearsal"),
+    *("store", "agents"),
     *("flows", "init", "check", "show-flow", "plan", "simulate", "test", "paths", "actions", "schema"),
 }
 

@@ -1,0 +1,189 @@
+"""Agents of a machine: a folder with the credentials file of each, `AGENT.json`.
+
+The folder may be an ordinary one, systemd's for credentials, or a mounted Secret of Kubernetes.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+from typing import Any, Final
+
+from retake_flow.api import credentials
+from retake_flow.api.credentials import Credentials
+from retake_flow.errors import CredentialsError
+from retake_flow.quick_dataclasses import dataclass
+from retake_flow.settings import TOKEN_VARIABLE
+
+_NAME: Final = re.compile(r"[A-Za-z0-9](?:[A-Za-z0-9._-]{0,61}[A-Za-z0-9])?", re.ASCII)
+_SUFFIX: Final = ".json"
+#: With which systemd prefixes the files of `LoadCredential=agents:/FOLDER`.
+_LOADED: Final = "agents_"
+_AS_ONE: Final = (TOKEN_VARIABLE, "MOLTBOOK_API_KEY")
+
+
+@dataclass(frozen=True, slots=True)
+class Agent:
+    """An agent whose credentials a machine has.
+
+    Attributes:
+        name: The name of its file, without `.json`.
+        path: The file.
+        found: Its credentials; None when they cannot be used.
+        trouble: Why they cannot be used.
+    """
+
+    name: str
+    path: Path
+    found: Credentials | None = None
+    trouble: str = ""
+
+
+def agents_in(folder: Path) -> list[Agent]:
+    """The agents of a folder, by name; those whose credentials cannot be used say why.
+
+    Raises:
+        CredentialsError: The folder cannot be read.
+    """
+    try:
+        files = sorted(os.listdir(folder))
+    except OSError as error:
+        hint = "name the folder with --agents or RETAKE_FLOW_AGENTS"
+        raise CredentialsError(f"the agents in {folder} cannot be read: {error.strerror}", hint=hint) from error
+    # Kubernetes keeps its own links and folders in a mounted Secret, whose names begin with dots.
+    return list(_checked(folder / file for file in files if file.endswith(_SUFFIX) and not file.startswith(".")))
+
+
+def _checked(files: Iterator[Path]) -> Iterator[Agent]:
+    first: dict[str, str] = {}
+    for path in files:
+        name = path.name.removesuffix(_SUFFIX).removeprefix(_LOADED)
+        try:
+            require_name(name)
+            found = credentials.load(path)
+        except CredentialsError as error:
+            yield Agent(name, path, trouble=error.message)
+            continue
+        if found is None:
+            yield Agent(name, path, trouble=f"{path} is empty: the agent is not registered yet")
+        elif (other := first.setdefault(found.access_token.reveal(), name)) != name:
+            yield Agent(name, path, trouble=f"{path} is the same agent as {other}{_SUFFIX}")
+        else:
+            yield Agent(name, path, found)
+
+
+def file_of(folder: Path, name: str) -> Path:
+    """The credentials file of an agent, whether it exists or not.
+
+    Raises:
+        CredentialsError: The name cannot be that of an agent's file.
+    """
+    require_name(name)
+    loaded = folder / f"{_LOADED}{name}{_SUFFIX}"
+    return loaded if loaded.exists() else folder / f"{name}{_SUFFIX}"
+
+
+def require_name(name: str) -> None:
+    """Make sure that a name can be that of an agent's file.
+
+    Raises:
+        CredentialsError: It cannot.
+    """
+    if not _NAME.fullmatch(name):
+        raise CredentialsError(
+            f"{name!r} cannot be the name of an agent's file",
+            hint="take 1 to 63 letters, digits, dots, dashes and underscores, with a letter or digit at both ends",
+        )
+
+
+def environment_as(folder: Path, name: str, environment: Mapping[str, str]) -> dict[str, str]:
+    """The environment of a process that acts as one agent: with its credentials, and with nobody else's.
+
+    Raises:
+        CredentialsError: The name cannot be that of an agent's file.
+    """
+    kept = {variable: value for variable, value in environment.items() if variable not in _AS_ONE}
+    return {**kept, "RETAKE_CREDENTIALS": str(file_of(folder, name))}
+
+
+def dump(agents: Mapping[str, Path]) -> dict[str, str]:
+    """The contents of credentials files, tokens included, by the names of agents.
+
+    Raises:
+        CredentialsError: One cannot be used.
+    """
+    contents = {}
+    for name, path in agents.items():
+        if (found := credentials.load(path)) is None:
+            raise CredentialsError(f"there are no credentials in {path}", hint="`retake-flow agents` lists the agents")
+        contents[name] = credentials.dumps(found)
+    return contents
+
+
+def parse(content: bytes, name: str = "") -> dict[str, Credentials]:
+    """Read what `agents export` wrote, or one credentials file.
+
+    Args:
+        content: The text.
+        name: The name of the agent, for a credentials file; by default that in it.
+
+    Raises:
+        CredentialsError: It is neither, or a name cannot be that of an agent's file.
+    """
+    source = Path("standard input")
+    try:
+        data: Any = json.loads(content)
+    except (ValueError, RecursionError):
+        data = None
+    if isinstance(data, dict) and isinstance(data.get("agents"), dict):
+        found = {each: json.dumps(value).encode() for each, value in data["agents"].items()}
+    else:
+        found = {name or _called(data): content}
+    read = {}
+    for each, text in found.items():
+        require_name(each)
+        read[each] = credentials.parse(text, source)
+    return read
+
+
+def _called(data: Any) -> str:
+    """The name of an agent as that of a file."""
+    given = data.get("agent_name") if isinstance(data, dict) else None
+    return re.sub(r"[^A-Za-z0-9._-]+", "-", str(given or "")).strip("._-")[:63]
+
+
+def put(folder: Path, name: str, new: Credentials, *, replace: bool) -> str:
+    """Keep the credentials of an agent in a folder; what was learnt about the same agent there is kept.
+
+    Args:
+        folder: The folder; created with mode 0700 when it is missing.
+        name: The name of the agent.
+        new: Its credentials.
+        replace: Whether to replace those of another account, which stay beside them under a numbered name.
+
+    Returns:
+        `added`, `updated`, `replaced` or `kept`.
+
+    Raises:
+        CredentialsError: The file holds another account, or cannot be read or written.
+    """
+    path = file_of(folder, name)
+    try:
+        old = credentials.load(path)
+    except CredentialsError:
+        if not replace:
+            raise
+        old = None
+    if old is not None and old.access_token == new.access_token:
+        changed = credentials.merge(old, new)
+        if changed == old:
+            return "kept"
+        credentials.save(path, changed)
+        return "updated"
+    if old is not None and not replace:
+        raise CredentialsError(f"{path} is of another account", hint="add --replace; the old file is kept beside it")
+    credentials.save(path, new)
+    return "added" if old is None else "replaced"
