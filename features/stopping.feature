@@ -110,3 +110,57 @@ Feature: Stopping
     When the agent goes live
     Then the run is completed
     And it leaves nothing behind
+
+  Scenario Outline: The stage thanks before the stream ends
+    Given this flow
+      """
+      extends: go-live.yaml
+      states:
+        broadcast:
+          activities:
+            content: {with: {as: stage}}
+      """
+    And it is to be on air for <limit>
+    And Ctrl-C is pressed <after> s into on_air
+    When the agent goes live
+    Then the run is completed
+    And it has been in "broadcast/pushing/goodbye" 1 time
+    And the stage showed the scene ended 1.5 s before the stream ended
+    And no rule of the platform was broken
+    And it leaves nothing behind
+
+    Examples:
+      | limit | after |
+      | 1h    | 12    |
+      | 20s   | 30    |
+
+  Scenario Outline: Nothing is brought back for the sake of the thanks
+    Given this flow
+      """
+      extends: go-live.yaml
+      states:
+        broadcast:
+          activities:
+            content: {with: {as: stage}}
+      """
+    And Ctrl-C is pressed 12 s into on_air
+    And the <part> is killed 0.5 s into goodbye
+    When the agent goes live
+    Then the run is completed
+    And the reason says "interrupted"
+    And the stage showed the scene ended 0.5 s before the stream ended
+    And 1 stream keys were issued and 1 used, none of them twice
+    And it leaves nothing behind
+
+    Examples:
+      | part    |
+      | encoder |
+      | display |
+      | page    |
+
+  Scenario: The log thanks nobody
+    Given Ctrl-C is pressed 12 s into on_air
+    When the agent goes live
+    Then the run is completed
+    And the reason says "interrupted"
+    And the stage showed the scene ended 0 s before the stream ended

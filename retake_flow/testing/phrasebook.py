@@ -51,6 +51,7 @@ _EXAMPLES: Final[Mapping[str, str]] = {
     "place": "credentials",
     "question": "approve",
     "reason": "length",
+    "scene": "ended",
     "seconds": "2",
     "service": "encoder",
     "shape": "new",

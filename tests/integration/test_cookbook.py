@@ -383,7 +383,7 @@ def _be_right_back(kitchen: Kitchen) -> None:
     played = rehearsal.play()
     assert played.run.outcome == "completed"
     assert len(played.records("activity_failed", activity="broadcast:work")) == 3
-    assert [record["to"] for record in played.records("scene_set")] == ["brb"]
+    assert [record["to"] for record in played.records("scene_set")] == ["brb", "ended"]
     assert len(played.records("notice", kind="trouble")) == 1
 
 
@@ -394,7 +394,7 @@ def _a_health_script(kitchen: Kitchen) -> None:
     rehearsal.intervene(ON_AIR, 25.0, lambda scene: setattr(rehearsal.programs, "ends", {}))
     played = rehearsal.play()
     assert played.run.outcome == "completed"
-    assert [record["to"] for record in played.records("scene_set")] == ["brb", "live"]
+    assert [record["to"] for record in played.records("scene_set")] == ["brb", "live", "ended"]
     [trouble] = played.records("notice", kind="trouble")
     assert trouble["message"] == "health.sh ended with status 3: no frames"
 

@@ -98,3 +98,10 @@ def health(rehearsed: Rehearsed, fps: int) -> None:
     """The frame rate that the run measured."""
     seen = [each["result"] for each in rehearsed.journal if "bitrate" in (each.get("result") or {})]
     assert [round(each["fps"]) for each in seen[-1:]] == [fps]
+
+
+@then(parsers.parse("the stage showed the scene {scene} {seconds:g} s before the stream ended"))
+def shown_before_the_end(rehearsed: Rehearsed, scene: str, seconds: float) -> None:
+    """From choosing the scene to leaving what pushes the stream."""
+    chosen = since_start(rehearsed, "scene_set", to=scene)
+    assert abs(since_start(rehearsed, "state_left", state="broadcast/pushing") - chosen - seconds) < 0.05

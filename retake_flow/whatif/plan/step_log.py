@@ -42,6 +42,7 @@ class StepLog:
         self._programs: dict[str, tuple[str, ...]] = {}
         self._kept: list[Step] = []
         self._again: list[Step] = []
+        self._entered = run.state
 
     @property
     def steps(self) -> tuple[Step, ...]:
@@ -53,6 +54,7 @@ class StepLog:
     def enter(self, path: str, visit: int) -> None:
         """Record that a state is entered."""
         state = self._flow.states[path]
+        self._entered = path
         outcome = {"outcome": state.final} if isinstance(state, FinalState) else {}
         self._add(Kind.STATE, path, {"visit": visit, "is": state.kind, **outcome}, visit)
 
@@ -119,7 +121,7 @@ class StepLog:
 
     def scene(self, name: str) -> None:
         """Record that the stage changes its scene."""
-        self._add(Kind.SCENE, self.run.state, {"scene": name})
+        self._add(Kind.SCENE, self._entered, {"scene": name})
 
     def leave(self, command: Leave) -> None:
         """Record that a state is left: its programs end, its undos are performed."""

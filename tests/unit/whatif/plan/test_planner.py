@@ -166,9 +166,11 @@ def test_programs_start_when_what_they_need_is_ready_and_end_with_their_state() 
 def test_a_scene_is_a_step_of_its_state() -> None:
     """So that one sees what viewers see when."""
     plan = planned(
-        "a: {entry: {scene: brb}, wait: 5s, transitions: {done: {to: b, scene: live}}}\nb: {final: completed}\n"
+        "a: {entry: {scene: brb}, wait: 5s, transitions: {done: {to: b, scene: live}}}\n"
+        "b: {entry: {scene: ended}, always: c}\nc: {final: completed}\n"
     )
-    assert [(step.t, step.facts["scene"]) for step in steps(plan, Kind.SCENE)] == [(0.0, "brb"), (5.0, "live")]
+    scenes = [(step.t, step.state, step.facts["scene"]) for step in steps(plan, Kind.SCENE)]
+    assert scenes == [(0.0, "a", "brb"), (5.0, "a", "live"), (5.0, "b", "ended")]
 
 
 def test_a_program_exits_a_minute_after_it_was_ready() -> None:
