@@ -290,7 +290,15 @@ class Runs(ReadableRuns, Protocol):
         """
         ...
 
-    def claim(self, run: str, holder: Holder, *, force: bool = False, account: Identity = NOBODY) -> Claim:
+    def claim(
+        self,
+        run: str,
+        holder: Holder,
+        *,
+        force: bool = False,
+        account: Identity = NOBODY,
+        epoch: int | None = None,
+    ) -> Claim:
         """Claim a run under a new epoch; its previous holder can no longer write.
 
         Args:
@@ -298,8 +306,10 @@ class Runs(ReadableRuns, Protocol):
             holder: The new holder.
             force: Take it even from a process that is or may be alive.
             account: The account that it streams as.
+            epoch: The epoch that it must still have; None for any.
 
         Raises:
+            Fenced: It has another epoch.
             RunHeld: A living process holds it, or one on another host, whose state is unknown here.
             RunUnknown: There is no run with this id.
             AccountInUse: Another run, on any host that shares the store, streams as the account.

@@ -6,7 +6,7 @@ Actions never raise them, so flows do not route on their kinds.
 from __future__ import annotations
 
 import time
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 
 from retake_flow.errors import RetakeFlowError, StoreAway
 
@@ -42,6 +42,33 @@ class LeaseExpired(StoreAway):
     def __init__(self, message: str, *, hint: str, undo_within: float) -> None:
         super().__init__(message, hint=hint)
         self.undo_within = undo_within
+
+
+class HostUnknown(RetakeFlowError):
+    """There is no such host."""
+
+    kind, fault, exit_code = "host_unknown", "operator", 2
+
+    def __init__(self, host: str, known: Sequence[str]) -> None:
+        there = f"the hosts are {', '.join(known)}" if known else "no worker runs; `retake-flow worker` starts one"
+        super().__init__(f"there is no host {host!r}", hint=there)
+
+
+class HostTaken(RetakeFlowError):
+    """Another process is the worker of this host.
+
+    Args:
+        host: The host.
+        pid: The process id of that worker.
+        near: Whether it is on this machine.
+    """
+
+    kind, fault, exit_code = "host_taken", "operator", 5
+
+    def __init__(self, host: str, pid: int, *, near: bool) -> None:
+        there = "on this machine" if near else "on another machine"
+        hint = "end that one, or give this one another name with --name"
+        super().__init__(f"{host} has a worker already: process {pid} {there}", hint=hint)
 
 
 class RunHeld(RetakeFlowError):

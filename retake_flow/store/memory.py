@@ -67,10 +67,20 @@ class MemoryRuns:
         self._kept[run.id] = kept
         return MemoryClaim(kept, 1, self._now)
 
-    def claim(self, run: str, holder: Holder, *, force: bool = False, account: Identity = NOBODY) -> MemoryClaim:
+    def claim(
+        self,
+        run: str,
+        holder: Holder,
+        *,
+        force: bool = False,
+        account: Identity = NOBODY,
+        epoch: int | None = None,
+    ) -> MemoryClaim:
         """Claim a run under a new epoch; its previous holder can no longer write."""
         kept = self._of(run)
         held = kept.stored.holder
+        if epoch not in (None, kept.stored.epoch):
+            raise Fenced(f"{run} was given to another process since")
         if held is not None and not force and self._alive(held):
             raise RunHeld(run, host=held.host, pid=held.pid)
         kept.stored = replace(kept.stored, epoch=kept.stored.epoch + 1, holder=holder)

@@ -23,6 +23,7 @@ if TYPE_CHECKING:
 
     from retake_flow.store.sql.copying import Copied
     from retake_flow.store.sql.database import Database
+    from retake_flow.store.sql.fleet import SqlFleet
 
 
 def open_runs(
@@ -47,12 +48,27 @@ def open_runs(
         StoreError: The store cannot be opened or created; what is there is unchanged.
         SettingsError: The place is neither a path nor the URL of a supported database.
     """
+    return open_fleet(place, alive=alive, now=now, lease=lease, owner=owner).runs
+
+
+def open_fleet(
+    place: str | Path,
+    *,
+    alive: Callable[[Holder], bool] | None = None,
+    now: Callable[[], float] = time.time,
+    lease: float = USUAL_LEASE,
+    owner: str = "",
+) -> SqlFleet:
+    """Open the same store for work on the runs that any host may drive; arguments and errors as for `open_runs`."""
     # Imported here, since this import takes longer than most commands.
+    from retake_flow.store.sql.fleet import SqlFleet
     from retake_flow.store.sql.runs import SqlRuns
 
     locks = holders.locks_beside(place)
     judge = alive or partial(holders.alive, locks=locks)
-    return SqlRuns(_database(str(place)), alive=judge, now=now, lease=lease, locks=locks, owner=owner)
+    database = _database(str(place))
+    runs = SqlRuns(database, alive=judge, now=now, lease=lease, locks=locks, owner=owner)
+    return SqlFleet(database, runs, alive=judge, lease=lease, shared=locks is None)
 
 
 def reached(place: str) -> str:

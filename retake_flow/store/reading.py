@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from retake_flow.run.records import Record
 
 #: The version of the tables that this module knows; `migrations.STEPS` leads to it.
-VERSION = 6
+VERSION = 7
 
 _LAST_RECORD = 2**31 - 1
 _HOLDER = (

@@ -84,6 +84,10 @@ class Database:
         """Keep other processes from changing the tables until the transaction ends."""
         raise NotImplementedError
 
+    def alone_now(self, connection: Connection) -> bool:
+        """Be the only process that gives runs to hosts until the transaction ends; false if another one is."""
+        return True
+
     def notify(self, connection: Connection, run: str) -> None:
         """Wake the process that drives a run, once the transaction is committed, if this database can."""
 

@@ -25,13 +25,22 @@ from retake_flow.errors import StoreError
 from retake_flow.store.decoding import parsed
 from retake_flow.store.sql.database import Database
 from retake_flow.store.sql.db_errors import damaged
-from retake_flow.store.sql.tables import ACCOUNTS, METADATA, REQUESTS, RUNS, SCHEMA_VERSION, SNAPSHOTS
+from retake_flow.store.sql.tables import (
+    ACCOUNTS,
+    HOSTS,
+    JOBS,
+    METADATA,
+    REQUESTS,
+    RUNS,
+    SCHEMA_VERSION,
+    SNAPSHOTS,
+)
 
 
 def _first_tables(connection: Connection) -> None:
     first = MetaData()
     for table in METADATA.sorted_tables:
-        if table not in (ACCOUNTS, REQUESTS, RUNS, SCHEMA_VERSION, SNAPSHOTS):
+        if table not in (ACCOUNTS, HOSTS, JOBS, REQUESTS, RUNS, SCHEMA_VERSION, SNAPSHOTS):
             table.to_metadata(first)
     Table("schema_version", first, Column("version", Integer, nullable=False))
     Table(
@@ -97,6 +106,12 @@ def _owners_and_figures(connection: Connection) -> None:
     connection.execute(text("ALTER TABLE snapshots ADD COLUMN figures TEXT NOT NULL DEFAULT ''"))
 
 
+def _fleet(connection: Connection) -> None:
+    connection.execute(text("ALTER TABLE runs ADD COLUMN due DOUBLE PRECISION"))
+    JOBS.create(connection)
+    HOSTS.create(connection)
+
+
 #: Step n leads from version n to n + 1. A released step is never changed: the first one names the tables in the first
 #: form, where later steps change them; the tables in `tables` are of the newest version.
 STEPS: list[Callable[[Connection], None]] = [
@@ -106,6 +121,7 @@ STEPS: list[Callable[[Connection], None]] = [
     _runs_with_leases,
     _accounts,
     _owners_and_figures,
+    _fleet,
 ]
 
 #: The oldest version whose program can use the newest tables. Raise it with a step that does more than add a table, or

@@ -17,14 +17,14 @@ from retake_flow.run.errors import Fenced
 from retake_flow.run.run import Run
 from retake_flow.store import columns
 from retake_flow.store.sql import rows
-from retake_flow.store.sql.tables import ACCOUNTS, FLOWS, GATES, RECORDS, REQUESTS, RUNS, SNAPSHOTS
+from retake_flow.store.sql.tables import ACCOUNTS, FLOWS, GATES, JOBS, RECORDS, REQUESTS, RUNS, SNAPSHOTS
 
 Rows = dict[str, list[dict[str, Any]]]
 
 _ALL: ColumnClause[Any] = literal_column("*")  # even from tables of an older version
 
 #: The rows that a run cannot do without. They are kept in memory, in case the lost database cannot be read any more.
-ESSENTIAL = (RUNS, SNAPSHOTS, ACCOUNTS)
+ESSENTIAL = (RUNS, SNAPSHOTS, ACCOUNTS, JOBS)
 ALL = (*ESSENTIAL, GATES, RECORDS, REQUESTS)
 
 
@@ -73,7 +73,7 @@ def write(
     connection.execute(insert(RUNS), [{**known, "epoch": epoch, "lease_epoch": epoch}])
     if accounts := [row["account"] for row in found[ACCOUNTS.name]]:
         connection.execute(delete(ACCOUNTS).where(ACCOUNTS.c.account.in_(accounts)))
-    for table in (SNAPSHOTS, ACCOUNTS, GATES, RECORDS):
+    for table in (SNAPSHOTS, ACCOUNTS, JOBS, GATES, RECORDS):
         if those := found.get(table.name):
             connection.execute(insert(table), those)
     return epoch, _ask_anew(connection, run, heard, found.get(REQUESTS.name, []))

@@ -129,6 +129,10 @@ class PostgreSQL(Database):
         """Keep other processes from changing the tables until the transaction ends."""
         connection.execute(text("SELECT pg_advisory_xact_lock(5284001)"))
 
+    def alone_now(self, connection: Connection) -> bool:
+        """Be the only process that gives runs to hosts until the transaction ends; false if another one is."""
+        return bool(connection.scalar(text("SELECT pg_try_advisory_xact_lock(5284002)")))
+
     def notify(self, connection: Connection, run: str) -> None:
         """Wake the process that drives a run, once the transaction is committed."""
         connection.execute(text("SELECT pg_notify(:channel, :run)"), {"channel": CHANNEL, "run": run})

@@ -12,7 +12,7 @@ from retake_flow.ports.runs import Holder, Request, Wish
 from retake_flow.redact import Secret, scrub
 from retake_flow.run.codec import plain
 from retake_flow.run.gates import Answer, Gate
-from retake_flow.run.run import Run
+from retake_flow.run.run import Phase, Run
 from retake_flow.store import columns
 from retake_flow.store.decoding import parsed_object
 from retake_flow.store.sql.tables import HOLDER, RUNS, StoreClock
@@ -24,7 +24,7 @@ _JSON = json.JSONEncoder(separators=(",", ":"), allow_nan=False)
 Columns = dict[str, Any]
 
 #: The columns that each write changes.
-PROGRESS = ("phase", "state", "outcome", "reason", "updated")
+PROGRESS = ("phase", "state", "outcome", "reason", "updated", "due")
 
 #: The arguments of `columns.summary`.
 SUMMARY = select(
@@ -53,6 +53,7 @@ def progress(run: Run, now: float) -> Columns:
         "outcome": None if run.outcome is None else words(run.outcome),
         "reason": scrub(words(run.reason)),
         "updated": now,
+        "due": min(run.timers.values(), default=None) if run.phase is Phase.SUSPENDED else None,
     }
 
 

@@ -14,7 +14,7 @@ from retake_flow.errors import Damaged, StoreError
 from retake_flow.locks import Lock
 from retake_flow.ports.runs import MOVED, Holder, OpenGate, Stored, Summary, Wish
 from retake_flow.run.codec import encode
-from retake_flow.run.errors import RunHeld, RunMoved
+from retake_flow.run.errors import Fenced, RunHeld, RunMoved
 from retake_flow.run.gates import Answer
 from retake_flow.run.identity import NOBODY, Identity
 from retake_flow.run.ids import DATED, name_of
@@ -74,57 +74,80 @@ class SqlRuns:
         self, run: Run, *, agent: str, flow_file: str, flow_text: str, holder: Holder, account: Identity = NOBODY
     ) -> SqlClaim:
         """Store a new run and claim it."""
+        with self._lock_of(holder):
+            with self._database.writing() as connection:
+                held = {"epoch": 1, **rows.held_by(holder, 1, self._lease)}
+                self.insert(connection, run, agent=agent, flow_file=flow_file, flow_text=flow_text, **held)
+                account_rows.hold(self._database, connection, run.id, account, self._alive)
+            return self._claim(run.id, 1, holder)
+
+    def insert(
+        self, connection: Connection, run: Run, *, agent: str, flow_file: str, flow_text: str, **held: Any
+    ) -> None:
+        """Store a new run in the transaction of `connection`, with the columns of the process that drives it, if any.
+
+        Raises:
+            StoreError: A run with this id exists.
+        """
         now = self._now()
         row = {
             "id": run.id,
             "flow": rows.words(run.flow),
             "agent": rows.words(agent),
             "flow_file": rows.words(flow_file),
-            "epoch": 1,
+            "flow_text": texts.keep(self._database, connection, flow_text),
+            "epoch": 0,
             "owner": self._owner,
             "created": now,
-            **rows.held_by(holder, 1, self._lease),
+            **held,
             **rows.progress(run, now),
             **({"rehearsal": rows.words(run.rehearsal)} if run.rehearsal else {}),
         }
-        with self._lock_of(holder):
-            with self._database.writing() as connection:
-                row["flow_text"] = texts.keep(self._database, connection, flow_text)
-                try:
-                    connection.execute(insert(RUNS).values(row))
-                except IntegrityError as error:
-                    raise StoreError(f"there is already a run {run.id}") from error
-                connection.execute(insert(SNAPSHOTS).values(run=run.id, data=rows.dumped(encode(run))))
-                account_rows.hold(self._database, connection, run.id, account, self._alive)
-            return self._claim(run.id, 1, holder)
+        try:
+            connection.execute(insert(RUNS).values(row))
+        except IntegrityError as error:
+            raise StoreError(f"there is already a run {run.id}") from error
+        connection.execute(insert(SNAPSHOTS).values(run=run.id, data=rows.dumped(encode(run))))
 
-    def claim(self, run: str, holder: Holder, *, force: bool = False, account: Identity = NOBODY) -> SqlClaim:
+    def claim(
+        self,
+        run: str,
+        holder: Holder,
+        *,
+        force: bool = False,
+        account: Identity = NOBODY,
+        epoch: int | None = None,
+    ) -> SqlClaim:
         """Claim a run under a new epoch; its previous holder can no longer write."""
         with self._lock_of(holder):
-            epoch, previous = self._take(run, holder, force=force, account=account)
-            claim = self._claim(run, epoch, holder)
+            taken, previous = self._take(run, holder, force=force, account=account, epoch=epoch)
+            claim = self._claim(run, taken, holder)
         if previous is not None:
             holders.forget(self._locks, previous)
         return claim
 
-    def _take(self, run: str, holder: Holder, *, force: bool, account: Identity) -> tuple[int, Holder | None]:
+    def _take(
+        self, run: str, holder: Holder, *, force: bool, account: Identity, epoch: int | None
+    ) -> tuple[int, Holder | None]:
         """The epoch of a new claim, and the holder of the one before."""
         row_of_run = RUNS.c.id == run
         with self._database.writing() as connection:
             row = connection.execute(select(RUNS.c.epoch, *HOLDER).where(row_of_run).with_for_update()).one_or_none()
             if row is None:
                 raise unknown(run, self._database.place)
-            epoch, held = _claimable(run, *row)
+            found, held = _claimable(run, *row)
+            if epoch not in (None, found):
+                raise Fenced(f"{run} was given to another process since")
             if held is not None and held.has_moved and not force:
                 raise RunMoved(run, held.host)
             if held is not None and not force and self._alive(held):
                 certain, free = holders.certain(held, self._locks), holders.free_in(held, self._locks)
                 raise RunHeld(run, host=held.host, pid=held.pid, certain=certain, free_in=free)
             account_rows.hold(self._database, connection, run, account, self._alive)
-            ours = rows.held_by(holder, epoch + 1, self._lease)
-            connection.execute(update(RUNS).where(row_of_run).values(epoch=epoch + 1, **ours))
+            ours = rows.held_by(holder, found + 1, self._lease)
+            connection.execute(update(RUNS).where(row_of_run).values(epoch=found + 1, **ours))
             self._database.notify(connection, run)
-        return epoch + 1, held
+        return found + 1, held
 
     @contextmanager
     def _lock_of(self, holder: Holder) -> Iterator[None]:

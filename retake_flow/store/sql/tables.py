@@ -67,6 +67,7 @@ RUNS = Table(
     Column("lease_until", Double),
     Column("lease_epoch", Integer),
     Column("owner", Text, nullable=False, server_default=""),
+    Column("due", Double),  # when a suspended run has something to do by itself
     Index("runs_by_age", "created", "id"),
     Index("runs_by_text", "flow_text"),
 )
@@ -124,6 +125,41 @@ GATES = Table(
 
 #: Which run streams as which account, by the digest of a key of the account; it holds while that run's lease does.
 ACCOUNTS = Table("accounts", METADATA, Column("account", Text, primary_key=True), _run_column(primary_key=False))
+
+#: Runs that any host may drive, what they need of it, and which host has them. A run that has ended loses its row.
+JOBS = Table(
+    "jobs",
+    METADATA,
+    _run_column(),
+    Column("agent", Text, nullable=False),
+    Column("cost", Double, nullable=False),
+    Column("labels", Text, nullable=False),
+    Column("priority", Integer, nullable=False),
+    Column("not_before", Double, nullable=False),
+    Column("failures", Text, nullable=False, server_default="[]"),
+    Column("failed_on", Text, nullable=False, server_default=""),
+    Column("trouble", Text, nullable=False, server_default=""),
+    Column("held", Double),
+    Column("host", Text),
+    Column("epoch", Integer, nullable=False, server_default="0"),
+)
+
+#: Hosts, each with the worker that speaks for it.
+HOSTS = Table(
+    "hosts",
+    METADATA,
+    Column("id", Text, primary_key=True),
+    Column("place", Text, nullable=False),
+    Column("pid", Integer, nullable=False),
+    Column("started", Double, nullable=False),
+    Column("version", Text, nullable=False),
+    Column("capacity", Double, nullable=False),
+    Column("labels", Text, nullable=False),
+    Column("agents", Text),
+    Column("accepts", Integer, nullable=False),
+    Column("draining", Text, nullable=False, server_default=""),
+    Column("seen", Double, nullable=False),
+)
 
 #: Requests to runs that another process drives.
 REQUESTS = Table(

@@ -116,7 +116,9 @@ def _created_in_older_tables(runs: Runs, name: str, data: object = None) -> None
         if connection.scalar(text("SELECT count(*) FROM flows")) == 0:
             connection.execute(text("INSERT INTO flows VALUES (:digest, 'flow: x')"), {"digest": digest})
         connection.execute(text(f"INSERT INTO runs ({columns}) VALUES ({values})"), {"digest": digest})
-        connection.execute(text("INSERT INTO snapshots VALUES (:run, :data)"), {"run": name, "data": snapshot})
+        connection.execute(
+            text("INSERT INTO snapshots (run, data) VALUES (:run, :data)"), {"run": name, "data": snapshot}
+        )
 
 
 def test_a_store_of_the_first_form_takes_requests_with_data(

@@ -1,0 +1,1 @@
+"""The fleet: workers that drive submitted runs on many hosts."""

@@ -1,0 +1,71 @@
+"""Placement: which host drives a run, and why a run waits for one."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+
+from retake_flow.ports.fleet import Host, Job
+
+#: Cores by which what is used may exceed the capacity: sums of costs are not exact.
+_ROUNDING = 1e-9
+
+
+def choose(job: Job, hosts: Sequence[Host]) -> Host | None:
+    """The host that drives a run: of those that fit, the one with the largest free share; None when none fits.
+
+    A host on which the run has just failed comes last.
+
+    Args:
+        job: The run.
+        hosts: Those that take runs now.
+    """
+    fitting = [host for host in hosts if not mismatch(job, host) and has_room(job, host)]
+    return max(fitting, key=lambda host: (host.id != job.failed_on, _free_share(host), host.id), default=None)
+
+
+def has_room(job: Job, host: Host) -> bool:
+    """Whether a host has enough capacity left for a run."""
+    return host.used + job.demand.cost <= host.capacity + _ROUNDING
+
+
+def mismatch(job: Job, host: Host) -> str:
+    """Why a host can never drive a run as it is, in words after its name; "" when it can."""
+    demand = job.demand
+    if missing := [label for label in demand.labels if label not in host.labels]:
+        return f"has no label {', '.join(missing)}"
+    if demand.agent and host.agents is not None and demand.agent not in host.agents:
+        return f"has no credentials of {demand.agent}"
+    if demand.cost > host.capacity + _ROUNDING:
+        return f"has a capacity of {host.capacity:g}"
+    return ""
+
+
+def reason(job: Job, hosts: Iterable[Host], now: float) -> str:
+    """Why a run that waits has no host, in one sentence.
+
+    Args:
+        job: The run.
+        hosts: All hosts.
+        now: Seconds since the epoch.
+    """
+    if job.held is not None:
+        return f"held after {len(job.failures)} failures: {job.trouble}"
+    if job.demand.not_before > now:
+        left = f"{job.demand.not_before - now:.0f} s"
+        return f"tried again in {left}: {job.trouble}" if job.trouble else f"starts in {left}"
+    if job.host:
+        return f"starts on {job.host}"
+    there = [host for host in hosts if not host.away]
+    if not there:
+        return "no worker runs"
+    taking = [host for host in there if host.accepts and not host.draining]
+    if not taking:
+        return "no host takes runs: they are drained, or their workers are not ready"
+    misfits = {host.id: mismatch(job, host) for host in taking}
+    if all(misfits.values()):
+        return "no host fits: " + "; ".join(f"{name} {why}" for name, why in sorted(misfits.items())[:3])
+    return f"no host has {job.demand.cost:g} free"
+
+
+def _free_share(host: Host) -> float:
+    return (host.capacity - host.used) / host.capacity if host.capacity else 0.0

@@ -1,0 +1,205 @@
+"""Port for the fleet: runs that any host may drive, and the hosts that do."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from typing import Final, Literal, Protocol
+
+from retake_flow.quick_dataclasses import dataclass
+from retake_flow.run.run import Run
+
+#: What happens to the runs of a host that is drained: other hosts continue them, or they end in order.
+Drain = Literal["", "hand-over", "end"]
+
+#: The cost of a run that names none, in cores.
+USUAL_COST: Final = 0.5
+
+
+@dataclass(frozen=True, slots=True)
+class Demand:
+    """What a run needs of the host that drives it.
+
+    Attributes:
+        agent: The agent whose credentials the host has; "" for a run that any host can drive.
+        cost: How much of a host's capacity it takes, in cores.
+        labels: What the host has, such as `nvenc`.
+        priority: Among the runs that wait, the one with the smallest number comes first.
+        not_before: When it may start, in seconds since the epoch.
+    """
+
+    agent: str = ""
+    cost: float = USUAL_COST
+    labels: tuple[str, ...] = ()
+    priority: int = 0
+    not_before: float = 0.0
+
+
+@dataclass(frozen=True, slots=True)
+class Job:
+    """A run that any host may drive.
+
+    Attributes:
+        run: Its id.
+        demand: What it needs of a host; `not_before` also says when it is tried again after a failure.
+        waits: Whether it waits for a host: it is not driven, and has something to do.
+        host: The host that drives it or is about to; "" when it has none.
+        epoch: The epoch of the run when it was given to that host.
+        failures: When its drivers failed, in seconds since the epoch, the newest last.
+        failed_on: The host on which the last of them did.
+        trouble: Why it failed last, in words for a person.
+        held: Since when it is no longer tried, in seconds since the epoch; None while it is.
+    """
+
+    run: str
+    demand: Demand
+    waits: bool = False
+    host: str = ""
+    epoch: int = 0
+    failures: tuple[float, ...] = ()
+    failed_on: str = ""
+    trouble: str = ""
+    held: float | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Host:
+    """A host, as its worker last described it.
+
+    Attributes:
+        id: Its name, unique in the store.
+        place: The boot and the PID namespace in which the process id of its worker is valid.
+        pid: The process id of its worker.
+        started: When that process started; see `runs.Holder`.
+        version: The version of retake-flow there.
+        capacity: How much it can drive at a time, in cores.
+        labels: What it has.
+        agents: The agents whose credentials it has; None when it takes any.
+        accepts: Whether it takes runs.
+        draining: What happens to its runs since it is drained; "" when it is not.
+        used: What its runs cost together.
+        runs: How many it has.
+        age: Seconds since its worker was last seen.
+        away: Whether that is too long ago for it to be given runs.
+    """
+
+    id: str
+    place: str
+    pid: int
+    started: float
+    version: str
+    capacity: float
+    labels: tuple[str, ...] = ()
+    agents: tuple[str, ...] | None = None
+    accepts: bool = True
+    draining: Drain = ""
+    used: float = 0.0
+    runs: int = 0
+    age: float = 0.0
+    away: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Placed:
+    """A run that was given to a host, and is not driven yet.
+
+    Attributes:
+        run: Its id.
+        epoch: The epoch that it has until somebody claims it.
+        host: The host.
+        priority: That of its demand.
+    """
+
+    run: str
+    epoch: int
+    host: str
+    priority: int
+
+    @property
+    def job(self) -> str:
+        """The id of this work in the queue, which is never used twice."""
+        return f"{self.run}/{self.epoch}"
+
+
+#: Chooses the host for a job among those that have room now; None when none fits.
+Choose = Callable[[Job, Sequence[Host]], Host | None]
+
+
+class Fleet(Protocol):
+    """Runs that any host may drive. Every call raises `StoreError` when the store cannot be read or written."""
+
+    def submit(self, run: Run, *, agent: str, flow_file: str, flow_text: str, demand: Demand) -> None:
+        """Store a run that has not started, for any host to drive.
+
+        Raises:
+            StoreError: A run with this id exists.
+        """
+        ...
+
+    def want(self, run: str, demand: Demand) -> None:
+        """Have a stored run driven by any host; one that is held is tried again.
+
+        Raises:
+            RunUnknown: There is no run with this id.
+        """
+        ...
+
+    def jobs(self) -> list[Job]:
+        """The submitted runs that have not ended: those that wait first, in the order in which they get a host."""
+        ...
+
+    def hosts(self) -> list[Host]:
+        """All hosts, by name."""
+        ...
+
+    def beat(self, host: Host) -> Drain:
+        """Describe this process's host, and learn whether it is drained.
+
+        Raises:
+            HostTaken: Another living process is the worker of this host.
+        """
+        ...
+
+    def leave(self, host: str) -> None:
+        """Remove a host."""
+        ...
+
+    def drain(self, host: str, how: Drain) -> None:
+        """Have a host take nothing more and give up its runs; "" lets it take runs again.
+
+        Raises:
+            HostUnknown: There is no host of this name.
+        """
+        ...
+
+    def place(self, choose: Choose) -> list[Job]:
+        """Give the runs that wait to hosts; nothing while another process does it.
+
+        Returns:
+            The jobs that are held from now on, because their drivers failed too often.
+        """
+        ...
+
+    def placed(self, host: str) -> list[Placed]:
+        """The runs that a host was given and does not drive yet, in the order in which it should start them."""
+        ...
+
+    def driven(self, host: str) -> list[str]:
+        """The runs that the processes of a host drive."""
+        ...
+
+    def give_back(self, placed: Placed, failure: str = "", *, after: float = 0.0) -> Job | None:
+        """Take a run from its host, once the process that was to drive it has ended, or never began.
+
+        Args:
+            placed: The run, as it was given to the host.
+            failure: Why the process failed, or why the run has to wait; "" for neither.
+            after: Seconds until the run may get a host again, when that is known; then it is no failure.
+
+        Returns:
+            The job, if it is held from now on.
+        """
+        ...
+
+    def close(self) -> None:
+        """Close all connections."""
+        ...

@@ -1,0 +1,66 @@
+"""Columns of jobs and hosts, read with or without SQLAlchemy."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Sequence
+from typing import Any, Final, cast
+
+from retake_flow.errors import Damaged
+from retake_flow.ports.fleet import Demand, Drain, Host, Job
+from retake_flow.store import columns
+
+#: The columns of `jobs`, in the order of `job`.
+JOB: Final = (
+    *("run", "agent", "cost", "labels", "priority", "not_before"),
+    *("failures", "failed_on", "trouble", "held", "host", "epoch"),
+)
+#: The columns of `hosts`, in the order of `host`.
+HOST: Final = (*("id", "place", "pid", "started", "version", "capacity", "labels", "agents", "accepts", "draining"),)
+
+#: A host that was not seen for so many seconds is given nothing, unless the lease is shorter.
+_AWAY_AFTER: Final = 8.0
+_SURE: Final = 5 / 7  # as for the lease of a run
+
+
+def away_after(lease: float) -> float:
+    """Seconds after which a host that was not seen counts as away."""
+    return min(_AWAY_AFTER, lease * _SURE)
+
+
+def job(row: Sequence[Any], *, waits: bool = False) -> Job:
+    """A job, from its columns in the order of `JOB`.
+
+    Raises:
+        Damaged: They cannot be read.
+    """
+    run, agent, cost, labels, priority, not_before, failures, failed_on, trouble, held, host, epoch = row
+    try:
+        demand = Demand(agent, float(cost), tuple(json.loads(labels)), int(priority), float(not_before))
+        failed = tuple(float(at) for at in json.loads(failures))
+        return Job(run, demand, waits, host or "", int(epoch), failed, failed_on, trouble, held)
+    except (TypeError, ValueError) as error:
+        raise Damaged(f"the job of {columns.shown(run)} is damaged: {error}") from None
+
+
+def host(row: Sequence[Any], *, used: float, runs: int, age: float, lease: float) -> Host:
+    """A host, from its columns in the order of `HOST`.
+
+    Args:
+        row: The columns.
+        used: What its runs cost.
+        runs: How many it has.
+        age: Seconds since it was last seen.
+        lease: For how long claims last in this store, in seconds.
+
+    Raises:
+        Damaged: They cannot be read.
+    """
+    name, place, pid, started, version, capacity, labels, agents, accepts, draining = row
+    try:
+        known = None if agents is None else tuple(json.loads(agents))
+        about = (name, place, int(pid), float(started), version, float(capacity), tuple(json.loads(labels)), known)
+    except (TypeError, ValueError) as error:
+        raise Damaged(f"the host {columns.shown(name)} is damaged: {error}") from None
+    away = age > away_after(lease)
+    return Host(*about, bool(accepts), cast(Drain, draining), used, runs, age, away)

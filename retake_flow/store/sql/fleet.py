@@ -1,0 +1,190 @@
+"""Fleet store: runs that any host may drive, and the hosts, in a database."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import replace
+from typing import Any
+
+from sqlalchemy import Connection, delete, insert, select, update
+
+from retake_flow import process_place
+from retake_flow.ports.fleet import Choose, Demand, Drain, Host, Job, Placed
+from retake_flow.ports.runs import Holder
+from retake_flow.run.errors import HostTaken, HostUnknown
+from retake_flow.run.run import Run
+from retake_flow.store import columns, job_columns
+from retake_flow.store.run_lookup import unknown
+from retake_flow.store.sql import jobs, rows
+from retake_flow.store.sql.database import Database
+from retake_flow.store.sql.jobs import Waiting
+from retake_flow.store.sql.runs import SqlRuns
+from retake_flow.store.sql.tables import HOLDER, HOSTS, JOBS, RUNS, StoreClock
+
+_HOSTS = select(*(HOSTS.c[name] for name in job_columns.HOST), (StoreClock() - HOSTS.c.seen).label("age"))
+_DIED = "the process that drove it has died"
+
+
+class SqlFleet:
+    """Runs that any host may drive, in a database.
+
+    Args:
+        database: The database of the runs.
+        runs: The runs.
+        alive: Tells whether the process that holds a run is alive, as far as this process can know.
+        lease: For how long claims last, in seconds.
+        shared: Whether other hosts use the database, so that their processes are judged by their leases alone.
+    """
+
+    def __init__(
+        self,
+        database: Database,
+        runs: SqlRuns,
+        *,
+        alive: Callable[[Holder], bool],
+        lease: float,
+        shared: bool,
+    ) -> None:
+        self.runs = runs
+        self._database = database
+        self._alive = alive
+        self._lease = lease
+        self._shared = shared
+
+    def submit(self, run: Run, *, agent: str, flow_file: str, flow_text: str, demand: Demand) -> None:
+        """Store a run that has not started, for any host to drive."""
+        with self._database.writing() as connection:
+            self.runs.insert(connection, run, agent=agent, flow_file=flow_file, flow_text=flow_text)
+            jobs.store(connection, run.id, demand)
+
+    def want(self, run: str, demand: Demand) -> None:
+        """Have a stored run driven by any host; one that is held is tried again."""
+        with self._database.writing() as connection:
+            if connection.scalar(select(RUNS.c.id).where(RUNS.c.id == run)) is None:
+                raise unknown(run, self._database.place)
+            jobs.store(connection, run, demand)
+
+    def jobs(self) -> list[Job]:
+        """The submitted runs that have not ended: those that wait first, in the order in which they get a host."""
+        with self._database.reading() as connection:
+            return jobs.every(connection)
+
+    def hosts(self) -> list[Host]:
+        """All hosts, by name."""
+        with self._database.reading() as connection:
+            return self._hosts(connection)
+
+    def _hosts(self, connection: Connection) -> list[Host]:
+        used = jobs.used(connection)
+        found = []
+        for row in connection.execute(_HOSTS.order_by(HOSTS.c.id)).all():
+            cost, number = used.get(row.id, (0.0, 0))
+            found.append(job_columns.host(row[:-1], used=cost, runs=number, age=row.age, lease=self._lease))
+        return found
+
+    def beat(self, host: Host) -> Drain:
+        """Describe this process's host, and learn whether it is drained."""
+        about = {
+            **{name: getattr(host, name) for name in ("place", "pid", "started", "version", "capacity")},
+            "labels": rows.dumped(sorted(host.labels)),
+            "agents": None if host.agents is None else rows.dumped(sorted(host.agents)),
+            "accepts": int(host.accepts),
+            "seen": StoreClock(),
+        }
+        ours = (HOSTS.c.id == host.id) & (HOSTS.c.place == host.place) & (HOSTS.c.pid == host.pid)
+        with self._database.writing() as connection:
+            draining = connection.scalars(update(HOSTS).where(ours).values(about).returning(HOSTS.c.draining)).first()
+            if draining is not None:
+                return draining  # type: ignore[no-any-return]  # a text of the table
+            self._settle_in(connection, host)
+            connection.execute(insert(HOSTS).values(id=host.id, **about))
+        return ""
+
+    def _settle_in(self, connection: Connection, host: Host) -> None:
+        """Remove what an earlier worker of a host has left, if that is gone."""
+        row = connection.execute(_HOSTS.where(HOSTS.c.id == host.id)).one_or_none()
+        if row is None:
+            return
+        near = row.place == process_place.where()
+        gone = not process_place.runs(row.pid, row.started) if near else row.age > job_columns.away_after(self._lease)
+        if not gone:
+            raise HostTaken(host.id, row.pid, near=near)
+        connection.execute(delete(HOSTS).where(HOSTS.c.id == host.id))
+
+    def leave(self, host: str) -> None:
+        """Remove a host."""
+        with self._database.writing() as connection:
+            connection.execute(delete(HOSTS).where(HOSTS.c.id == host))
+
+    def drain(self, host: str, how: Drain) -> None:
+        """Have a host take nothing more and give up its runs; "" lets it take runs again."""
+        with self._database.writing() as connection:
+            if not connection.execute(update(HOSTS).where(HOSTS.c.id == host).values(draining=how)).rowcount:
+                known = list(connection.scalars(select(HOSTS.c.id).order_by(HOSTS.c.id)))
+                raise HostUnknown(host, known)
+
+    def place(self, choose: Choose) -> list[Job]:
+        """Give the runs that wait to hosts; nothing while another process does it."""
+        with self._database.writing() as connection:
+            if not self._database.alone_now(connection):
+                return []
+            jobs.tidy(connection)
+            hosts = {host.id: host for host in self._hosts(connection)}
+            held = []
+            for each in jobs.waiting(connection, process_place.where() if self._shared else None, self._alive):
+                held.append(self._serve(connection, each, hosts, choose))
+            return [job for job in held if job is not None]
+
+    def _serve(self, connection: Connection, each: Waiting, hosts: dict[str, Host], choose: Choose) -> Job | None:
+        """Give a run that waits to a host, if one fits; returns the job if it is held from now on."""
+        had = hosts.get(each.job.host)
+        if each.holder is not None and not each.ended:
+            if not each.take(connection):
+                return None
+            # Its host may have died with it, so this is no reason to avoid that one.
+            each.job = jobs.fail(connection, each.job, _DIED, "")
+            if each.job.held is not None or each.job.demand.not_before > jobs.now(connection):
+                return each.job if each.job.held is not None else None
+        elif each.holder is None and had is not None and not had.away:
+            return None  # it will begin in a moment
+        free = [host for host in hosts.values() if host.accepts and not (host.away or host.draining)]
+        host = choose(each.job, free)
+        if host is not None and each.give(connection, host.id):
+            cost = each.job.demand.cost
+            hosts[host.id] = replace(host, used=host.used + cost, runs=host.runs + 1)
+        return None
+
+    def placed(self, host: str) -> list[Placed]:
+        """The runs that a host was given and does not drive yet, in the order in which it should start them."""
+        with self._database.reading() as connection:
+            return jobs.given(connection, host)
+
+    def driven(self, host: str) -> list[str]:
+        """The runs that the processes of a host drive."""
+        with self._database.reading() as connection:
+            return jobs.driven(connection, host)
+
+    def give_back(self, placed: Placed, failure: str = "", *, after: float = 0.0) -> Job | None:
+        """Take a run from its host, once the process that was to drive it has ended, or never began."""
+        ours = RUNS.c.id == placed.run
+        with self._database.writing() as connection:
+            job = jobs.one(connection, placed.run)
+            row = connection.execute(select(RUNS.c.epoch, RUNS.c.outcome, *HOLDER).where(ours)).one_or_none()
+            if job is None or row is None or not 0 <= row.epoch - placed.epoch <= 1 or job.epoch != placed.epoch:
+                return None
+            holder = columns.holder(*row[2:])
+            if holder is not None:
+                if self._alive(holder):
+                    return None
+                connection.execute(update(RUNS).where(ours, RUNS.c.epoch == row.epoch).values(rows.held_by(None)))
+            if failure and not after and (row.outcome is None or holder is not None):
+                failed = jobs.fail(connection, job, failure, placed.host)
+                return failed if failed.held is not None else None
+            changed: dict[str, Any] = {"host": None}
+            changed |= {"not_before": jobs.now(connection) + after, "trouble": rows.words(failure)} if after else {}
+            connection.execute(update(JOBS).where(JOBS.c.run == placed.run).values(changed))
+        return None
+
+    def close(self) -> None:
+        """Close all connections."""
+        self.runs.close()

@@ -1,0 +1,172 @@
+"""Job rows: submitted runs, and which host has each of them.
+
+A job has a host while the run has the epoch that it had when it was given away, or the next one, which is that of the
+driver's claim. So a host's rows tell what it has, whoever started its drivers, and a stale order can drive nothing.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from typing import Any
+
+from sqlalchemy import Connection, Select, and_, delete, exists, false, func, insert, or_, select, true, update
+
+from retake_flow.ports.fleet import Demand, Job, Placed
+from retake_flow.ports.runs import Holder
+from retake_flow.run.run import Phase
+from retake_flow.store import columns, failures, job_columns
+from retake_flow.store.sql import rows
+from retake_flow.store.sql.tables import GATES, HOLDER, JOBS, REQUESTS, RUNS, StoreClock
+
+_COLUMNS = tuple(JOBS.c[name] for name in job_columns.JOB)
+_ANSWERED = exists().where(GATES.c.run == RUNS.c.id, GATES.c.closed.is_(None), GATES.c.answered.is_not(None))
+_ASKED = exists().where(REQUESTS.c.run == RUNS.c.id, REQUESTS.c.what.in_(("stop", "kill")))
+_SUSPENDED = RUNS.c.phase == Phase.SUSPENDED.value
+#: Whether a run has something to do, so that a process has to drive it.
+HAS_WORK = RUNS.c.outcome.is_(None) & or_(~_SUSPENDED, RUNS.c.due <= StoreClock(), _ANSWERED, _ASKED)
+#: Whether the host of a job drives its run, or is about to.
+_GIVEN = (RUNS.c.epoch == JOBS.c.epoch) & RUNS.c.holder_host.is_(None)
+_DRIVEN = (RUNS.c.epoch == JOBS.c.epoch + 1) & RUNS.c.holder_host.is_not(None)
+#: Whether the run has ended, and was given to a host to do what its last process left undone.
+_TO_END = RUNS.c.outcome.is_not(None) & JOBS.c.host.is_not(None) & _GIVEN
+_MOST = 2_000  # jobs that one sweep looks at
+
+
+def demanded(demand: Demand) -> dict[str, Any]:
+    """The columns of a demand; a job with new ones starts anew."""
+    return {
+        "agent": rows.words(demand.agent),
+        "cost": demand.cost,
+        "labels": rows.dumped(sorted(demand.labels)),
+        "priority": demand.priority,
+        "not_before": demand.not_before,
+        "failures": "[]",
+        "trouble": "",
+        "held": None,
+    }
+
+
+def every(connection: Connection) -> list[Job]:
+    """All jobs of runs that have not ended, those that wait first."""
+    waits = (HAS_WORK & RUNS.c.holder_host.is_(None)).label("waits")
+    query = _jobs(waits).where(RUNS.c.outcome.is_(None) | RUNS.c.holder_host.is_not(None))
+    found = connection.execute(query.order_by(waits.desc(), JOBS.c.priority, RUNS.c.created, RUNS.c.id)).all()
+    return [job_columns.job(row[:-1], waits=bool(row[-1])) for row in found]
+
+
+def _jobs(*more: Any) -> Select[Any]:
+    return select(*_COLUMNS, *more).join(RUNS, RUNS.c.id == JOBS.c.run)
+
+
+def now(connection: Connection) -> float:
+    """The time by the clock of the database, in seconds since the epoch."""
+    return float(connection.scalars(select(StoreClock())).one())
+
+
+def tidy(connection: Connection) -> None:
+    """Delete the jobs of runs that have ended, and take from the hosts what they no longer have."""
+    over = exists().where(RUNS.c.id == JOBS.c.run, RUNS.c.outcome.is_not(None), RUNS.c.holder_host.is_(None), ~_TO_END)
+    connection.execute(delete(JOBS).where(over))
+    theirs = exists().where(RUNS.c.id == JOBS.c.run, or_(_GIVEN, _DRIVEN))
+    connection.execute(update(JOBS).where(JOBS.c.host.is_not(None), ~theirs).values(host=None))
+
+
+class Waiting:
+    """A job that waits for a host, and the state in which its run was found.
+
+    Attributes:
+        job: The job.
+        epoch: The epoch of the run.
+        ended: Whether the run has ended, so that only what its last process left undone is to be done.
+        holder: The process that drove it and has died; None when it was released.
+    """
+
+    def __init__(self, row: Any) -> None:
+        *job, self.epoch, self.ended, self._lease_until = row[: len(_COLUMNS) + 3]
+        self.job = job_columns.job(job, waits=True)
+        self.holder: Holder | None = columns.holder(*row[len(_COLUMNS) + 3 :])
+
+    def take(self, connection: Connection, **values: Any) -> bool:
+        """Change the run, if it is still as it was found; returns whether it was."""
+        same = RUNS.c.lease_until.is_(None) if self._lease_until is None else RUNS.c.lease_until == self._lease_until
+        ours = and_(RUNS.c.id == self.job.run, RUNS.c.epoch == self.epoch, same)
+        taken = bool(connection.execute(update(RUNS).where(ours).values(rows.held_by(None) | values)).rowcount)
+        self._lease_until = None
+        return taken
+
+    def give(self, connection: Connection, host: str) -> bool:
+        """Give the run to a host; whoever had it before can no longer write. Returns whether it could be given."""
+        if not self.take(connection, epoch=self.epoch + 1):
+            return False
+        given = update(JOBS).where(JOBS.c.run == self.job.run).values(host=host, epoch=self.epoch + 1)
+        connection.execute(given)
+        return True
+
+
+def waiting(connection: Connection, where: str | None, alive: Callable[[Holder], bool]) -> list[Waiting]:
+    """The jobs that wait for a host, in the order in which they get one, and those whose drivers have died.
+
+    Args:
+        connection: The connection of the transaction.
+        where: The place whose process ids are valid here; None when `alive` knows about all.
+        alive: Tells whether the process that holds a run is alive.
+    """
+    near = true() if where is None else RUNS.c.holder_where == where
+    loose = or_(RUNS.c.holder_host.is_(None), RUNS.c.lease_until <= StoreClock(), near)
+    open_end = or_(RUNS.c.outcome.is_not(None) & RUNS.c.holder_host.is_not(None), _TO_END)
+    due = and_(JOBS.c.held.is_(None), JOBS.c.not_before <= StoreClock())
+    query = _jobs(RUNS.c.epoch, RUNS.c.outcome.is_not(None), RUNS.c.lease_until, *HOLDER).where(
+        due, loose, or_(HAS_WORK, open_end)
+    )
+    query = query.order_by(JOBS.c.priority, RUNS.c.created, RUNS.c.id).limit(_MOST)
+    found = [Waiting(row) for row in connection.execute(query).all()]
+    return [each for each in found if each.holder is None or not alive(each.holder)]
+
+
+def fail(connection: Connection, job: Job, trouble: str, on: str) -> Job:
+    """Note that the driver of a run has failed, and return the job as it is now."""
+    at = now(connection)
+    failed = failures.counting(job.failures, at)
+    wait = failures.wait_after(failed)
+    changed: dict[str, Any] = {
+        "failures": json.dumps(failed),
+        "failed_on": on,
+        "trouble": rows.words(trouble),
+        "host": None,
+    }
+    changed |= {"held": at} if wait is None else {"not_before": at + wait}
+    connection.execute(update(JOBS).where(JOBS.c.run == job.run).values(changed))
+    return one(connection, job.run) or job
+
+
+def one(connection: Connection, run: str) -> Job | None:
+    """The job of a run; None when it has none."""
+    row = connection.execute(_jobs().where(JOBS.c.run == run)).one_or_none()
+    return None if row is None else job_columns.job(row)
+
+
+def given(connection: Connection, host: str) -> list[Placed]:
+    """The runs that a host has and does not drive yet."""
+    query = select(JOBS.c.run, JOBS.c.epoch, JOBS.c.priority).join(RUNS, RUNS.c.id == JOBS.c.run)
+    query = query.where(JOBS.c.host == host, _GIVEN).order_by(JOBS.c.priority, RUNS.c.created, RUNS.c.id)
+    return [Placed(row.run, row.epoch, host, row.priority) for row in connection.execute(query)]
+
+
+def driven(connection: Connection, host: str) -> list[str]:
+    """The runs that the processes of a host drive."""
+    query = select(JOBS.c.run).join(RUNS, RUNS.c.id == JOBS.c.run).where(JOBS.c.host == host, _DRIVEN)
+    return list(connection.scalars(query.order_by(JOBS.c.run)))
+
+
+def used(connection: Connection) -> dict[str, tuple[float, int]]:
+    """What the runs of each host cost, and how many they are."""
+    query = select(JOBS.c.host, func.sum(JOBS.c.cost), func.count()).join(RUNS, RUNS.c.id == JOBS.c.run)
+    query = query.where(JOBS.c.host.is_not(None), or_(_GIVEN, _DRIVEN, false())).group_by(JOBS.c.host)
+    return {name: (float(cost), int(number)) for name, cost, number in connection.execute(query)}
+
+
+def store(connection: Connection, run: str, demand: Demand) -> None:
+    """Store the demand of a run, in place of an earlier one."""
+    if not connection.execute(update(JOBS).where(JOBS.c.run == run).values(demanded(demand))).rowcount:
+        connection.execute(insert(JOBS).values(run=run, **demanded(demand)))

@@ -1,0 +1,211 @@
+"""Submitted runs get hosts, lose them with their drivers, and are held when these fail; on SQLite and PostgreSQL."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable, Iterator
+from dataclasses import replace
+
+import pytest
+from store_samples import CHOICE, THEM, US, World, a_run
+
+from retake_flow import process_place
+from retake_flow.fleet.placement import choose
+from retake_flow.ports.fleet import Demand, Host, Job
+from retake_flow.run.errors import Fenced, HostTaken, HostUnknown, RunUnknown
+from retake_flow.run.gates import Answer
+from retake_flow.run.run import Phase
+from retake_flow.store.opening import open_fleet
+from retake_flow.store.sql.claim import SqlClaim
+from retake_flow.store.sql.fleet import SqlFleet
+
+Submit = Callable[..., None]
+
+
+@pytest.fixture
+def fleet(place: str, world: World) -> Iterator[SqlFleet]:
+    """An empty store."""
+    opened = open_fleet(place, alive=world.alive, now=world.now)
+    yield opened
+    opened.close()
+
+
+@pytest.fixture
+def submit(fleet: SqlFleet) -> Submit:
+    """Submits runs to it."""
+
+    def submitted(name: str, phase: Phase = Phase.PENDING, **demand: object) -> None:
+        wanted = Demand(**demand)  # type: ignore[arg-type]
+        fleet.submit(a_run(name, phase=phase), agent="owl", flow_file="/f.yaml", flow_text="flow", demand=wanted)
+
+    return submitted
+
+
+def _host(name: str = "a", **about: object) -> Host:
+    here = process_place.where(), os.getpid(), process_place.started(os.getpid())
+    return replace(Host(name, *here, "1.0", 2.0), **about)  # type: ignore[arg-type]
+
+
+def _jobs(fleet: SqlFleet) -> dict[str, Job]:
+    return {job.run: job for job in fleet.jobs()}
+
+
+def _die(fleet: SqlFleet, claim: SqlClaim) -> None:
+    """The process of a claim renews its lease no longer, and that has run out."""
+    if claim._held is not None:
+        fleet._database.leave(claim._held)
+    with fleet._database.writing() as connection:
+        connection.exec_driver_sql("UPDATE runs SET lease_until = 5")
+
+
+def test_a_submitted_run_gets_a_host_whose_driver_alone_can_claim_it(fleet: SqlFleet, submit: Submit) -> None:
+    """The order names the epoch, so that a stale one drives nothing; once driven, the run still costs its host."""
+    submit("r1", cost=0.75)
+    assert fleet.place(choose) == []
+    assert _jobs(fleet)["r1"].host == ""
+    fleet.beat(_host())
+    fleet.place(choose)
+    fleet.place(choose)
+    (placed,) = fleet.placed("a")
+    assert (placed.job, _jobs(fleet)["r1"].waits, fleet.driven("a")) == ("r1/1", True, [])
+    with pytest.raises(Fenced):
+        fleet.runs.claim("r1", US, epoch=0)
+    claim = fleet.runs.claim("r1", US, epoch=placed.epoch)
+    claim.write(a_run("r1"), [])
+    assert (fleet.placed("a"), fleet.driven("a"), _jobs(fleet)["r1"].waits) == ([], ["r1"], False)
+    (host,) = fleet.hosts()
+    assert (host.used, host.runs, host.away) == (0.75, 1, False)
+    claim.write(a_run("r1", phase=Phase.COMPLETED, outcome="completed"), [])
+    claim.release()
+    fleet.place(choose)
+    assert (fleet.jobs(), fleet.hosts()[0].used) == ([], 0)
+
+
+def test_what_is_given_never_exceeds_the_capacity_and_keeps_the_order(fleet: SqlFleet, submit: Submit) -> None:
+    """The most urgent come first; a host that drains or is not ready gets nothing."""
+    for number in range(6):
+        submit(f"r{number}", priority=-number)
+    fleet.beat(_host(capacity=1.0))
+    fleet.beat(_host("full", accepts=False))
+    fleet.beat(_host("leaving"))
+    fleet.drain("leaving", "hand-over")
+    assert fleet.beat(_host("leaving")) == "hand-over"
+    fleet.place(choose)
+    assert [placed.run for placed in fleet.placed("a")] == ["r5", "r4"]
+    assert [fleet.placed(other) for other in ("full", "leaving")] == [[], []]
+    assert [job.run for job in fleet.jobs()] == ["r5", "r4", "r3", "r2", "r1", "r0"]
+    with pytest.raises(HostUnknown, match="no host 'b'"):
+        fleet.drain("b", "end")
+
+
+def test_a_gate_holds_no_slot_and_an_answer_asks_for_one(fleet: SqlFleet, submit: Submit) -> None:
+    """A parked run waits for nobody; once it is answered, or its timer is due, it gets a host."""
+    submit("r1")
+    fleet.beat(_host())
+    fleet.place(choose)
+    claim = fleet.runs.claim("r1", US, epoch=1)
+    asks = a_run("r1", phase=Phase.SUSPENDED, gates={CHOICE.id: CHOICE}, timers={("a", "timeout"): 99e9})
+    claim.write(asks, [])
+    claim.release()
+    fleet.place(choose)
+    assert (_jobs(fleet)["r1"].waits, _jobs(fleet)["r1"].host, fleet.hosts()[0].used) == (False, "", 0)
+    fleet.runs.answer("r1", CHOICE.id, Answer("retry", {"wait": 1}, "ada", "test", 60.0))
+    fleet.place(choose)
+    assert [placed.job for placed in fleet.placed("a")] == ["r1/3"]
+    claim = fleet.runs.claim("r1", US, epoch=3)
+    claim.answers()
+    claim.write(replace(asks, gates={}, timers={("a", "after"): 5.0}), [])
+    claim.release()
+    fleet.place(choose)
+    assert [placed.job for placed in fleet.placed("a")] == ["r1/5"], "its timer is due"
+
+
+def test_a_dead_driver_is_replaced_and_a_living_one_is_not(fleet: SqlFleet, submit: Submit, world: World) -> None:
+    """Whoever finds it dead gives its run away, at once for the first time; the dead one can write nothing more."""
+    submit("r1")
+    fleet.beat(_host())
+    fleet.place(choose)
+    claim = fleet.runs.claim("r1", THEM, epoch=1)
+    world.living.add(THEM)
+    fleet.place(choose)
+    assert fleet.driven("a") == ["r1"]
+    world.living.clear()
+    _die(fleet, claim)
+    fleet.place(choose)
+    assert [placed.job for placed in fleet.placed("a")] == ["r1/3"]
+    assert "died" in _jobs(fleet)["r1"].trouble
+    with pytest.raises(Fenced):
+        claim.write(a_run("r1"), [])
+
+
+def test_five_failures_hold_a_run_until_it_is_wanted_again(fleet: SqlFleet, submit: Submit) -> None:
+    """The second and later ones wait for longer each; somebody learns once that it is held."""
+    submit("r1", cost=0.25)
+    fleet.beat(_host())
+    for number in range(5):
+        with fleet._database.writing() as connection:
+            connection.exec_driver_sql("UPDATE jobs SET not_before = 0")
+        fleet.place(choose)
+        (placed,) = fleet.placed("a")
+        held = fleet.give_back(placed, "ffmpeg is missing")
+        assert (held is not None) == (number == 4)
+        assert fleet.placed("a") == []
+    job = _jobs(fleet)["r1"]
+    assert (job.trouble, job.failed_on, len(job.failures), job.held is not None) == ("ffmpeg is missing", "a", 5, True)
+    fleet.place(choose)
+    assert (fleet.placed("a"), fleet.hosts()[0].used) == ([], 0)
+    fleet.want("r1", Demand(cost=0.5))
+    fleet.place(choose)
+    assert [placed.run for placed in fleet.placed("a")] == ["r1"]
+    with pytest.raises(RunUnknown):
+        fleet.want("r2", Demand())
+
+
+def test_a_run_that_was_handed_over_is_no_failure(fleet: SqlFleet, submit: Submit) -> None:
+    """Its host gives it back, and it waits for the next one, or for a while when its account is in use."""
+    submit("r1")
+    fleet.beat(_host())
+    fleet.place(choose)
+    (placed,) = fleet.placed("a")
+    claim = fleet.runs.claim("r1", US, epoch=placed.epoch)
+    claim.write(a_run("r1"), [])
+    claim.release()
+    assert fleet.give_back(placed) is None
+    job = _jobs(fleet)["r1"]
+    assert (job.waits, job.host, job.failures, job.demand.not_before) == (True, "", (), 0.0)
+    fleet.place(choose)
+    (again,) = fleet.placed("a")
+    assert fleet.give_back(placed, "too late") is None, "it is about an earlier order"
+    assert fleet.placed("a") == [again]
+    fleet.give_back(again, "its account is in use", after=60)
+    fleet.place(choose)
+    assert fleet.placed("a") == []
+
+
+def test_what_an_absent_host_was_given_goes_to_another(fleet: SqlFleet, submit: Submit) -> None:
+    """A worker that is gone keeps nothing, and another process cannot be the worker of a living host."""
+    submit("r1")
+    fleet.beat(_host())
+    fleet.place(choose)
+    fleet.beat(_host("b", capacity=1.0))
+    with pytest.raises(HostTaken, match="has a worker already"):
+        fleet.beat(_host(pid=1, started=process_place.started(1)))
+    with fleet._database.writing() as connection:
+        connection.exec_driver_sql("UPDATE hosts SET seen = 5 WHERE id = 'a'")
+    fleet.place(choose)
+    assert [[placed.job for placed in fleet.placed(name)] for name in ("a", "b")] == [[], ["r1/2"]]
+    fleet.leave("a")
+    assert [host.id for host in fleet.hosts()] == ["b"]
+
+
+def test_a_run_that_ended_without_its_undos_gets_a_host_once_more(fleet: SqlFleet, submit: Submit) -> None:
+    """Its driver died after the end was written; another one does what is left."""
+    submit("r1")
+    fleet.beat(_host())
+    fleet.place(choose)
+    claim = fleet.runs.claim("r1", THEM, epoch=1)
+    claim.write(a_run("r1", phase=Phase.COMPLETED, outcome="completed"), [])
+    _die(fleet, claim)
+    for _ in range(2):
+        fleet.place(choose)
+        assert [placed.job for placed in fleet.placed("a")] == ["r1/3"]
