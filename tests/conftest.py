@@ -1,9 +1,10 @@
-"""What all tests share: the shipped Gherkin steps, and that secrets of one test do not reach into another."""
+"""What all tests share: the shipped Gherkin steps, their order, and that no secret of one test reaches another."""
 
 from __future__ import annotations
 
 import signal
 from collections.abc import Iterator
+from itertools import groupby
 
 import pytest
 from hypothesis import HealthCheck, settings
@@ -27,6 +28,35 @@ def _forget_secrets() -> Iterator[None]:
     redact._seen.update(before)
 
 
-# A shell's background job is started with Ctrl-C ignored, and so would be whatever a test starts and interrupts.
-if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
-    signal.signal(signal.SIGINT, signal.default_int_handler)
+#: Files whose tests take longest, so that none of them is begun last.
+LONGEST = (
+    "features/test_features.py",
+    "integration/test_healing.py",
+    "integration/test_crash_matrix.py",
+    "integration/test_crash_points.py",
+    "integration/test_output_process.py",
+    "integration/test_store_away.py",
+    "integration/test_chat_clocks.py",
+    "integration/test_large_flows.py",
+)
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Spread the files that wait for real programs over those that only compute, so that no processor is idle."""
+    files = [(path, list(tests)) for path, tests in groupby(items, lambda item: item.nodeid.partition("::")[0])]
+    real = [each for each in files if "/unit/" not in each[0]]
+    computing = [each for each in files if "/unit/" in each[0]]
+    rank = {f"tests/{name}": place for place, name in enumerate(LONGEST)}
+    real.sort(key=lambda each: rank.get(each[0], len(rank)))
+    between = len(computing) // (len(real) + 1)
+    order = []
+    for each in real:
+        order += [each, *computing[:between]]
+        del computing[:between]
+    items[:] = [test for _, tests in (*order, *computing) for test in tests]
+
+
+# A shell's background job ignores Ctrl-C, and one of `nohup` hang-ups; whatever a test starts would too.
+for number in (signal.SIGINT, signal.SIGHUP):
+    if signal.getsignal(number) is signal.SIG_IGN:
+        signal.signal(number, signal.default_int_handler if number is signal.SIGINT else signal.SIG_DFL)
