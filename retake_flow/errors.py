@@ -184,6 +184,13 @@ class InDoubt(RetakeFlowError):
     kind, fault = "in_doubt", "operator"
 
 
+class TimedOut(RetakeFlowError):
+    """The action took longer than one try may."""
+
+    kind, fault, doubtful = "timed_out", "network", True
+    hint = "give `per_try` more time if it is only slow"
+
+
 class NoticeFailed(RetakeFlowError):
     """A notice did not reach whom it was for."""
 

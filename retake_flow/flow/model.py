@@ -154,10 +154,10 @@ class ActionState(BaseState):
 
     @property
     def work(self) -> Value:
-        """Its inputs, its undo's and the values of its poll."""
+        """Its inputs, its undo's and the values of its poll and its retry."""
         poll = self.poll
         polled = () if poll is None else (poll.every, poll.delay, poll.timeout, poll.until)
-        return (self.inputs, self.undo.inputs if self.undo else None, polled)
+        return (self.inputs, self.undo.inputs if self.undo else None, polled, self.retry and self.retry.values)
 
     @property
     def limits(self) -> tuple[Value, ...]:

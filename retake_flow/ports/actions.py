@@ -40,6 +40,7 @@ class Call:
         raise_event: Raises an event that the flow declares, or records why it is refused.
         hurry: For a repeated activity: performs it again at once instead of after its pause. May be called at any
             time while its scope is open.
+        per_try: How many seconds it may take, or a service until it is ready.
     """
 
     run: str
@@ -56,6 +57,7 @@ class Call:
     read_event: Callable[[str, Mapping[str, Any]], Mapping[str, Any]] = field(default=lambda name, data: data)
     raise_event: Callable[[str, Mapping[str, Any]], None] = field(default=lambda name, data: None)
     hurry: Callable[[], None] = field(default=lambda: None)
+    per_try: float | None = None
 
 
 @dataclass(frozen=True, slots=True)

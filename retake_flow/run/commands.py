@@ -36,7 +36,7 @@ class StartAction:
     Attributes:
         key: The same for every attempt of one visit, so that the platform or the action can recognise a repetition.
         look_up: Do not perform it; find out whether it was done before the process died.
-        retry: How the look-up is retried after an error.
+        retry: How it, or its look-up, is retried after an error, and how long one try may take.
     """
 
     state: str

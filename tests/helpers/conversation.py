@@ -11,7 +11,7 @@ from typing import Any
 from retake_flow.engine.core.machine import Machine
 from retake_flow.engine.driver.runner import Runner
 from retake_flow.errors import Finished
-from retake_flow.flow.action_spec import ActionSpec, Catalogue
+from retake_flow.flow.action_spec import ActionSpec, Catalogue, Idempotency
 from retake_flow.flow.load.load import load_flow
 from retake_flow.ports.actions import Call, Completion
 from retake_flow.run.records import Record
@@ -151,10 +151,14 @@ class Journal:
 
 def catalogue(actions: Actions | None = None, *services: str) -> Catalogue:
     """A catalogue that knows the actions of these tests: `s.*` are services."""
-    names = ["a.open", "a.close", "a.work", "a.other", "a.undo", "s.one", "s.two", *services]
+    names = ["a.open", "a.close", "a.work", "a.other", "a.once", "a.undo", "s.one", "s.two", *services]
     return {
         name: ActionSpec(
-            name, "", service=name.startswith("s."), outcomes=("ready", "exited") if name[0] == "s" else ("done",)
+            name,
+            "",
+            service=name.startswith("s."),
+            outcomes=("ready", "exited") if name[0] == "s" else ("done",),
+            idempotency=Idempotency.ONCE if name == "a.once" else Idempotency.SAFE,
         )
         for name in names
     }

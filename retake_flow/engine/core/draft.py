@@ -12,6 +12,7 @@ from retake_flow.errors import ExpressionError
 from retake_flow.flow import calendar, duration
 from retake_flow.flow.expressions.expression import render
 from retake_flow.flow.model import Flow
+from retake_flow.flow.retry import Retry
 from retake_flow.run.commands import Command, SetTimer
 from retake_flow.run.run import ActivityState, MutableRun, Phase, Run
 
@@ -66,6 +67,12 @@ class Draft:
         if not value or isinstance(value, str | int | float):
             return value
         return render(value, self.names(root))
+
+    def retry(self, retry: Retry | None, root: str) -> Retry | None:
+        """A retry with its expressions filled in."""
+        if retry is None or retry.known:
+            return retry
+        return retry.filled(lambda value: self.fill(value, root), lambda value: self.seconds(value, root))
 
     def assign(self, values: Mapping[str, Any], root: str) -> None:
         """Set variables of the flow itself or of a sub-flow that is active."""

@@ -254,7 +254,7 @@ class Machine:
 
     def _retry_wait(self, macrostep: Macrostep, state: ActionState, event: events.ActionFailed) -> float | None:
         """Seconds until the next try, or None when there is none."""
-        retry, attempt = state.retry, macrostep.run.attempt
+        retry, attempt = macrostep.retry(state.retry, state.root), macrostep.run.attempt
         if retry is None or attempt is None or not retry.covers(attempt.failures + 1, event.kind):
             return None
         if not macrostep.can_repeat(state):

@@ -357,13 +357,14 @@ class Macrostep(Draft):
         visit = run.visits[state.path]
         try:
             inputs = self.fill(state.inputs, state.root)
+            command = self._start_command(state, visit, attempt.number + 1, inputs)
             run.undos = self._undo(state)
         except ExpressionError as error:
             self.fail(error)
             return
         since = attempt.since if attempt.failures else self.now
         run.attempt = Attempt(attempt.number + 1, attempt.failures, since, open=True)
-        self.commands.append(self._start_command(state, visit, attempt.number + 1, inputs))
+        self.commands.append(command)
 
     def can_repeat(self, state: ActionState) -> bool:
         """Whether the action of a state can be begun again; it cannot if it needs the event that led there."""
@@ -379,11 +380,12 @@ class Macrostep(Draft):
         if self.run.attempt is not None:
             inputs = self.fill(state.inputs, state.root)
             wish = self._start_command(state, self.run.visits[state.path], self.run.attempt.number, inputs)
-            self.commands.append(replace(wish, look_up=True, retry=state.retry))
+            self.commands.append(replace(wish, look_up=True))
 
     def _start_command(self, state: ActionState, visit: int, number: int, inputs: Mapping[str, Any]) -> StartAction:
-        memory = self.run.memory.get(group(state.do), {})
-        return StartAction(state.path, visit, number, state.do, inputs, memory, f"{self.run.id}/{state.path}/{visit}")
+        memory, retry = self.run.memory.get(group(state.do), {}), self.retry(state.retry, state.root)
+        key = f"{self.run.id}/{state.path}/{visit}"
+        return StartAction(state.path, visit, number, state.do, inputs, memory, key, retry=retry)
 
     def _undo(self, state: ActionState) -> tuple[PendingUndo, ...]:
         # The undo is owed from the moment the action begins: an interrupted action may have done any part of its work.
@@ -421,9 +423,9 @@ class Macrostep(Draft):
             every, quiet = (None if v is None else self.seconds(v, root) for v in (activity.every, activity.quiet))
             inputs = self.fill(activity.inputs, root)
             memory = self.run.memory.get(group(activity.do), {})
-            delay = self.seconds(activity.delay, root)
+            delay, retry = self.seconds(activity.delay, root), self.retry(activity.retry, root)
             self.commands.append(
-                StartActivity(activity.key, visit, activity.do, inputs, memory, every, quiet, delay, activity.retry)
+                StartActivity(activity.key, visit, activity.do, inputs, memory, every, quiet, delay, retry)
             )
         self.set_activity(activity.key, ActivityState(visit, Work.STARTING if ready else Work.WAITING))
 

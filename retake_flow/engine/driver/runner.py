@@ -18,6 +18,7 @@ from retake_flow.engine.driver.durability import Durability
 from retake_flow.engine.driver.inbox import InboxWatch
 from retake_flow.engine.driver.mailbox import Mailbox
 from retake_flow.engine.driver.scope import Scope
+from retake_flow.engine.driver.time_limits import Limited
 from retake_flow.errors import StoreError
 from retake_flow.flow.action_spec import Catalogue, with_own
 from retake_flow.ports.actions import ActionRunner, Call
@@ -73,7 +74,7 @@ class Runner:
         self.over = False
         self._machine = machine
         self._catalogue = catalogue = with_own(machine.flow, catalogue)
-        self._actions = Watched(actions, clock)
+        self._actions = Watched(Limited(actions, catalogue), clock)
         self._store = store
         self._clock = clock
         self._listeners = listeners
@@ -340,7 +341,8 @@ class Runner:
     def _call(self, command: StartAction | StartActivity, place: str, attempt: int, key: str) -> Call:
         read, raise_event = partial(external_events.read_data, self._machine.flow), partial(self._raise, place)
         given = (self.run.id, place, attempt, command.do, command.inputs, command.memory, key, self.note)
-        return Call(*given, read_event=read, raise_event=raise_event)
+        per_try = command.retry.per_try if command.retry is not None else None
+        return Call(*given, read_event=read, raise_event=raise_event, per_try=per_try)
 
     def _beside(self, command: StartActivity, call: Call) -> Coroutine[Any, Any, None]:
         """The work of an activity."""

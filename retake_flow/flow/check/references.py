@@ -42,6 +42,7 @@ def expressions_of(states: Iterable[State]) -> Iterator[Expression]:
         yield from (route.when for route in state.every_route() if route.when is not None)
         for activity in state.activities.values():
             yield from templates((activity.inputs, activity.every, activity.quiet, activity.delay))
+            yield from templates(activity.retry and activity.retry.values)
             yield from templates(activity.ask and activity.ask.work)
             yield from (condition for _, condition in activity.raises)
 

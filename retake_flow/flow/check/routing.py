@@ -8,7 +8,7 @@ from retake_flow.flow.action_spec import Catalogue
 from retake_flow.flow.diagnostics import Problem, did_you_mean
 from retake_flow.flow.event_names import OUTSIDE, longest_match, matches
 from retake_flow.flow.graph import reachability
-from retake_flow.flow.graph.transition_graph import Moves, Occurrence
+from retake_flow.flow.graph.transition_graph import Moves, Occurrence, error_kinds
 from retake_flow.flow.model import Flow, QuestionState, State, performers
 from retake_flow.flow.transitions import Route
 
@@ -38,6 +38,7 @@ def problems(
         if whole:
             yield from _dead_ends(moves, state)
         yield from _untaken_events(state, patterns)
+        yield from _impossible_retries(state, catalogue)
         if state.path not in unknown:
             yield from _impossible_routes(state, possible[state.path], dead)
     if whole and not damaged and not unknown:
@@ -115,6 +116,17 @@ def _untaken_events(state: State, patterns: Collection[str]) -> Iterator[Problem
         if not longest_match(each.event, patterns):
             message = f"nothing takes the event {each.event!r} that is raised here"
             yield Problem(each.position, "RF053", message, did_you_mean(each.event, patterns))
+
+
+def _impossible_retries(state: State, catalogue: Catalogue) -> Iterator[Problem]:
+    """Kinds of error that a retry names and its action never ends with."""
+    for doing in performers(state):
+        spec = catalogue.get(doing.do)
+        possible = (*error_kinds(doing, spec), *(("exited",) if spec and spec.service else ()))
+        for kind in doing.retry.on if doing.retry is not None and spec is not None else ():
+            if kind not in possible:
+                message = f"{doing.name!r} is to be retried after 'error.{kind}', which it never ends with"
+                yield Problem(doing.position, "RF055", message, did_you_mean(kind, possible))
 
 
 def _states_of_unknown_actions(flow: Flow, catalogue: Catalogue) -> set[str]:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from itertools import islice
 from typing import Any
 
@@ -15,9 +15,19 @@ from retake_flow.flow.duration import exact
 from retake_flow.flow.expressions.expression import Expression, templates
 from retake_flow.flow.expressions.type_inference import Typed, describe_types
 from retake_flow.flow.graph.exit_entry_sets import is_within
-from retake_flow.flow.model import ActionState, Activity, Flow, QuestionState, State, SubFlowState, WaitState, askers
+from retake_flow.flow.model import (
+    ActionState,
+    Activity,
+    Flow,
+    QuestionState,
+    State,
+    SubFlowState,
+    WaitState,
+    askers,
+    performers,
+)
 from retake_flow.flow.question import Ask
-from retake_flow.flow.retry import Poll, Retry
+from retake_flow.flow.retry import NUMBERS, TIMES, Poll, Retry
 
 _DURATIONS = frozenset({"string", "integer", "number"})
 
@@ -95,7 +105,7 @@ def _retry_problems(state: State, known: _Known) -> Iterator[Problem]:
         return
     polled = state.poll.timeout if state.poll else None
     for what, limit in (("timeout", known(state.timeout, state.root)), ("poll's timeout", known(polled, state.root))):
-        if limit is not None and (lasts := _lasts(state.retry)) > limit:
+        if limit is not None and state.retry.known and (lasts := _lasts(state.retry)) > limit:
             message = f"{state.name!r} would try again for {exact(lasts)}, but its {what} is over after {exact(limit)}"
             yield Problem(state.position, "RF080", message, "try again less often or sooner, or wait longer")
             return
@@ -169,7 +179,10 @@ def _duration_problems(state: State, typed: Typed, known: _Known) -> Iterator[Pr
             own = state.wait
         case ActionState(poll=Poll() as poll):
             own = (poll.every, poll.delay, poll.timeout)
-    beside = [each for a in state.activities.values() for each in (a.every, a.quiet, a.delay)]
+    retries = [doing.retry.values for doing in performers(state) if doing.retry is not None]
+    beside: list[Any] = [each for a in state.activities.values() for each in (a.every, a.quiet, a.delay)]
+    beside += [values.get(name) for values in retries for name in TIMES]
+    yield from _number_problems(retries, typed)
     yield from _calendar_problems(state, own, known)
     times = [time for time in (own, state.timeout) if not isinstance(time, Mapping)]
     for expression in templates([times, beside, [ask.times for _, ask in askers(state)]]):
@@ -183,6 +196,17 @@ def _duration_problems(state: State, typed: Typed, known: _Known) -> Iterator[Pr
             message = f"a duration is needed here, and {expression.text!r} gives something else"
             hint = "give the input `format: duration`, and a value such as 30s, 3m, 1h30m or 500ms"
             yield Problem(expression.position, "RF043", message, hint)
+
+
+def _number_problems(retries: Iterable[Mapping[str, Any]], typed: Typed) -> Iterator[Problem]:
+    """Expressions in retries that give something other than a number where one is needed."""
+    for values in retries:
+        for name in NUMBERS:
+            for expression in templates(values[name]):
+                given = typed(expression)
+                if given is not None and not given & {"integer", "number"}:
+                    message = f"`{name}` needs a number, and {expression.text!r} gives {describe_types(given)}"
+                    yield Problem(expression.position, "RF043", message, "use a value that is a number")
 
 
 def _calendar_problems(state: State, wait: Any, known: _Known) -> Iterator[Problem]:

@@ -13,8 +13,8 @@ from functools import cache, cached_property
 from itertools import chain
 from typing import assert_never
 
-from retake_flow.errors import fault_of
-from retake_flow.flow.action_spec import Catalogue
+from retake_flow.errors import TimedOut, fault_of
+from retake_flow.flow.action_spec import ActionSpec, Catalogue
 from retake_flow.flow.event_names import ANY, ERRORS, OUTSIDE, by_precision, longest_match, matches
 from retake_flow.flow.expressions.expression import Expression
 from retake_flow.flow.graph.exit_entry_sets import Change, entry_set
@@ -260,7 +260,7 @@ class Moves:
             yield Occurrence(((event, ""),), place)
         for event in spec.events if spec else ():
             yield Occurrence(((f"{name}.{event}", ""), (event, "")), place)
-        for kind in dict.fromkeys((*(spec.errors if spec else ()), *ERRORS)) if activity.do else ():
+        for kind in error_kinds(activity, spec) if activity.do else ():
             own = (f"{name}.error.{kind}", "")
             # A repeated activity continues after an error, so the error needs no route.
             alone = activity.every is not None or (spec is not None and spec.beside)
@@ -357,12 +357,19 @@ class Moves:
                     yield {state.parent: path}
 
 
+def error_kinds(doing: ActionState | Activity, spec: ActionSpec | None) -> tuple[str, ...]:
+    """The kinds of error with which the action of a state or an activity can end."""
+    limited = doing.retry is not None and doing.retry.per_try is not None
+    kinds = (*(spec.errors if spec else ()), *ERRORS, *([TimedOut.kind] if limited else []))
+    return tuple(dict.fromkeys(kinds))
+
+
 def outcomes(state: State, catalogue: Catalogue) -> tuple[str, ...]:
     """The events with which the work of a state can end, besides `timeout` and the ends of a sub-flow."""
     match state:
         case ActionState():
             spec = catalogue.get(state.do)
-            errors = dict.fromkeys(f"error.{kind}" for kind in (*spec.errors, *ERRORS)) if spec else ()
+            errors = [f"error.{kind}" for kind in error_kinds(state, spec)] if spec else []
             return (*spec.outcomes, *errors) if spec else ()
         case QuestionState():
             return tuple(outcome for outcome in state.ask.outcomes if outcome != "timeout")

@@ -26,7 +26,7 @@ from retake_flow.flow.model import (
     WaitState,
 )
 from retake_flow.flow.question import Ask, Escalation
-from retake_flow.flow.retry import Poll, Retry, Undo
+from retake_flow.flow.retry import TIMES, Poll, Retry, Undo
 from retake_flow.flow.schema.state import KINDS
 from retake_flow.flow.text.yaml_source import Path, Source
 from retake_flow.flow.transitions import Effect, Raise, Route, Tell, Value
@@ -307,13 +307,18 @@ class Builder:
     def _retry(self, data: Mapping[str, Any], where: Path) -> Retry | None:
         if "retry" not in data:
             return None
-        given = data["retry"]
-        times = {
-            key: self._time_or_number(given[key], (*where, "retry", key))
-            for key in ("interval", "cap", "within")
-            if key in given
-        }
-        return Retry(int(given["max"]), rate=float(given.get("rate", 2)), on=tuple(given.get("on", ())), **times)
+        values = {key: self._retry_value(key, item, (*where, "retry", key)) for key, item in data["retry"].items()}
+        return Retry(**values)
+
+    def _retry_value(self, key: str, written: Any, where: Path) -> Value:
+        if key == "on":
+            return tuple(written)
+        value = self.value(written, where)
+        if any(templates(value)):
+            return value
+        return (
+            self._time_or_number(written, where) if key in TIMES else int(written) if key == "max" else float(written)
+        )
 
     def _poll(self, data: Mapping[str, Any], where: Path) -> Poll | None:
         if "poll" not in data:

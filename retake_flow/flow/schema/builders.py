@@ -14,6 +14,7 @@ EVENT_NAME = r"^[a-z][a-z0-9_]*(\.[a-z][a-z0-9_]*)*$"
 EVENT_PATTERN = r"^(\*|[a-z][a-z0-9_]*(\.[a-z][a-z0-9_]*)*(\.\*)?)$"
 AUDIENCE = "^[A-Za-z][A-Za-z0-9_-]*$"
 VARIABLE = "^(?!RETAKE_)[A-Za-z_][A-Za-z0-9_]*$"
+ONE_EXPRESSION = r"^\s*\{\{.*\}\}\s*$"
 ACTION_NAME = r"^[a-z][a-z0-9_]*\.[a-z][a-z0-9_]*$"
 
 
@@ -23,7 +24,7 @@ def duration(description: str, *examples: Any) -> Schema:
         "description": f"{description} A duration such as 30s, 3m, 1h30m or 500ms, or a number of seconds.",
         "type": ["string", "number"],
         "minimum": 0,
-        "pattern": rf"^\s*\{{\{{.*\}}\}}\s*$|^\d+(\.\d+)?$|{PATTERN}",
+        "pattern": rf"{ONE_EXPRESSION}|^\d+(\.\d+)?$|{PATTERN}",
         "examples": list(examples),
     }
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from retake_flow.flow.schema.builders import (
     ACTION_NAME,
     EVENT_NAME,
+    ONE_EXPRESSION,
     STATE_NAME,
     Schema,
     duration,
@@ -101,13 +102,20 @@ ONE_EFFECT: Schema = {
 RETRY: Schema = mapping_of(
     "How often and how fast to try again after an error, before it is routed; by default as the action declares.",
     {
-        "max": {"description": "How many times to try again.", "type": "integer", "minimum": 0, "maximum": 1000},
+        "max": {
+            "description": "How many times to try again.",
+            "type": ["integer", "string"],
+            "minimum": 0,
+            "maximum": 1000,
+            "pattern": ONE_EXPRESSION,
+        },
         "interval": duration("The wait before the first new try. Default 1s.", "1s"),
         "rate": {
             "description": "What each wait is multiplied by. Default 2.",
-            "type": "number",
+            "type": ["number", "string"],
             "minimum": 1,
             "maximum": 100,
+            "pattern": ONE_EXPRESSION,
         },
         "cap": duration("The longest wait. Default 30s.", "30s"),
         "on": {
@@ -117,6 +125,9 @@ RETRY: Schema = mapping_of(
             "minItems": 1,
         },
         "within": duration("Give up when this much time has passed since the first try.", "5m"),
+        "per_try": duration(
+            "How long one try may take, or a service until it is ready; then it is ended with `error.timed_out`.", "20s"
+        ),
     },
     ("max",),
     examples=[{"max": 5, "interval": "1s", "rate": 2, "cap": "30s"}],

@@ -231,7 +231,7 @@ class Script:
 
 def _retries(doing: ActionState | Activity, catalogue: Catalogue) -> int:
     retry = retry_of(doing, catalogue)
-    return 0 if retry is None else retry.max
+    return retry.max if retry is not None and retry.known else 0
 
 
 def _first(place: str, answer: _Answer) -> Line:

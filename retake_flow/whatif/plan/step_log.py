@@ -233,9 +233,12 @@ def _poll(poll: Poll) -> dict[str, Any]:
 
 
 def _retry(retry: Retry | None) -> dict[str, Any]:
-    return (
-        {"retry": {"max": retry.max, "interval": retry.interval, "rate": retry.rate, "cap": retry.cap}} if retry else {}
-    )
+    if retry is None:
+        return {}
+    values = {"max": retry.max, "interval": retry.interval, "rate": retry.rate, "cap": retry.cap}
+    if retry.per_try is not None:
+        values["per_try"] = retry.per_try
+    return {"retry": {name: getattr(value, "text", value) for name, value in values.items()}}
 
 
 def _time(value: Any) -> Any:

@@ -7,7 +7,7 @@ from itertools import pairwise
 from typing import Any
 
 import pytest
-from conversation import Actions, Journal, catalogue
+from conversation import Actions, Journal, Serves, Takes, catalogue
 from talk import flow_of
 
 from retake_flow.engine.core.machine import Machine
@@ -89,6 +89,60 @@ def test_only_the_kinds_that_the_flow_names_are_tried_again(kinds: str, tries: i
     actions = Actions(a_work=[DOWN])
     driven(ONE.replace("do: a.work", f"do: a.work, retry: {{max: 2, on: [{kinds}]}}"), actions)
     assert len(actions.calls) == tries
+
+
+TRIES = (
+    "a: {do: a.work, retry: {max: 2, interval: 1s, per_try: 20s}, transitions: {done: good, error.timed_out: bad}}\n"
+)
+
+
+def test_a_try_that_takes_too_long_is_ended_and_made_again() -> None:
+    """The next one may be quicker; the last one is routed as what it is."""
+    rest = ONE.partition("\n")[2].replace("final: failed", "final: failed, reason: '{{ event.message }}'")
+    actions = Actions(a_work=[Takes(30.0), Takes(10.0)])
+    assert driven(TRIES + rest, actions)[0].outcome == "completed"
+    assert actions.words() == ["a.work", "a.work broken off", "a.work"]
+    actions = Actions(a_work=[Takes(30.0)])
+    run, _ = driven(TRIES + rest, actions)
+    assert (len(actions.calls), run.outcome) == (3, "failed")
+    assert run.reason.startswith("a.work was ended after 20s")
+
+
+def test_what_must_not_be_done_twice_is_not_tried_again_after_its_time() -> None:
+    """It may have been done."""
+    actions = Actions(a_once=[Takes(30.0)])
+    run, _ = driven(TRIES.replace("a.work", "a.once") + ONE.partition("\n")[2], actions)
+    assert (len(actions.calls), run.outcome) == (1, "failed")
+
+
+def test_a_service_has_to_become_ready_in_time() -> None:
+    """Afterwards it may serve as long as it likes."""
+    actions = Actions(s_one=[Serves(ready_after=9.0), Serves(ready_after=2.0)])
+    states = (
+        "a: {activities: {x: {do: s.one, retry: {max: 1, interval: 1s, per_try: 5s}}}, wait: 100s, transitions: %s}\n"
+    )
+    run, journal = driven(states % "{done: good, error: bad, x.exited: bad}" + ONE.partition("\n")[2], actions)
+    assert (run.outcome, actions.words()) == ("completed", ["s.one", "s.one", "s.one ended"])
+    assert [record["kind"] for record in journal.of("error")] == ["timed_out"]
+
+
+@pytest.mark.parametrize(
+    ("value", "tries", "outcome"),
+    [("'{{ vars.n }}'", 3, "failed"), ("'{{ vars.n / 4 }}'", 0, "odd"), ("'{{ vars.m }}'", 0, "odd")],
+)
+def test_how_often_may_come_from_an_expression(value: str, tries: int, outcome: str) -> None:
+    """What gives no number, or none at all, is an error of the flow before anything is begun."""
+    states = (
+        f"a: {{set: {{n: 2}}, do: a.work, retry: {{max: {value}, "
+        "interval: '{{ vars.n }}', rate: '{{ vars.n }}'}, "
+        "transitions: {done: good, error: bad, error.expression: odd}}\nodd: {final: odd}\n"
+    )
+    actions = Actions(a_work=[DOWN])
+    run, _ = driven(states + ONE.partition("\n")[2], actions)
+    assert (len(actions.calls), run.outcome) == (tries, outcome)
+    if tries:
+        first, second, third = actions.times("a.work")
+        assert (round(second - first), round(third - second)) == (2, 4)
 
 
 def test_an_action_that_needs_the_event_that_led_there_is_not_begun_again() -> None:

@@ -303,6 +303,8 @@ class Walk:
         begun = later if state.poll or state.retry or state.needs else facts
         begun |= self.facts.these([("activities", root, needed) for needed in state.needs])
         see((state.inputs, state.undo.inputs if state.undo else None), root, begun, None)
+        if state.retry:
+            see(state.retry.values, root, later, None)
         if state.poll:
             done = next(iter(self._moves.own(state)), None)
             see((state.poll.delay, state.poll.timeout, state.poll.every), root, later, None)
@@ -322,7 +324,8 @@ class Walk:
             return
         ready = self.facts.these([("activities", root, needed) for needed in activity.needs])
         begun = later | ready if activity.needs else facts
-        see((activity.inputs, activity.every, activity.quiet, activity.delay), root, begun, None)
+        retried = activity.retry and activity.retry.values
+        see((activity.inputs, activity.every, activity.quiet, activity.delay, retried), root, begun, None)
         for event, condition in activity.raises:
             raised_ = Occurrence(((event, ""),), activity.key)
             see(condition, root, later | self._news.of(raised_)[1], raised_)
