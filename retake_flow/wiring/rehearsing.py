@@ -20,6 +20,7 @@ from retake_flow.api.credentials import Credentials
 from retake_flow.errors import CredentialsError, RetakeFlowError, StudioError, UsageError
 from retake_flow.redact import Secret
 from retake_flow.rehearsal.setup.options import Options
+from retake_flow.rehearsal.setup.own_answers import OwnAnswer
 from retake_flow.settings import PYTHON, Settings, is_loopback
 from retake_flow.studio import contact_sheet, probe
 from retake_flow.studio.processes.launcher import Launcher
@@ -97,6 +98,11 @@ async def telling_scenes(origin: str) -> AsyncIterator[Callable[[str], None]]:
     finally:
         telling.cancel()
         await asyncio.gather(telling, return_exceptions=True)
+
+
+def own_answers(folder: Path) -> Mapping[str, OwnAnswer]:
+    """How programs and requests of the flow's own answer in the rehearsal that is kept in a folder."""
+    return Options.from_json((folder / _KEPT).read_text(encoding="utf-8")).own
 
 
 def agent_in(options: Mapping[str, Any]) -> str:

@@ -222,16 +222,26 @@ async def runner(
             )
 
         def own_programs() -> Family:
-            from retake_flow.actions.own.run_program import ProgramActions
+            from retake_flow.actions.own.run_program import ProgramActions, Programs
             from retake_flow.studio.own_program import OwnPrograms
 
-            return ProgramActions(OwnPrograms(starts, stage.screen.media), clock.now)
+            programs: Programs = OwnPrograms(starts, stage.screen.media)
+            if run.rehearsal:
+                from retake_flow.wiring import rehearsed_own
+
+                programs = rehearsed_own.RehearsedPrograms(programs, rehearsing.own_answers(Path(run.rehearsal)))
+            return ProgramActions(programs, clock.now)
 
         def own_requests() -> Family:
-            from retake_flow.actions.own.request import RequestActions
+            from retake_flow.actions.own.request import RequestActions, Send
             from retake_flow.api.http import own_request
 
-            return RequestActions(variables(), clock.now, own_request.send, confined=bool(run.rehearsal))
+            send: Send = own_request.send
+            if run.rehearsal:
+                from retake_flow.wiring import rehearsed_own
+
+                send = rehearsed_own.sender(rehearsing.own_answers(Path(run.rehearsal)))
+            return RequestActions(variables(), clock.now, send)
 
         seen = None
         if run.rehearsal:

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
+import json
 import os
-import socket
 import threading
 from collections.abc import Iterator
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
@@ -216,40 +216,38 @@ def test_a_killed_runner_leaves_what_the_author_declared(
     assert seen == ({"completed"} if again else {"completed", "interrupted"})
 
 
-def test_looking_at_a_flow_runs_nothing_of_it(home: Home) -> None:
-    """A stranger's flow is only read, whatever is asked about it."""
-    write(home, "trap.sh", "#!/bin/sh\ntouch sprung\n")
+def test_a_rehearsal_answers_in_place_of_programs_and_servers(home: Home) -> None:
+    """What has an answer neither starts nor is sent; other programs run, and other hosts are not asked."""
+    write(home, "picking.py", "raise RuntimeError\n@action()\ndef pick(): ...\n")
     flow = write(
         home,
-        "trap.yaml",
-        "flow: trap\nevents: [ring]\ninitial: a\nstates:\n"
-        "  a:\n    initial: b\n    activities:\n"
-        "      bell: {do: program.run, with: {command: [./trap.sh], lines: true}}\n"
-        "      look: {do: program.run, every: 1m, with: {command: [./trap.sh]}}\n"
-        "    transitions: {stop: over, bell.exited: over, ring: over, error: over}\n"
-        "    states: {b: {do: program.run, with: {command: [./trap.sh]}, undo: {do: program.run, "
-        "with: {command: [./trap.sh]}}, transitions: {done: over, failed: over}}}\n"
-        "  over: {final: completed}\n",
+        "all.yaml",
+        "flow: all\nevents: {vote: {choice: {type: string}}}\ninitial: live\n"
+        'actions: {house.pick: {python: "picking:pick"}}\nstates:\n'
+        "  live:\n    activities: {bell: {do: program.run, with: {command: [./absent], lines: true}}}\n"
+        "    transitions: {vote: {to: pick, set: {choice: '{{ event.choice }}'}}, bell.exited: bad, error: bad}\n"
+        "  pick: {do: house.pick, transitions: {done: ask, error: bad}}\n"
+        "  ask:\n    do: http.request\n    with: {url: 'https://example.org/hook?key=1'}\n"
+        "    transitions: {done: {to: other, set: {seen: '{{ result.json.n }}'}}, error: bad}\n"
+        "  other: {do: http.request, with: {url: 'https://example.com/'}, transitions: {done: bad, error: push}}\n"
+        "  push: {do: program.run, with: {command: [git, push]}, transitions: {done: bad, failed: here, error: bad}}\n"
+        "  here: {do: program.run, with: {command: [sh, -c, 'echo ran > done.txt']}, "
+        "transitions: {done: over, failed: bad, error: bad}}\n"
+        "  over: {final: completed, reason: '{{ vars.choice|default(0) }} {{ vars.seen|default(0) }}'}\n"
+        "  bad: {final: failed}\n",
     )
-    net = socket.create_server(("127.0.0.1", 0))
-    net.setblocking(False)
-    address = f"http://127.0.0.1:{net.getsockname()[1]}/"
-    text = Path(flow).read_text()
-    get = f"      ask: {{do: http.request, every: 1m, with: {{url: '{address}', private: true}}}}\n"
-    write(home, "trap.yaml", text.replace("      bell:", f"{get}      bell:"))
-    script = write(home, "script.json", '{"after": "1s", "stop": true}\n')
-    for command in (
-        ["check", flow],
-        ["plan", flow],
-        ["graph", flow],
-        ["show-flow", flow],
-        ["simulate", flow, script],
-        ["init", "mine", "--extends", flow, "--output", str(home.folder / "mine.yaml")],
-        ["actions", "program.run"],
-    ):
-        done = home.call(*command)
-        assert "usage:" not in done.err, done
-        assert not list(home.folder.rglob("sprung")), command
-    assert home.call("check", flow).code == 0
-    with net, pytest.raises(BlockingIOError):
-        net.accept()
+    vote = '{"name": "vote", "data": {"choice": "A"}}'
+    answers = {
+        "./absent": {"output": vote},
+        "picking:pick": {"output": {}},
+        "https://example.org/hook": {"output": {"n": 7}},
+        "git": {"status": 128, "error": "no such remote"},
+    }
+    options = write(home, "options.json", json.dumps({"own": answers}))
+    folder = str(home.folder / "rehearsed")
+    done = home.call("run", flow, "--rehearse", "--json", "--rehearsal-options", options, "--folder", folder)
+    assert done.code == 0, done
+    assert next(r for r in done.records if r["event"] == "run_ended")["reason"] == "A 7"
+    (push,) = [r["result"]["message"] for r in done.records if r.get("state") == "push" and "result" in r]
+    assert push == "git ended with status 128; its last lines: no such remote"
+    assert (home.folder / "done.txt").read_text() == "ran\n"

@@ -15,7 +15,6 @@ from retake_flow.flow.duration import seconds
 from retake_flow.outgoing import require_no_secret
 from retake_flow.ports.actions import Call, Completion
 from retake_flow.responders.env_secrets import signature, signing_key, variable
-from retake_flow.settings import is_loopback
 
 if TYPE_CHECKING:
     from retake_flow.api.http.own_request import OwnRequest, OwnResponse
@@ -34,21 +33,12 @@ class RequestActions(Family):
         environment: Where the variables are that the flow names.
         now: Seconds since the epoch.
         send: Sends a request, within a number of seconds.
-        confined: Whether only this machine may be asked, as in a rehearsal.
     """
 
-    def __init__(
-        self,
-        environment: Mapping[str, str],
-        now: Callable[[], float],
-        send: Send,
-        *,
-        confined: bool = False,
-    ) -> None:
+    def __init__(self, environment: Mapping[str, str], now: Callable[[], float], send: Send) -> None:
         self._environment = environment
         self._now = now
         self._send = send
-        self._confined = confined
         self.tasks = {"http.request": self.request}
 
     async def request(self, call: Call) -> Completion:
@@ -68,8 +58,6 @@ class RequestActions(Family):
         return Completion(value={"status": response.status, "json": as_json(text), "text": text, "headers": headers})
 
     def _build(self, call: Call) -> OwnRequest:
-        from urllib.parse import urlsplit
-
         from retake_flow.api.http.own_request import OwnRequest
 
         given = call.inputs
@@ -93,12 +81,9 @@ class RequestActions(Family):
         if given.get("secret_from"):
             key = signing_key(self._environment, given["secret_from"], purpose="for a request")
             secret |= signature(key, sent, f"msg_{once}", self._now())
-        request = OwnRequest(
+        return OwnRequest(
             given["method"], str(given["url"]), sent, headers, secret, given["redirects"], given["private"]
         )
-        if self._confined and not is_loopback(urlsplit(request.url).hostname):
-            raise RequestRefused(f"{request.shown}: a rehearsal asks nobody beyond this machine")
-        return request
 
 
 def _body(given: Mapping[str, Any]) -> tuple[str, str]:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from contextlib import suppress
 from typing import Any, Final
 
@@ -16,7 +16,7 @@ from retake_flow.flow.load.files import Files
 from retake_flow.flow.load.python_action import Description, Unreadable
 from retake_flow.flow.model import ActionState, OwnAction, State, performers
 
-_RUNNER: Final = "retake_flow.actions.own.function_process"
+_CALL: Final = ["-P", "-m", "retake_flow.actions.own.function_process"]
 #: The groups of the built-in actions, among which no plugin is sought.
 BUILT_IN: Final = frozenset(
     {"chat", "credentials", "http", "operator", "program", "public", "retake", "share", "studio"}
@@ -96,10 +96,15 @@ def offered() -> dict[str, OwnAction]:
     return found
 
 
+def called_function(command: Sequence[Any]) -> str | None:
+    """The function that a command calls, as MODULE:FUNCTION; None for other programs."""
+    return str(command[-1]) if list(command[1:-1]) == _CALL else None
+
+
 def _own_action(name: str, function: str, described: Description, at: Position, given: Mapping[str, Any]) -> OwnAction:
     """A function as an action: a program that calls it in a process of its own."""
     inputs = {each: Template(f"{{{{ inputs.{each} }}}}", at) for each in described.inputs}
-    command = [sys.executable, "-P", "-m", _RUNNER, function]
+    command = [sys.executable, *_CALL, function]
     return OwnAction(
         name,
         "program.run",

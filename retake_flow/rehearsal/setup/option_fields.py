@@ -96,6 +96,11 @@ class Fields:
         inner = Fields(self._get(name, {}), f"{self.where}.{name}")
         return {key: inner.text(key) for key in inner._value}
 
+    def named(self, name: str) -> dict[str, Fields]:
+        """An object whose values are objects; empty if it is missing."""
+        inner = Fields(self._get(name, {}), f"{self.where}.{name}")
+        return {key: Fields(value, f"{inner.where}.{key}") for key, value in inner._value.items()}
+
     def words(self, name: str) -> list[str]:
         """A list of texts; empty if it is missing."""
         value = self._get(name, [])

@@ -15,6 +15,7 @@ from retake_flow.rehearsal.setup.crowd import Part, part_as_json, read_part
 from retake_flow.rehearsal.setup.faults import AnyFault, read_fault
 from retake_flow.rehearsal.setup.neighbours import Neighbour
 from retake_flow.rehearsal.setup.option_fields import Fields
+from retake_flow.rehearsal.setup.own_answers import OwnAnswer
 from retake_flow.rehearsal.setup.viewer_script import DEFAULT_SCRIPT, Cue
 
 ChatShape = Literal["documented", "observed", "wrapped", "mixed"]
@@ -127,6 +128,7 @@ class Options:
         history: The chat before the stream; `at` says how many seconds ago an entry was written, with 0 for an hour.
         viewers: What viewers do once the stream is live.
         faults: The faults to inject.
+        own: How programs and requests of the flow's own answer, by name or address; the others are real.
         part: The number of this part of an interrupted rehearsal, from 1.
     """
 
@@ -153,6 +155,7 @@ class Options:
     history: tuple[Cue, ...] = ()
     viewers: tuple[Part, ...] = DEFAULT_SCRIPT
     faults: tuple[AnyFault, ...] = ()
+    own: Mapping[str, OwnAnswer] = field(default_factory=dict)
     part: int = 1
 
     @property
@@ -205,6 +208,7 @@ class Options:
             history=tuple(Cue.read(item) for item in fields.objects("history")),
             viewers=_viewers(fields),
             faults=tuple(read_fault(item) for item in fields.objects("faults")),
+            own={name: OwnAnswer.read(item) for name, item in fields.named("own").items()},
             part=fields.whole("part", 1, least=1),
         )
         fields.end()
@@ -220,6 +224,7 @@ class Options:
             "history": [asdict(cue) for cue in self.history],
             "viewers": [part_as_json(part) for part in self.viewers],
             "faults": [asdict(fault) for fault in self.faults],
+            "own": {name: answer.as_json() for name, answer in self.own.items()},
         }
 
 

@@ -64,6 +64,7 @@ def play(suite: Suite, features: Sequence[Path], select: str = "", *, python: bo
     named = [path.resolve() for path in features]
     common = os.path.commonpath([path if path.is_dir() else path.parent for path in named])
     files = feature_files(named)
+    suite.python = python
     suite.unread = [] if python else conftests(files, Path(common))
     said = io.StringIO()
     with work_folder() as scratch, _isolated():

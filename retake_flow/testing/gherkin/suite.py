@@ -108,6 +108,7 @@ class Suite:
         broken: The error outside the scenarios; "" if there was none.
         interrupted: Whether Ctrl-C was pressed.
         unread: Each `conftest.py` beside the features that was not loaded.
+        python: Whether Python of the flow and of the features may run.
     """
 
     def __init__(self, under_test: UnderTest) -> None:
@@ -124,6 +125,7 @@ class Suite:
         self.broken = ""
         self.interrupted = False
         self.unread: list[Path] = []
+        self.python = False
         self._under_test = under_test
         self._files: list[FeatureFile] = []
 
@@ -161,7 +163,7 @@ class Suite:
 
     def _premise(self) -> Premise:
         under_test = self._under_test
-        return Premise(under_test.flow, dict(under_test.inputs), under_test.mocks, self.coverage.machine)
+        return Premise(under_test.flow, dict(under_test.inputs), under_test.mocks, self.coverage.machine, self.python)
 
     def _flaws(self, file: FeatureFile) -> Iterator[Flaw]:
         known = collection.available_steps(file)

@@ -37,12 +37,14 @@ class Premise:
         inputs: Its inputs, as on the command line.
         mocks: Makes the results of actions that the scenario does not mention.
         machine: Makes the machine of a flow.
+        python: Whether functions of the flow may run: the operator trusts them.
     """
 
     flow: Flow
     inputs: dict[str, Any]
     mocks: Callable[[Flow], Mocks] = lambda flow: Mocks()
     machine: Callable[[Flow], Machine] = lambda flow: Machine(flow, CATALOGUE)
+    python: bool = True
 
 
 class Trial:

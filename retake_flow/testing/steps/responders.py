@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
 
 import httpx
 import pytest
 from pytest_bdd import given, parsers, then
 
+from retake_flow.errors import UsageError
 from retake_flow.responders import registry
 from retake_flow.responders.language_model.token_budget import Ledger
 from retake_flow.responders.registry import Surroundings
@@ -17,25 +19,37 @@ from retake_flow.testing.gherkin.cells import Table
 from retake_flow.testing.gherkin.vocabulary import Wording
 from retake_flow.testing.runs.interventions import RUN
 from retake_flow.testing.runs.rehearsed import Rehearsal, Rehearsed
+from retake_flow.testing.runs.trial import Premise
 from retake_flow.testing.steps.tables import ON_AIR, rows
 from retake_flow.whatif.virtual_time import VirtualClock
 
 
 @pytest.fixture
 def service(rehearsal: Rehearsal) -> Service:
-    """What answers at the addresses that a flow names; functions are really called."""
+    """What answers at the addresses that a flow names."""
     service = Service()
-    _answered_from(rehearsal, service, Path(rehearsal.flow.file).parent)
+    _answered_from(rehearsal, service, Path(rehearsal.flow.file).parent, ("http", "openai"))
     return service
 
 
-def _answered_from(rehearsal: Rehearsal, service: Service, folder: Path) -> None:
-    """Those who answer, with functions that are found in a folder."""
+@pytest.fixture
+def trusted(premise: Premise) -> None:
+    """Require that functions of the flow may run.
+
+    Raises:
+        UsageError: The operator has not said so.
+    """
+    if not premise.python:
+        raise UsageError("this step runs Python of the flow", hint="add --python if you trust it")
+
+
+def _answered_from(rehearsal: Rehearsal, service: Service, folder: Path, kinds: Sequence[str]) -> None:
+    """Responders of some kinds, with functions that are found in a folder."""
     clock = VirtualClock()
     ledger = Ledger(rehearsal.folder / "tokens" / f"{RUN}.json", clock.now)
     around = Surroundings(Launcher(RUN, {}), folder, Keys(), ledger, clock.now, service)
     found = registry.responders(around)
-    rehearsal.responders |= {kind: found[kind] for kind in ("http", "openai", "module")}
+    rehearsal.responders |= {kind: found[kind] for kind in kinds}
 
 
 @given("a web service that says")
@@ -46,17 +60,18 @@ def service_says(service: Service, datatable: Table) -> None:
 
 
 @given("the function of the flow answers")
-def function_answers(service: Service) -> None:
-    """Uses the real function named by `module`; it must be an `async def`, because threads have no virtual time."""
+def function_answers(trusted: None, rehearsal: Rehearsal, service: Service) -> None:
+    """Uses the real function named by `module`, an `async def` (threads have no virtual time). Needs `--python`."""
+    _answered_from(rehearsal, service, Path(rehearsal.flow.file).parent, ("module",))
 
 
 @given(parsers.parse("the module {name} beside the flow"))
-def module(rehearsal: Rehearsal, service: Service, name: str, docstring: str) -> None:
-    """A Python module, between triple quotes; the flow's own folder is not touched."""
+def module(trusted: None, rehearsal: Rehearsal, service: Service, name: str, docstring: str) -> None:
+    """A Python module, between triple quotes; the flow's own folder is not touched. Needs `--python`."""
     folder = rehearsal.folder / "beside"
     folder.mkdir()
     (folder / f"{name}.py").write_text(f"{docstring}\n", encoding="utf-8")
-    _answered_from(rehearsal, service, folder)
+    _answered_from(rehearsal, service, folder, ("module",))
 
 
 @given(parsers.parse("the service thinks for {seconds:g} s"))

@@ -16,6 +16,7 @@ from retake_flow.run.answers import schema
 from retake_flow.run.commands import Leave, StartAction, StartActivity
 from retake_flow.run.gates import Answer, Gate
 from retake_flow.run.run import PendingUndo, Run
+from retake_flow.whatif.plan.own_steps import programs_and_requests
 from retake_flow.whatif.plan.plan import MOST_TURNS, Kind, Step
 from retake_flow.whatif.plan.prospects import Prospect
 
@@ -75,7 +76,7 @@ class StepLog:
         more |= _retry(command.retry)
         self._perform(scope, command.do, command.inputs, prospect, attempt, more)
         if self._catalogue[command.do].service:
-            self._programs[command.activity] = self._catalogue[command.do].programs
+            self._programs[command.activity] = self._goes_out(command.do, command.inputs)[0]
 
     def end(self, key: str, why: str, attempt: int) -> None:
         """Record that a program ended by itself, or could not be started."""
@@ -152,23 +153,30 @@ class StepLog:
         if not prospect.begun:
             self._add(Kind.ACTION, path, facts, turn)
             return
-        if spec.programs:
+        programs, requests = self._goes_out(do, inputs)
+        if programs:
             kept = {key: value for key, value in facts.items() if spec.service or key in _OF_A_MOMENT}
-            self._add(Kind.PROCESS, path, {"programs": list(spec.programs), "lasts": spec.service, **kept}, turn)
-        for call in spec.requests:
+            self._add(Kind.PROCESS, path, {"programs": list(programs), "lasts": spec.service, **kept}, turn)
+        for call in requests:
             self._add(Kind.REQUEST, path, {"call": call, **facts}, turn)
-        if not (spec.service or spec.requests):
+        if not (spec.service or requests):
             self._add(Kind.TELL if do == _TELL else Kind.ACTION, path, facts, turn)
 
     def _undo(self, undo: PendingUndo) -> None:
         spec = self._catalogue[undo.do]
         facts = {"action": undo.do, "undo": undo.state, **_given_inputs(spec, undo.inputs)}
-        for program in spec.programs:
+        programs, requests = self._goes_out(undo.do, undo.inputs)
+        for program in programs:
             self._add(Kind.PROCESS, undo.scope, {"programs": [program], "lasts": False, **facts})
-        for call in spec.requests:
+        for call in requests:
             self._add(Kind.REQUEST, undo.scope, {"call": call, **facts})
-        if not (spec.requests or spec.programs):
+        if not requests:
             self._add(Kind.TELL if undo.do == _TELL else Kind.ACTION, undo.scope, facts)
+
+    def _goes_out(self, do: str, inputs: Mapping[str, Any]) -> tuple[tuple[str, ...], tuple[str, ...]]:
+        """The programs that an action starts, and the requests that it sends."""
+        spec, own = self._catalogue[do], programs_and_requests(self._flow, do, inputs)
+        return (spec.programs or own[0], spec.requests or own[1])
 
     # --- what goes round and round ------------------------------------------------------------------------
 

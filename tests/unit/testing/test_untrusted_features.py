@@ -73,6 +73,51 @@ def test_no_python_of_the_folder_is_run(strange: Path, tmp_path: Path, command: 
     assert "conftest.py; --python takes the steps in it" in done.stderr
 
 
+RESPONDING = """\
+Feature: Responding
+  Scenario: A function of the flow answers
+    Given an agent with credentials
+    And this flow
+      '''
+      extends: go-live.yaml
+      states: {broadcast/pushing/on_air: {activities: {chat: {with: {responder: {module: "evil:reply"}}}}}}
+      '''
+    And it is to be on air for 9s
+    And these viewers
+      | at | name | text |
+      | 2  | mira | hi   |
+    STEP
+    When the agent goes live
+    Then the run is completed
+"""
+
+
+@pytest.mark.parametrize(
+    ("step", "told"),
+    [
+        ("And the function of the flow answers", "this step runs Python of the flow"),
+        ("And the module evil beside the flow\n      '''\n      EVIL\n      '''", "this step runs Python of the flow"),
+        ("And a web service that says\n      | to | reply |", ""),
+    ],
+    ids=["function", "module", "other"],
+)
+def test_no_function_of_the_flow_is_run(tmp_path: Path, step: str, told: str) -> None:
+    """A scenario that brings Python along is refused without --python, and no other loads the module."""
+    mark = tmp_path / "mark"
+    evil = EVIL.format(mark=str(mark))
+    (tmp_path / "evil.py").write_text(evil, encoding="utf-8")
+    (tmp_path / "hello.yaml").write_text(FLOW, encoding="utf-8")
+    text = RESPONDING.replace("STEP", step.replace("EVIL", evil.replace("\n", "\n      "))).replace("'''", '"""')
+    (tmp_path / "it.feature").write_text(text, encoding="utf-8")
+    program = [sys.executable, "-m", "retake_flow", "test", "hello.yaml", "it.feature"]
+    done = subprocess.run(program, cwd=tmp_path, capture_output=True, text=True, timeout=100, check=False)
+    assert told in done.stdout, done
+    assert not mark.exists()
+    if "module" in step:
+        trusted = subprocess.run([*program, "--python"], cwd=tmp_path, capture_output=True, timeout=100, check=False)
+        assert mark.exists(), trusted
+
+
 def _steps(folder: Path, word: str) -> None:
     text = "from pytest_bdd import then\n@then('the {0} is awake')\ndef awake(observed):\n    pass\n"
     (folder / "conftest.py").write_text(text.format(word), encoding="utf-8")

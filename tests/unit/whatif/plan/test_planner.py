@@ -368,3 +368,27 @@ empty: {final: completed}
 good: {final: completed}
 """
     assert planned(states).state == "good"
+
+
+def test_own_programs_and_requests_are_listed() -> None:
+    """Under their own names too, and when they undo something."""
+    flow = """\
+a:
+  initial: b
+  activities: {bell: {do: house.bell}}
+  transitions: {bell.exited: z, error: z}
+  states:
+    b: {do: house.post, with: {to: all}, undo: {do: program.run, with: {command: [./away]}}, transitions: {done: c}}
+    c: {do: program.run, with: {command: [./look, --quick]}, transitions: {done: z, failed: z}}
+z: {final: completed}
+"""
+    head = """\
+actions:
+  house.bell: {do: program.run, with: {command: [./bell], lines: true}}
+  house.post:
+    {do: http.request, with: {method: POST, url: "https://example.org/{{ inputs.to }}"}, inputs: {to: {type: string}}}
+"""
+    plan = planned(flow, head=head)
+    programs = [(step.facts["programs"], step.facts["lasts"]) for step in plan.of(Kind.PROCESS)]
+    assert programs == [(["./bell"], True), (["./look"], False), (["./away"], False)]
+    assert [step.facts["call"] for step in plan.of(Kind.REQUEST)] == ["POST https://example.org/all"]
