@@ -16,6 +16,7 @@ from retake_flow.testing.runs.rehearsed import AGENT, Rehearsal, Rehearsed
 _FLOW = b"""\
 flow: chat
 initial: credentials
+events: {vote: {choice: {type: string}}}
 states:
   credentials: {do: credentials.load, transitions: {found: talk, missing: over}}
   talk:
@@ -30,6 +31,7 @@ states:
     timeout: 30s
     transitions:
       tip: {set: {tips: "{{ vars.tips|default([]) + [event.amount] }}"}}
+      vote: {set: {votes: "{{ vars.votes|default([]) + [event.choice] }}"}}
       follow: {set: {follows: "{{ vars.follows|default(0) + 1 }}"}}
       timeout: over
   over: {final: completed}
@@ -44,6 +46,7 @@ _CUES = (
 )
 _TALKS = 4  # the first write after that which viewers wait for
 _READ = ["a", "for you", "for you, too", "b", "c"]
+_RAISED = {"a": ("vote", {"choice": "A"}), "b": ("vote", {"choice": "B"}), "c": ("nobody", {})}
 _SAID = ["to a", "thanks", "thanks, too", "to b", "to c", "Still here."]
 
 
@@ -52,7 +55,7 @@ def _rehearsal(folder: Path, *, live: bool, die_at: str = "") -> Rehearsal:
     assert flow is not None
     rehearsal = Rehearsal(flow, folder, die_at=die_at, comebacks=[2.5])
     rehearsal.options = replace(rehearsal.options, comments_without_session=200, realtime=live)
-    rehearsal.responders["command"] = FakeResponder(dict(zip(_READ, _SAID, strict=False))).serve
+    rehearsal.responders["command"] = FakeResponder(dict(zip(_READ, _SAID, strict=False)), _RAISED).serve
     rehearsal.give_credentials()
     for cue in _CUES:
         rehearsal.intervene(
@@ -67,14 +70,16 @@ def _outcome(rehearsed: Rehearsed) -> tuple[object, ...]:
     said = [c["text"] for c in rehearsed.agent["chat"] if c["agent"]]
     read = [record["text"] for record in rehearsed.records("chat_message")]
     journalled = [record["text"] for record in rehearsed.records("chat_sent")]
-    return rehearsed.run.outcome, read, said, journalled, rehearsed.run.vars.get("tips")
+    counted = [rehearsed.run.vars.get(name) for name in ("tips", "votes")]
+    refused = len(rehearsed.records("event_refused", name="nobody"))
+    return rehearsed.run.outcome, read, said, journalled, counted, refused
 
 
 @pytest.mark.parametrize("live", [True, False], ids=["in real time", "asked for"])
 @pytest.mark.parametrize("side", "-+")
 def test_dying_at_any_write_loses_nothing_and_doubles_nothing(tmp_path: Path, live: bool, side: str) -> None:
     """Before and after every write of the journal: all is read, said and told once, and in order."""
-    expected = ("completed", _READ, _SAID, _SAID, [5.0, 7.0])
+    expected = ("completed", _READ, _SAID, _SAID, [[5.0, 7.0], ["A", "B"]], 1)
     writes = heard = 0
     for boundary in count(_TALKS):
         folder = tmp_path / str(boundary)

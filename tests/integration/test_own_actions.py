@@ -180,6 +180,20 @@ PROGRAM = "do: program.run, with: {command: [./add.sh]}"
 POST = "do: http.request, with: {method: POST, private: true, url: 'URL'"
 
 
+ADDING = """\
+from retake_flow.plugins import action
+
+@action()
+def once() -> None:
+    with open("done.txt", "a") as file:
+        file.write("ran\\n")
+
+@action(idempotency="safe")
+def safe() -> None:
+    once()
+"""
+
+
 @pytest.mark.parametrize(
     ("doing", "declared", "again"),
     [
@@ -188,6 +202,8 @@ POST = "do: http.request, with: {method: POST, private: true, url: 'URL'"
         (POST + "}", "", False),
         (f"on_crash: retry, {POST}, idempotency_key: true}}", "", True),
         ("do: house.add", f"actions: {{house.add: {{{PROGRAM}}}}}\n", False),
+        ("do: house.add", "actions: {house.add: {python: 'adding:once'}}\n", False),
+        ("do: house.add", "actions: {house.add: {python: 'adding:safe'}}\n", True),
         ("do: house.add", f"actions: {{house.add: {{{PROGRAM}, idempotency: safe}}}}\n", True),
     ],
 )
@@ -196,6 +212,7 @@ def test_a_killed_runner_leaves_what_the_author_declared(
 ) -> None:
     """At each boundary: without a word what may have been done is not done again; declared harmless, it is."""
     write(home, "add.sh", "#!/bin/sh\necho ran >> done.txt\n")
+    write(home, "adding.py", ADDING)
     head = f"flow: once\ninitial: add\n{declared}states:\n"
     failed = "failed: bad, " if "program.run" in doing else ""
     routes = f"transitions: {{done: over, {failed}error.interrupted: doubt, error: bad}}"
@@ -214,6 +231,34 @@ def test_a_killed_runner_leaves_what_the_author_declared(
         assert times <= (2 if again else 1), (boundary, second)
         assert times >= 1 or outcome != "completed", (boundary, second)
     assert seen == ({"completed"} if again else {"completed", "interrupted"})
+
+
+KILLING = (
+    ADDING.replace('ran\\n")', 'ran\\n")\n    if sum(1 for _ in open("done.txt")) == 1:\n        _kill()')
+    + """
+def _kill():
+    import os, psutil
+    os.kill(next(p.pid for p in psutil.Process().parents() if "retake_flow" in p.cmdline()), 9)
+"""
+)
+
+
+@pytest.mark.parametrize(("function", "outcome", "times"), [("once", "interrupted", 1), ("safe", "completed", 2)])
+def test_a_runner_killed_inside_an_action(home: Home, function: str, outcome: str, times: int) -> None:
+    """The function has done its work, and nobody can know: it ends as its author has declared."""
+    write(home, "adding.py", KILLING)
+    flow = write(
+        home,
+        "once.yaml",
+        f"flow: once\ninitial: add\nactions: {{house.add: {{python: 'adding:{function}'}}}}\nstates:\n"
+        "  add: {do: house.add, transitions: {done: over, error.interrupted: doubt, error: bad}}\n"
+        "  over: {final: completed}\n  doubt: {final: interrupted}\n  bad: {final: failed}\n",
+    )
+    assert home.call("run", flow, "--json").code == -9
+    run = home.row()["id"]
+    home.call("resume", run, "--json")
+    assert home.row(run)["outcome"] == outcome
+    assert (home.folder / "done.txt").read_text() == "ran\n" * times
 
 
 def test_a_rehearsal_answers_in_place_of_programs_and_servers(home: Home) -> None:

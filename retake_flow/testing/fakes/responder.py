@@ -20,6 +20,7 @@ class FakeResponder:
 
     Attributes:
         answers: Its replies by text.
+        events: The events that it raises by text, with their data.
         thinks: Delay for each batch, in seconds.
         failures: How often it fails before its first answer.
         chokes: A text on which it always fails.
@@ -30,6 +31,7 @@ class FakeResponder:
     """
 
     answers: Mapping[str, str] = field(default_factory=dict)
+    events: Mapping[str, tuple[str, Mapping[str, Any]]] = field(default_factory=dict)
     thinks: float = 0.0
     failures: int = 0
     chokes: str = ""
@@ -58,7 +60,10 @@ class FakeResponder:
             raise ResponderFailed("brain ended with status 1 before it answered")
         if batch.occasion == "silence":
             return Answer((self.silence,) if self.silence else ())
-        return Answer(tuple(self.answers[text] for text in texts if text in self.answers))
+        return Answer(
+            tuple(self.answers[text] for text in texts if text in self.answers),
+            events=tuple(self.events[text] for text in texts if text in self.events),
+        )
 
 
 def standing_in(brain: FakeResponder) -> dict[str, OpenResponder]:
