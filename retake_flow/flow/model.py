@@ -235,17 +235,24 @@ class WaitState(BaseState):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class FinalState(BaseState):
-    """A state that ends the run, or the sub-flow.
+    """A state that ends the run, the sub-flow, or the state around it.
 
     Attributes:
         final: The outcome.
+        ends: The path of the state that it ends, whose event the outcome is; "" for the run.
         fails: Whether a run that ends here has failed.
     """
 
     kind: ClassVar[str] = "final"
     final: str
+    ends: str = ""
     fails: bool = False
     reason: Value | None = None
+
+    @property
+    def ends_flow(self) -> bool:
+        """Whether it ends the flow itself, or the sub-flow, that it belongs to."""
+        return self.ends == self.root
 
     @property
     def work(self) -> Value:

@@ -278,12 +278,15 @@ class Macrostep(Draft):
     # --- ends ---------------------------------------------------------------------------------------------
 
     def _reach_final(self, state: FinalState) -> None:
-        """A final state ends the run; in a sub-flow, it is an event of the state that the sub-flow runs in."""
+        """A final state ends the run, or is an event of the state that it ends."""
         # When a stop leads to an end without a reason, the reason is the stop's.
         asked = str(self._event.get("reason", "")) if self._event.get("name") == "stop" else ""
         reason = asked if state.reason is None else str(self.fill(state.reason, state.root))
-        if not state.root:
+        if not state.ends:
             self._finish_run(state.final, reason, Phase.FAULTED if state.fails else Phase.COMPLETED)
+            return
+        if not state.ends_flow:
+            self.signal({"reason": reason, "message": reason}, (state.final, state.ends))
             return
         within = self.chart.paths[state.root].items()
         result = {name: self.run.outputs[path] for name, path in within if path in self.run.outputs}

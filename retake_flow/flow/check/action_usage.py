@@ -11,7 +11,7 @@ from retake_flow.flow.diagnostics import Position, Problem, did_you_mean
 from retake_flow.flow.expressions.expression import Expression, templates
 from retake_flow.flow.expressions.type_inference import Typed, describe_types, types_of_schema
 from retake_flow.flow.fields import Declared, flaw, mismatch
-from retake_flow.flow.model import ActionState, Activity, Flow, Input, State, SubFlow, SubFlowState
+from retake_flow.flow.model import ActionState, Activity, FinalState, Flow, Input, State, SubFlow, SubFlowState
 
 
 def problems(flow: Flow, catalogue: Catalogue, typed: Typed) -> Iterator[Problem]:
@@ -53,6 +53,9 @@ def _has_template(value: Any) -> bool:
 def _state(state: State, catalogue: Catalogue, typed: Typed) -> Iterator[Problem]:
     if isinstance(state, SubFlowState) and state.children:
         yield from _run_inside(state, state.sub, typed)
+    if isinstance(state, FinalState) and not state.ends_flow and state.final in RESERVED:
+        message = f"{state.path!r} ends the state around it with {state.final!r}, which is an event of its own"
+        yield Problem(state.position, "RF046", message, "call that end something else")
     if not isinstance(state, ActionState):
         return
     yield from _use(state.do, state.inputs, state.position, catalogue, typed)

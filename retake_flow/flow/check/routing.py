@@ -83,7 +83,7 @@ def _first_list(routes: list[Route]) -> list[Route]:
 def _ends(moves: Moves, state: State, catalogue: Catalogue) -> dict[str, Occurrence]:
     """Events that need a route: the ends of a state's work and activities, and the events it raises."""
     found = {each.name: each for each in moves.own(state) if not matches("error", each.name)}
-    found |= {each.name: each for each in moves.of_sub_flow(state)}
+    found |= {each.name: each for each in moves.of_finals(state)}
     for activity in state.activities.values():
         spec = catalogue.get(activity.do)
         missed = spec is not None and spec.service and not spec.beside
@@ -97,7 +97,7 @@ def _own_ends(moves: Moves, state: State) -> Iterator[Occurrence]:
     for occurrence in moves.own(state):
         if occurrence.name != "timeout" or isinstance(state, QuestionState):
             yield occurrence
-    yield from moves.of_sub_flow(state)
+    yield from moves.of_finals(state)
 
 
 def _can_go_on(moves: Moves, state: State, route: Route) -> bool:
@@ -146,7 +146,7 @@ def _possible_events(flow: Flow, moves: Moves) -> dict[str, set[str]]:
         names = [
             each for a in state.activities.values() for occurrence in moves.of_activity(a) for each in occurrence.names
         ]
-        found[path] = {*own, *(each.name for each in moves.of_sub_flow(state)), *(name for name, _ in names)}
+        found[path] = {*own, *(each.name for each in moves.of_finals(state)), *(name for name, _ in names)}
         if any(activity.do for activity in state.activities.values()):
             found[path].add("error")  # a fallback for any failure of its activities, now or later
         anywhere = {name for name, origin in names if not origin}

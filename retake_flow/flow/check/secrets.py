@@ -122,7 +122,7 @@ class Secrets:
             places = [now.place] if now is not None else list(self._fields) if names else []
             for place in places:
                 state = self._flow.states.get(place)
-                if isinstance(state, FinalState) and state.root:
+                if isinstance(state, FinalState) and state.ends and state.ends_flow:
                     return self._output(self._flow.states[state.root], names)
                 if _part(self._fields.get(place, frozenset()), names):
                     return True

@@ -258,11 +258,11 @@ class _Drawing:
             )
 
     def _tail(self, state: State, event: str) -> str:
-        """The final state of a sub-flow that an event stands for."""
-        if not isinstance(state, SubFlowState) or self._folded:
+        """The final state inside that an event stands for."""
+        if isinstance(state, SubFlowState) and self._folded:
             return ""
-        finals = (inside for inside in self._flow.of(state.path) if isinstance(inside, FinalState))
-        return next((inside.path for inside in finals if inside.final == event), "")
+        finals = (inside for inside in self._flow.states.values() if isinstance(inside, FinalState))
+        return next((each.path for each in finals if each.ends == state.path and each.final == event), "")
 
     def _notes(self, state: State) -> Iterator[Note]:
         yield from notes(state)

@@ -32,7 +32,8 @@ def problems(flow: Flow, moves: Moves, dead: Iterable[Route], loose: Collection[
         if state.path not in reached and (not state.parent or state.parent in reached) and not initial:
             message = f"no path leads to the state {state.path!r}"
             yield Problem(state.position, "RF060", message, "route to it or remove it")
-    finals = [path for path in leads if isinstance(flow.states[path], FinalState) and not flow.states[path].root]
+    ends = {state.path for state in flow.states.values() if isinstance(state, FinalState) and not state.ends}
+    finals = [path for path in leads if path in ends]
     open_ = [path for path in leads if any(around.path in loose for around in flow.around(path))]
     if not finals and not open_:
         first_state = flow.states[flow.initial]

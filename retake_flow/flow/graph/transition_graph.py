@@ -243,9 +243,14 @@ class Moves:
         if state.limits:
             yield Occurrence((("timeout", state.path),), state.path)
 
-    def of_sub_flow(self, state: State) -> Iterator[Occurrence]:
-        """The possible ends of the sub-flow that runs in a state."""
-        for outcome in state.sub.outcomes if isinstance(state, SubFlowState) else ():
+    def of_finals(self, state: State) -> Iterator[Occurrence]:
+        """The possible ends of a state by final states inside: those of its sub-flow, or its own."""
+        if isinstance(state, SubFlowState):
+            found = state.sub.outcomes
+        else:
+            inside = (self.flow.states[child] for child in state.children) if isinstance(state, CompositeState) else ()
+            found = tuple(each.final for each in inside if isinstance(each, FinalState) and each.ends == state.path)
+        for outcome in dict.fromkeys(found):
             yield Occurrence(((outcome, state.path),), state.path)
 
     def of_activity(self, activity: Activity) -> Iterator[Occurrence]:
@@ -322,8 +327,8 @@ class Moves:
             return
         for name in sorted(self.raised_events):
             yield Occurrence(((name, ""),))
-        if state.root:
-            yield Occurrence(((state.final, state.root),), active)
+        if state.ends:
+            yield Occurrence(((state.final, state.ends),), active)
 
     def _moves_after(self, active: str, occurrence: Occurrence) -> Iterator[Move]:
         """The moves that an occurrence leads to; none if it is skipped."""

@@ -144,13 +144,20 @@ class Builder:
             case "wait":
                 return WaitState(**shared, wait=self._time(data["wait"], (*where, "wait")))
             case "final":
-                fails = data["final"] == "failed" or data.get("fails", False)
-                reason = self.value(data.get("reason"), (*where, "reason"))
-                return FinalState(**shared, final=data["final"], fails=fails, reason=reason)
+                return self._final(path, data, where, shared)
             case "history":
                 initial = self._initial(shared["parent"], data, where)
                 return HistoryState(**shared, deep=data["history"] == "deep", initial=initial)
         return RestingState(**shared)
+
+    def _final(self, path: str, data: Mapping[str, Any], where: Path, shared: dict[str, Any]) -> State:
+        ends = shared["parent"] if data.get("ends") == "state" else self.root
+        if "ends" in data and data["ends"] == "state" and ends == self.root:
+            message, hint = f"{path!r} is inside no state that it could end", "leave out `ends`"
+            self.problems.append(Problem(self.source.value((*where, "ends")), "RF014", message, hint))
+        fails = ends == self.root and (data["final"] == "failed" or data.get("fails", False))
+        reason = self.value(data.get("reason"), (*where, "reason"))
+        return FinalState(**shared, final=data["final"], ends=ends, fails=fails, reason=reason)
 
     def _sub_flow(self, path: str, data: Mapping[str, Any], where: Path, shared: dict[str, Any]) -> dict[str, State]:
         """Build the state that a sub-flow runs in, and the states of the sub-flow."""

@@ -265,7 +265,7 @@ class _Reading:
         self._states += 1 if part is None else len(part.states)
         if part is None:
             return None
-        finals = dict.fromkeys(s.final for s in part.states.values() if isinstance(s, FinalState) and s.root == path)
+        finals = dict.fromkeys(s.final for s in part.states.values() if isinstance(s, FinalState) and s.ends == path)
         return SubFlow(part.data["flow"], part.inputs, tuple(finals)), part.initial, part.states
 
     def _inside(self, file: str, root: str, chain: tuple[str, ...]) -> _Part | None:

@@ -148,7 +148,7 @@ class Ways:
         leaf, state = node.leaf, self._flow.states[node.leaf]
         facts += self._facts.begun(leaf, node.kept or "")
         after = Node(leaf, None, node.owed | self._facts.owed(leaf), node.seen)
-        if isinstance(state, FinalState) and not state.root:
+        if isinstance(state, FinalState) and not state.ends:
             return self._end(move, facts, after, tuple(around.path for around in self._flow.around(leaf)))
         return Way(move, facts, after)
 

@@ -144,6 +144,12 @@ _STATE: Schema = {
             "description": "Whether a run that ends here has failed; `failed` has in any case.",
             "type": "boolean",
         },
+        "ends": {
+            "description": "What ends here: the flow (the default), or only the state around, whose event the outcome "
+            "then is.",
+            "type": "string",
+            "enum": ["flow", "state"],
+        },
         "reason": {
             "description": "What to tell the person when the run ends here, and what to do.",
             "type": "string",
@@ -182,6 +188,7 @@ _STATE: Schema = {
         "states": ["initial"],
         "reason": ["final"],
         "fails": ["final"],
+        "ends": ["final"],
     },
     "allOf": [
         {

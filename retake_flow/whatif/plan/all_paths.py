@@ -103,7 +103,7 @@ def _targets(flow: Flow, reached: Mapping[str, Any]) -> dict[str, list[str]]:
     """Every goal, with the states in which it is reached, nearest first."""
     goals: dict[str, list[str]] = {}
     for state in flow.states.values():
-        if isinstance(state, FinalState) and not state.root:
+        if isinstance(state, FinalState) and not state.ends:
             goals[state.path] = []
         goals |= {asker.key: [] for asker, _ in askers(state)}
     for path in reached:

@@ -75,6 +75,7 @@ _KINDS = st.sampled_from(
         {"activities": {"p": {"do": "s.p"}, "t": {"do": "a.t", "every": "3s", "raises": {"low": "result.n < 1"}}}},
         {"activities": {"p": {"do": "s.p", "retry": {"max": 1}}, "u": {"do": "a.t"}}, "timeout": "1m"},
         {"entry": [{"raise": "own"}]},
+        {"final": "ok", "ends": "state"},
         {"entry": [{"if": "visits.a > 1", "set": {"x": 2}, "raise": "own"}]},
         {"exit": [{"raise": {"event": "own", "after": "1s"}}, {"set": {"x": 1}}]},
     ]
@@ -97,7 +98,7 @@ def flows(draw: st.DrawFn) -> Flow:
     ).map(lambda parts: {**parts[0], **parts[1], **parts[2]})
     routes = st.lists(route, min_size=1, max_size=2)
     for state in paths.values():
-        if "history" not in state:
+        if not state.keys() & {"history", "final"}:
             state["transitions"] = draw(st.dictionaries(st.sampled_from(_EVENTS), routes, max_size=4))
             if draw(st.integers(0, 5)) == 0:
                 state["always"] = [{"to": draw(st.sampled_from(targets)), "when": draw(st.sampled_from(_GUARDS))}]
@@ -140,7 +141,9 @@ def _nested(draw: st.DrawFn, names: list[str], prefix: str, paths: dict[str, dic
     while names:
         name = names.pop(0)
         state = dict(draw(_KINDS))
-        inside = draw(st.integers(0, 3)) if not {"do", "wait", "ask"} & set(state) and len(prefix) < 4 else 0
+        if "final" in state and not prefix:
+            state = {}
+        inside = draw(st.integers(0, 3)) if not {"do", "wait", "ask", "final"} & set(state) and len(prefix) < 4 else 0
         states[name] = paths[prefix + name] = state
         if inside and len(names) >= inside:
             inner = _nested(draw, [names.pop(0) for _ in range(inside)], f"{prefix}{name}/", paths)
@@ -189,13 +192,13 @@ class Walk:
     def follow(self, done: list[str], edges: list[Move] | tuple[Move, ...]) -> list[str]:
         """Take one transition off what was done; returns the rest."""
         fitting = [move for move in edges if move.route is not None or not self.at]
-        fitting = [move for move in fitting if done[: len(order := _order(move))] == order]
-        assert fitting, f"{self.at}: {done} begins like none of {[_order(move) for move in edges]}"
+        fitting = [move for move in fitting if done[: len(order := _order(self.flow, move))] == order]
+        assert fitting, f"{self.at}: {done} begins like none of {[_order(self.flow, move) for move in edges]}"
         move = max(fitting, key=lambda each: len(each.entered))
         shorter = {(each.left, each.entered) for each in (self.moves.distinct(self.at) if self.at else edges)}
         assert (move.left, move.entered) in shorter
         self.at = move.target
-        return done[len(_order(move)) :]
+        return done[len(_order(self.flow, move)) :]
 
     def ends(self, done: list[str], end: commands.EndRun) -> bool:
         """Whether all that is left to do is the end: in a final state, or by something that nobody routes.
@@ -213,11 +216,11 @@ class Walk:
         return True
 
 
-def _order(move: Move) -> list[str]:
+def _order(flow: Flow, move: Move) -> list[str]:
     """What a transition does, in order, as docs/language.md says it."""
     route = move.route.effects[0].tell.message if move.route is not None else ""
     return [
-        *(f"exit {path}" for path in move.left if path not in ("s/y", "s/z")),
+        *(f"exit {path}" for path in move.left if not isinstance(flow.states[path], FinalState)),
         *([route] if route else []),
         *(f"leave {path}" for path in move.left),
         *(word for path in move.entered for word in (f"enter {path}", f"entry {path}")),

@@ -189,6 +189,42 @@ def test_an_end_says_whether_the_run_has_failed(end: str, phase: Phase) -> None:
     assert Talk(f"a: {{{end}}}").run.phase is phase
 
 
+ENDING = """
+a:
+  initial: x
+  activities: {p: {do: s.x}}
+  transitions: {enough: {to: b, set: {why: "{{ event.reason }}"}}, z: c}
+  states:
+    x: {transitions: {go: y, in: deep}}
+    y: {final: enough, ends: state, reason: "it is {{ visits.x }}"}
+    deep:
+      initial: i
+      transitions: {enough: {when: "visits.deep > 1", to: y}}
+      states: {i: {final: enough, ends: state}}
+b: {}
+c: {}
+"""
+
+
+def test_the_end_of_a_state_is_an_event_of_it() -> None:
+    """Its outcome is routed by the state around, whose activities end with the transition."""
+    talk = raised(Talk(ENDING), "go")
+    assert (talk.run.state, talk.run.vars, talk.run.phase) == ("b", {"why": "it is 1"}, Phase.RUNNING)
+    assert went(talk) == ["-a/x", "+a/y", "-a/y", "-a", "+b"]
+
+
+def test_the_end_of_a_state_is_offered_to_the_states_around_it_as_well() -> None:
+    """The state that ends goes first; what it does not take goes further out."""
+    talk = raised(Talk(ENDING), "in")
+    assert (talk.run.state, talk.run.vars) == ("b", {"why": ""})
+
+
+def test_a_process_that_dies_at_the_end_of_a_state_loses_nothing() -> None:
+    """What comes of the end is one step with it, so that nobody finds a run between the two."""
+    talk = raised(Talk(ENDING), "go")
+    assert talk.resume().run.state == "b"
+
+
 # --- eventless transitions ------------------------------------------------------------------------------------
 
 

@@ -123,7 +123,8 @@ class Walk:
 
     def _way(self, move: Move) -> _Way:
         """The effect of a move on any facts; only the end of a sub-flow depends on them."""
-        if isinstance(self._flow.states[move.source], FinalState):
+        source = self._flow.states[move.source]
+        if isinstance(source, FinalState) and source.ends_flow:
             return _Way(move.target, 0, 0, move)
         kept, come = self.take(move, self.facts.every, _blind), self.take(move, 0, _blind)
         if not move.entered:  # the event that entered the state stays the same
@@ -241,7 +242,7 @@ class Walk:
         gone, come = self._news.of(move.occurrence)
         facts = facts & ~self.facts.of_event
         source = self._flow.states[move.source]
-        if isinstance(source, FinalState):
+        if isinstance(source, FinalState) and source.ends_flow:
             root = source.root
             lifted = self.facts.lifted(root, facts)
             facts &= ~self.facts.under(("outputs", root))

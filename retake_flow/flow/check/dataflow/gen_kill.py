@@ -35,7 +35,8 @@ class News:
         if not scope:
             state = self._flow.states[place]
             if isinstance(state, FinalState):
-                return 0, self._facts.these([("result",)]) | self._event("reason", "message")
+                result = self._facts.these([("result",)]) if state.ends_flow else 0
+                return 0, result | self._event("reason", "message")
             error = matches("error", name)
             return (0, self._event("kind", "fault", "message")) if error else self._output(state, occurrence)
         root = self._flow.states[scope].root

@@ -106,7 +106,7 @@ class Declarations:
         if state is None or not name or name == "timeout" or name.startswith("error."):
             return None
         if isinstance(state, FinalState):
-            return self.output(self._flow.states[state.root])
+            return self.output(self._flow.states[state.root]) if state.ends_flow else None
         return self.output(state) if isinstance(state, ActionState | QuestionState) else None
 
     def event(self, occurrence: Occurrence) -> Mapping[str, Schema]:

@@ -52,6 +52,28 @@ def test_every_outcome_has_to_lead_somewhere(states: str, outcome: str) -> None:
     assert problem.hint.startswith(f"add `{outcome}: STATE` to the transitions of 'a'")
 
 
+@pytest.mark.parametrize(
+    ("inner", "routes", "found"),
+    [
+        ("ok, ends: state", "ok: z", []),
+        ("ok, ends: state", "stop: z", ["RF050"]),
+        ("ok, ends: state", "ok: [{when: visits.a > 1, to: z}]", ["RF050"]),
+        ("ok, ends: state", "ok: z, oh: z", ["RF051"]),
+        ("timeout, ends: state", "timeout: z", ["RF046"]),
+        ("ok", "stop: z", []),
+    ],
+)
+def test_the_end_of_a_state_has_to_lead_somewhere(inner: str, routes: str, found: list[str]) -> None:
+    """It is an event of the state around, under a name that is no other event's."""
+    states = f"a: {{initial: b, transitions: {{{routes}}}, states: {{b: {{final: {inner}}}}}}}"
+    assert codes(states + END) == found
+
+
+def test_only_a_state_inside_another_can_end_it() -> None:
+    """At the top there is none."""
+    assert codes("a: {wait: 1s, transitions: {done: y}}\ny: {final: ok, ends: state}" + END)[0] == "RF014"
+
+
 def test_a_state_around_may_route_what_happens_inside() -> None:
     """An outcome is also routed by a state around, and by a route for all its kinds."""
     inside = "b: {do: a.work, activities: {p: {do: s.program}}}"
