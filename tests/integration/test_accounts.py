@@ -108,10 +108,12 @@ def test_a_run_goes_on_as_its_own_agent_alone(home: Home, platform: RetakeTv) ->
         (own(home, "owl") | {"RETAKE_API_URL": "https://retake.tv"}, "and the platform here is https://retake.tv"),
     ]  # fmt: skip
     for variables, message in wrong:
-        for words in (("resume", run), ("resume", run, "--force"), ("resume", run, "--upgrade"), ("stop", run)):
-            refused = home.call(*words, **variables)
-            assert (refused.code, message in refused.err) == (6, True), refused
-        assert home.call("resume", "--all", **variables).code == 5
+        refused = home.call("resume", run, **variables)
+        assert (refused.code, message in refused.err) == (6, True), refused
+    for words in (("resume", run, "--force"), ("resume", run, "--upgrade"), ("stop", run)):
+        refused = home.call(*words, **variables)
+        assert (refused.code, message in refused.err) == (6, True), refused
+    assert home.call("resume", "--all", **variables).code == 5
     assert f"set RETAKE_CREDENTIALS={file}" in home.call("resume", run, **own(home, "wren")).err
     assert (home.row(run), streams(platform, "owl"), platform.report()["keys"]) == before
     assert WREN not in refused.err + json.dumps(home.journal())
@@ -219,42 +221,37 @@ def test_an_account_that_is_made_later_guards_its_run(home: Home, platform: Reta
     assert (refused.code, f"{run} acts as kite, and the token in" in refused.err) == (6, True), refused
 
 
-@pytest.fixture
-def first_version(home: Home) -> dict[str, str]:
-    """The runs in a store of version 0.1, each answered, by the names of their flows."""
+#: The runs in a store of version 0.1, by the names of their flows: who may not go on with each, and who may.
+_FIRST_VERSION = {
+    "loaded": (("none", "wren", "wren's token"), "owl"),
+    "plain": (("none", "wren", "wren's token"), "owl"),
+    "token": (("none", "wren", "owl"), "owl's token"),
+    "register": (("wren",), "none"),
+}
+
+
+def test_a_run_of_the_first_version_is_its_own_agents(home: Home) -> None:
+    """It kept no account: the name, and what it has loaded, tell whose it is and that it had credentials."""
+    state = {"RETAKE_FLOW_STATE": str(home.folder / "state")}
+    tokens = {"owl's token": OWL, "wren's token": WREN}
     runs = leave_store(home.folder, on_air=False)
     for flow in ("loaded", "plain", "token"):
-        assert home.call("answer", runs[flow], "word=yes", RETAKE_FLOW_STATE=str(home.folder / "state")).code == 0
-    return runs
-
-
-@pytest.mark.parametrize(
-    ("flow", "wrong", "right"),
-    [
-        ("loaded", ["none", "wren", "wren's token"], "owl"),
-        ("plain", ["none", "wren", "wren's token"], "owl"),
-        ("token", ["none", "wren", "owl"], "owl's token"),
-        ("register", ["wren"], "none"),
-    ],
-)
-def test_a_run_of_the_first_version_is_its_own_agents(
-    flow: str, wrong: list[str], right: str, home: Home, first_version: dict[str, str]
-) -> None:
-    """It kept no account: the name, and what it has loaded, tell whose it is and that it had credentials."""
-    run, state = first_version[flow], {"RETAKE_FLOW_STATE": str(home.folder / "state")}
-    tokens = {"owl's token": OWL, "wren's token": WREN}
+        assert home.call("answer", runs[flow], "word=yes", **state).code == 0
 
     def given(which: str) -> dict[str, str]:
         return state | ({"RETAKE_ACCESS_TOKEN": tokens[which]} if which in tokens else own(home, which))
 
-    for other in wrong:
-        refused = home.call("resume", run, **given(other))
-        assert refused.code == 6, (other, refused)
-        assert f"{run} acts as " in refused.err or "it was not sent" in refused.err  # to ask whose it is
-        if flow != "register" and other not in tokens:  # which waits, and so does not concern all
-            assert f"[{run}] is left alone" in home.call("resume", "--all", **given(other)).out
-    done = home.call("resume", run, **given(right))
-    assert done.code == (4 if flow == "register" else 0), done
+    for other in ("none", "wren"):
+        left = home.call("resume", "--all", **given(other)).out
+        # The one that registers waits for an answer, and so does not concern all.
+        assert {flow for flow in runs if f"[{runs[flow]}] is left alone" in left} == {"loaded", "plain", "token"}, left
+    for flow, (wrong, right) in _FIRST_VERSION.items():
+        for other in wrong:
+            refused = home.call("resume", runs[flow], **given(other))
+            assert refused.code == 6, (other, refused)
+            assert f"{runs[flow]} acts as " in refused.err or "it was not sent" in refused.err  # to ask whose it is
+        done = home.call("resume", runs[flow], **given(right))
+        assert done.code == (4 if flow == "register" else 0), done
 
 
 def test_an_agent_streams_once_on_this_machine(home: Home, platform: RetakeTv) -> None:

@@ -137,10 +137,19 @@ def test_letters_that_are_boxes_are_found(tmp_path: Path) -> None:
     ("lacking", "code", "found"),
     [
         (("Xvfb",), 6, {"Xvfb": "missing", "display": "missing", "letters": "skipped", "encoder": "skipped"}),
-        (("scrot",), 6, {"scrot": "missing", "thumbnail": "missing", "encoder": "ok"}),
         (("openbox",), 6, {"openbox": "missing", "letters": "missing", "encoder": "ok"}),
-        (("pulseaudio",), 0, {"pulseaudio": "warning", "sound": "warning", "encoder": "ok"}),
-        (("setpriv",), 0, {"setpriv": "ok", "encoder": "ok"}),
+        (
+            ("scrot", "pulseaudio", "setpriv"),
+            6,
+            {
+                "scrot": "missing",
+                "thumbnail": "missing",
+                "pulseaudio": "warning",
+                "sound": "warning",
+                "setpriv": "ok",
+                "encoder": "ok",
+            },
+        ),
     ],
 )
 def test_what_is_not_installed_is_named(
@@ -160,27 +169,40 @@ def test_what_is_not_installed_is_named(
 
 
 @pytest.mark.parametrize(
-    ("variables", "check", "words", "hint"),
+    ("variables", "expected"),
     [
-        ({"RETAKE_FLOW_STATE": "/dev/null/x"}, "state", "Not a directory", "ls -ld /dev/null"),
-        ({"RETAKE_FLOW_STATE": "/proc/x"}, "recordings", "cannot be made", ""),
-        ({"RETAKE_FLOW_STORE": "/dev/null/x.sqlite"}, "store", "File exists", "ls -ld /dev/null"),
-        ({"RETAKE_CREDENTIALS": "/dev/null/x/c.json"}, "credentials", "Not a directory", ""),
-        ({"RETAKE_FLOW_STORE": "postgresql://owl@127.0.0.1:9/owl"}, "store", "127.0.0.1", ""),
-        ({"RETAKE_FLOW_NOTIFY": "nonsense://x"}, "notices", "not one that apprise knows", "discord://"),
+        (
+            {
+                "RETAKE_FLOW_STATE": "/dev/null/x",
+                "RETAKE_FLOW_STORE": "/dev/null/x.sqlite",
+                "RETAKE_CREDENTIALS": "/dev/null/x/c.json",
+                "RETAKE_FLOW_NOTIFY": "nonsense://x",
+            },
+            {
+                "state": ("Not a directory", "ls -ld /dev/null"),
+                "store": ("File exists", "ls -ld /dev/null"),
+                "credentials": ("Not a directory", ""),
+                "notices": ("not one that apprise knows", "discord://"),
+            },
+        ),
+        (
+            {"RETAKE_FLOW_STATE": "/proc/x", "RETAKE_FLOW_STORE": "postgresql://owl@127.0.0.1:9/owl"},
+            {"recordings": ("cannot be made", ""), "store": ("127.0.0.1", "")},
+        ),
     ],
 )
-def test_a_place_that_cannot_be_used_is_missing(
-    tmp_path: Path, variables: dict[str, str], check: str, words: str, hint: str
+def test_places_that_cannot_be_used_are_missing(
+    tmp_path: Path, variables: dict[str, str], expected: dict[str, tuple[str, str]]
 ) -> None:
-    """It is tried and not only named, and the exit code says so."""
+    """Each is tried and not only named, and the exit code says so."""
     with at_home(tmp_path, **variables) as home:
         done = examined(home)
     assert done.code == 6, done
-    found = finding(done, check)
-    assert found["status"] == "missing"
-    assert words in found["message"]
-    assert hint in found["hint"]
+    for check, (words, hint) in expected.items():
+        found = finding(done, check)
+        assert found["status"] == "missing", found
+        assert words in found["message"]
+        assert hint in found["hint"]
 
 
 def test_a_user_without_a_home_is_told_what_to_set(tmp_path: Path) -> None:
@@ -208,9 +230,9 @@ def test_credentials_that_others_can_read_are_missing(tmp_path: Path) -> None:
     assert TOKEN not in done.out + done.err
 
 
-@pytest.mark.parametrize("token", ["rtk_with a blank", "rtk_ümlaut_12345"])
-def test_a_token_that_a_run_refuses_is_missing(tmp_path: Path, token: str) -> None:
+def test_a_token_that_a_run_refuses_is_missing(tmp_path: Path) -> None:
     """What no token can be is found before a run is begun with it, and is not told."""
+    token = "rtk_with a blank"
     with at_home(tmp_path, RETAKE_ACCESS_TOKEN=token) as home:
         done = examined(home)
         refused = home.call("run", "heartbeat.yaml", "--json")
@@ -231,17 +253,16 @@ def test_the_platform_and_its_clock_are_asked_without_a_token(tmp_path: Path) ->
     assert TOKEN not in done.out + done.err
 
 
-@pytest.mark.parametrize(("ahead", "words"), [(-75, "75 s ahead of retake.tv's"), (600, "600 s behind retake.tv's")])
-def test_a_clock_that_is_wrong_is_a_warning(tmp_path: Path, ahead: int, words: str) -> None:
+def test_a_clock_that_is_wrong_is_a_warning(tmp_path: Path) -> None:
     """The difference is told, and the command that sets the clock."""
-    with retake_tv(tmp_path / "tv", {"clock": ahead}) as tv, at_home(tmp_path / "home") as home:
+    with retake_tv(tmp_path / "tv", {"clock": 600}) as tv, at_home(tmp_path / "home") as home:
         done = home.call("doctor", "--json", RETAKE_API_URL=tv.address)
     assert done.code == 0, done
     found = finding(done, "clock")
     assert found["status"] == "warning"
-    said = float(found["message"].split()[0])
-    assert abs(said - abs(ahead)) <= 2, found
-    assert found["message"].partition(" ")[2] == words.partition(" ")[2]
+    seconds, _, words = found["message"].partition(" ")
+    assert abs(float(seconds) - 600) <= 2, found
+    assert words == "s behind retake.tv's"
     assert "timedatectl" in found["hint"]
 
 

@@ -75,6 +75,7 @@ from retake_flow.testing.fakes.responder import FakeResponder, standing_in
 from retake_flow.testing.fakes.studio import FakeStage
 from retake_flow.testing.fakes.studio_programs import Trouble
 from retake_flow.testing.runs.interventions import RUN, Intervention, Prompter, Scene, entering
+from retake_flow.testing.runs.machines import machine_of
 from retake_flow.whatif import virtual_time
 from retake_flow.whatif.virtual_time import VirtualClock
 
@@ -202,7 +203,7 @@ class Rehearsal:
     programs: FakePrograms = field(default_factory=FakePrograms)
     moltbook: Moltbook | None = None
     within: float = 7200.0
-    machine: Callable[[Flow], Machine] = lambda flow: Machine(flow, CATALOGUE)
+    machine: Callable[[Flow], Machine] = machine_of
 
     @property
     def credentials(self) -> Path:

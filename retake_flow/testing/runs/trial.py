@@ -17,6 +17,7 @@ from retake_flow.flow.load.inputs import resolve
 from retake_flow.flow.model import Flow
 from retake_flow.run.records import Record
 from retake_flow.run.run import Run
+from retake_flow.testing.runs.machines import machine_of
 from retake_flow.testing.runs.mocked import MockedAnswers
 from retake_flow.testing.runs.observed import Unmet, matches_name
 from retake_flow.whatif.plan import samples
@@ -43,7 +44,7 @@ class Premise:
     flow: Flow
     inputs: dict[str, Any]
     mocks: Callable[[Flow], Mocks] = lambda flow: Mocks()
-    machine: Callable[[Flow], Machine] = lambda flow: Machine(flow, CATALOGUE)
+    machine: Callable[[Flow], Machine] = machine_of
     python: bool = True
 
 
