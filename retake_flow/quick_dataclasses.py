@@ -1,7 +1,7 @@
 """Dataclasses that are created faster, for modules that are imported at the start of a command.
 
 `dataclasses.dataclass` of Python 3.11 writes and compiles up to ten functions for each class, one after the other.
-Here only `__init__` is compiled, when the first object is created; the rest uses existing functions
+Here only `__init__` is compiled, once a class has many objects; the rest uses existing functions
 (docs/decisions/0025-dataclasses-that-compile-late.md).
 """
 
@@ -40,6 +40,8 @@ else:
 __all__ = ["dataclass", "field"]
 
 _ORDERS = {"__lt__": lt, "__le__": le, "__gt__": gt, "__ge__": ge}
+#: How many objects of a class are created without compiling its `__init__`, which takes as long as creating 40.
+_FEW = 40
 _INIT = """
 def __init__({parameters}):
  {body}
@@ -47,22 +49,57 @@ def __init__({parameters}):
 
 
 def _first_init(made: Any, frozen: bool) -> Callable[..., None]:
-    """An `__init__` for the first object, which compiles the real one for all others."""
+    """An `__init__` for the first objects, which compiles the real one for all others, and for wrong arguments."""
+    parameters: list[Field[Any]] = []
+    created = 0
 
     def __init__(self: Any, *args: Any, **named: Any) -> None:
-        made.__init__ = _compile_init(made, frozen)
-        made.__init__(self, *args, **named)
+        nonlocal created
+        created += 1
+        parameters[:] = parameters or _parameters(made)
+        if created > _FEW or not _set_fields(self, parameters, args, named):
+            made.__init__ = _compile_init(made, frozen)
+            made.__init__(self, *args, **named)
 
     return __init__
+
+
+def _parameters(cls: Any) -> list[Field[Any]]:
+    """The fields of a dataclass in the order of its parameters."""
+    for each in fields(cls):
+        if not each.init:
+            raise TypeError(f"{cls.__qualname__}.{each.name}: only dataclasses.dataclass knows init=False")
+    return sorted(fields(cls), key=attrgetter("kw_only"))
+
+
+def _set_fields(self: Any, parameters: list[Field[Any]], args: tuple[Any, ...], named: dict[str, Any]) -> bool:
+    """Set the fields of a new object, as `__init__` does; False if the arguments are wrong."""
+    given = dict(zip((each.name for each in parameters if not each.kw_only), args, strict=False))
+    if len(given) < len(args) or given.keys() & named.keys():
+        return False
+    given |= named
+    for each in parameters:
+        if each.name in given:
+            value = given.pop(each.name)
+        elif each.default is not MISSING:
+            value = each.default
+        elif each.default_factory is not MISSING:
+            value = each.default_factory()
+        else:
+            return False
+        object.__setattr__(self, each.name, value)
+    if given:
+        return False
+    if hasattr(self, "__post_init__"):
+        self.__post_init__()
+    return True
 
 
 def _compile_init(cls: type, frozen: bool) -> Callable[..., None]:
     """The `__init__` of a dataclass."""
     names: dict[str, Any] = {"_missing": MISSING}
     parameters, lines = ["self"], []
-    for each in sorted(fields(cls), key=attrgetter("kw_only")):
-        if not each.init:
-            raise TypeError(f"{cls.__qualname__}.{each.name}: only dataclasses.dataclass knows init=False")
+    for each in _parameters(cls):
         if each.kw_only and "*" not in parameters:
             parameters.append("*")
         parameter, value = _parameter(each, names)

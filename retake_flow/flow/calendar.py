@@ -5,8 +5,10 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping
 from datetime import datetime
-from typing import Any, Final
-from zoneinfo import ZoneInfo
+from typing import TYPE_CHECKING, Any, Final
+
+if TYPE_CHECKING:
+    from zoneinfo import ZoneInfo
 
 #: How late, in seconds, a time may be noticed without counting as missed.
 GRACE: Final = 60.0
@@ -62,6 +64,8 @@ def _cron(written: Mapping[str, Any]) -> str:
 
 
 def _zone(name: object) -> ZoneInfo:
+    from zoneinfo import ZoneInfo
+
     try:
         return ZoneInfo(str(name))
     except (KeyError, ValueError, OSError):

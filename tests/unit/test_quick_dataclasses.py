@@ -70,7 +70,25 @@ def test_values_come_by_place_by_name_and_by_default() -> None:
     assert Doubled(4).value == 8
 
 
-@pytest.mark.parametrize(("args", "named"), [((), {}), (("a", [], "", "", 5), {}), (("a",), {"other": 1})])
+def test_the_hundredth_object_is_like_the_first() -> None:
+    """Only the later ones come from a compiled `__init__`."""
+
+    @dataclass(frozen=True, slots=True)
+    class Many:
+        at: int
+        marks: list[int] = field(default_factory=list)
+        hint: str = "none"
+
+    every = [Many(3, [4]) for _ in range(100)] + [Many(marks=[4], at=3) for _ in range(100)]
+    assert set(map(repr, every)) == {repr(Many(3, [4], "none"))}
+    with pytest.raises(TypeError, match="at"):
+        Many()  # type: ignore[call-arg]
+
+
+@pytest.mark.parametrize(
+    ("args", "named"),
+    [((), {}), (("a", [], "", "", 5), {}), (("a",), {"other": 1}), (("a",), {"text": "b"})],
+)
 def test_wrong_arguments_are_refused(args: tuple[Any, ...], named: dict[str, Any]) -> None:
     """As by any function."""
     with pytest.raises(TypeError):

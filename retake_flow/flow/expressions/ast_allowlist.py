@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 from functools import lru_cache
-from typing import Any
 
 from jinja2 import TemplateSyntaxError, nodes
 from jinja2.parser import Parser
@@ -38,7 +38,7 @@ def condition(text: str) -> Trees:
     """
     if "{{" in text or "{%" in text:
         raise ExpressionError("a condition is a bare expression, without {{ }}")
-    return (_parse(text, bare=True),)
+    return tuple(_parse(text, bare=True))
 
 
 @lru_cache(maxsize=4096)
@@ -50,7 +50,7 @@ def template(text: str) -> Trees:
         ExpressionError: One of them is not an expression.
     """
     found: list[nodes.Node] = []
-    for child in _parse(text, bare=False).body:
+    for child in _parse(text, bare=False):
         if not isinstance(child, nodes.Output):
             raise ExpressionError(f"`{text}`: only {{{{ … }}}} is allowed, no statements")
         found += child.nodes
@@ -84,17 +84,16 @@ def chain(node: nodes.Node) -> tuple[str, ...]:
     return (node.name, *reversed(attributes)) if isinstance(node, nodes.Name) else ()
 
 
-def _parse(text: str, *, bare: bool) -> Any:
+def _parse(text: str, *, bare: bool) -> Sequence[nodes.Node]:
+    """The nodes of a bare expression, or of a text with expressions in it."""
     if len(text) > LONGEST_EXPRESSION:
         raise ExpressionError(f"an expression is at most {LONGEST_EXPRESSION} characters long")
     try:
-        if not bare:
-            return ENVIRONMENT.parse(text)
-        parser = Parser(ENVIRONMENT, text, state="variable")
-        tree = parser.parse_expression()
+        parser = Parser(ENVIRONMENT, text, state="variable" if bare else None)
+        found = [parser.parse_expression()] if bare else parser.subparse()
         if not parser.stream.eos:
             raise ExpressionError(f"`{text}` is not an expression: it goes on after its end")
-        return tree
+        return found
     except TemplateSyntaxError as error:
         raise ExpressionError(f"`{text}` is not an expression: {error.message}") from None
     except (RecursionError, ValueError, MemoryError):

@@ -21,6 +21,7 @@ if TYPE_CHECKING:
 _LONGEST_SHOWN = 100  # characters of a condition's value that is not true or false
 _PLAIN = (str, int, float, type(None))
 _LISTS = (list, tuple)
+_MAPPINGS = (dict, Mapping)  # nearly all are dicts, for which the check is much faster
 
 
 class Expression:
@@ -175,7 +176,7 @@ def _find(value: Any, found: list[Expression]) -> None:
     elif isinstance(value, _LISTS):
         for item in value:
             _find(item, found)
-    elif isinstance(value, Mapping):
+    elif isinstance(value, _MAPPINGS):
         for item in value.values():
             _find(item, found)
 

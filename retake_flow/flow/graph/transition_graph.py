@@ -11,7 +11,7 @@ from collections import deque
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from functools import cache, cached_property
 from itertools import chain
-from typing import assert_never
+from typing import NamedTuple, assert_never
 
 from retake_flow.errors import TimedOut, fault_of
 from retake_flow.flow.action_spec import ActionSpec, Catalogue
@@ -39,8 +39,7 @@ from retake_flow.quick_dataclasses import dataclass
 _COMPOSING = re.compile(r"[~+|%\\]")
 
 
-@dataclass(frozen=True, slots=True)
-class Occurrence:
+class Occurrence(NamedTuple):
     """Something that can happen while a state is active.
 
     Attributes:
@@ -96,8 +95,10 @@ class Moves:
         # States of the same composite share most queries.
         self._pattern = cache(self._longest_pattern)
         self._offered = cache(self._guarded_routes)
+        self._takers = cache(self._key_of_takers)
         self._changes: dict[tuple[str, str, str, bool], list[Change]] = {}
         self._from = cache(self._around)
+        self.may_pass = cache(self._may_pass)
         self._own = cache(lambda path: self._mark_alike(self._own_occurrences(flow.states[path])))
         self._beside = cache(
             lambda path: self._mark_alike(chain(*map(self.of_activity, flow.states[path].activities.values())))
@@ -114,6 +115,10 @@ class Moves:
     def passes(self, active: str) -> bool:
         """Whether an innermost state is left as soon as it is entered."""
         return any(route.when is None for around in self.flow.around(active) for route in around.always)
+
+    def _may_pass(self, active: str) -> bool:
+        """Whether an innermost state may be left as soon as it is entered."""
+        return any(around.always for around in self.flow.around(active))
 
     def start(self) -> Move:
         """How a run begins."""
@@ -171,7 +176,7 @@ class Moves:
             return ()
         return (occurrence.place, *(self._takers(name, origin) for name, origin in occurrence.names))
 
-    def _takers(self, name: str, origin: str) -> object:
+    def _key_of_takers(self, name: str, origin: str) -> object:
         """A key shared by names that the same routes take: those routes, or else the pattern that they need."""
         pattern = self._pattern(name)
         return tuple(id(route) for route, _ in self._offered(origin, pattern)) if origin and pattern else pattern

@@ -8,7 +8,6 @@ import os
 import re
 import sys
 from collections.abc import Mapping, Sequence
-from importlib import metadata
 from pathlib import Path
 from typing import Any, Final
 
@@ -193,6 +192,8 @@ def _schema(node: ast.expr, records: Mapping[str, ast.ClassDef]) -> dict[str, An
 
 def installed() -> dict[str, str]:
     """The actions that installed packages offer: their names, each with its MODULE:FUNCTION."""
+    from importlib import metadata  # a tenth of a first check, and seldom needed
+
     return {point.name: point.value for point in metadata.entry_points(group=GROUP)}
 
 

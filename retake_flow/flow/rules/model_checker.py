@@ -110,7 +110,7 @@ class Monitor:
 
     def said(self, fact: Fact) -> tuple[bool, bool, bool]:
         """Whether a fact is forbidden, forbids from then on, or allows from then on."""
-        if fact.verb not in _BY_PART and fact.name not in self._names:
+        if fact.name not in self._names and fact.verb not in _BY_PART:
             return _NOTHING
         if fact not in self._known:
             self._known[fact] = self._verdict_of(fact)
@@ -157,10 +157,10 @@ def _suspects(ways: Ways, monitors: list[Monitor]) -> list[Monitor]:
 def _masks(fact: Fact, monitors: list[Monitor]) -> tuple[int, int, int]:
     offends = forbids = allows = 0
     for place, monitor in enumerate(monitors):
-        says = monitor.said(fact)
-        offends |= says[0] << place
-        forbids |= says[1] << place
-        allows |= says[2] << place
+        if (says := monitor.said(fact)) is not _NOTHING:
+            offends |= says[0] << place
+            forbids |= says[1] << place
+            allows |= says[2] << place
     return offends, forbids, allows
 
 

@@ -80,6 +80,7 @@ class Facts:
         # A path is examined several times, and its facts are the same each time.
         self.begun = cache(self._begun)
         self.left = cache(self._left)
+        self.repeats = cache(lambda leaf: tuple(self._repeats(leaf)))
         self._literals = cache(self._of_interest)
 
     def named(self, root: str, name: str) -> State | None:
@@ -199,7 +200,7 @@ class Facts:
 
     # --- what is done again --------------------------------------------------------------------------------------
 
-    def repeats(self, leaf: str) -> Iterator[tuple[str, ActionState | Activity, tuple[Fact, ...]]]:
+    def _repeats(self, leaf: str) -> Iterator[tuple[str, ActionState | Activity, tuple[Fact, ...]]]:
         """What can happen without a change of state: its name, its owner, and the facts."""
         doing: list[ActionState | Activity] = []
         for around in self._flow.around(leaf):

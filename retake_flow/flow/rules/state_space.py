@@ -61,7 +61,7 @@ class Ways:
         self._facts = facts
         self._watched = watched
         self._known: dict[Node, tuple[Way, ...]] = {}
-        self._told: dict[tuple[str, bool], list[tuple[Move, tuple[Fact, ...]]]] = {}
+        self._told: dict[tuple[str, bool], list[tuple[Move, tuple[Fact, ...], Mapping[str, str]]]] = {}
 
     def watch(self, watched: frozenset[str]) -> Ways:
         """The same graph, which also distinguishes whether some states were entered before."""
@@ -98,8 +98,8 @@ class Ways:
     def _ways(self, node: Node) -> Iterator[Way]:
         if not node.leaf:
             return
-        for move, facts in self._moves_with_facts(node.leaf, begun=node.kept is None):
-            if not self._watched or self._fits_history(move, node.seen):
+        for move, facts, visits in self._moves_with_facts(node.leaf, begun=node.kept is None):
+            if not self._watched or self._fits_history(move, visits, node.seen):
                 yield self._way_along(move, facts, node)
         if node.kept is None:
             for event, who, facts in self._facts.repeats(node.leaf):
@@ -107,20 +107,23 @@ class Ways:
         elif not self._moves.passes(node.leaf):
             yield self._begin_work(None, (), node)
 
-    def _moves_with_facts(self, leaf: str, *, begun: bool) -> list[tuple[Move, tuple[Fact, ...]]]:
-        """The moves of a state with their facts; of those with the same facts and effects, the first."""
+    def _moves_with_facts(self, leaf: str, *, begun: bool) -> list[tuple[Move, tuple[Fact, ...], Mapping[str, str]]]:
+        """The moves of a state with their facts and the states whose visits their guards read.
+
+        Of those with the same facts and effects, the first.
+        """
         key = (leaf, begun)
         if key not in self._told:
-            told: dict[tuple[object, ...], tuple[Move, tuple[Fact, ...]]] = {}
+            told: dict[tuple[object, ...], tuple[Move, tuple[Fact, ...], Mapping[str, str]]] = {}
             for move in self._moves.of(leaf) if self._facts.tells_errors else self._moves.distinct(leaf):
                 name = move.occurrence.name
                 first = begun or not name or name in self._moves.raised_events
                 known = self._guards(move)
                 if first and (not known or _possible(known, move, {})):
                     facts = self._facts.taken(move, begun=begun)
-                    asks = known and self._visits_read(move)
-                    asked: object = (move.refused, id(move.route)) if asks else move.route is None
-                    told.setdefault((facts, move.left, move.entered, asked), (move, facts))
+                    visits = self._visits_read(move) if known else {}
+                    asked: object = (move.refused, id(move.route)) if visits else move.route is None
+                    told.setdefault((facts, move.left, move.entered, asked), (move, facts, visits))
             self._told[key] = list(told.values())
         return self._told[key]
 
@@ -139,7 +142,7 @@ class Ways:
             scope = node.kept
         facts += tuple(self._facts.entered(move.entered, leaf))
         after = Node(leaf, scope, node.owed, node.seen | self._watched.intersection(move.entered))
-        if self._moves.raised_events or any(state.always for state in self._flow.around(leaf)):
+        if self._moves.raised_events or self._moves.may_pass(leaf):
             return Way(move, facts, after)
         return self._begin_work(move, facts, after)
 
@@ -157,9 +160,9 @@ class Ways:
 
     # --- guards that ask what was entered ------------------------------------------------------------------------
 
-    def _fits_history(self, move: Move, seen: frozenset[str]) -> bool:
+    def _fits_history(self, move: Move, visits: Mapping[str, str], seen: frozenset[str]) -> bool:
         """Whether the watched states were entered, or not, as the guards of a move require."""
-        asked = {name: path in seen for name, path in self._visits_read(move).items() if path in self._watched}
+        asked = {name: path in seen for name, path in visits.items() if path in self._watched}
         return not asked or _possible(self._guards(move), move, asked)
 
     def _visits_read(self, move: Move) -> dict[str, str]:

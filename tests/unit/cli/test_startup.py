@@ -20,12 +20,13 @@ print(json.dumps([code, *sys.modules]))
 
 
 def test_a_first_check_imports_nothing_that_a_good_flow_does_not_need(tmp_path: Path) -> None:
-    """Graph algorithms, the validator with its words, the store and the network are for others."""
+    """Graph algorithms, the validator with its words, the store, the network, plugins and time zones are for others."""
     environment = {**os.environ, "RETAKE_FLOW_CACHE": str(tmp_path)}
     done = subprocess.run([sys.executable, "-c", IMPORTED], env=environment, capture_output=True, text=True, check=True)
     code, *imported = json.loads(done.stdout.splitlines()[-1])
     assert code == 0
     assert {"networkx", "jsonschema", "sqlalchemy", "httpx", "rich", "difflib"}.isdisjoint(imported)
+    assert {"importlib.metadata", "zoneinfo"}.isdisjoint(imported)
     assert "retake_flow.flow.overlay.merge" not in imported
 
 

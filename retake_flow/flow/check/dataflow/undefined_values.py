@@ -39,7 +39,8 @@ def sights(walk: Walk) -> dict[Expression, Sight]:
 
     def see(value: Any, root: str, facts: int, now: Occurrence | None) -> None:
         for expression in templates(value) if value else ():
-            sight = found.setdefault(expression, Sight(root, facts))
+            if (sight := found.get(expression)) is None:
+                sight = found[expression] = Sight(root, facts)
             sight.certain &= facts
             sight.occurrences[now] = None
 
