@@ -71,10 +71,10 @@ class Stats:
                 return self._off_air(_time(record))
             case {"event": "notice", "kind": "recovered"}:
                 return self._plus("recoveries")
-            case {"event": "chat_message" | "chat_deed" as event, **rest}:
-                return (self._plus("messages") if event == "chat_message" else self)._paid(rest)
-            case {"event": "event_raised", "name": "first_message", "by": str()} if "request" not in record:
-                return self._plus("authors")
+            case {"event": "chat_message", **rest}:
+                return (self._plus("authors") if rest.get("newcomer") else self)._plus("messages")._paid(rest)
+            case {"event": "chat_deed", **rest}:
+                return self._paid(rest)
         return self
 
     def shifted(self, by: float) -> Self:

@@ -2,21 +2,27 @@
 
 from __future__ import annotations
 
+import base64
+import hashlib
+import hmac
 import json
 import re
 import subprocess
 import sys
+import threading
 from collections.abc import Callable, Sequence
 from contextlib import nullcontext
 from dataclasses import asdict, replace
 from datetime import datetime
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from itertools import pairwise
 from pathlib import Path
+from typing import Any
 
 import pytest
+from flow_processes import at_home
 
 from retake_flow.cli import flow_file
-from retake_flow.flow.calendar import next_time
 from retake_flow.flow.diagnostics import Problem
 from retake_flow.notices.apprise import notifiers
 from retake_flow.ports.responders import Answer, Batch
@@ -33,12 +39,14 @@ from retake_flow.studio.processes.launcher import Launcher
 from retake_flow.testing.fakes.services import Keys, Service
 from retake_flow.testing.fakes.studio_programs import Trouble
 from retake_flow.testing.runs.rehearsed import Rehearsal, Rehearsed, open_flow
+from retake_flow.whatif import virtual_time
 from retake_flow.whatif.virtual_time import VirtualClock
 
 COOKBOOK = Path(__file__).parents[2] / "docs" / "cookbook.md"
 _SECTIONS = re.split(r"^## ", COOKBOOK.read_text(encoding="utf-8"), flags=re.MULTILINE)[1:]
 RECIPES = {section.split("\n", 1)[0].strip(): section for section in _SECTIONS}
 ON_AIR = "broadcast/pushing/on_air"
+HOOK_KEY = "whsec_" + base64.b64encode(b"a key of the owl's hook!").decode()
 
 
 class Kitchen:
@@ -159,20 +167,21 @@ def _say_goodbye(kitchen: Kitchen) -> None:
 
 
 def _live_on_weekdays_at_eight(kitchen: Kitchen) -> None:
-    rehearsal = Rehearsal(
-        open_flow(str(kitchen.folder / "weekdays.yaml")), kitchen.folder, {"max_duration": "30s"}, within=6 * 86400
-    )
-    rehearsal.give_credentials()
-    rehearsal.intervene("", 4.5 * 86400, lambda scene: scene.runner.stop("seen enough"))
-    played = rehearsal.play()
-    assert played.run.outcome == "completed"
-    began = [record["t"][:16] for record in played.records("state_entered", state="on_stage")]
-    assert began == ["2026-01-01T19:00", "2026-01-02T19:00"]  # then comes a weekend, and 5 January at noon
-    assert [session["ended_by"] for session in played.agent["sessions"]] == ["stop", "stop"]
-    assert len(played.records("notice", kind="live")) == 2
-    inputs = {name: each.schema["value"] for name, each in rehearsal.flow.inputs.items() if "value" in each.schema}
-    for since, following in (("2026-03-27T20:00", "2026-03-30T18:00"), ("2026-10-23T20:00", "2026-10-26T19:00")):
-        assert next_time(inputs, _seconds({"t": f"{since}Z"})) == _seconds({"t": f"{following}Z"})
+    for noon, expected in (  # Thursdays; then come a weekend, on which the clocks change, and a Monday
+        ("2026-03-26T12:00Z", ["2026-03-26T19:00", "2026-03-27T19:00", "2026-03-30T18:00"]),
+        ("2026-10-22T12:00Z", ["2026-10-22T18:00", "2026-10-23T18:00", "2026-10-26T19:00"]),
+    ):
+        flow = open_flow(str(kitchen.folder / "weekdays.yaml"))
+        rehearsal = Rehearsal(flow, kitchen.folder, {"max_duration": "30s"}, within=6 * 86400)
+        rehearsal.give_credentials()
+        rehearsal.intervene("", 4.5 * 86400, lambda scene: scene.runner.stop("seen enough"))
+        with pytest.MonkeyPatch.context() as patched:
+            patched.setattr(virtual_time, "EPOCH", _seconds({"t": noon}))
+            played = rehearsal.play()
+        assert played.run.outcome == "completed"
+        assert [record["t"][:16] for record in played.records("state_entered", state="on_stage")] == expected
+        assert [session["ended_by"] for session in played.agent["sessions"]] == ["stop"] * 3
+        assert len(played.records("notice", kind="live")) == 3
 
 
 def _written(played: Rehearsed) -> list[str]:
@@ -401,6 +410,7 @@ def _a_health_script(kitchen: Kitchen) -> None:
 
 def _push_and_report(kitchen: Kitchen) -> None:
     rehearsal = kitchen.rehearsal()
+    rehearsal.variables["OWL_HOOK_KEY"] = HOOK_KEY
     played = rehearsal.play()
     assert played.run.outcome == "completed"
     assert [program.command for program in rehearsal.programs.started] == [("git", "push")]
@@ -409,6 +419,55 @@ def _push_and_report(kitchen: Kitchen) -> None:
     assert reports[0]["inputs"]["json"]["seconds"] >= 59
     assert {url for url, _ in played.network.strays} >= {"https://example.org/hooks/owl"}
     assert "example.org/hooks/owl: cannot be reached" in played.records("notice", kind="told")[-1]["message"]
+    _really_push_and_report(kitchen.folder)
+
+
+def _really_push_and_report(folder: Path) -> None:
+    """The same report to a server that checks the signature, and the same push to a repository."""
+    heard: list[dict[str, Any]] = []
+
+    class Hook(BaseHTTPRequestHandler):
+        def do_POST(self) -> None:
+            body = self.rfile.read(int(self.headers["Content-Length"]))
+            signed = f"{self.headers['webhook-id']}.{self.headers['webhook-timestamp']}.".encode() + body
+            digest = hmac.new(base64.b64decode(HOOK_KEY.removeprefix("whsec_")), signed, hashlib.sha256).digest()
+            good = self.headers["webhook-signature"] == f"v1,{base64.b64encode(digest).decode()}"
+            heard.append({**json.loads(body), "signed": good, "key": self.headers["Idempotency-Key"]})
+            self.send_response(503 if len(heard) == 1 else 204)  # it takes the second try
+            self.end_headers()
+
+        def log_message(self, *_: object) -> None:
+            """Say nothing."""
+
+    def git(*arguments: str) -> str:
+        return subprocess.run(["git", *arguments], cwd=folder, check=True, capture_output=True, text=True).stdout
+
+    git("init", "-q", "--bare", "notes.git")
+    git("init", "-q", "-b", "main")
+    git("remote", "add", "origin", "notes.git")
+    git("config", "push.autoSetupRemote", "true")
+    git("-c", "user.name=owl", "-c", "user.email=owl@example.org", "commit", "-q", "--allow-empty", "-m", "notes")
+    server = ThreadingHTTPServer(("127.0.0.1", 0), Hook)
+    thread = threading.Thread(target=server.serve_forever)
+    thread.start()
+    try:
+        url = f"http://127.0.0.1:{server.server_address[1]}/hooks/owl"
+        here = (
+            "extends: parting.yaml\ninitial: first\ninputs: {over: {type: boolean, default: true}}\nstates:\n"
+            "  first: {always: [{when: inputs.over, to: report}, {to: check_guide}]}\n"
+            f"  report: {{with: {{url: '{url}', private: true}}}}\n"
+        )
+        (folder / "here.yaml").write_text(here, encoding="utf-8")
+        with at_home(folder / "home", RETAKE_ACCESS_TOKEN="rtk_cookbook_0123456789", OWL_HOOK_KEY=HOOK_KEY) as home:
+            done = home.call("run", str(folder / "here.yaml"), "--json")
+    finally:
+        server.shutdown()
+        thread.join()
+        server.server_close()
+    assert done.code == 0, done
+    assert [(each["signed"], each["seconds"], each["viewers"]) for each in heard] == [(True, 0, 0)] * 2
+    assert heard[0]["key"] == heard[1]["key"]
+    assert git("-C", "notes.git", "log", "--format=%s", "main").strip() == "notes"
 
 
 def _a_brain_that_raises_events(kitchen: Kitchen) -> None:
