@@ -7,6 +7,7 @@ the holder's lock beside a SQLite file, which every container on the machine see
 from __future__ import annotations
 
 import os
+import time
 from contextlib import suppress
 from hashlib import blake2b
 from pathlib import Path
@@ -17,6 +18,7 @@ from retake_flow.ports.runs import Holder
 
 # The inode of the PID namespace that a machine boots with (PROC_PID_INIT_INO in the kernel's proc_ns.h).
 _FIRST_NAMESPACE = 0xEFFFFFFC
+_LOOKING = 0.5  # seconds that others hold a lock at most while they look whether it is held
 
 
 def this_process() -> Holder:
@@ -78,11 +80,28 @@ def lock(locks: Path | None, holder: Holder) -> Lock | None:
         return None
     with suppress(OSError):  # a full disk, or a read-only folder: process ids still work
         locks.mkdir(mode=0o700, exist_ok=True)
-        lock = Lock.on_new(_lock_file(locks, holder), wait=True)  # for those who look whether it is held
+        lock = _after_looks(_lock_file(locks, holder))
         if lock.works:
             return lock
         lock.path.unlink()
     return None
+
+
+def _after_looks(path: Path) -> Lock:
+    """A new lock, once those who look whether it is held have gone.
+
+    Raises:
+        BlockingIOError: It stays held: this process has opened the store a second time.
+        OSError: It cannot be created.
+    """
+    deadline = time.monotonic() + _LOOKING
+    while True:
+        try:
+            return Lock.on_new(path)
+        except BlockingIOError:
+            if time.monotonic() >= deadline:
+                raise
+        time.sleep(_LOOKING / 50)
 
 
 def forget(locks: Path | None, holder: Holder) -> None:
