@@ -22,6 +22,7 @@ from retake_flow.run.secret_inputs import with_secrets
 from retake_flow.settings import Settings, variables
 from retake_flow.wiring import accounts
 from retake_flow.wiring.accounts import AccountLock
+from retake_flow.wiring.flow_files import on_this_host
 from retake_flow.wiring.storing import this_process
 
 
@@ -65,6 +66,7 @@ async def take_up(
         Damaged: The run cannot be read, or does not fit its flow; it is left as it was.
     """
     run = before.run.id
+    before = on_this_host(before, session.settings)
     flow = _readable(before)
     with accounts.lock_of(before.run, session.settings) as lock:
         identity = await _account(before, flow, session.settings, stop)
@@ -74,7 +76,8 @@ async def take_up(
         claim = claim_run(session.runs, run, force=force, account=account)
         with let_go(claim):
             prepare(claim)
-            stored = session.runs.load(run)  # again: its last process may have written until it was claimed
+            # Again: its last process may have written until it was claimed.
+            stored = on_this_host(session.runs.load(run), session.settings)
             if flow is None or stored.flow_text != before.flow_text:
                 flow = flow_of(parse(stored.flow_text))
             flow = replace(flow, sources=flow.sources.allowing(allowed))
