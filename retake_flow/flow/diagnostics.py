@@ -56,6 +56,7 @@ CODES: Final[Mapping[str, str]] = {
     "RF053": "raised event that nothing handles",
     "RF054": "answer field that nothing reads",
     "RF055": "retry after an error that cannot occur",
+    "RF056": "cancelled event that never comes later",
     "RF060": "unreachable state",
     "RF061": "no path to a final state",
     "RF062": "route that is never taken",
@@ -70,7 +71,7 @@ CODES: Final[Mapping[str, str]] = {
     "RF090": "secret where people can read it",
 }
 #: The codes of advice: a flow with these runs.
-ADVICE: Final = frozenset({"RF053", "RF054", "RF055", "RF065"})
+ADVICE: Final = frozenset({"RF053", "RF054", "RF055", "RF056", "RF065"})
 
 
 @dataclass(frozen=True, slots=True, order=True)

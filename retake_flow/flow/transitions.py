@@ -20,12 +20,15 @@ class Raise:
     Attributes:
         data: Its data, which expressions see as `event.NAME`.
         after: Its delay; None means at once, before anything else happens to the run.
+        scope: The path of the state with which a delayed event is dropped; "" is the flow itself, and None the state
+            that raises it.
     """
 
     event: str
     position: Position
     data: Mapping[str, Value] = field(default_factory=dict)
     after: Value | None = None
+    scope: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,11 +45,12 @@ class Tell:
 
 @dataclass(frozen=True, slots=True)
 class Effect:
-    """Effects of entering or leaving a state or of a route, in this order: set variables, raise events, notify the
-    operator, change the scene of the stage ("" leaves it).
+    """Effects of entering or leaving a state or of a route, in this order: set variables, cancel and raise events,
+    notify the operator, change the scene of the stage ("" leaves it).
 
     Attributes:
         condition: They are left out unless it holds.
+        cancels: The delayed events to drop.
         position: Where they are written.
     """
 
@@ -56,6 +60,7 @@ class Effect:
     scene: str = ""
     condition: Expression | None = None
     position: Position | None = None
+    cancels: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

@@ -131,11 +131,13 @@ class TimerFired:
         state: The path of the state or the key of the activity.
         purpose: `timeout`, `wait`, `again` (the next try or poll of the state's action), `remind`, `escalate`, or
             `raise.N` (an event that the flow has raised).
+        due: When it was due; one that has been set anew since is late. None if that is not known.
     """
 
     state: str
     visit: int
     purpose: str
+    due: float | None = None
 
 
 @dataclass(frozen=True, slots=True)

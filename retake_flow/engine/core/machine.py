@@ -8,7 +8,7 @@ from contextlib import suppress
 from dataclasses import replace
 from typing import Any
 
-from retake_flow.engine.core import gates, recovery
+from retake_flow.engine.core import delayed_events, gates, recovery
 from retake_flow.engine.core.chart import Chart
 from retake_flow.engine.core.step import Macrostep, as_expression_error, group
 from retake_flow.errors import ExpressionError, fault_of
@@ -208,8 +208,8 @@ class Machine:
                 return (run.state, run.visits.get(event.state), number) != (event.state, event.visit, event.attempt)
             case events.TimerFired():
                 scope = event.state.partition(":")[0]
-                active = (event.state, event.purpose) in run.timers
-                return not active or run.visits.get(scope, 0) != event.visit
+                due = run.timers.get((event.state, event.purpose))
+                return due is None or event.due not in (None, due) or run.visits.get(scope, 0) != event.visit
             case events.GateAnswered():
                 return event.gate not in run.gates
             case events.ActivityReady() | events.ActivityResulted() | events.ActivityExited() | events.ActivityFailed():
@@ -268,7 +268,7 @@ class Machine:
     def _on_timer(self, macrostep: Macrostep, event: events.TimerFired) -> None:
         late = macrostep.now - macrostep.run.timers[event.state, event.purpose]
         macrostep.forget_timers(event.state, (event.purpose,))
-        if macrostep.raise_delayed(event.state, event.purpose):
+        if delayed_events.raise_due(macrostep, event.state, event.purpose):
             return
         place, root, question = self._question(event.state)
         match event.purpose:

@@ -9,11 +9,10 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import replace
-from itertools import count
 from math import inf
 from typing import Any, assert_never
 
-from retake_flow.engine.core import gates
+from retake_flow.engine.core import delayed_events, gates
 from retake_flow.engine.core.draft import Draft
 from retake_flow.errors import ExpressionError
 from retake_flow.flow.fields import read
@@ -31,15 +30,14 @@ from retake_flow.flow.model import (
     SubFlowState,
     WaitState,
 )
-from retake_flow.flow.transitions import Effect, Raise, Route
+from retake_flow.flow.transitions import Effect, Route
 from retake_flow.run.commands import EndRun, Enter, Leave, Note, StartAction, StartActivity
-from retake_flow.run.run import ActivityState, Attempt, Delayed, Local, MutableRun, PendingUndo, Phase, Work
+from retake_flow.run.run import ActivityState, Attempt, Local, MutableRun, PendingUndo, Phase, Work
 
 #: The most transitions that may follow one event: without a change of a variable, and in total.
 _LONGEST_CYCLE = 100
 _LONGEST_CHAIN = 1_000
 _SHOWN_OF_CHAIN = 10
-_RAISE = "raise."  # and a number: the purposes of the timers of delayed events
 
 
 def group(action: str) -> str:
@@ -236,8 +234,8 @@ class Macrostep(Draft):
     def _perform(self, effects: Iterable[Effect], root: str, place: str) -> None:
         """Perform effects, in the order written.
 
-        Each sets variables, raises events, notifies the operator, and changes the scene of the stage, in this order,
-        if its condition holds by then.
+        Each sets variables, cancels and raises events, notifies the operator, and changes the scene of the stage, in
+        this order, if its condition holds by then.
 
         Args:
             effects: Those of entering or leaving a state, or of a route.
@@ -249,31 +247,15 @@ class Macrostep(Draft):
                 continue
             if effect.set:
                 self.assign(self.fill(effect.set, root), root)
+            for event in effect.cancels:
+                delayed_events.cancel(self, event)
             for each in effect.raises:
-                self._raise(each, root, place)
+                delayed_events.raise_event(self, each, root, place)
             if effect.tell is not None:
                 message = str(self.fill(effect.tell.message, root))
                 self.commands.append(Note("notice", {"kind": effect.tell.kind, "message": message}))
             if effect.scene:
                 self.commands.append(Note("scene_set", {"to": effect.scene}))
-
-    def _raise(self, each: Raise, root: str, place: str) -> None:
-        data = self.fill(each.data, root)
-        if each.after is None:
-            self.signal(data, (each.event, ""))
-            return
-        purpose = next(name for n in count(1) if (place, name := f"{_RAISE}{n}") not in self.run.timers)
-        self.run.delayed = {**self.run.delayed, (place, purpose): Delayed(each.event, data)}
-        self.start_timer(place, purpose, self.seconds(each.after, root))
-
-    def raise_delayed(self, place: str, purpose: str) -> bool:
-        """Raise a delayed event whose timer has fired; returns whether the timer was for one."""
-        delayed = self.run.delayed.get((place, purpose))
-        if delayed is None:
-            return False
-        self.run.delayed = {at: other for at, other in self.run.delayed.items() if at != (place, purpose)}
-        self.signal(delayed.data, (delayed.event, ""))
-        return True
 
     # --- ends ---------------------------------------------------------------------------------------------
 

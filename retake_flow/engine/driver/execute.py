@@ -68,7 +68,7 @@ async def look_up(command: StartAction, call: Call, actions: ActionRunner, clock
 async def timer(command: SetTimer, clock: Clock, post: Post) -> None:
     """Wait for a time."""
     await clock.sleep_until(command.due)
-    post(events.TimerFired(command.state, command.visit, command.purpose))
+    post(events.TimerFired(command.state, command.visit, command.purpose, command.due))
 
 
 async def task(

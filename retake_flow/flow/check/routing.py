@@ -31,6 +31,7 @@ def problems(
     dead: dict[int, Route] = {}
     loose: set[str] = set()
     possible = _possible_events(flow, moves)
+    later = {each.event for state in flow.states.values() for each in state.raises() if each.after is not None}
     for state in sound:
         unrouted = list(_unrouted_ends(moves, state, catalogue))
         loose.update(state.path for _ in unrouted)
@@ -39,6 +40,7 @@ def problems(
             yield from _dead_ends(moves, state)
         yield from _untaken_events(state, patterns)
         yield from _impossible_retries(state, catalogue)
+        yield from _impossible_cancels(state, later)
         if state.path not in unknown:
             yield from _impossible_routes(state, possible[state.path], dead)
     if whole and not damaged and not unknown:
@@ -127,6 +129,15 @@ def _impossible_retries(state: State, catalogue: Catalogue) -> Iterator[Problem]
             if kind not in possible:
                 message = f"{doing.name!r} is to be retried after 'error.{kind}', which it never ends with"
                 yield Problem(doing.position, "RF055", message, did_you_mean(kind, possible))
+
+
+def _impossible_cancels(state: State, later: Collection[str]) -> Iterator[Problem]:
+    """Events that are cancelled although nothing raises them with a delay."""
+    for effect in state.effects():
+        for event in effect.cancels:
+            if event not in later:
+                message = f"nothing raises {event!r} for later, so there is nothing to cancel"
+                yield Problem(effect.position or state.position, "RF056", message, did_you_mean(event, later))
 
 
 def _states_of_unknown_actions(flow: Flow, catalogue: Catalogue) -> set[str]:

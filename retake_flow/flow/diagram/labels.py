@@ -129,6 +129,8 @@ def _effects(effects: Iterable[Effect]) -> Iterator[str]:
         when = f"[{_short(effect.condition.text)}] " if effect.condition is not None else ""
         if effect.set:
             yield f"{when}set {', '.join(effect.set)}"
+        if effect.cancels:
+            yield f"{when}cancel {', '.join(effect.cancels)}"
         if effect.raises:
             yield f"{when}raise {', '.join(_raised_events(effect.raises))}"
         if effect.tell is not None:

@@ -32,7 +32,9 @@ from retake_flow.flow.text.yaml_source import Path, Source
 from retake_flow.flow.transitions import Effect, Raise, Route, Tell, Value
 
 #: The keys of effects that a route may have itself.
-EFFECTS = ("set", "raise", "tell", "scene")
+EFFECTS = ("set", "cancel", "raise", "tell", "scene")
+#: The scope of events that are dropped only when the flow ends.
+WHOLE_FLOW = "flow"
 _MOST_ALIKE = 100  # states of one name to search for the one that is meant
 
 #: Gives a sub-flow and its states, from the name as written, its position, and the path of its state.
@@ -107,8 +109,8 @@ class Builder:
             "root": self.root,
             "description": data.get("description", ""),
             "set": self.value(data.get("set", {}), (*where, "set")),
-            "entry": self._effects(data.get("entry"), (*where, "entry")),
-            "exit": self._effects(data.get("exit"), (*where, "exit")),
+            "entry": self._effects(path, data.get("entry"), (*where, "entry")),
+            "exit": self._effects(path, data.get("exit"), (*where, "exit")),
             "timeout": self._time(data["timeout"], (*where, "timeout")) if "timeout" in data else None,
             "activities": {
                 name: self._activity(path, name, item, (*where, "activities", name))
@@ -174,31 +176,43 @@ class Builder:
         """The path of the initial state of a composite, or of the first target of a history state inside it."""
         return self.child(around, data["initial"], (*where, "initial")) if "initial" in data else ""
 
-    def _effects(self, data: Any, where: Path) -> tuple[Effect, ...]:
+    def _effects(self, path: str, data: Any, where: Path) -> tuple[Effect, ...]:
         """The effects of entering or leaving a state or of a route, in the order written."""
         return tuple(
             Effect(
                 self.value(item.get("set", {}), (*at, "set")),
-                self._raises(item, (*at, "raise")),
+                self._raises(path, item, (*at, "raise")),
                 self._tell(item, at),
                 item.get("scene", ""),
                 self._condition(item["if"], (*at, "if")) if "if" in item else None,
                 self.source.value(at),
+                tuple(event for event, _ in _each(item.get("cancel"), at)),
             )
             for item, at in _each(data, where)
         )
 
-    def _raises(self, data: Mapping[str, Any], where: Path) -> tuple[Raise, ...]:
-        return tuple(self._raise(item, at) for item, at in _each(data.get("raise"), where))
+    def _raises(self, path: str, data: Mapping[str, Any], where: Path) -> tuple[Raise, ...]:
+        return tuple(self._raise(path, item, at) for item, at in _each(data.get("raise"), where))
 
-    def _raise(self, written: Any, where: Path) -> Raise:
+    def _raise(self, path: str, written: Any, where: Path) -> Raise:
         given = {"event": written} if isinstance(written, str) else written
         return Raise(
             event=given["event"],
             position=self.source.value(where),
             data=self.value(given.get("data", {}), (*where, "data")),
             after=self._time(given["after"], (*where, "after")) if "after" in given else None,
+            scope=self._scope(path, given["scope"], (*where, "scope")) if "scope" in given else None,
         )
+
+    def _scope(self, path: str, written: str, where: Path) -> str:
+        """The path of the state with which a delayed event is dropped."""
+        while path != self.root and path.rpartition(SEPARATOR)[2] != written:
+            path = path.rpartition(SEPARATOR)[0]
+        if path == self.root and written != WHOLE_FLOW:
+            message = f"no state {written!r} is around this one"
+            hint = f"name a state around, or write `scope: {WHOLE_FLOW}`"
+            self.problems.append(Problem(self.source.value(where), "RF020", message, hint))
+        return path
 
     def _tell(self, data: Mapping[str, Any], where: Path) -> Tell | None:
         match data.get("tell"):
@@ -253,8 +267,8 @@ class Builder:
             to=target,
             when=when,
             effects=(
-                *self._effects({key: full[key] for key in EFFECTS if key in full} or None, where),
-                *self._effects(full.get("effects"), (*where, "effects")),
+                *self._effects(path, {key: full[key] for key in EFFECTS if key in full} or None, where),
+                *self._effects(path, full.get("effects"), (*where, "effects")),
             ),
             position=self.source.value(at),
             root=self.root,

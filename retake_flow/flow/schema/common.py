@@ -49,6 +49,13 @@ ONE_RAISE: Schema = {
     "properties": {
         "event": {"description": "The name of the event.", "type": "string", "pattern": EVENT_NAME},
         "after": duration("How long it takes to come; it is dropped when the state that waits for it is left.", "2s"),
+        "scope": {
+            "description": "With what a delayed event is dropped: a state around by its name, or the whole `flow`. By "
+            "default the state that raises it.",
+            "type": "string",
+            "pattern": STATE_NAME,
+            "examples": ["flow"],
+        },
         "data": {
             "description": "What expressions see of it, as `event.NAME`.",
             "type": "object",
@@ -57,7 +64,16 @@ ONE_RAISE: Schema = {
         },
     },
     "required": ["event"],
+    "dependentRequired": {"scope": ["after"]},
     "additionalProperties": False,
+}
+CANCEL: Schema = {
+    "description": "Delayed events to drop: all of that name that have not come yet. It happens before `raise`.",
+    "type": ["string", "array"],
+    "pattern": EVENT_NAME,
+    "items": {"type": "string", "pattern": EVENT_NAME},
+    "minItems": 1,
+    "examples": ["tick"],
 }
 TELL: Schema = {
     "description": "What the operator is told: a text, or a mapping with the kind of the notice. It is said when the "
@@ -92,6 +108,7 @@ ONE_EFFECT: Schema = {
     "properties": {
         "if": expression("The effects are left out unless this is true.", "vars.tries > 3"),
         "set": SET,
+        "cancel": CANCEL,
         "raise": RAISE,
         "tell": TELL,
         "scene": SCENE,

@@ -18,6 +18,7 @@ from retake_flow.flow.schema.builders import (
     time_or_calendar,
 )
 from retake_flow.flow.schema.common import (
+    CANCEL,
     DO,
     EFFECTS,
     ON_CRASH,
@@ -52,6 +53,7 @@ _ONE_ROUTE: Schema = {
         "to": {"description": "The target: a state beside this one or further out, or a path.", "type": "string"},
         "when": expression("The guard: the route is taken when this is true.", "visits.pushing < 6"),
         "set": SET,
+        "cancel": CANCEL,
         "raise": RAISE,
         "tell": TELL,
         "scene": SCENE,

@@ -77,7 +77,8 @@ _KINDS = st.sampled_from(
         {"entry": [{"raise": "own"}]},
         {"final": "ok", "ends": "state"},
         {"entry": [{"if": "visits.a > 1", "set": {"x": 2}, "raise": "own"}]},
-        {"exit": [{"raise": {"event": "own", "after": "1s"}}, {"set": {"x": 1}}]},
+        {"exit": [{"raise": {"event": "own", "after": "1s", "scope": "flow"}}, {"set": {"x": 1}}]},
+        {"entry": [{"cancel": "own", "raise": {"event": "own", "after": "1s"}}]},
     ]
 )
 

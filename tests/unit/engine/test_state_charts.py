@@ -129,6 +129,54 @@ d: {}
     assert talk.run.state == "d"
 
 
+LASTING = """
+a:
+  initial: b
+  transitions: {tick: d, tock: e, hush: {cancel: [tick, tock]}, anew: {cancel: tick, raise: %s}}
+  states:
+    b: {entry: {raise: [%s, {event: tock, after: 4s, scope: a}]}, transitions: {go: c}}
+    c: {transitions: {out: d}}
+d: {transitions: {tick: e}}
+e: {}
+""" % (("{event: tick, after: 3s, scope: flow}",) * 2)
+
+
+def test_an_event_for_later_lasts_as_long_as_its_scope() -> None:
+    """The state that raises it may be left; the state around it, or the flow, is what counts."""
+    talk = raised(Talk(LASTING), "go")
+    assert {at[0]: later.event for at, later in talk.run.delayed.items()} == {"": "tick", "a": "tock"}
+    raised(talk, "out")
+    assert [later.event for later in talk.run.delayed.values()] == ["tick"]
+    talk.now += 3
+    assert talk.tell(events.TimerFired("", 0, "raise.1")).run.state == "e"
+
+
+def test_in_a_sub_flow_the_whole_flow_is_the_sub_flow() -> None:
+    """What it has raised ends with it."""
+    inner = "flow: inner\ninitial: x\nstates:\n  x: {entry: {raise: {event: t, after: 9s, scope: flow}}}\n"
+    talk = Talk("a: {flow: inner, transitions: {go: b}}\nb: {}", subs={"inner": inner})
+    assert list(talk.run.delayed) == [("a", "raise.1")]
+    assert raised(talk, "go").run.delayed == {}
+
+
+def test_an_event_for_later_can_be_cancelled() -> None:
+    """All of its name are gone, also after another process has resumed the run."""
+    talk = raised(Talk(LASTING).resume(), "hush")
+    assert (talk.run.delayed, talk.run.timers) == ({}, {})
+
+
+def test_a_timer_of_what_was_cancelled_does_not_bring_what_was_raised_since() -> None:
+    """The new event has its own time, although its timer has the name of the old one."""
+    talk = Talk(LASTING)
+    talk.now += 2
+    raised(talk, "anew")
+    assert talk.timers() == [("", "raise.1", 3.0)]
+    talk.now += 1
+    assert talk.tell(events.TimerFired("", 0, "raise.1", talk.now)).late()
+    talk.now += 2
+    assert talk.tell(events.TimerFired("", 0, "raise.1", talk.now)).run.state == "d"
+
+
 def test_an_event_for_later_survives_the_process() -> None:
     """Its time is kept with the run, so another process sets it again for the time that is left."""
     talk = Talk("""

@@ -110,7 +110,7 @@ def test_a_timer_comes_back_when_it_is_due() -> None:
     """A timer waits for its time and brings back its purpose."""
     command = SetTimer("a", 2, "timeout", EPOCH + 90)
     assert posted(lambda post: execute.timer(command, VirtualClock(), post)) == [
-        (90.0, events.TimerFired("a", 2, "timeout"))
+        (90.0, events.TimerFired("a", 2, "timeout", EPOCH + 90))
     ]
 
 

@@ -69,6 +69,22 @@ def test_the_end_of_a_state_has_to_lead_somewhere(inner: str, routes: str, found
     assert codes(states + END) == found
 
 
+@pytest.mark.parametrize(
+    ("effect", "found"),
+    [
+        ("{raise: {event: t, after: 1s, scope: a}}", []),
+        ("{raise: {event: t, after: 1s, scope: flow}}", []),
+        ("[{raise: {event: t, after: 1s}}, {cancel: t}]", []),
+        ("{raise: {event: t, after: 1s, scope: z}}", ["RF020"]),
+        ("{raise: {event: t, scope: a}}", ["RF011"]),
+        ("[{raise: {event: t}}, {cancel: t}]", ["RF056"]),
+    ],
+)
+def test_a_delayed_event_lasts_with_a_state_around_and_can_be_cancelled(effect: str, found: list[str]) -> None:
+    """Any other scope, or a cancel of what is never delayed, is a mistake."""
+    assert codes(f"a: {{initial: b, transitions: {{t: z}}, states: {{b: {{entry: {effect}}}}}}}" + END) == found
+
+
 def test_only_a_state_inside_another_can_end_it() -> None:
     """At the top there is none."""
     assert codes("a: {wait: 1s, transitions: {done: y}}\ny: {final: ok, ends: state}" + END)[0] == "RF014"
