@@ -379,6 +379,25 @@ def _server_token(variable: str) -> str:
     return token
 
 
+def traces_wanted() -> bool:
+    """Whether the standard variables of OpenTelemetry ask for traces: they name an exporter, or where it sends to.
+
+    Raises:
+        SettingsError: They ask for an exporter that there is not.
+    """
+    env = os.environ
+    exporter = env.get("OTEL_TRACES_EXPORTER", "").strip().lower()
+    named = exporter or env.get("OTEL_EXPORTER_OTLP_TRACES_ENDPOINT") or env.get("OTEL_EXPORTER_OTLP_ENDPOINT")
+    if not named or exporter == "none" or env.get("OTEL_SDK_DISABLED", "").strip().lower() == "true":
+        return False
+    general = env.get("OTEL_EXPORTER_OTLP_PROTOCOL", "")
+    protocol = (env.get("OTEL_EXPORTER_OTLP_TRACES_PROTOCOL") or general).strip().lower()
+    if exporter not in ("", "otlp") or protocol not in ("", "http/protobuf"):
+        asked = f"{exporter or 'otlp'} {protocol}".strip()
+        raise SettingsError(f"the environment asks for {asked!r}, and traces go out by otlp over http/protobuf only")
+    return True
+
+
 def writes_to_journal(handle: int) -> bool:
     """Whether systemd's journal reads the output of a handle."""
     status = os.fstat(handle)

@@ -38,10 +38,21 @@ def waited(wanted: Callable[[], Any], what: object = "", within: float = WITHIN,
 
 
 def numbered(records: list[Record]) -> list[Record]:
-    """What a run has printed of its journal, without the numbers, which have neither gaps nor doubles."""
+    """What a run has printed of its journal, as that has it: without the numbers, which have neither gaps nor doubles.
+
+    Each line also says the run, the agent and the host; some records of a journal have the first two themselves.
+    """
     printed = [record for record in records if "number" in record]
     assert [record["number"] for record in printed] == list(range(1, len(printed) + 1))
-    return [{name: value for name, value in record.items() if name != "number"} for record in printed]
+    assert all({"run", "agent", "host"} <= record.keys() for record in printed)
+    return [_without(record) for record in printed]
+
+
+def _without(record: Record) -> Record:
+    own = {"run"} if record["event"].startswith("run_") else {"agent"} if record["event"] == "account" else set()
+    return {
+        name: value for name, value in record.items() if name in own or name not in ("number", "run", "agent", "host")
+    }
 
 
 @dataclass

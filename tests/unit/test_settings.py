@@ -11,7 +11,15 @@ from typing import NoReturn
 import pytest
 
 from retake_flow.errors import SettingsError
-from retake_flow.settings import MOLTBOOK, RETAKE, Settings, equip_libraries, is_loopback, program_environment
+from retake_flow.settings import (
+    MOLTBOOK,
+    RETAKE,
+    Settings,
+    equip_libraries,
+    is_loopback,
+    program_environment,
+    traces_wanted,
+)
 from retake_flow.store.opening import open_runs
 
 
@@ -364,3 +372,32 @@ def test_an_address_that_is_no_origin_is_refused(given: str) -> None:
     """Neither a path, nor a user, nor another protocol."""
     with pytest.raises(SettingsError, match="without a path"):
         settings(RETAKE_FLOW_PAGE=given)
+
+
+@pytest.mark.parametrize(
+    ("given", "wanted"),
+    [
+        ({}, False),
+        ({"OTEL_SERVICE_NAME": "x", "OTEL_EXPORTER_OTLP_HEADERS": "a=b"}, False),
+        ({"OTEL_EXPORTER_OTLP_ENDPOINT": "http://collector:4318"}, True),
+        ({"OTEL_EXPORTER_OTLP_TRACES_ENDPOINT": "http://collector:4318/v1/traces"}, True),
+        ({"OTEL_TRACES_EXPORTER": "otlp", "OTEL_EXPORTER_OTLP_PROTOCOL": "http/protobuf"}, True),
+        ({"OTEL_TRACES_EXPORTER": "none", "OTEL_EXPORTER_OTLP_ENDPOINT": "http://collector:4318"}, False),
+        ({"OTEL_TRACES_EXPORTER": "otlp", "OTEL_SDK_DISABLED": "True"}, False),
+        ({"OTEL_TRACES_EXPORTER": "zipkin"}, "'zipkin'"),
+        ({"OTEL_TRACES_EXPORTER": "otlp", "OTEL_EXPORTER_OTLP_PROTOCOL": "grpc"}, "'otlp grpc'"),
+    ],
+)
+def test_traces_are_asked_for_by_the_standard_variables(
+    monkeypatch: pytest.MonkeyPatch, given: dict[str, str], wanted: bool | str
+) -> None:
+    """Only an exporter that is named, or a place to send to, asks for them; others than ours are refused."""
+    for name in [name for name in os.environ if name.startswith("OTEL_")]:
+        monkeypatch.delenv(name)
+    for name, value in given.items():
+        monkeypatch.setenv(name, value)
+    if isinstance(wanted, bool):
+        assert traces_wanted() is wanted
+    else:
+        with pytest.raises(SettingsError, match=f"asks for {wanted}, and traces go out by otlp"):
+            traces_wanted()

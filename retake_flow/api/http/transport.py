@@ -15,6 +15,7 @@ from retake_flow.api.protocol import Request
 from retake_flow.api.responses import Response
 from retake_flow.errors import Blocked, PlatformError, UnexpectedAnswer, Unreachable
 from retake_flow.redact import scrub
+from retake_flow.spans import Value, span
 
 MAX_BODY = 1 << 20  # bytes; the longest documented answer, 100 comments, is far below
 
@@ -65,7 +66,15 @@ class Transport:
         await self._pool.close()
 
     async def send(self, request: Request, headers: dict[str, str]) -> Response:
-        """Send a call once.
+        """Send a call once; see `_send`."""
+        about: dict[str, Value] = {"http.request.method": request.method, "server.address": self._origin}
+        with span(request.call, about, outward=True) as traced:
+            response = await self._send(request, headers)
+            traced.set("http.response.status_code", response.status)
+        return response
+
+    async def _send(self, request: Request, headers: dict[str, str]) -> Response:
+        """Send a call.
 
         Raises:
             Blocked: A certificate or a proxy has kept every connection from being made.

@@ -59,10 +59,11 @@ def resume(args: argparse.Namespace) -> int:
     settings = Settings.from_environment()
     with closing(open_store(settings)) as runs:
         if args.all:
+            from retake_flow.cli import terminal
             from retake_flow.cli.run_commands.resume_all import resume_all
-            from retake_flow.wiring.measuring import metrics_of_this_process
+            from retake_flow.wiring.observability import observed
 
-            with metrics_of_this_process(args.metrics, settings):
+            with observed(args.metrics, settings, terminal.advise):
                 return resume_all(runs, settings, as_json=args.json, wait=args.wait)
         run, answered = runs.find(args.run), ""
         if answering:
@@ -108,7 +109,7 @@ def _resume_one(
     from retake_flow.cli import terminal
     from retake_flow.errors import CredentialsError
     from retake_flow.run.errors import RunHeld
-    from retake_flow.wiring.measuring import metrics_of_this_process
+    from retake_flow.wiring.observability import observed
 
     stored = runs.load(run)
     if stored.run.ended and stored.holder is None:
@@ -122,7 +123,7 @@ def _resume_one(
             terminal.say(printable.line(f"{run} has already ended: {ended.outcome} in {ended.state or 'no state'}"))
         return 0 if ended.succeeded else 1
     try:
-        with metrics_of_this_process(args.metrics, settings):
+        with observed(args.metrics, settings, terminal.advise):
             count, ended = asyncio.run(_interruptible(runs, stored, settings, args, log))
     except (RunHeld, CredentialsError) as error:
         if answered:  # the answer is stored all the same

@@ -97,12 +97,13 @@ def _drive(
     import asyncio
     from contextlib import closing
 
+    from retake_flow.cli import terminal
     from retake_flow.cli.session.session import Session
-    from retake_flow.wiring.measuring import metrics_of_this_process
+    from retake_flow.wiring.observability import observed
     from retake_flow.wiring.storing import open_store
 
     as_json = args.json or log is not None
-    with metrics_of_this_process(args.metrics, settings), closing(open_store(settings)) as runs:
+    with observed(args.metrics, settings, terminal.advise), closing(open_store(settings)) as runs:
         session = Session(runs, settings, as_json=as_json, wait=args.wait)
         folder = Path(args.folder) if args.folder else settings.state_folder / "rehearsals" / name
         rehearsal = None if options is None else (folder, options)

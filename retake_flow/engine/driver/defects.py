@@ -11,6 +11,7 @@ from retake_flow.errors import LastingDefect, RetakeFlowError
 from retake_flow.ports.actions import ActionRunner, Call, Completion
 from retake_flow.ports.clock import Clock
 from retake_flow.ports.services import Service
+from retake_flow.spans import span
 
 #: How many times in a row the same defect may occur before retrying is left to a person.
 MOST: Final = 3
@@ -31,10 +32,16 @@ class Watched:
 
     async def perform(self, call: Call) -> Completion:
         """Perform a task."""
-        try:
-            done = await self._actions.perform(call)
-        except Exception as raised:
-            raise self._judged(raised, call) from raised
+        # The rounds of an activity go on for hours: each has a trace of its own.
+        apart = call.scope is not None and call.attempt > 1
+        with span(
+            call.do, {"retake_flow.place": call.place, "retake_flow.attempt": call.attempt}, apart=apart
+        ) as traced:
+            try:
+                done = await self._actions.perform(call)
+            except Exception as raised:
+                raise self._judged(raised, call) from raised
+            traced.set("retake_flow.outcome", done.outcome)
         self._forget(call)
         return done
 

@@ -32,6 +32,7 @@ from retake_flow.run.gate_prompt import as_record
 from retake_flow.run.gates import Answer
 from retake_flow.run.identity import Identity
 from retake_flow.run.run import PendingUndo, Phase, Run
+from retake_flow.spans import Value, span
 
 _OWN = "the runner's own"
 
@@ -224,7 +225,10 @@ class Runner:
             event = await self._mailbox.next(self._stays)
             if event is None:
                 return self._suspend()
-            await self._macrostep(event)
+            about: dict[str, Value] = {"retake_flow.run": self.run.id, "retake_flow.from": self.run.state}
+            with span(f"macrostep {type(event).__name__}", about, apart=True) as traced:
+                await self._macrostep(event)
+                traced.set("retake_flow.to", self.run.state)
         return None
 
     def _stays(self) -> bool:
