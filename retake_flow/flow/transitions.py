@@ -22,6 +22,7 @@ class Raise:
         after: Its delay; None means at once, before anything else happens to the run.
         scope: The path of the state with which a delayed event is dropped; "" is the flow itself, and None the state
             that raises it.
+        source: The path of the state that raises it.
     """
 
     event: str
@@ -29,6 +30,7 @@ class Raise:
     data: Mapping[str, Value] = field(default_factory=dict)
     after: Value | None = None
     scope: str | None = None
+    source: str = ""
 
 
 @dataclass(frozen=True, slots=True)

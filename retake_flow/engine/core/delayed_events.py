@@ -13,7 +13,7 @@ _RAISE = "raise."  # and a number: the purposes of their timers
 
 def raise_event(draft: Draft, each: Raise, root: str, place: str) -> None:
     """Raise an event: at once, or after its delay unless the state at its scope, or else at `place`, is left before."""
-    data = draft.fill(each.data, root)
+    data = {"source": each.source, **draft.fill(each.data, root)}
     if each.after is None:
         draft.signal(data, (each.event, ""))
         return

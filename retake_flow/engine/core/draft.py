@@ -18,6 +18,8 @@ from retake_flow.run.run import ActivityState, MutableRun, Phase, Run
 
 #: The data of an occurrence, and its names, each with the state whose own event it is.
 Signal = tuple[Mapping[str, Any], tuple[tuple[str, str], ...]]
+#: The source of events that no state and no activity of the flow brings.
+OUTSIDE = "outside"
 
 
 class Draft:
@@ -27,6 +29,7 @@ class Draft:
 
     Attributes:
         run: The run during the change.
+        source: Where what happens comes from: the path of a state, the key of an activity, or `OUTSIDE`.
         now: Seconds since the epoch.
     """
 
@@ -35,6 +38,7 @@ class Draft:
         self.chart = chart
         self.run = MutableRun(run)
         self.now = now
+        self.source = OUTSIDE
         self.commands: list[Command] = []
         self._signals: list[Signal] = []
         self._from_outside: list[Signal] = []
@@ -45,18 +49,21 @@ class Draft:
         """Take an occurrence through the flow before anything else happens to the run.
 
         Args:
-            event: Its data; expressions see it as `event` (and its `result` as `result`).
+            event: Its data; expressions see it as `event` (and its `result` as `result`), with its source and time.
             candidates: Its names; the first that a route takes counts. Each has the path of the state whose own
                 event it is, "" when every active state may take it.
         """
-        self._signals.append((event, candidates))
+        self._signals.append((self._dated(event), candidates))
 
     def signal_from_outside(self, event: Mapping[str, Any], *candidates: tuple[str, str]) -> None:
         """Take an occurrence from outside through the flow after all others; arguments as for `signal`.
 
         If an expression that it leads to cannot be evaluated, the run stays unchanged and a record says so.
         """
-        self._from_outside.append((event, candidates))
+        self._from_outside.append((self._dated(event), candidates))
+
+    def _dated(self, event: Mapping[str, Any]) -> Mapping[str, Any]:
+        return {"source": self.source, "at": self.now, **event}
 
     def names(self, root: str) -> Mapping[str, Any]:
         """The names that expressions of the flow itself ("") or of a sub-flow can currently use."""

@@ -10,6 +10,7 @@ from typing import Any
 
 from retake_flow.engine.core import delayed_events, gates, recovery
 from retake_flow.engine.core.chart import Chart
+from retake_flow.engine.core.draft import OUTSIDE
 from retake_flow.engine.core.step import Macrostep, as_expression_error, group
 from retake_flow.errors import ExpressionError, fault_of
 from retake_flow.flow.action_spec import Catalogue, with_own, with_retries
@@ -154,6 +155,7 @@ class Machine:
         if macrostep.run.ended or self._is_late(macrostep.run, event):
             macrostep.commands.append(Note("dropped", {"late": type(event).__name__}))
             return
+        macrostep.source = self._source(macrostep.run, event)
         match event:
             case events.Started():
                 macrostep.run.phase = Phase.RUNNING
@@ -172,6 +174,19 @@ class Machine:
                 self._react_to_action(macrostep, event)
             case _:
                 self._react_to_activity(macrostep, event)
+
+    def _source(self, run: MutableRun, event: events.Event) -> str:
+        """The path of the state or the key of the activity that an event comes from, or `OUTSIDE`."""
+        match event:
+            case events.GateAnswered():
+                return run.gates[event.gate].place
+            case events.Raised():
+                return event.by if event.by in self._activities else OUTSIDE
+            case events.Started() | events.Resumed() | events.StopRequested():
+                return OUTSIDE
+            case events.ActivityReady() | events.ActivityResulted() | events.ActivityExited() | events.ActivityFailed():
+                return event.activity
+        return event.state
 
     def _react_to_action(self, macrostep: Macrostep, event: events.Event) -> None:
         match event:

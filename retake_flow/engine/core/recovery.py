@@ -34,7 +34,7 @@ def resume(macrostep: Macrostep, catalogue: Catalogue, event: Resumed) -> None:
         if _is_untouched(macrostep, was, activity) and _is_lost(activity, catalogue):
             doing = was.activities[activity.key]
             macrostep.set_activity(activity.key, ActivityState(doing.visit, Work.ENDED))
-            macrostep.signal({"reason": _DIED}, (f"{activity.name}.exited", ""))
+            macrostep.signal({"source": activity.key, "reason": _DIED}, (f"{activity.name}.exited", ""))
             macrostep.settle()
     for activity in running:
         if not macrostep.run.ended and _is_untouched(macrostep, was, activity):
@@ -73,9 +73,9 @@ def apply_answer(macrostep: Macrostep, state: ActionState, catalogue: Catalogue,
     elif decision == "done":
         spec = catalogue.get(state.do)
         macrostep.run.outputs = {**macrostep.run.outputs, state.path: {}}
-        macrostep.signal({"result": {}}, (spec.outcomes[0] if spec else "done", ""))
+        macrostep.signal({"source": state.path, "result": {}}, (spec.outcomes[0] if spec else "done", ""))
     else:
-        _fail(macrostep, state.do, "error.interrupted")
+        _fail(macrostep, state, "error.interrupted")
 
 
 def _activities(macrostep: Macrostep, was: Run) -> list[Activity]:
@@ -102,7 +102,7 @@ def _begin_again(macrostep: Macrostep, visit: int, activity: Activity, catalogue
     once = activity.every is None and spec is not None and not spec.service
     if once and _policy(activity.on_crash, spec) != "retry":
         macrostep.set_activity(activity.key, ActivityState(visit, Work.ENDED))
-        _fail(macrostep, activity.do, f"{activity.name}.error.interrupted", "error.interrupted", scope=activity.scope)
+        _fail(macrostep, activity, f"{activity.name}.error.interrupted", "error.interrupted", scope=activity.scope)
     else:
         macrostep.set_activity(activity.key, ActivityState(visit, Work.WAITING))
 
@@ -116,15 +116,15 @@ def _settle_action(macrostep: Macrostep, state: ActionState, catalogue: Catalogu
     elif policy == "ask":
         ask(macrostep, state, f"The process ended while {state.do} was under way in {state.path}")
     else:
-        _fail(macrostep, state.do, "error.interrupted")
+        _fail(macrostep, state, "error.interrupted")
 
 
 def _policy(on_crash: str, spec: ActionSpec | None) -> str:
     return on_crash or _DEFAULTS[spec.idempotency if spec else Idempotency.ONCE]
 
 
-def _fail(macrostep: Macrostep, do: str, *events: str, scope: str = "") -> None:
-    message = f"the process ended while {do} was under way; whether it was done is not known"
+def _fail(macrostep: Macrostep, doing: ActionState | Activity, *events: str, scope: str = "") -> None:
+    message = f"the process ended while {doing.do} was under way; whether it was done is not known"
     origins = ["" if number == 0 else scope for number in range(len(events))]
-    error = {"kind": "interrupted", "fault": fault_of("interrupted"), "message": message}
+    error = {"source": doing.key, "kind": "interrupted", "fault": fault_of("interrupted"), "message": message}
     macrostep.signal(error, *zip(events, origins, strict=True))

@@ -95,7 +95,7 @@ class Macrostep(Draft):
         """
         self._signals.clear()
         self._from_outside.clear()
-        about = {"kind": error.kind, "fault": error.fault, "message": error.message}
+        about = {"source": self.run.state, "kind": error.kind, "fault": error.fault, "message": error.message}
         self.signal(about, *own, ("error.expression", own[-1][1] if own else ""))
 
     def _rest(self) -> None:
@@ -268,12 +268,13 @@ class Macrostep(Draft):
             self._finish_run(state.final, reason, Phase.FAULTED if state.fails else Phase.COMPLETED)
             return
         if not state.ends_flow:
-            self.signal({"reason": reason, "message": reason}, (state.final, state.ends))
+            self.signal({"source": state.path, "reason": reason, "message": reason}, (state.final, state.ends))
             return
         within = self.chart.paths[state.root].items()
         result = {name: self.run.outputs[path] for name, path in within if path in self.run.outputs}
         self.run.outputs = {**self.run.outputs, state.root: result}
-        self.signal({"result": result, "reason": reason, "message": reason}, (state.final, state.root))
+        ended = {"source": state.path, "result": result, "reason": reason, "message": reason}
+        self.signal(ended, (state.final, state.root))
 
     def _finish_run(self, outcome: str, reason: str, phase: Phase) -> None:
         self._perform_exits([around.path for around in self.flow.around(self.run.state)], "")

@@ -202,6 +202,7 @@ class Builder:
             data=self.value(given.get("data", {}), (*where, "data")),
             after=self._time(given["after"], (*where, "after")) if "after" in given else None,
             scope=self._scope(path, given["scope"], (*where, "scope")) if "scope" in given else None,
+            source=path,
         )
 
     def _scope(self, path: str, written: str, where: Path) -> str:

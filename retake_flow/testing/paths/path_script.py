@@ -192,7 +192,7 @@ class Script:
         self._until(state.path)
         data = {
             **_samples(fields),
-            **_solution(solve(wanted, "event", fields, {**self._known, "event": {"name": name}})),
+            **_solution(solve(wanted, "event", fields, {**self._known, "event": {"name": name, "source": "outside"}})),
         }
         text = f"When the event {name} comes{' with' if data else ''}"
         self.when.append(Line(text, lambda trial: trial.apply({"event": name, "data": data}), data))

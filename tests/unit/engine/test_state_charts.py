@@ -506,6 +506,46 @@ b: {}
     assert (talk.run.state, talk.run.vars) == ("b", {"by": "ann", "n": "tip"})
 
 
+WHENCE = """
+a:
+  initial: b
+  activities: {x: {do: s.x}, t: {do: a.work, every: 5s, raises: {low: result.n < 1}}}
+  transitions: {"*": {set: {seen: "{{ event.name }} {{ event.source }} {{ event.at }}"}}}
+  states:
+    b: {do: a.work, transitions: {done: {to: c, set: {done: "{{ event.source }}"}}}}
+    c: {wait: 5s, entry: {raise: {event: later, after: 9s, scope: flow}}, transitions: {done: d}}
+    d: {initial: e, states: {e: {transitions: {go: f}}, f: {final: over, ends: state}}}
+"""
+
+
+def test_an_event_says_where_it_comes_from_and_when() -> None:
+    """A state, an activity, or outside; data of its own with these names goes before."""
+    talk = Talk(WHENCE)
+
+    def seen() -> str:
+        return str(talk.run.vars["seen"])
+
+    talk.now += 1
+    talk.ready("a:x")
+    assert seen() == "x.ready a:x 1001.0"
+    talk.tell(events.ActivityResulted("a:t", 1, "done", {"n": 0}))
+    assert seen() == "low a:t 1001.0"
+    talk.tell(events.Raised("tip", {}, by="ann"))
+    assert seen() == "tip outside 1001.0"
+    talk.tell(events.Raised("tip", {}, by="a:t"))
+    assert seen() == "tip a:t 1001.0"
+    talk.tell(events.Raised("tip", {"source": "chat", "at": 7}))
+    assert seen() == "tip chat 7"
+    talk.finish()
+    assert talk.run.vars["done"] == "a/b"
+    talk.fire("wait", later=5.0)
+    talk.now += 4
+    talk.resume().tell(events.TimerFired("", 0, "raise.1"))
+    assert seen() == "later a/c 1010.0"
+    raised(talk, "go")
+    assert seen() == "over a/d/f 1010.0"
+
+
 def test_it_is_known_which_events_are_expected() -> None:
     """Those that the active states have routes for, by name or by the beginning of it."""
     talk = Talk("a: {initial: b, transitions: {error: c}, states: {b: {transitions: {tip: c}}, c: }}\nc: {}")

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from retake_flow.flow.check.dataflow.lattice import Fact, Facts
-from retake_flow.flow.check.dataflow.symbols import Declarations, fields
+from retake_flow.flow.check.dataflow.symbols import OF_EVERY_EVENT, Declarations, fields
 from retake_flow.flow.event_names import matches
 from retake_flow.flow.graph.transition_graph import Occurrence
 from retake_flow.flow.model import Activity, FinalState, Flow, QuestionState, State
@@ -24,7 +24,7 @@ class News:
         known = self._known.get(occurrence)
         if known is None:
             gone, come = self._outcome(occurrence)
-            known = self._known[occurrence] = gone, come | self._event("name")
+            known = self._known[occurrence] = gone, come | self._event("name", *OF_EVERY_EVENT)
         return known
 
     def _outcome(self, occurrence: Occurrence) -> tuple[int, int]:

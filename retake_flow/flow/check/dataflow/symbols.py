@@ -30,8 +30,10 @@ _STATS: Schema = {
     "additionalProperties": False,
 }
 UNKNOWN: Schema = {}
+#: The values that every event has, unless its own data replaces them.
+OF_EVERY_EVENT: Final[Declared] = {"source": _TEXT, "at": _NUMBER}
 #: The values of an event besides its data.
-EVENT: Final = frozenset({"name", "kind", "fault", "message", "reason"})
+EVENT: Final = frozenset({"name", "kind", "fault", "message", "reason", *OF_EVERY_EVENT})
 
 
 class Declarations:
@@ -67,6 +69,8 @@ class Declarations:
                 return _TEXT
             case ("run", "stats", *rest):
                 return inside(_STATS, rest)
+            case ("event", name) if name in OF_EVERY_EVENT:
+                return UNKNOWN if name in self._replaced else OF_EVERY_EVENT[name]
             case ("event", name) if name in EVENT:
                 return _TEXT
         return UNKNOWN
@@ -116,6 +120,13 @@ class Declarations:
             return {} if occurrence.place else self._flow.events.get(occurrence.name, {})
         spec = self._catalogue.get(self._flow.states[scope].activities[name].do)
         return spec.events.get(occurrence.name.removeprefix(f"{name}."), {}) if spec is not None else {}
+
+    @cached_property
+    def _replaced(self) -> frozenset[str]:
+        """The names of fields of any event, from outside or raised by the flow itself."""
+        raised = {name for state in self._flow.states.values() for each in state.raises() for name in each.data}
+        outside = {name for data in self._flow.events.values() for name in data}
+        return frozenset({*raised, *outside, *self.in_events})
 
     @property
     def in_events(self) -> Iterable[str]:

@@ -45,6 +45,7 @@ def found(states: str, reason: str = "", head: str = "", **subs: str) -> list[st
             "  b: {always: [{when: outputs.a is undefined, to: a}, {to: z}]}\n",
             "outputs.a.viewers",
         ),
+        (f"  a: {{{LOOK}, transitions: {{done: z, error: z}}}}\n", "event.source ~ event.at * 2"),
         (
             "  a: {activities: {d: {do: studio.display}}, transitions: {d.exited: z, "
             "d.ready: {to: z, set: {size: '{{ activities.d.size }}'}}}}\n",
