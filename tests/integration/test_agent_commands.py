@@ -107,9 +107,13 @@ def test_an_agent_goes_live_by_commands_that_end(tmp_path: Path) -> None:
         over = home.call("wait", "show", "--until", "ended", "--json").records[0]
         assert left(run) == []
         waited(lambda: not lives(pid), f"the end of {pid}")
-        assert home.call("stop", "show", "--json").records[0]["effect"] == "done"
+        stopped = home.call("stop", "show", "--json").records[0]
+        assert stopped["effect"] == "done"
         assert (over["met"], over["outcome"], over["on_air"]) == ("ended", "completed", False)
-        assert over["stats"]["messages"] >= 2
+        stats = over["stats"]
+        assert (stats["messages"] >= 2, stats["authors"] >= 1, stats["streams"]) == (True, True, 1)
+        end = home.call("events", "show", "--kind", "run_ended", "--json").records[-1]
+        assert stats == stopped["stats"] == end["stats"] == home.call("show", "show", "--json").records[0]["stats"]
         assert home.call("wait", "show", "--until", "message", "--json").code == 1
         assert home.call("prune", "--older-than", "0s").code == 0
         assert list((home.state / "logs").iterdir()) == []
