@@ -49,13 +49,13 @@ def _words(spec: ActionSpec) -> str:
 
 def _with(spec: ActionSpec) -> Schema:
     known = {name: _filled(given) for name, given in spec.inputs.items()}
-    if spec.name == "program.run":
-        known["lines"] = {"type": "boolean", "description": "A service; each line it writes raises an event."}
     return {"description": spec.summary, "type": ["object", "null"], "properties": known, "additionalProperties": False}
 
 
 def _filled(value: Mapping[str, Any]) -> Schema:
     """The schema of a value, or of an expression that gives it, at every level."""
+    if value.get("fixed"):
+        return {key: item for key, item in value.items() if key != "fixed"}
     inner: Schema = {key: item for key, item in value.items() if key not in _TOLD}
     if "properties" in inner:
         inner["properties"] = {name: _filled(item) for name, item in inner["properties"].items()}

@@ -38,6 +38,7 @@ class ActionSpec:
             without one.
         optional: The inputs that may be left out although they have no default.
         one_of: Inputs of which exactly one is given.
+        exclusive: Inputs of which at most one is given.
         secrets: The secret fields of the result.
         programs: The programs that must be installed for it.
         pace: The shortest and longest pause between repetitions, in seconds, that the platform asks for.
@@ -61,6 +62,7 @@ class ActionSpec:
     beside: bool = False
     optional: frozenset[str] = frozenset()
     one_of: tuple[str, ...] = ()
+    exclusive: tuple[str, ...] = ()
     secrets: frozenset[str] = frozenset()
     programs: tuple[str, ...] = ()
     pace: tuple[float, float] | None = None

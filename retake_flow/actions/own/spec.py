@@ -23,6 +23,7 @@ _PROGRAM: Final[dict[str, Any]] = {
         "type": "array",
         "items": TEXT,
         "minItems": 1,
+        "errorMessage": "write the program and its arguments as a list, such as [./health.sh, --quick]",
         "description": "A program and its arguments, without a shell; a path begins at the flow's file.",
         "examples": [["./health.sh", "--quick"]],
     },
@@ -50,6 +51,11 @@ SPECS: Final = (
         "Run a program of your own to its end. With `lines: true` it is the service `program.lines`.",
         inputs={
             **_PROGRAM,
+            "lines": {
+                **FLAG,
+                "fixed": True,
+                "description": "Whether it is the service `program.lines`: each line raises an event.",
+            },
             "timeout": {
                 "type": ["string", "number"],
                 "format": "duration",
@@ -57,7 +63,7 @@ SPECS: Final = (
                 "description": "How long it may take; then it is ended.",
             },
         },
-        optional=frozenset({"input"}),
+        optional=frozenset({"input", "lines"}),
         outcomes=("done", "failed"),
         result={
             "exit_code": {**COUNT, "description": "Its exit status; negative for the signal that killed it."},
@@ -141,6 +147,7 @@ SPECS: Final = (
             },
         },
         optional=frozenset({"json", "form", "text", "secret_from", "expect"}),
+        exclusive=("json", "form", "text"),
         result={
             "status": COUNT,
             "json": {"description": "The body, if it is JSON; otherwise none."},

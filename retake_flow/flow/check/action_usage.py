@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Mapping
 from typing import Any
 
-from retake_flow.flow.action_spec import Catalogue
+from retake_flow.flow.action_spec import ActionSpec, Catalogue
 from retake_flow.flow.check.asks import RESERVED
 from retake_flow.flow.diagnostics import Position, Problem, did_you_mean
 from retake_flow.flow.expressions.expression import Expression, templates
@@ -90,9 +90,19 @@ def _use(
         return
     yield from input_problems(f"the action {name!r}", inputs, spec.inputs, position, typed)
     yield from missing_inputs(f"the action {name!r}", inputs, spec.required_inputs, position)
+    yield from choice_problems(spec, inputs, position)
+
+
+def choice_problems(spec: ActionSpec, inputs: Mapping[str, Any], position: Position) -> Iterator[Problem]:
+    """Inputs that exclude one another, or of which one is needed."""
     if spec.one_of and sum(each in inputs for each in spec.one_of) != 1:
         named = " or ".join(map(repr, spec.one_of))
-        yield Problem(position, "RF042", f"the action {name!r} needs the input {named}, one of them", "give only one")
+        message = f"the action {spec.name!r} needs the input {named}, one of them"
+        yield Problem(position, "RF042", message, "give only one")
+    both = [each for each in spec.exclusive if each in inputs]
+    if len(both) > 1:
+        message = f"the action {spec.name!r} takes only one of {', '.join(both)}"
+        yield Problem(position, "RF043", message, "leave the others out")
 
 
 def _run_inside(state: SubFlowState, sub: SubFlow, typed: Typed) -> Iterator[Problem]:
@@ -135,6 +145,8 @@ def input_problems(
 
 def _other_type(value: Any, schema: Mapping[str, Any], typed: Typed) -> str:
     """Why an expression cannot give the expected type, or nothing."""
+    if schema.get("fixed"):
+        return "is written out: it decides what can happen, so no expression can give it"
     wanted, given = types_of_schema(schema), typed(value) if isinstance(value, Expression) else None
     if wanted is None or given is None or wanted & given:
         return ""

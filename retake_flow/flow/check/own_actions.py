@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from typing import Final
 
 from retake_flow.flow.action_spec import Catalogue
-from retake_flow.flow.check.action_usage import input_problems, missing_inputs
+from retake_flow.flow.check.action_usage import choice_problems, input_problems, missing_inputs
 from retake_flow.flow.check.references import mentions
 from retake_flow.flow.diagnostics import Problem, did_you_mean
 from retake_flow.flow.expressions.expression import templates
@@ -49,6 +49,7 @@ def _configuration(action: OwnAction, catalogue: Catalogue) -> Iterator[Problem]
     who = f"the action {action.do!r}"
     yield from input_problems(who, action.given, base.inputs, action.position, lambda expression: None)
     yield from missing_inputs(who, action.given, base.required_inputs, action.position)
+    yield from choice_problems(base, action.given, action.position)
     for expression in templates(action.given):
         for mention in mentions(expression):
             match mention.chain:

@@ -120,3 +120,24 @@ def test_lines_of_a_named_service() -> None:
     assert _checked(text.replace("bell.exited: b, ", "")) == ["RF050"]
     assert _checked(text.replace("{do: house.bell}}, tr", "{do: house.bell, every: 1m}}, tr")) == ["RF045"]
     assert _checked(text.replace("lines: true}", "lines: true}, outcomes: [won]")) == ["RF045"]
+
+
+@pytest.mark.parametrize(
+    ("given", "said"),
+    [
+        ("program.run, with: {command: ./health.sh}", "write the program and its arguments as a list"),
+        ("program.run, with: {command: [./health.sh], lines: 'yes'}", "'yes' is not of type 'boolean'"),
+        ("program.run, with: {command: [./health.sh], lines: '{{ now > 3 }}'}", "no expression can give it"),
+        ("program.run, with: {command: [./health.sh], env_from: {A: RETAKE_ACCESS_TOKEN}}", "goes nowhere else"),
+        ("http.request, with: {url: 'https://example.org/', json: {a: 1}, text: a}", "takes only one of json, text"),
+        ("http.request, with: {url: 'ftp://example.org/'}", "begins with https:// or http://"),
+    ],
+)
+def test_what_is_configured_wrongly(given: str, said: str) -> None:
+    """Each mistake is told in one sentence, where the action is used and where it is named."""
+    states = "  a: {do: DO, transitions: {'*': b}}\n  b: {final: completed}\n"
+    used = f"flow: house\ninitial: a\nstates:\n{states.replace('DO', given)}"
+    named = f"flow: house\ninitial: a\nactions: {{x.y: {{do: {given}}}}}\nstates:\n{states.replace('DO', 'x.y')}"
+    for text in (used, named):
+        found = [problem.message for problem in check(load(text, "house.yaml"), CATALOGUE)]
+        assert any(said in message for message in found), found
