@@ -70,6 +70,15 @@ Feature: Going live
     And it was on air for 10 s
     And it leaves nothing behind
 
+  Scenario: A stream is extended on air
+    Given it is to be on air for 20m
+    And somebody sends the event extend 60 s into broadcast/pushing/on_air
+      | by | 10m |
+    When the agent goes live
+    Then the run is completed
+    And the event extend was taken 1 time
+    And it was on air for 1800 s
+
   Scenario: A long stream keeps its thumbnails and its intervals
     Given it is to be on air for 20m
     When the agent goes live

@@ -164,6 +164,7 @@ _SAID: dict[str, Callable[[Record], str]] = {
     "page_refused": lambda r: f"! the page may not have {r['url']}: {r['reason']}",
     "page_replaced": lambda r: f"! the page is loaded again: {r['reason']}",
     "scene_set": _scene,
+    "extended": lambda r: f"{r['state']} lasts {words(r['by'])} longer",
     "scene_refused": lambda r: f"! {r['by']} asked to change the stage: {r['reason']}",
     "event_refused": lambda r: f"! {r['by']} sent {r['name']}: {r['message']}",
     "chat_oneself": lambda r: f"! the chat shows this agent as {r['name'] or 'somebody else each time'}",

@@ -9,6 +9,7 @@ from typing import Any, Final
 from markupsafe import Markup
 
 from retake_flow import printable
+from retake_flow.engine.core.external_events import accepted
 from retake_flow.flow.model import SEPARATOR, Flow
 from retake_flow.flow.transitions import scene_names
 from retake_flow.monitor.journal_text import lines
@@ -45,7 +46,7 @@ def whole(live: LiveRun, charts: StateCharts, *, read_only: bool) -> dict[str, A
 
 def event_forms(flow: Flow | None) -> list[tuple[str, tuple[Field, ...]]]:
     """The events that a flow takes from outside, and the fields of each; none of a flow that cannot be read."""
-    events = {} if flow is None else flow.events
+    events = {} if flow is None else accepted(flow)
     return [(name, form_fields(declared, f"event-{name}")) for name, declared in events.items()]
 
 

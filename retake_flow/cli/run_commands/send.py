@@ -11,10 +11,12 @@ if TYPE_CHECKING:
     from retake_flow.run.errors import EventRefused, RunUnheard
 
 _EPILOG = """\
-A flow says under `events:` what it takes from outside.
+A flow says under `events:` what it takes from outside. Every flow with a `timeout` also takes `extend`, which lets it
+come later.
 
-example:
+examples:
   retake-flow send last raid --set by=kim --set viewers=40
+  retake-flow send last extend --set by=30m
 """
 
 
@@ -22,7 +24,7 @@ def add_to(commands: Any) -> None:
     """Declare the command."""
     parser = commands.add_parser("send", help="send an event that its flow declares to a run", epilog=_EPILOG)
     add_run(parser)
-    parser.add_argument("event", metavar="EVENT", help="one of the flow's `events`")
+    parser.add_argument("event", metavar="EVENT", help="one of the flow's `events`, or `extend`")
     parser.add_argument("--set", action="append", default=[], metavar="NAME=VALUE", help="set a field of its data")
     add_by(parser, "who sends it")
     add_json(parser)

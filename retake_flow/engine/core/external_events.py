@@ -5,12 +5,19 @@ from __future__ import annotations
 from collections.abc import Collection, Mapping
 from typing import Any
 
+from retake_flow.engine.core import extension
 from retake_flow.flow.diagnostics import did_you_mean
-from retake_flow.flow.fields import read
+from retake_flow.flow.fields import Declared, read
 from retake_flow.flow.graph.exit_entry_sets import reachable_from
 from retake_flow.flow.model import Flow
 from retake_flow.run.errors import EventNotNow, EventRefused
 from retake_flow.run.run import Run
+
+
+def accepted(flow: Flow) -> Mapping[str, Declared]:
+    """The events that a flow accepts from outside, besides `stop`, with the fields of their data."""
+    limited = any(state.timeout is not None for state in flow.states.values())
+    return {**({extension.EXTEND: extension.FIELDS} if limited else {}), **flow.events}
 
 
 def read_data(flow: Flow, name: str, given: Mapping[str, Any]) -> dict[str, Any]:
@@ -19,14 +26,15 @@ def read_data(flow: Flow, name: str, given: Mapping[str, Any]) -> dict[str, Any]
     Raises:
         EventRefused: The flow declares no such event, or the data does not fit; the error lists every problem.
     """
-    if name not in flow.events:
+    events = accepted(flow)
+    if name not in events:
         declared = f"its `events`: {', '.join(flow.events) or 'none'}"
         near = did_you_mean(name, flow.events, otherwise=declared)
         raise EventRefused(
             f"the flow {flow.name!r} takes no event {name!r} from outside",
             hint=declared if near == declared else f"{near} {declared}",
         )
-    fields = flow.events[name]
+    fields = events[name]
     found = read(fields, given)
     problems = [f"the event {name!r} has no field {field!r}" for field in found.unknown]
     problems += [f"the field {field!r} {said}" for field, said in found.unfit.items()]
@@ -49,6 +57,8 @@ def unexpected_error(
         takers: The paths of the states that have a route for it.
         expected: What the active states have routes for.
     """
+    if extension.is_meant(flow, name):
+        return EventNotNow("no active state has a timeout that could be extended, or not the one that is named")
     message = f"{run.state!r} does not expect the event {name!r}"
     hint = f"expected: {', '.join(each for each in expected if each in flow.events) or 'nothing from outside'}"
     if name not in flow.events:

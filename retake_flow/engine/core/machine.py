@@ -6,9 +6,10 @@ import random
 from collections.abc import Mapping
 from contextlib import suppress
 from dataclasses import replace
+from types import MappingProxyType
 from typing import Any
 
-from retake_flow.engine.core import delayed_events, gates, recovery
+from retake_flow.engine.core import delayed_events, extension, gates, recovery
 from retake_flow.engine.core.chart import Chart
 from retake_flow.engine.core.draft import OUTSIDE
 from retake_flow.engine.core.step import Macrostep, as_expression_error, group
@@ -138,8 +139,10 @@ class Machine:
             )
         )
 
-    def expects(self, run: Run, event: str) -> bool:
+    def expects(self, run: Run, event: str, data: Mapping[str, Any] = MappingProxyType({})) -> bool:
         """Whether an active state has a route for an event, ignoring guards."""
+        if extension.is_meant(self.flow, event):
+            return bool(extension.place(self.flow, run, data))
         return any(matches(pattern, event) for pattern in self.expected_events(run))
 
     def expected_events(self, run: Run) -> tuple[str, ...]:
@@ -168,12 +171,21 @@ class Machine:
                 self._on_timer(macrostep, event)
             case events.StopRequested():
                 macrostep.signal({"reason": event.reason}, ("stop", ""))
+            case events.Raised() if extension.is_meant(self.flow, event.name):
+                self._extend(macrostep, event.data)
             case events.Raised():
                 macrostep.signal_from_outside(event.data, (event.name, ""))
             case events.ActionFinished() | events.ActionFailed() | events.ActionNotDone() | events.ActionInDoubt():
                 self._react_to_action(macrostep, event)
             case _:
                 self._react_to_activity(macrostep, event)
+
+    @staticmethod
+    def _extend(macrostep: Macrostep, data: Mapping[str, Any]) -> None:
+        try:
+            extension.extend(macrostep, data)
+        except ExpressionError as error:
+            macrostep.skip_event(extension.EXTEND, error)
 
     def _source(self, run: MutableRun, event: events.Event) -> str:
         """The path of the state or the key of the activity that an event comes from, or `OUTSIDE`."""

@@ -147,7 +147,7 @@ class Runner:
         Raises:
             EventRefused: No active state has a route for it; `EventNotNow` if the flow accepts it in another state.
         """
-        if not self._machine.expects(self.run, name):
+        if not self._machine.expects(self.run, name, data):
             takers, expected = self._machine.takers(name), self._machine.expected_events(self.run)
             raise external_events.unexpected_error(self._machine.flow, self.run, name, takers, expected)
         self._post(events.Raised(name, data, by, request))
