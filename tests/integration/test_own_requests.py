@@ -170,6 +170,15 @@ def test_public_addresses() -> None:
     assert list(filter(is_public, tried)) == ["1.1.1.1", "2606:4700::1111"]
 
 
+def test_headers_that_cannot_be_sent(server: tuple[str, list[Any]]) -> None:
+    """Those of the connection are not the flow's, and a value has no line ends and no other letters than ASCII."""
+    here, asked = server
+    for headers in ({"hOst": "a"}, {"Content-Length": "3"}, {"TE": "trailers"}, {"A": "b\r\nC: d"}, {"A": "größer"}):
+        assert refused(f"{here}/ok", private=True, headers=headers).kind == "input", headers
+    assert refused(f"{here}/ok", private=True, headers_from={"Host": "OWL_KEY"}).kind == "input"
+    assert asked == []
+
+
 def test_secrets_stay_here(server: tuple[str, list[Any]]) -> None:
     """In no part that is written down, not unencrypted to others, and no token of retake.tv at all."""
     here, asked = server

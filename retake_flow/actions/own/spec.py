@@ -14,9 +14,12 @@ _VARIABLE: Final[dict[str, Any]] = {
     "errorMessage": "a variable of the environment is named by letters, digits and `_`; what begins with RETAKE_ "
     "is for retake.tv and goes nowhere else",
 }
+#: The commonest headers that belong to the connection; a request refuses all of them.
+_SET: Final = ("connection", "content-length", "host", "transfer-encoding")
 _HEADER: Final[dict[str, Any]] = {
     "pattern": "^[A-Za-z0-9-]+$",
-    "errorMessage": "a header is named by letters, digits and `-`",
+    "not": {"pattern": f"^({'|'.join(''.join(f'[{c.upper()}{c}]' for c in n) for n in _SET)})$"},
+    "errorMessage": "a header is named by letters, digits and `-`; those of the connection, such as Host, are set",
 }
 _PROGRAM: Final[dict[str, Any]] = {
     "command": {

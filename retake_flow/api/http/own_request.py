@@ -22,6 +22,11 @@ from retake_flow.settings import is_loopback
 
 #: The longest body of a response, in bytes, packed and unpacked.
 MOST_BODY: Final = 64 * 1024
+#: The headers that belong to the connection; the client sets them.
+OF_THE_CONNECTION: Final = (
+    *("connection", "content-length", "expect", "host", "keep-alive", "te", "trailer", "transfer-encoding", "upgrade"),
+    *("proxy-authenticate", "proxy-authorization", "proxy-connection"),
+)
 #: The methods that change nothing, however often they are used.
 READING: Final = ("GET", "HEAD", "OPTIONS")
 _NOT_SENT: Final = (httpx.ConnectError, httpx.ConnectTimeout, httpx.PoolTimeout, httpx.ProxyError)
@@ -100,9 +105,15 @@ async def send(request: OwnRequest, timeout: float, transport: httpx.AsyncBaseTr
             f"{request.shown}: cannot be reached: {scrub(str(error)) or type(error).__name__}",
             hint=network.UNTRUSTED_HINT if network.is_untrusted(error) else "",
         ) from None
+    except (httpx.LocalProtocolError, UnicodeEncodeError) as error:
+        raise InputError(f"{request.shown}: a header cannot be sent: {scrub(_reason(error))}") from None
     except (httpx.HTTPError, httpx.InvalidURL, httpx.StreamError, zlib.error) as error:
         # Not chained: httpx keeps the request, and with it the headers, in its errors.
         raise _failure(request, f"no whole response: {scrub(str(error)) or type(error).__name__}") from None
+
+
+def _reason(error: Exception) -> str:
+    return "it has other letters than ASCII" if isinstance(error, UnicodeEncodeError) else str(error)
 
 
 def _redirected(request: OwnRequest, place: str) -> OwnRequest:
@@ -114,6 +125,9 @@ def _redirected(request: OwnRequest, place: str) -> OwnRequest:
 async def _send_one(request: OwnRequest, timeout: float, transport: httpx.AsyncBaseTransport | None) -> OwnResponse:
     parts = urlsplit(request.url)
     host, port = _require_address(request)
+    for name in (*request.headers, *request.secret):
+        if name.lower() in OF_THE_CONNECTION:
+            raise InputError(f"{request.shown}: the header {name!r} belongs to the connection", hint="leave it out")
     url, extensions = httpx.URL(request.url), {}
     headers = {**request.headers, **request.secret}
     if transport is None and network.proxy_for(request.url) is None:
