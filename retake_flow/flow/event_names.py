@@ -8,6 +8,8 @@ from collections.abc import Container, Iterable
 ANY = "*"
 #: Errors that any action can end with, besides those it declares.
 ERRORS = ("input", "expression", "internal", "interrupted")
+#: The kind of events that say which event was skipped, since an expression on its way cannot be evaluated.
+SKIPPED = "skipped"
 #: Events that come from outside a run, in any state.
 OUTSIDE = ("stop",)
 

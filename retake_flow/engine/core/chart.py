@@ -14,7 +14,7 @@ from typing import Any, cast
 from transitions.core import EventData
 from transitions.extensions.nesting import HierarchicalMachine, NestedState, NestedTransition
 
-from retake_flow.flow.event_names import by_precision, longest_match, matches
+from retake_flow.flow.event_names import ANY, by_precision, longest_match, matches
 from retake_flow.flow.model import SEPARATOR, CompositeState, Flow, HistoryState, State
 from retake_flow.flow.transitions import Route
 
@@ -133,6 +133,10 @@ class Chart:
     def expects(self, event: str) -> bool:
         """Whether any state has a route that an event could take."""
         return bool(self._pattern(event))
+
+    def is_named(self, event: str) -> bool:
+        """Whether any state has a route for an event that is not for every event."""
+        return self._pattern(event) not in ("", ANY)
 
     def _nested_state(self, state: State) -> dict[str, Any]:
         answer: dict[str, Any] = {"name": state.name}

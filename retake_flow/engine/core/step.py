@@ -15,6 +15,7 @@ from typing import Any, assert_never
 from retake_flow.engine.core import delayed_events, gates
 from retake_flow.engine.core.draft import Draft
 from retake_flow.errors import ExpressionError
+from retake_flow.flow.event_names import ANY, SKIPPED, matches
 from retake_flow.flow.fields import read
 from retake_flow.flow.graph.exit_entry_sets import Change, entry_set
 from retake_flow.flow.model import (
@@ -81,10 +82,16 @@ class Macrostep(Draft):
             self.skip_event(event, as_expression_error(raised))
 
     def skip_event(self, event: str, error: ExpressionError) -> None:
-        """Record that an event from outside changes nothing, since an expression on its way cannot be evaluated."""
+        """Record that an event from outside changes nothing, since an expression on its way cannot be evaluated.
+
+        A state may route that as `skipped.NAME`.
+        """
         message = f"the event {event!r} is passed over: {error.message}"
         about = {"place": self.run.state, "kind": error.kind, "message": message, "hint": "mend that expression"}
         self.commands.append(Note("error", about))
+        told = f"{SKIPPED}.{event}"
+        if not matches(SKIPPED, event) and self.chart.is_named(told):
+            self.signal_from_outside({"kind": error.kind, "message": error.message}, (told, ""))
 
     def fail(self, error: ExpressionError, *own: tuple[str, str]) -> None:
         """Turn an expression that cannot be evaluated into an error that the flow may route, in place of what was next.
@@ -136,7 +143,7 @@ class Macrostep(Draft):
         for name, origin in candidates:
             self._event = {**event, "name": name}
             route = self.chart.take(self.run.state, name, origin, self.names)
-            if route is not None:
+            if route is not None and not (route.event == ANY and matches(SKIPPED, name)):
                 self._follow(route)
                 return
         self._react_unrouted(candidates[-1][0], event)

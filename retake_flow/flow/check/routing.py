@@ -150,7 +150,7 @@ def _states_of_unknown_actions(flow: Flow, catalogue: Catalogue) -> set[str]:
 def _possible_events(flow: Flow, moves: Moves) -> dict[str, set[str]]:
     """The events that each state could take: its own, those of inner states, those of activities around it."""
     found: dict[str, set[str]] = {}
-    around: dict[str, set[str]] = {"": {*flow.events, *OUTSIDE}}
+    around: dict[str, set[str]] = {"": {*flow.events, *OUTSIDE, *moves.skipped_events}}
     around[""].update(each.event for state in flow.states.values() for each in state.raises())
     for path, state in flow.states.items():
         own = [name for occurrence in moves.own(state) for name, _ in occurrence.names]

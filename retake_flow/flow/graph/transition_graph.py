@@ -15,7 +15,7 @@ from typing import NamedTuple, assert_never
 
 from retake_flow.errors import TimedOut, fault_of
 from retake_flow.flow.action_spec import ActionSpec, Catalogue
-from retake_flow.flow.event_names import ANY, ERRORS, OUTSIDE, by_precision, longest_match, matches
+from retake_flow.flow.event_names import ANY, ERRORS, OUTSIDE, SKIPPED, by_precision, longest_match, matches
 from retake_flow.flow.expressions.expression import Expression
 from retake_flow.flow.graph.exit_entry_sets import Change, entry_set
 from retake_flow.flow.model import (
@@ -223,7 +223,7 @@ class Moves:
     def _sent(self) -> Mapping[str, list[str]]:
         """The events that are raised or sent by others, by the patterns that take them; the errors are under ""."""
         found: dict[str, list[str]] = {}
-        for name in {*self.raised_events, *self.flow.events}:
+        for name in {*self.raised_events, *self.flow.events, *self.skipped_events}:
             pattern = self._pattern(name)
             if matches("error", name):
                 found.setdefault("", []).append(name)
@@ -231,6 +231,16 @@ class Moves:
                 found.setdefault(pattern, []).append(name)
                 pattern = "" if pattern == ANY else self._pattern(pattern.rpartition(".")[0] or ANY)
         return found
+
+    @cached_property
+    def skipped_events(self) -> frozenset[str]:
+        """The events that say which event from outside was skipped, if any state routes one."""
+        if not any(matches(SKIPPED, pattern) for pattern in self._patterns):
+            return frozenset()
+        activities = tuple(self.flow.activities())
+        raised = {event for activity in activities for event, _ in activity.raises}
+        own = {event for a in activities if a.do in self._catalogue for event in self._catalogue[a.do].events}
+        return frozenset(f"{SKIPPED}.{name}" for name in (*self.flow.events, *raised, *own))
 
     def _around(self, active: str) -> tuple[Occurrence, ...]:
         """The occurrences from a state and those around it, then from their activities."""

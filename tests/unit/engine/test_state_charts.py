@@ -546,6 +546,41 @@ def test_an_event_says_where_it_comes_from_and_when() -> None:
     assert seen() == "over a/d/f 1010.0"
 
 
+SKIPS = """
+a:
+  initial: b
+  activities: {t: {do: a.work, every: 5s, raises: {low: result.n < 1}}}
+  transitions:
+    tip: {when: event.amount > 9, to: c}
+    low: c
+    skipped.tip: {set: {why: "{{ event.name }}: {{ event.message }}"}, effects: {if: event.message != '', raise: told}}
+    skipped: {set: {other: "{{ event.name }} {{ event.source }}"}}
+    told: {set: {told: 1}}
+    error: c
+  states: {b: {transitions: {hop: {when: event.n > 1, to: b}}}}
+c: {}
+"""
+
+
+def test_an_event_that_is_skipped_can_be_routed() -> None:
+    """Under a name of its own, from where the event came; no route for errors takes it."""
+    talk = raised(Talk(SKIPS), "tip")
+    assert (talk.run.state, talk.run.vars["told"]) == ("a/b", 1)
+    assert talk.run.vars["why"].startswith("skipped.tip: ")
+    assert "there is no 'amount'" in talk.run.vars["why"]
+    talk.tell(events.ActivityResulted("a:t", 1, "done", {}))
+    assert (talk.run.state, talk.run.vars["other"]) == ("a/b", "skipped.low a:t")
+    assert len(talk.notes("error")) == 1
+
+
+@pytest.mark.parametrize("route", ["'*': c", "error: c", "skipped.tip: {set: {x: '{{ event.nothing }}'}}"])
+def test_nothing_else_takes_what_is_skipped(route: str) -> None:
+    """Neither a route for everything, nor one for errors; and one that fails itself is not skipped again."""
+    talk = raised(Talk(f"a: {{transitions: {{tip: {{when: event.n > 1, to: c}}, {route}}}}}\nc: {{}}"), "tip")
+    assert (talk.run.state, talk.run.phase, talk.run.vars) == ("a", Phase.RUNNING, {})
+    assert len(talk.notes("error")) == (2 if "skipped" in route else 1)
+
+
 def test_it_is_known_which_events_are_expected() -> None:
     """Those that the active states have routes for, by name or by the beginning of it."""
     talk = Talk("a: {initial: b, transitions: {error: c}, states: {b: {transitions: {tip: c}}, c: }}\nc: {}")

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from retake_flow.flow.check.dataflow.lattice import Fact, Facts
 from retake_flow.flow.check.dataflow.symbols import OF_EVERY_EVENT, Declarations, fields
-from retake_flow.flow.event_names import matches
+from retake_flow.flow.event_names import SKIPPED, matches
 from retake_flow.flow.graph.transition_graph import Occurrence
 from retake_flow.flow.model import Activity, FinalState, Flow, QuestionState, State
 
@@ -30,7 +30,8 @@ class News:
     def _outcome(self, occurrence: Occurrence) -> tuple[int, int]:
         name, place = occurrence.name, occurrence.place
         if not place:
-            return 0, self._event(*self._brought.get(name, ()))
+            told = ("kind", "message") if matches(SKIPPED, name) else ()
+            return 0, self._event(*self._brought.get(name, told))
         scope, _, activity = place.rpartition(":")
         if not scope:
             state = self._flow.states[place]

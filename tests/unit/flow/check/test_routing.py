@@ -85,6 +85,14 @@ def test_a_delayed_event_lasts_with_a_state_around_and_can_be_cancelled(effect: 
     assert codes(f"a: {{initial: b, transitions: {{t: z}}, states: {{b: {{entry: {effect}}}}}}}" + END) == found
 
 
+def test_what_is_skipped_may_be_routed_where_it_can_come() -> None:
+    """By the event's name, or for all."""
+    tip = "tip: {when: event.name == 'x', to: z}"
+    head = "events: [tip]\n"
+    assert codes(f"a: {{transitions: {{{tip}, skipped.tip: z, skipped: z}}}}" + END, head=head) == []
+    assert codes(f"a: {{transitions: {{{tip}, skipped.top: z}}}}" + END, head=head) == ["RF051"]
+
+
 def test_only_a_state_inside_another_can_end_it() -> None:
     """At the top there is none."""
     assert codes("a: {wait: 1s, transitions: {done: y}}\ny: {final: ok, ends: state}" + END)[0] == "RF014"
