@@ -33,6 +33,24 @@ def test_an_instance_for_an_agent_is_valid(tmp_path: Path) -> None:
     assert (done.returncode, done.stderr) == (0, "")
 
 
+@pytest.mark.skipif(shutil.which("systemd-analyze") is None, reason="there is no systemd here")
+def test_a_worker_is_valid(tmp_path: Path) -> None:
+    """Systemd finds nothing wrong with the unit of a worker, whose runs outlive it and whose end hands them over."""
+    text = (UNITS / "retake-flow-worker@.service").read_text()
+    assert "/opt/retake-flow/bin/retake-flow" in text
+    text = text.replace("/opt/retake-flow/bin/retake-flow", "/bin/true").replace("User=retake", "User=daemon")
+    (tmp_path / "retake-flow-worker@a.service").write_text(text)
+    done = subprocess.run(
+        ["systemd-analyze", "verify", "--man=no", str(tmp_path / "retake-flow-worker@a.service")],
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert (done.returncode, done.stderr) == (0, "")
+    for line in ("KillMode=process", "OOMPolicy=continue", "LoadCredential=agents:/etc/retake-flow/agents"):
+        assert f"\n{line}\n" in text
+
+
 def test_an_instance_without_settings_does_not_start() -> None:
     """Otherwise it would go on with its agent's runs under whatever credentials are in the default place."""
     unit = configparser.RawConfigParser(strict=False)

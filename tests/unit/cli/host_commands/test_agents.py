@@ -9,6 +9,7 @@ from collections.abc import Callable
 from pathlib import Path
 from types import SimpleNamespace
 
+import kubernetes_validate
 import pytest
 from cli_command import Command, Said
 
@@ -120,6 +121,7 @@ def test_tokens_are_not_shown_on_a_terminal(command: Command, folder: Path, monk
     """They are piped, or become a Secret of Kubernetes."""
     file(folder / "agents", "owl", OWL)
     secret = json.loads(command("agents", "export", "--agents", "agents", "--kubernetes", "agents").out)
+    kubernetes_validate.validate(secret, "1.37", strict=True)
     assert (secret["kind"], secret["metadata"]["name"]) == ("Secret", "agents")
     assert json.loads(secret["stringData"]["owl.json"])["access_token"] == OWL
     monkeypatch.setattr(sys.stdout, "isatty", lambda: True, raising=False)

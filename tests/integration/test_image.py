@@ -1,0 +1,54 @@
+"""The image of a worker: it has all that a stream needs, and streams as an ordinary user."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+from pathlib import Path
+
+import image
+import pytest
+
+from retake_flow.studio.programs import PROGRAMS
+
+CONTAINERFILE = image.ROOT / "Containerfile"
+
+
+def test_the_image_has_all_programs() -> None:
+    """Those that a stream may need are installed, Chromium only on request; the worker is no root."""
+    built = image.read(CONTAINERFILE)
+    assert {program.package for program in PROGRAMS} - built.packages == {"chromium"}
+    assert {"fonts-dejavu-core", "ca-certificates"} <= built.packages
+    assert "$CHROMIUM" in CONTAINERFILE.read_text()
+    assert built.user == "10001:10001"
+    assert built.entry == ["retake-flow"]
+    ignored = (image.ROOT / ".containerignore").read_text().splitlines()
+    assert ignored[1] == "**", "whatever is not named stays out"
+    assert all((image.ROOT / line[1:]).exists() for line in ignored if line.startswith("!"))
+
+
+def _overlay() -> bool:
+    made = ["unshare", "--mount", "--pid", "--fork", "true"]
+    return os.geteuid() == 0 and subprocess.run(made, check=False, capture_output=True).returncode == 0
+
+
+@pytest.mark.real
+@pytest.mark.skipif(not _overlay(), reason="only root makes a chroot with mounts of its own")
+@pytest.mark.skipif(
+    subprocess.run(["/usr/bin/python3", "-c", "import ensurepip, venv"], check=False, capture_output=True).returncode,
+    reason="the system's Python makes no virtual environments here",
+)
+def test_the_image_streams(tmp_path: Path) -> None:
+    """Built by its own steps, it rehearses a stream as its user, and leaves nothing behind."""
+    built = image.read(CONTAINERFILE)
+    told = ("run", "go-live.yaml", "--rehearse", "--for", "2s", "--json")
+    done = image.run(built, tmp_path, *told, RETAKE_FLOW_STAGE="off")
+    if "mount: " in done.stderr:
+        pytest.skip(f"this machine refuses an overlay: {done.stderr.strip().splitlines()[0]}")
+    assert done.returncode == 0, done.stderr[-2000:] + done.stdout[-2000:]
+    records = [json.loads(line) for line in done.stdout.splitlines() if line.startswith("{")]
+    assert any(record.get("event") == "run_ended" and record["outcome"] == "completed" for record in records)
+    [report] = [record for record in records if record.get("event") == "rehearsal_report"]
+    assert report["broken_rules"] == []
+    assert list(tmp_path.iterdir()) == []
