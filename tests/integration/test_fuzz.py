@@ -17,9 +17,9 @@ def fuzzed(*arguments: str) -> subprocess.CompletedProcess[str]:
     return subprocess.run(command, capture_output=True, text=True, timeout=300)
 
 
-def test_a_few_hundred_hostile_flows_break_no_promise(tmp_path: Path) -> None:
+def test_a_hundred_hostile_flows_break_no_promise(tmp_path: Path) -> None:
     """Nothing hangs, nothing is a defect, nothing of other files is shown, and memory stays small."""
-    ran = fuzzed("--seed", "7", "--count", "300", "--keep", str(tmp_path))
+    ran = fuzzed("--seed", "7", "--count", "120", "--keep", str(tmp_path))
     assert ran.returncode == 0, ran.stdout + ran.stderr
     assert '"broken": 0' in ran.stdout
     assert not list(tmp_path.iterdir())

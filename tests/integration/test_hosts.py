@@ -26,10 +26,7 @@ def rehearse(home: Home, *more: str) -> tuple[str, ...]:
 @pytest.mark.parametrize(
     ("part", "words"),
     [
-        ("x11grab", "this ffmpeg cannot read from x11grab"),
         ("libx264", "this ffmpeg has no encoder libx264"),
-        ("aac", "this ffmpeg has no encoder aac"),
-        ("flv", "this ffmpeg cannot write flv"),
         ("rtmp", "this ffmpeg cannot send to rtmp:// and rtmps:// addresses"),
     ],
 )
@@ -89,7 +86,7 @@ def test_a_run_waits_for_its_host_to_be_mended(tmp_path: Path) -> None:
         assert resumed.records[-1]["event"] == "run_ended"
 
 
-@pytest.mark.parametrize("name", ["a blank", 'o\'wl "nest"', "Eulé-日本", "x" * 140])
+@pytest.mark.parametrize("name", ["an o'wl's \"nest\" Eulé-日本", "x" * 140])
 def test_a_stream_has_its_sound_whatever_the_folders_are_called(tmp_path: Path, name: str) -> None:
     """TMPDIR, the home and the folder of the recordings may have any name."""
     (tmp_path / name / "tmp").mkdir(parents=True)

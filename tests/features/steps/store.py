@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import sqlite3
-import threading
 from contextlib import ExitStack, closing
 from importlib.util import find_spec
 from pathlib import Path
@@ -47,14 +46,6 @@ def kept_on_server(request: pytest.FixtureRequest) -> postgres_server.Server:
     return lasting.enter_context(postgres_server.a_server(programs))
 
 
-@when("the database server is restarted on air")
-def server_restarted(program: Program, database: postgres_server.Server) -> None:
-    """As by an update of the system, while the program goes on."""
-    program.until("state_entered", state=ON_AIR)
-    database.stop()
-    database.start()
-
-
 @when("the database server stays away")
 def server_away(program: Program, database: postgres_server.Server) -> None:
     """From when the stream is on air."""
@@ -73,34 +64,20 @@ def resumed(
     return started[-1]
 
 
-@when(parsers.parse("another program locks its store for {seconds:d} s"))
-def store_locked(program: Program, seconds: int) -> None:
-    """It writes to the file, and does not end."""
-    program.until("state_entered", state=ON_AIR)
-    with closing(sqlite3.connect(program.store, timeout=30, isolation_level=None)) as other:
-        other.execute("BEGIN IMMEDIATE")
-        threading.Event().wait(seconds)
-        other.execute("ROLLBACK")
-
-
 @when(parsers.parse("its store is {lost} on air"))
 def store_lost(program: Program, lost: str) -> None:
     """As an operator does it by mistake, or by a backup."""
     program.until("state_entered", state=ON_AIR)
     store = program.store
     copy = store.with_name("copy")
-    if lost == "moved away":
-        store.rename(copy)
-        return
     with closing(sqlite3.connect(store)) as source, closing(sqlite3.connect(copy)) as target:
         source.backup(target)
     store.unlink()
     if lost == "replaced by its copy":
         copy.rename(store)
-    elif lost == "replaced by a folder":
-        store.mkdir()
     else:
-        assert lost == "removed"
+        assert lost == "replaced by a folder"
+        store.mkdir()
 
 
 @then(parsers.parse("it has said once that its store {words}"))
@@ -111,12 +88,6 @@ def store_told(program: Program, words: str) -> None:
     ]
     assert len(told) == 1
     assert words in told[0]
-
-
-@then("nobody was told of its store")
-def store_not_told(program: Program) -> None:
-    """It was away too short for anybody to care."""
-    assert not [each for each in program.records if each["event"] == "notice" and each["kind"] == "store"]
 
 
 @then("the store has the run, completed, with its whole journal")
