@@ -110,7 +110,8 @@ def commands_in(hint: str) -> list[str]:
     """The commands that a hint gives, as a program gives them: it is one, or has them between backticks."""
     import re
 
-    found = [hint] if hint.startswith("retake-flow ") else re.findall("`(retake-flow [^`]+)`", hint)
+    command = r"(?:[A-Z_]+=(?:'[^']*'|[^\s'`])+ )*retake-flow [^`]+"
+    found = [hint] if hint.startswith("retake-flow ") else re.findall(f"`({command})`", hint)
     return [command if "--json" in command or "--help" in command else f"{command} --json" for command in found]
 
 

@@ -58,5 +58,5 @@ async def draw(launcher: Launcher, recording: Path, duration: float) -> Path:
     sheet = recording.with_suffix(".png")
     completed = await launcher.run(specification(recording, sheet, duration), timeout=TIMEOUT_SECONDS)
     if completed.status != 0 or not sheet.exists():
-        raise completed.lasting or ProcessFailed(f"{recording} has no contact sheet: ffmpeg {completed.ending}")
+        raise completed.lasting or ProcessFailed(f"{recording} has no contact sheet: {completed.ending}")
     return sheet

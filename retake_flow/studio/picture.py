@@ -69,8 +69,7 @@ async def capture(launcher: Launcher, spec: ProcessSpec) -> Picture:
     """
     completed = await launcher.run(spec, timeout=TIMEOUT_SECONDS)
     if completed.status != 0 or len(completed.stdout) != WIDTH * HEIGHT:
-        last = f": {completed.lines[-1]}" if completed.lines else ""
-        raise completed.lasting or ProcessFailed(f"the picture could not be captured: ffmpeg {completed.ending}{last}")
+        raise completed.lasting or ProcessFailed(f"the picture could not be captured: {completed.ending}")
     return Picture(completed.stdout)
 
 

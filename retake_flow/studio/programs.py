@@ -78,5 +78,5 @@ def require(name: str, environment: Mapping[str, str]) -> Path:
         return place
     known = [program for program in PROGRAMS if program.name == name]
     if not known:
-        raise MissingProgram(f"{name} is not installed")
+        raise MissingProgram(f"{name} is not installed", hint="install it, or add its folder to PATH")
     raise MissingProgram(f"{name} is not installed; it is {known[0].purpose}", hint=f"run: {install_command(known)}")

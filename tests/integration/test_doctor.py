@@ -98,6 +98,22 @@ def test_an_ffmpeg_without_a_part_is_no_ffmpeg(tmp_path: Path, part: str, check:
     assert "apt install ffmpeg" in found["hint"]
 
 
+def test_a_program_that_does_nothing_is_named(tmp_path: Path) -> None:
+    """Where nothing else is known of a failure, what was tried is to be looked at."""
+    idle = tmp_path / "bin" / "ffmpeg"
+    idle.parent.mkdir()
+    idle.write_text("#!/bin/sh\nexit 0\n")
+    idle.chmod(0o755)
+    with at_home(tmp_path, PATH=f"{idle.parent}:{os.environ['PATH']}") as home:
+        done = examined(home)
+    assert done.code == 6
+    for check in ("letters", "encoder", "thumbnail"):
+        found = finding(done, check)
+        assert (found["status"], "ffmpeg ffmpeg" in found["message"]) == ("missing", False), found
+        assert str(idle) in found["hint"]
+        assert "apt install --reinstall" in found["hint"]
+
+
 def test_an_ffmpeg_that_cannot_listen_is_a_warning(tmp_path: Path) -> None:
     """A stream goes on without a sound."""
     with at_home(tmp_path, PATH=reduced_ffmpeg(tmp_path / "bin", "pulse")["PATH"]) as home:

@@ -10,6 +10,7 @@ import wave
 from array import array
 from collections.abc import Sequence
 from contextlib import AsyncExitStack
+from dataclasses import replace
 from functools import partial
 from pathlib import Path
 from typing import Any, Final
@@ -28,8 +29,17 @@ from retake_flow.studio.work_folder import work_folder
 from retake_flow.wiring.diagnosis import letters
 from retake_flow.wiring.diagnosis.finding import Finding, attempt, failure
 
-#: The checks of this module, in the order of the report.
-CHECKS: Final = ("display", "letters", "scripts", "page", "encoder", "sending", "sound", "thumbnail")
+#: The checks of this module, in the order of the report, with the programs that each tries.
+CHECKS: Final = {
+    "display": ("Xvfb",),
+    "letters": ("openbox", "xterm", "ffmpeg"),
+    "scripts": (),
+    "page": ("chromium",),
+    "encoder": ("ffmpeg", "ffprobe"),
+    "sending": ("ffmpeg",),
+    "sound": ("pulseaudio", "paplay", "ffmpeg"),
+    "thumbnail": ("scrot", "ffmpeg"),
+}
 
 SECONDS: Final = 1.0
 _WITHIN: Final = 20.0  # seconds
@@ -69,8 +79,20 @@ async def examine(starts: Launcher, voice: Sequence[str], scheme: str, *, sandbo
         shown = group.create_task(_examine_picture(starts, voice, sandbox))
         scripts = group.create_task(attempt("scripts", partial(_scripts, starts), "warning"))
         sending = group.create_task(attempt("sending", partial(_sending, starts, scheme)))
-    found = {each.check: each for each in (*shown.result(), scripts.result(), sending.result())}
+    results = (*shown.result(), scripts.result(), sending.result())
+    found = {each.check: _with_hint(each, starts) for each in results}
     return [found.get(check, Finding(check, "skipped", "not tried, since there is no display")) for check in CHECKS]
+
+
+def _with_hint(found: Finding, starts: Launcher) -> Finding:
+    """A failed check with a way to go on: if nothing better is known, to look at the programs that it tried."""
+    tried = [program for program in programs.PROGRAMS if program.name in CHECKS[found.check]]
+    if found.hint or found.status not in ("missing", "warning") or not tried:
+        return found
+    places = " and ".join(str(programs.find(program.name, starts.environment)) for program in tried)
+    packages = " ".join(dict.fromkeys(program.package for program in tried))
+    install = f"{programs.install_command(())} --reinstall {packages}"
+    return replace(found, hint=f"see whether {places} can do anything at all; or run: {install}")
 
 
 async def _examine_picture(starts: Launcher, voice: Sequence[str], sandbox: bool) -> Sequence[Finding]:
@@ -165,7 +187,7 @@ async def _encoder(starts: Launcher, stage: Stage, sound: Sound, file: Path) -> 
         done = await starts.run(spec, timeout=_WITHIN)
         took = asyncio.get_running_loop().time() - began
     if done.status != 0:
-        raise done.lasting or ProcessFailed(f"ffmpeg encoded nothing: {done.ending}", hint="/".join(done.lines[-1:]))
+        raise done.lasting or ProcessFailed(f"nothing was encoded: {done.ending}")
     held = await probe.probe(starts, file)
     message = (
         f"{held.frames} frames of {held.codec} {held.width}x{held.height} with {held.audio_codec}, in {took:.1f} s"

@@ -14,6 +14,7 @@ import pytest
 from cli_command import Command
 
 from retake_flow.actions.registry import CATALOGUE
+from retake_flow.cli import terminal
 from retake_flow.cli.exit_codes import exit_code
 from retake_flow.cli.flow_commands import actions as actions_command
 from retake_flow.cli.main import COMMANDS
@@ -277,3 +278,9 @@ def test_an_error_says_what_to_do_next(command: Command, words: tuple[str, ...],
     [error] = said.records
     assert (said.code, error["event"]) == (2, "error")
     assert error["next"] == following
+
+
+def test_the_commands_of_a_hint_keep_their_variables() -> None:
+    """A run in another store is reached only with them."""
+    there = "RETAKE_FLOW_STORE='/a b/runs.sqlite' retake-flow stop one"
+    assert terminal.commands_in(f"end it with `{there}`, see `man stop`") == [f"{there} --json"]
