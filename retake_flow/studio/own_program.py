@@ -9,7 +9,9 @@ from pathlib import Path
 from typing import Final
 
 from retake_flow.errors import NotReady, ProcessFailed, SettingsError
+from retake_flow.flow.load.functions import called_function
 from retake_flow.quick_dataclasses import dataclass, field
+from retake_flow.redact import scrub
 from retake_flow.settings import NETWORK, PYTHON
 from retake_flow.studio.media import Media
 from retake_flow.studio.processes.launcher import Launcher
@@ -19,6 +21,7 @@ from retake_flow.studio.window import Window
 
 #: The most that a program may write to its standard output, in bytes; for one that is heard, in one line.
 MOST_OUTPUT: Final = 64 * 1024
+_LONGEST_SHOWN: Final = 80  # characters of a command in messages
 _TOLD_LINES: Final = 3  # lines of standard error in messages
 
 
@@ -37,6 +40,13 @@ class OwnProgram:
     given: bytes = b""
     env_from: Mapping[str, str] = field(default_factory=dict)
     folder: str = "."
+
+    @property
+    def shown(self) -> str:
+        """The command, or the function that it calls, for messages."""
+        name, *arguments = self.command
+        words = called_function(self.command) or " ".join([Path(name).name, *arguments])
+        return scrub(words if len(words) <= _LONGEST_SHOWN else f"{words[:_LONGEST_SHOWN]}…")
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,11 +97,13 @@ class OwnPrograms:
             started.append(process)
             process.finish(program.given)
             if not await process.exits_within(timeout):
-                raise _unsure(NotReady(_with_lines(f"{spec.name} did not end within {timeout:g} s", process)))
+                said = _with_lines(f"{program.shown} did not end within {timeout:g} s", process)
+                raise _unsure(NotReady(said, hint="give it more time by `timeout`"))
             await process.wait()
             if len(output) > MOST_OUTPUT:
-                raise _unsure(ProcessFailed(f"{spec.name} wrote more than {MOST_OUTPUT // 1024} KiB"))
-            return Ran(process.status or 0, bytes(output), _with_lines(f"{spec.name} {process.ending}", process))
+                said = f"{program.shown} wrote more than {MOST_OUTPUT // 1024} KiB"
+                raise _unsure(ProcessFailed(said, hint="let it write what is long into a file"))
+            return Ran(process.status or 0, bytes(output), _with_lines(f"{program.shown} {process.ending}", process))
 
     @asynccontextmanager
     async def listen(self, program: OwnProgram, hear: Callable[[bytes], None]) -> AsyncIterator[Window]:

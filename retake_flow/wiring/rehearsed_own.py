@@ -34,21 +34,20 @@ class RehearsedPrograms:
 
     async def run(self, program: OwnProgram, timeout: float) -> Ran:
         """End as the rehearsal says, or run."""
-        name, answer = self._answer(program)
+        answer = self._answer(program)
         if answer is None:
             return await self._programs.run(program, timeout)
-        said = f"{name} ended with status {answer.status or 0}"
+        said = f"{program.shown} ended with status {answer.status or 0}"
         lines = f"; its last lines: {answer.error}" if answer.error else ""
         return Ran(answer.status or 0, answer.output.encode(), said + lines)
 
     def listen(self, program: OwnProgram, hear: Callable[[bytes], None]) -> AbstractAsyncContextManager[Service]:
         """Write the lines that the rehearsal says, and go on; or run."""
-        _, answer = self._answer(program)
+        answer = self._answer(program)
         return self._programs.listen(program, hear) if answer is None else _speaking(answer, hear)
 
-    def _answer(self, program: OwnProgram) -> tuple[str, OwnAnswer | None]:
-        name = called_function(program.command) or program.command[0]
-        return name, self._answers.get(name)
+    def _answer(self, program: OwnProgram) -> OwnAnswer | None:
+        return self._answers.get(called_function(program.command) or program.command[0])
 
 
 @asynccontextmanager

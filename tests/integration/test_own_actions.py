@@ -294,5 +294,5 @@ def test_a_rehearsal_answers_in_place_of_programs_and_servers(home: Home) -> Non
     assert done.code == 0, done
     assert next(r for r in done.records if r["event"] == "run_ended")["reason"] == "A 7"
     (push,) = [r["result"]["message"] for r in done.records if r.get("state") == "push" and "result" in r]
-    assert push == "git ended with status 128; its last lines: no such remote"
+    assert push == "git push ended with status 128; its last lines: no such remote"
     assert (home.folder / "done.txt").read_text() == "ran\n"

@@ -61,6 +61,24 @@ def test_an_installed_package_offers_actions(home: Home, packages: Path) -> None
     assert done.records[-1]["reason"] == "mira"
 
 
+def test_a_package_whose_action_cannot_be_used_is_told_once(home: Home, tmp_path: Path) -> None:
+    """The list says why, and so does the place in the flow; names of built-in groups are not taken."""
+    info = tmp_path / "broken" / "broken-1.dist-info"
+    info.mkdir(parents=True)
+    (info / "METADATA").write_text("Metadata-Version: 2.1\nName: broken\nVersion: 1\n")
+    points = "house.draw = nowhere:draw\nchat.pick = json:dumps\n"
+    (info / "entry_points.txt").write_text(f"[retake_flow.actions]\n{points}")
+    where = {"PYTHONPATH": str(tmp_path / "broken")}
+    listed = home.call("actions", **where)
+    assert "house.draw" not in listed.out
+    assert listed.err.count("cannot be used") == 2
+    named = home.call("actions", "house.draw", **where)
+    assert (named.code, "there is no module 'nowhere'" in named.err) == (2, True), named
+    flow = write(home, "lottery.yaml", FLOW.format(head=""))
+    found = home.call("check", flow, **where)
+    assert "lottery.yaml:4:3: RF040 the action 'house.draw' cannot be used: there is no module 'nowhere'" in found.out
+
+
 PICKING = (
     """\
 from pathlib import Path

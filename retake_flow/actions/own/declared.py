@@ -14,6 +14,7 @@ from retake_flow.ports.actions import Call, Completion
 
 #: The key of an answer that names the outcome.
 OUTCOME: Final = "outcome"
+_FAILS: Final = "run it by hand; if it may fail, declare `failed` among its outcomes"
 
 
 def configured(action: OwnAction, call: Call) -> Call:
@@ -30,7 +31,7 @@ def completion(action: OwnAction, done: Completion) -> Completion:
         UnexpectedResult: Its answer is not as declared.
     """
     if done.outcome == "failed" and "failed" not in action.outcomes:
-        error = ProcessFailed(f"{action.name}: {done.value.get('message', 'its program failed')}")
+        error = ProcessFailed(f"{action.name}: {done.value.get('message', 'its program failed')}", hint=_FAILS)
         error.unsure = not action.safe
         raise error
     answer = done.value.get("json")

@@ -28,10 +28,12 @@ def actions(args: argparse.Namespace) -> int:
     from retake_flow.errors import UsageError
     from retake_flow.flow.diagnostics import did_you_mean
 
-    known = with_plugins(CATALOGUE)
+    known, unusable = with_plugins(CATALOGUE)
     wanted = [s for s in known.values() if not args.name or s.name in args.name or s.name.split(".")[0] in args.name]
     groups = {name.split(".")[0] for name in known}
     for name in args.name:
+        if name in unusable:
+            raise UsageError(f"the action {name!r} cannot be used: {unusable[name]}")
         if name not in known and name not in groups:
             raise UsageError(f"there is no action {name!r}", hint=did_you_mean(name, [*known, *groups]))
     for spec in wanted:
@@ -39,16 +41,21 @@ def actions(args: argparse.Namespace) -> int:
             terminal.emit(_as_json(spec))
         else:
             terminal.say(_as_text(spec) + (_details(spec) if spec.name in args.name else ""))
+    for name, why in {} if args.name else unusable.items():
+        terminal.advise(f"retake-flow: the action {name!r} of an installed package cannot be used: {why}")
     return 0
 
 
-def with_plugins(catalogue: Catalogue) -> Catalogue:
-    """A catalogue with the actions that installed packages offer; their source is read, and not imported."""
+def with_plugins(catalogue: Catalogue) -> tuple[Catalogue, Mapping[str, str]]:
+    """A catalogue with the actions that installed packages offer, and why others of theirs cannot be used.
+
+    Their source is read, and not imported.
+    """
     from retake_flow.flow.action_spec import spec_of
     from retake_flow.flow.load.functions import offered
 
-    own = {name: spec_of(action, catalogue) for name, action in offered().items() if name not in catalogue}
-    return {**catalogue, **own}
+    found, unusable = offered()
+    return {**catalogue, **{name: spec_of(action, catalogue) for name, action in found.items()}}, unusable
 
 
 def _as_json(spec: ActionSpec) -> dict[str, Any]:

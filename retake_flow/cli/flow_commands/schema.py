@@ -27,7 +27,7 @@ def schema(args: argparse.Namespace) -> int:
     from retake_flow.cli import terminal
     from retake_flow.cli.flow_commands.actions import with_plugins
 
-    known = with_plugins(CATALOGUE) if args.with_plugins else CATALOGUE
+    known = with_plugins(CATALOGUE)[0] if args.with_plugins else CATALOGUE
     if args.json:
         terminal.emit(editor_schema.schema(known))
         return 0

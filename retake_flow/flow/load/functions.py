@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
+import re
 import sys
 from collections.abc import Iterable, Mapping, Sequence
-from contextlib import suppress
 from typing import Any, Final
 
 from retake_flow import plain_file
@@ -15,6 +15,7 @@ from retake_flow.flow.load.builder import Builder
 from retake_flow.flow.load.files import Files
 from retake_flow.flow.load.python_action import Description, Unreadable
 from retake_flow.flow.model import ActionState, OwnAction, State, performers
+from retake_flow.flow.schema.builders import ACTION_NAME
 
 _CALL: Final = ["-P", "-m", "retake_flow.actions.own.function_process"]
 #: The groups of the built-in actions, among which no plugin is sought.
@@ -72,28 +73,40 @@ class Functions:
 
     def _source(self, module: str, unknown: Problem, *, beside: bool) -> tuple[str, str] | None:
         """The file and the text of a module: an installed one, or one beside the flow; None if that was reported."""
-        place = python_action.source_of(module)
-        if place is None and beside:
+        if beside and python_action.source_of(module) is None:
             return self._files.text(f"./{module.replace('.', '/')}.py", unknown)
-        if place is None:
-            raise Unreadable(f"there is no module {module!r}", "install its package, or put its file beside the flow")
-        try:
-            return str(place), plain_file.read(place).decode()
-        except (OSError, UnicodeError) as error:
-            raise Unreadable(f"{place} cannot be read: {error}") from None
+        return _installed_source(module)
 
 
-def offered() -> dict[str, OwnAction]:
-    """The actions of installed packages whose source can be read."""
-    found = {}
+def _installed_source(module: str) -> tuple[str, str]:
+    """The file and the text of an installed module.
+
+    Raises:
+        Unreadable: It is not there, or cannot be read.
+    """
+    place = python_action.source_of(module)
+    if place is None:
+        raise Unreadable(f"there is no module {module!r}", "install its package, or put its file beside the flow")
+    try:
+        return str(place), plain_file.read(place).decode()
+    except (OSError, UnicodeError) as error:
+        raise Unreadable(f"{place} cannot be read: {error}") from None
+
+
+def offered() -> tuple[dict[str, OwnAction], dict[str, str]]:
+    """The actions of installed packages, and for those that cannot be used, why."""
+    found, unusable = {}, {}
     for name, function in python_action.installed().items():
         module, _, attribute = function.partition(":")
-        place = python_action.source_of(module)
-        with suppress(Unreadable, OSError, UnicodeError):
-            if place is not None:
-                described = python_action.describe(plain_file.read(place).decode(), str(place), attribute)
-                found[name] = _own_action(name, function, described, Position(str(place), 1, 1), {})
-    return found
+        try:
+            if name.partition(".")[0] in BUILT_IN or not re.match(ACTION_NAME, name):
+                raise Unreadable("an action is named GROUP.ACTION, in a group of its own, such as `house.draw`")
+            file, text = _installed_source(module)
+            described = python_action.describe(text, file, attribute)
+            found[name] = _own_action(name, function, described, Position(file, 1, 1), {})
+        except Unreadable as error:
+            unusable[name] = str(error)
+    return found, unusable
 
 
 def called_function(command: Sequence[Any]) -> str | None:
