@@ -16,6 +16,7 @@ NAMED_AFTER_OTHERS = (
     "cli/run_commands",
     "cli/agent_commands",
     "cli/host_commands",
+    "cli/fleet_commands",
     "testing/steps",
     "testing/fakes",
     "ports",

@@ -30,6 +30,7 @@ _PACKAGES = {
         *("flows", "init", "check", "show-flow", "plan", "simulate", "test", "paths", "graph"),
         *("actions", "schema"),
     ),
+    "fleet_commands": ("submit", "worker", "hosts", "drain"),
     "host_commands": ("serve", "notify", "guide", "doctor", "rehearsal", "store", "agents"),
 }
 _MODULES = {
@@ -38,6 +39,8 @@ _MODULES = {
     for name in names
 }
 COMMANDS = tuple(_MODULES)
+#: Commands that only other processes of ours use.
+_HIDDEN = {"drive": "retake_flow.cli.fleet_commands.drive"}
 
 
 #: Commands whose files other users may read.
@@ -86,7 +89,9 @@ class _Commands:
         self._commands = commands
 
     def add_parser(self, name: str, *, help: str, **options: Any) -> Any:
-        """Declare a command."""
+        """Declare a command; one without a help is not listed."""
+        if not help:
+            return self._commands.add_parser(name, **options)
         return self._commands.add_parser(name, help=help, description=f"{help[0].upper()}{help[1:]}.", **options)
 
 
@@ -100,7 +105,7 @@ def parser(names: Sequence[str] = COMMANDS) -> argparse.ArgumentParser:
     main.add_argument("--version", action="version", version=f"retake-flow {__version__}")
     commands = _Commands(main.add_subparsers(title="commands", metavar="COMMAND", required=True))
     for name in names:
-        import_module(_MODULES[name]).add_to(commands)
+        import_module({**_MODULES, **_HIDDEN}[name]).add_to(commands)
     return main
 
 
@@ -116,7 +121,7 @@ def _formatter(prog: str) -> argparse.HelpFormatter:
 def main(arguments: Sequence[str]) -> int:
     """Run one command and return its exit code."""
     # Each command's module costs a millisecond to import; a named command needs no other.
-    named = [name for name in arguments[:1] if name in COMMANDS]
+    named = [name for name in arguments[:1] if name in COMMANDS or name in _HIDDEN]
     _Parser.as_json = "--json" in arguments
     args = parser(named or COMMANDS).parse_args(arguments)
     as_json = getattr(args, "json", False) or getattr(args, "format", "") == "json"

@@ -143,6 +143,7 @@ _SAID: dict[str, Callable[[Record], str]] = {
     "state_entered": lambda r: f"→ {r['state']}" + (f" (visit {r['visit']})" if r["visit"] > 1 else ""),
     "run_resumed": lambda r: f"run {r['run']} goes on in {r['state'] or 'no state'}",
     "run_suspended": _suspension,
+    "run_handed_over": lambda r: f"left to another process in {r['state'] or 'no state'}: {r['reason']}",
     "gate_opened": _question,
     "gate_reminder": lambda r: f"still asked: {r['message']}",
     "gate_escalated": lambda r: f"nobody has answered {r['gate']}; {r['audience']} is told",

@@ -35,7 +35,7 @@ def ahead(at: float, now: float) -> str:
 
 
 def process(holder: Holder | None, ended: bool) -> str:
-    """Which process drives a run: `pid 12`, `pid 12@host` elsewhere, `died`, or `-` for none."""
+    """Which process drives a run: `pid 12`, `pid 12@host, lease 30s` elsewhere, `died`, or `-` for none."""
     if holder is None or ended:
         return "-"
     from retake_flow.wiring.storing import is_alive, this_process
@@ -46,7 +46,8 @@ def process(holder: Holder | None, ended: bool) -> str:
         return "died"
     us = this_process()
     here = holder.host == us.host and holder.where in ("", us.where)
-    return f"pid {holder.pid}" + ("" if here else f"@{holder.host}")
+    lease = f", lease {max(0.0, holder.lease):.0f}s" if holder.lease is not None and not here else ""
+    return f"pid {holder.pid}" + ("" if here else f"@{holder.host}{lease}")
 
 
 def holder_data(holder: Holder | None) -> dict[str, Any] | None:
@@ -55,7 +56,9 @@ def holder_data(holder: Holder | None) -> dict[str, Any] | None:
 
     if holder is None:
         return None
-    return {"host": holder.host, "pid": holder.pid, "alive": is_alive(holder) and not holder.has_moved}
+    lease = None if holder.lease is None else round(holder.lease, 1)
+    alive = is_alive(holder) and not holder.has_moved
+    return {"host": holder.host, "pid": holder.pid, "alive": alive, "lease_seconds_left": lease}
 
 
 def not_driven(run: str, holder: Holder | None) -> Record:

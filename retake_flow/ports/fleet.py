@@ -48,6 +48,7 @@ class Job:
         failed_on: The host on which the last of them did.
         trouble: Why it failed last, in words for a person.
         held: Since when it is no longer tried, in seconds since the epoch; None while it is.
+        since: When the run was last written, in seconds since the epoch; 0 where nobody asked.
     """
 
     run: str
@@ -59,6 +60,7 @@ class Job:
     failed_on: str = ""
     trouble: str = ""
     held: float | None = None
+    since: float = 0.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -106,18 +108,33 @@ class Placed:
         run: Its id.
         epoch: The epoch that it has until somebody claims it.
         host: The host.
+        agent: The agent that it is for; "" when any host can drive it.
         priority: That of its demand.
     """
 
     run: str
     epoch: int
     host: str
-    priority: int
+    agent: str = ""
+    priority: int = 0
 
     @property
     def job(self) -> str:
         """The id of this work in the queue, which is never used twice."""
         return f"{self.run}/{self.epoch}"
+
+
+@dataclass(frozen=True, slots=True)
+class Sweep:
+    """What was done for the runs that waited.
+
+    Attributes:
+        placed: The runs that were given to hosts.
+        held: The jobs that are held from now on, because their drivers failed too often.
+    """
+
+    placed: Sequence[Placed] = ()
+    held: Sequence[Job] = ()
 
 
 #: Chooses the host for a job among those that have room now; None when none fits.
@@ -171,20 +188,16 @@ class Fleet(Protocol):
         """
         ...
 
-    def place(self, choose: Choose) -> list[Job]:
-        """Give the runs that wait to hosts; nothing while another process does it.
-
-        Returns:
-            The jobs that are held from now on, because their drivers failed too often.
-        """
+    def place(self, choose: Choose) -> Sweep:
+        """Give the runs that wait to hosts; nothing while another process does it."""
         ...
 
     def placed(self, host: str) -> list[Placed]:
         """The runs that a host was given and does not drive yet, in the order in which it should start them."""
         ...
 
-    def driven(self, host: str) -> list[str]:
-        """The runs that the processes of a host drive."""
+    def driven(self, host: str) -> dict[str, int]:
+        """The runs that the processes of a host drive, each with the id of its process."""
         ...
 
     def give_back(self, placed: Placed, failure: str = "", *, after: float = 0.0) -> Job | None:

@@ -171,6 +171,10 @@ class Run:
         stats = self.stats.counting(records)
         return self if stats is self.stats else replace(self, stats=stats)
 
+    def killed(self, reason: str) -> Run:
+        """The run as it is once killed: it has ended, and nothing of it is undone."""
+        return replace(self, phase=Phase.CANCELLED, outcome="killed", reason=reason, undos=(), undoing=())
+
 
 class MutableRun:
     """The writable form of a run while an event changes it, with the same fields; the run itself stays unchanged.

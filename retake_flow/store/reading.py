@@ -133,6 +133,10 @@ class FileReader:
 
         return [decoding.open_gate(*row) for row in found]
 
+    def has_jobs(self) -> bool:
+        """Whether there are submitted runs that have not ended; `open_fleet` opens what tells about them."""
+        return self._first("SELECT run FROM jobs LIMIT 1") is not None
+
     def close(self) -> None:
         """Close the connection."""
         self._connection.close()

@@ -150,7 +150,7 @@ class LiveRun:
             "scene": followed.scene,
             "reason": run.reason,
             "driven": self.driven,
-            "elsewhere": process(stored.holder, run.ended).partition("@")[2],
+            "elsewhere": process(stored.holder, run.ended).partition("@")[2].partition(",")[0],
             **stream,
             "until": None if left is None or not on_air else time.time() + left,
             "address": stream_page(run),

@@ -162,6 +162,11 @@ def goes_live(flow: Flow) -> bool:
     return _uses(flow, _STREAMING)
 
 
+def needs_account(flow: Flow) -> bool:
+    """Whether a flow acts as an agent that must have an account before."""
+    return _acts_as_agent(flow) and not _uses(flow, _REGISTERING)
+
+
 def _acts_as_agent(flow: Flow) -> bool:
     return any(action.startswith(_AS_AGENT) for action in _performed_actions(flow))
 

@@ -15,6 +15,9 @@ from retake_flow.store.holders import this_process
 if TYPE_CHECKING:
     from retake_flow.store.sql.copying import Copied
 
+if TYPE_CHECKING:
+    from retake_flow.store.sql.fleet import SqlFleet
+
 __all__ = [
     "copy_store",
     "is_alive",
@@ -38,6 +41,19 @@ def open_store(settings: Settings) -> Runs:
     from retake_flow.store.opening import open_runs  # what only reads does without
 
     return open_runs(settings.store, lease=settings.lease, owner=owner_of(settings))
+
+
+def open_fleet(settings: Settings) -> SqlFleet:
+    """The same store for work on the runs that any host may drive.
+
+    Raises:
+        StoreError: The store cannot be opened or created.
+        SettingsError: The setting does not name a store.
+    """
+    settings.require_home()
+    from retake_flow.store import opening
+
+    return opening.open_fleet(settings.store, lease=settings.lease, owner=owner_of(settings))
 
 
 def open_for_reading(settings: Settings) -> ReadableRuns:

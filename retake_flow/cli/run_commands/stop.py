@@ -87,7 +87,6 @@ def _kill_undriven(store: Runs, run: str) -> Stored:
     from dataclasses import replace
 
     from retake_flow.run.records import record
-    from retake_flow.run.run import Phase
     from retake_flow.wiring.children import sweep
     from retake_flow.wiring.storing import this_process
 
@@ -98,7 +97,7 @@ def _kill_undriven(store: Runs, run: str) -> Stored:
         last = stored.run
         if not last.ended:
             # Its gates stay in the snapshot: the store then closes them whether or not they are answered.
-            ended = replace(last, phase=Phase.CANCELLED, outcome="killed", reason="killed", undos=(), undoing=())
+            ended = last.killed("killed")
             stats = last.stats.figures(stored.updated)
             fields = {"run": run, "outcome": "killed", "state": last.state, "reason": "killed", "stats": stats}
             ended = replace(ended, stats=last.stats.counting([record("run_ended", stored.updated)]))

@@ -26,14 +26,17 @@ from retake_flow.wiring.flow_files import on_this_host
 from retake_flow.wiring.storing import this_process
 
 
-def claim_run(runs: Runs, run: str, *, force: bool = False, account: Identity = NOBODY) -> Claim:
+def claim_run(
+    runs: Runs, run: str, *, force: bool = False, account: Identity = NOBODY, epoch: int | None = None
+) -> Claim:
     """Claim a run for this process.
 
     Raises:
         RunHeld: Another process has the run.
         AccountInUse: Another run, on any host that shares the store, streams as the account.
+        Fenced: The run has another epoch than the given one.
     """
-    return runs.claim(run, this_process(), force=force, account=account)
+    return runs.claim(run, this_process(), force=force, account=account, epoch=epoch)
 
 
 async def take_up(
@@ -46,6 +49,7 @@ async def take_up(
     force: bool = False,
     stop: str = "",
     prepare: Callable[[Claim], None] = lambda claim: None,
+    epoch: int | None = None,
 ) -> Run:
     """Claim a run for this process and resume it, as the account that it acts as.
 
@@ -58,8 +62,10 @@ async def take_up(
         force: Take it from a process that is, or may be, alive.
         stop: Why it has to end at once, in order; "" when it continues.
         prepare: Called with the claim before anything else.
+        epoch: The epoch that the run must still have; None for any.
 
     Raises:
+        Fenced: The run has another epoch.
         RunHeld: Another process has the run.
         WrongAccount: The credentials of this process are another agent's; the run is left as it was.
         AccountInUse: Another run streams as its agent; the run is left as it was.
@@ -73,7 +79,7 @@ async def take_up(
         if flow is not None:
             _hold(lock, flow, identity, run, force=force)
         account = accounts.shared(flow, identity, before.run.rehearsal)
-        claim = claim_run(session.runs, run, force=force, account=account)
+        claim = claim_run(session.runs, run, force=force, account=account, epoch=epoch)
         with let_go(claim):
             prepare(claim)
             # Again: its last process may have written until it was claimed.

@@ -34,12 +34,16 @@ class Interrupts:
 
     The first interrupt ends runs in order. A second SIGINT or SIGTERM kills them; SIGQUIT kills them at once.
 
+    Args:
+        hands_over: Whether SIGTERM leaves the runs to other processes, each as it is.
+
     Attributes:
         count: The number of interrupts so far.
     """
 
-    def __init__(self) -> None:
+    def __init__(self, *, hands_over: bool = False) -> None:
         self.count = 0
+        self._hands_over = hands_over
         self._reason = ""
         self._insisted = False
         self._runners: list[Runner] = []
@@ -89,14 +93,25 @@ class Interrupts:
     def _on_signal(self, number: signal.Signals) -> None:
         name = "SIGINT (Ctrl-C)" if number is signal.SIGINT else number.name
         if number in _MEANINGLESS:
-            terminal.advise(f"retake-flow: {name} has no effect on a run, which continues")
-            return
+            return terminal.advise(f"retake-flow: {name} has no effect on a run, which continues")
+        if self._hands_over and number is signal.SIGTERM:
+            return self._leave_to_others(name)
         kills = number is signal.SIGQUIT or (number in _INSISTENT and self._insisted)
         self._insisted |= number in _INSISTENT
         if kills:
             for runner in self._runner():
                 runner.kill(f"killed by {name}")
-        self.interrupt(f"interrupted by {name}")
+        return self.interrupt(f"interrupted by {name}")
+
+    def _leave_to_others(self, name: str) -> None:
+        self.count += 1
+        if not self._runners and self._task is not None:
+            self._task.cancel()
+        for runner in self._runner():
+            if runner.parked:
+                runner.suspend(f"interrupted by {name}")
+            else:
+                runner.hand_over(f"asked by {name}")
 
     def _output_lost(self, reason: str, gone: bool) -> None:
         """Handle unwritable standard output. In the foreground, a lost reader ends the run."""

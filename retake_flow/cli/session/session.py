@@ -273,7 +273,7 @@ def let_go(claim: Claim) -> Iterator[None]:
     """Release a run that could not be driven, for any reason, so that anybody can resume it at once."""
     try:
         yield
-    except Exception:
+    except (Exception, asyncio.CancelledError):
         with suppress(RetakeFlowError):
             claim.release()
         raise

@@ -93,7 +93,7 @@ class NoView(_UnpausedView):
 
 
 class JsonView(_UnpausedView):
-    """Prints every record as one line. `run_ended` or `run_suspended` is the last, even after records of notices."""
+    """Prints every record as one line. That of the end, suspension or handing over is the last, even after notices."""
 
     def __init__(self) -> None:
         self._last: Record | None = None
@@ -107,7 +107,7 @@ class JsonView(_UnpausedView):
             terminal.emit(record)
             return
         self.close()
-        if record["event"] in ("run_ended", "run_suspended"):
+        if record["event"] in ("run_ended", "run_suspended", "run_handed_over"):
             self._last = record
         else:
             terminal.emit(record)

@@ -9,6 +9,7 @@ from typing import Any
 
 from retake_flow.engine.driver.execute import performed
 from retake_flow.errors import RetakeFlowError
+from retake_flow.flow.action_spec import Catalogue
 from retake_flow.flow.retry import Retry
 from retake_flow.ports.actions import ActionRunner, Call, Completion
 from retake_flow.ports.clock import Clock
@@ -23,8 +24,7 @@ async def perform(
     run: str,
     actions: ActionRunner,
     note: Callable[..., None],
-    *,
-    retry: Retry | None,
+    catalogue: Catalogue,
     clock: Clock,
 ) -> dict[str, Any]:
     """Perform an undo. Every error is retried, even one that only a person can fix, since nobody is asked.
@@ -34,13 +34,15 @@ async def perform(
         run: The id of the run.
         actions: Performs it.
         note: Writes records while it runs.
-        retry: How it is retried.
+        catalogue: Says how it is retried.
         clock: Gives the time.
 
     Returns:
         How it ended, as fields of a record. A failed undo must not hide why the scope was left or block the next
         undo, so nothing is raised.
     """
+    spec = catalogue.get(undo.do)
+    retry = None if spec is None else spec.retry
     call = Call(run, undo.state, 1, undo.do, undo.inputs, {}, f"{run}/{undo.state}/undo", note)
     try:
         async with asyncio.timeout(UNDO_WITHIN):

@@ -82,9 +82,11 @@ class Runner:
         self._wait = wait
         self._scopes: dict[str, Scope] = {}
         self._mailbox = Mailbox()
+        self._post, self._post_urgently = self._mailbox.post, partial(self._mailbox.post, urgent=True)
         self._driving: asyncio.Task[Run] | None = None
         self._killed = ""  # the reason, once killed
         self._leaving = False  # whether it ends whatever it has started, so that there is nothing to break off
+        self._broken_off = ""  # the same, or the reason for leaving the run to another process
         self._suspended = ""  # the reason for leaving while the run waits
         self._broken: BaseException | None = None  # an unexpected error in one of our tasks
         self._inbox: InboxWatch | None = None
@@ -98,7 +100,7 @@ class Runner:
         When this returns or raises, nothing that it started is still running.
 
         Returns:
-            The run, which has ended or is suspended.
+            The run, which has ended, is suspended, or is left to another process.
 
         Raises:
             StoreError: The run could not be recorded; what it had started was ended in order.
@@ -112,7 +114,7 @@ class Runner:
             await self._begin()
             await self._go_on()
         except asyncio.CancelledError:
-            if not self._killed:
+            if not self._broken_off:
                 await self._lose()
                 raise
         except Exception as raised:
@@ -121,14 +123,14 @@ class Runner:
         finally:
             self._leaving = True
             await self._abandon()
-        if self._killed and self._driving is not None and self._driving.cancelling():
+        if self._broken_off and self._driving is not None and self._driving.cancelling():
             self._driving.uncancel()  # the caller continues
-        if not self.over and self.run.phase is not Phase.SUSPENDED:
+        if self._killed and not self.over and self.run.phase is not Phase.SUSPENDED:
             # A run that had decided how to end still counts as killed if its ending was not awaited.
-            self.run = replace(
-                self.run, phase=Phase.CANCELLED, outcome="killed", reason=self._killed, undos=(), undoing=()
-            )
+            self.run = self.run.killed(self._killed)
             self._ended("killed", self.run.state, self._killed)
+        elif self._broken_off and not self.over and self.run.phase is not Phase.SUSPENDED:
+            self.note("run_handed_over", run=self.run.id, state=self.run.state, reason=self._broken_off)
         return self.run
 
     def stop(self, reason: str = "stopped") -> None:
@@ -160,7 +162,13 @@ class Runner:
         """End the run at once: programs are stopped, undos are not performed."""
         if self._driving is not None and not (self._killed or self.over):
             self._driving.cancel()
-        self._killed = self._killed or reason
+        self._killed = self._broken_off = self._killed or reason
+
+    def hand_over(self, reason: str) -> None:
+        """Leave the run to another process, unless it ends: programs are stopped, undos stay pending."""
+        if self._driving is not None and not (self.run.ended or self._broken_off):
+            self._driving.cancel()
+            self._broken_off = reason
 
     @property
     def parked(self) -> bool:
@@ -221,7 +229,7 @@ class Runner:
             self._post_urgently(events.Resumed(was, begun=not was.undoing))
 
     async def _go_on(self) -> None:
-        while not self.run.ended and not self._killed:
+        while not self.run.ended and not self._broken_off:
             event = await self._mailbox.next(self._stays)
             if event is None:
                 return self._suspend()
@@ -278,7 +286,7 @@ class Runner:
 
     def _interrupt(self) -> None:
         """Break off whatever is done at the moment: the run is another's, or soon may be."""
-        if self._driving is not None and not (self._killed or self._leaving):
+        if self._driving is not None and not (self._broken_off or self._leaving):
             self._driving.cancel()
 
     async def _lose(self) -> None:
@@ -291,12 +299,6 @@ class Runner:
         raise lost
 
     # --- events in, commands out --------------------------------------------------------------------------
-
-    def _post(self, event: events.Event) -> None:
-        self._mailbox.post(event)
-
-    def _post_urgently(self, event: events.Event) -> None:
-        self._mailbox.post(event, urgent=True)
 
     async def _macrostep(self, event: events.Event) -> None:
         expires = isinstance(event, events.TimerFired) and event.purpose == "timeout"
@@ -399,10 +401,7 @@ class Runner:
         self._write([self._record("undo_finished", **about, **ending)], replace(self.run, undoing=tuple(owed)))
 
     async def _undone(self, undo: PendingUndo, note: Callable[..., None]) -> dict[str, Any]:
-        """Undo what a state did; returns the outcome."""
-        spec = self._catalogue.get(undo.do)
-        retry = None if spec is None else spec.retry
-        return await compensation.perform(undo, self.run.id, self._actions, note, retry=retry, clock=self._clock)
+        return await compensation.perform(undo, self.run.id, self._actions, note, self._catalogue, self._clock)
 
     async def _abandon(self) -> None:
         """End all that is still running, innermost first; after an orderly end there is nothing."""
@@ -413,7 +412,7 @@ class Runner:
                 await scope.close()
             except asyncio.CancelledError:
                 interrupted = True
-        if interrupted and not self._killed:
+        if interrupted and not self._broken_off:
             raise asyncio.CancelledError
 
     # --- writing down -------------------------------------------------------------------------------------

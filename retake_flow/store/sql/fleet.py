@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import replace
 from typing import Any
 
 from sqlalchemy import Connection, delete, insert, select, update
 
 from retake_flow import process_place
-from retake_flow.ports.fleet import Choose, Demand, Drain, Host, Job, Placed
+from retake_flow.ports.fleet import Choose, Demand, Drain, Host, Job, Placed, Sweep
 from retake_flow.ports.runs import Holder
 from retake_flow.run.errors import HostTaken, HostUnknown
 from retake_flow.run.run import Run
@@ -123,44 +123,50 @@ class SqlFleet:
                 known = list(connection.scalars(select(HOSTS.c.id).order_by(HOSTS.c.id)))
                 raise HostUnknown(host, known)
 
-    def place(self, choose: Choose) -> list[Job]:
+    def place(self, choose: Choose) -> Sweep:
         """Give the runs that wait to hosts; nothing while another process does it."""
+        placed, held = list[Placed](), list[Job]()
         with self._database.writing() as connection:
             if not self._database.alone_now(connection):
-                return []
+                return Sweep()
             jobs.tidy(connection)
             hosts = {host.id: host for host in self._hosts(connection)}
-            held = []
             for each in jobs.waiting(connection, process_place.where() if self._shared else None, self._alive):
-                held.append(self._serve(connection, each, hosts, choose))
-            return [job for job in held if job is not None]
+                if self._begins_already(each, hosts):
+                    continue
+                if each.holder is not None and not each.ended and not self._is_due_again(connection, each):
+                    held += [each.job] if each.job.held is not None else []
+                    continue
+                free = [host for host in hosts.values() if host.accepts and not (host.away or host.draining)]
+                host = choose(each.job, free)
+                if host is not None and each.give(connection, host.id):
+                    demand = each.job.demand
+                    hosts[host.id] = replace(host, used=host.used + demand.cost, runs=host.runs + 1)
+                    placed.append(Placed(each.job.run, each.epoch, host.id, demand.agent, demand.priority))
+        return Sweep(placed, held)
 
-    def _serve(self, connection: Connection, each: Waiting, hosts: dict[str, Host], choose: Choose) -> Job | None:
-        """Give a run that waits to a host, if one fits; returns the job if it is held from now on."""
-        had = hosts.get(each.job.host)
-        if each.holder is not None and not each.ended:
-            if not each.take(connection):
-                return None
-            # Its host may have died with it, so this is no reason to avoid that one.
-            each.job = jobs.fail(connection, each.job, _DIED, "")
-            if each.job.held is not None or each.job.demand.not_before > jobs.now(connection):
-                return each.job if each.job.held is not None else None
-        elif each.holder is None and had is not None and not had.away:
-            return None  # it will begin in a moment
-        free = [host for host in hosts.values() if host.accepts and not (host.away or host.draining)]
-        host = choose(each.job, free)
-        if host is not None and each.give(connection, host.id):
-            cost = each.job.demand.cost
-            hosts[host.id] = replace(host, used=host.used + cost, runs=host.runs + 1)
-        return None
+    @staticmethod
+    def _begins_already(each: Waiting, hosts: Mapping[str, Host]) -> bool:
+        """Whether a host has the run already, and is about to drive it."""
+        has = hosts.get(each.job.host)
+        return each.holder is None and has is not None and not has.away
+
+    @staticmethod
+    def _is_due_again(connection: Connection, each: Waiting) -> bool:
+        """Release a run whose driver has died, and note that; returns whether it gets a host at once."""
+        if not each.take(connection):
+            return False
+        # Its host may have died with it, so this is no reason to avoid that one.
+        each.job = jobs.fail(connection, each.job, _DIED, "")
+        return each.job.held is None and each.job.demand.not_before <= jobs.now(connection)
 
     def placed(self, host: str) -> list[Placed]:
         """The runs that a host was given and does not drive yet, in the order in which it should start them."""
         with self._database.reading() as connection:
             return jobs.given(connection, host)
 
-    def driven(self, host: str) -> list[str]:
-        """The runs that the processes of a host drive."""
+    def driven(self, host: str) -> dict[str, int]:
+        """The runs that the processes of a host drive, each with the id of its process."""
         with self._database.reading() as connection:
             return jobs.driven(connection, host)
 

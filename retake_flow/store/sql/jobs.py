@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable
+from dataclasses import replace
 from typing import Any
 
 from sqlalchemy import Connection, Select, and_, delete, exists, false, func, insert, or_, select, true, update
@@ -50,9 +51,9 @@ def demanded(demand: Demand) -> dict[str, Any]:
 def every(connection: Connection) -> list[Job]:
     """All jobs of runs that have not ended, those that wait first."""
     waits = (HAS_WORK & RUNS.c.holder_host.is_(None)).label("waits")
-    query = _jobs(waits).where(RUNS.c.outcome.is_(None) | RUNS.c.holder_host.is_not(None))
+    query = _jobs(RUNS.c.updated, waits).where(RUNS.c.outcome.is_(None) | RUNS.c.holder_host.is_not(None))
     found = connection.execute(query.order_by(waits.desc(), JOBS.c.priority, RUNS.c.created, RUNS.c.id)).all()
-    return [job_columns.job(row[:-1], waits=bool(row[-1])) for row in found]
+    return [replace(job_columns.job(row[:-2], waits=bool(row[-1])), since=row[-2]) for row in found]
 
 
 def _jobs(*more: Any) -> Select[Any]:
@@ -99,7 +100,8 @@ class Waiting:
         """Give the run to a host; whoever had it before can no longer write. Returns whether it could be given."""
         if not self.take(connection, epoch=self.epoch + 1):
             return False
-        given = update(JOBS).where(JOBS.c.run == self.job.run).values(host=host, epoch=self.epoch + 1)
+        self.epoch += 1
+        given = update(JOBS).where(JOBS.c.run == self.job.run).values(host=host, epoch=self.epoch)
         connection.execute(given)
         return True
 
@@ -121,7 +123,7 @@ def waiting(connection: Connection, where: str | None, alive: Callable[[Holder],
     )
     query = query.order_by(JOBS.c.priority, RUNS.c.created, RUNS.c.id).limit(_MOST)
     found = [Waiting(row) for row in connection.execute(query).all()]
-    return [each for each in found if each.holder is None or not alive(each.holder)]
+    return [each for each in found if each.holder is None or not (each.holder.has_moved or alive(each.holder))]
 
 
 def fail(connection: Connection, job: Job, trouble: str, on: str) -> Job:
@@ -148,15 +150,16 @@ def one(connection: Connection, run: str) -> Job | None:
 
 def given(connection: Connection, host: str) -> list[Placed]:
     """The runs that a host has and does not drive yet."""
-    query = select(JOBS.c.run, JOBS.c.epoch, JOBS.c.priority).join(RUNS, RUNS.c.id == JOBS.c.run)
+    query = select(JOBS.c.run, JOBS.c.epoch, JOBS.c.agent, JOBS.c.priority).join(RUNS, RUNS.c.id == JOBS.c.run)
     query = query.where(JOBS.c.host == host, _GIVEN).order_by(JOBS.c.priority, RUNS.c.created, RUNS.c.id)
-    return [Placed(row.run, row.epoch, host, row.priority) for row in connection.execute(query)]
+    return [Placed(row.run, row.epoch, host, row.agent, row.priority) for row in connection.execute(query)]
 
 
-def driven(connection: Connection, host: str) -> list[str]:
-    """The runs that the processes of a host drive."""
-    query = select(JOBS.c.run).join(RUNS, RUNS.c.id == JOBS.c.run).where(JOBS.c.host == host, _DRIVEN)
-    return list(connection.scalars(query.order_by(JOBS.c.run)))
+def driven(connection: Connection, host: str) -> dict[str, int]:
+    """The runs that the processes of a host drive, each with the id of its process."""
+    query = select(JOBS.c.run, RUNS.c.holder_pid).join(RUNS, RUNS.c.id == JOBS.c.run)
+    found = connection.execute(query.where(JOBS.c.host == host, _DRIVEN).order_by(JOBS.c.run))
+    return {row.run: row.holder_pid for row in found}
 
 
 def used(connection: Connection) -> dict[str, tuple[float, int]]:

@@ -42,6 +42,7 @@ NAMING: dict[str, Sequence[str]] = {
 OTHERS = {
     *("run", "gates", "runs", "prune", "mcp", "skill", "serve", "notify", "guide", "doctor", "rehearsal"),
     *("store", "agents"),
+    *("submit", "worker", "hosts", "drain"),
     *("flows", "init", "check", "show-flow", "plan", "simulate", "test", "paths", "actions", "schema"),
 }
 

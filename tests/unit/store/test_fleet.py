@@ -11,13 +11,13 @@ from store_samples import CHOICE, THEM, US, World, a_run
 
 from retake_flow import process_place
 from retake_flow.fleet.placement import choose
-from retake_flow.ports.fleet import Demand, Host, Job
+from retake_flow.ports.fleet import Demand, Host, Job, Sweep
 from retake_flow.run.errors import Fenced, HostTaken, HostUnknown, RunUnknown
 from retake_flow.run.gates import Answer
 from retake_flow.run.run import Phase
 from retake_flow.store.opening import open_fleet
-from retake_flow.store.sql.claim import SqlClaim
 from retake_flow.store.sql.fleet import SqlFleet
+from retake_flow.store.sql.postgresql import PostgreSQL
 
 Submit = Callable[..., None]
 
@@ -50,10 +50,10 @@ def _jobs(fleet: SqlFleet) -> dict[str, Job]:
     return {job.run: job for job in fleet.jobs()}
 
 
-def _die(fleet: SqlFleet, claim: SqlClaim) -> None:
-    """The process of a claim renews its lease no longer, and that has run out."""
-    if claim._held is not None:
-        fleet._database.leave(claim._held)
+def _die(fleet: SqlFleet) -> None:
+    """Let the leases of this process run out, none renewed any longer."""
+    if isinstance(fleet._database, PostgreSQL):
+        fleet._database._keeper.close()  # and no beat of it is under way
     with fleet._database.writing() as connection:
         connection.exec_driver_sql("UPDATE runs SET lease_until = 5")
 
@@ -61,18 +61,19 @@ def _die(fleet: SqlFleet, claim: SqlClaim) -> None:
 def test_a_submitted_run_gets_a_host_whose_driver_alone_can_claim_it(fleet: SqlFleet, submit: Submit) -> None:
     """The order names the epoch, so that a stale one drives nothing; once driven, the run still costs its host."""
     submit("r1", cost=0.75)
-    assert fleet.place(choose) == []
+    assert fleet.place(choose) == Sweep([], [])
     assert _jobs(fleet)["r1"].host == ""
     fleet.beat(_host())
-    fleet.place(choose)
+    given = fleet.place(choose).placed
     fleet.place(choose)
     (placed,) = fleet.placed("a")
-    assert (placed.job, _jobs(fleet)["r1"].waits, fleet.driven("a")) == ("r1/1", True, [])
+    assert given == [placed]
+    assert (placed.job, _jobs(fleet)["r1"].waits, fleet.driven("a")) == ("r1/1", True, {})
     with pytest.raises(Fenced):
         fleet.runs.claim("r1", US, epoch=0)
     claim = fleet.runs.claim("r1", US, epoch=placed.epoch)
     claim.write(a_run("r1"), [])
-    assert (fleet.placed("a"), fleet.driven("a"), _jobs(fleet)["r1"].waits) == ([], ["r1"], False)
+    assert (fleet.placed("a"), fleet.driven("a"), _jobs(fleet)["r1"].waits) == ([], {"r1": US.pid}, False)
     (host,) = fleet.hosts()
     assert (host.used, host.runs, host.away) == (0.75, 1, False)
     claim.write(a_run("r1", phase=Phase.COMPLETED, outcome="completed"), [])
@@ -128,9 +129,9 @@ def test_a_dead_driver_is_replaced_and_a_living_one_is_not(fleet: SqlFleet, subm
     claim = fleet.runs.claim("r1", THEM, epoch=1)
     world.living.add(THEM)
     fleet.place(choose)
-    assert fleet.driven("a") == ["r1"]
+    assert fleet.driven("a") == {"r1": THEM.pid}
     world.living.clear()
-    _die(fleet, claim)
+    _die(fleet)
     fleet.place(choose)
     assert [placed.job for placed in fleet.placed("a")] == ["r1/3"]
     assert "died" in _jobs(fleet)["r1"].trouble
@@ -205,7 +206,7 @@ def test_a_run_that_ended_without_its_undos_gets_a_host_once_more(fleet: SqlFlee
     fleet.place(choose)
     claim = fleet.runs.claim("r1", THEM, epoch=1)
     claim.write(a_run("r1", phase=Phase.COMPLETED, outcome="completed"), [])
-    _die(fleet, claim)
+    _die(fleet)
     for _ in range(2):
         fleet.place(choose)
         assert [placed.job for placed in fleet.placed("a")] == ["r1/3"]

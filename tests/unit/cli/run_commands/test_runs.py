@@ -44,7 +44,7 @@ def test_the_process_is_alive_dead_or_elsewhere(command: Command, store: Runs) -
     stored(store, "owl-3", holder=AWAY)
     ended(store, "owl-4", holder=DEAD)
     shown = [line.split("  ")[-1].strip() for line in command("runs").out.splitlines()[1:]]
-    assert shown == ["-", "pid 77@studio-2", "died", f"pid {os.getpid()}"]
+    assert shown == ["-", "pid 77@studio-2, lease 35s", "died", f"pid {os.getpid()}"]
     held = [one["holder"] for one in command("runs", "--json").records]
     assert [one["alive"] for one in held] == [False, True, False, True]
 
@@ -93,6 +93,7 @@ def test_json_tells_all_of_a_summary(command: Command, store: Runs) -> None:
     assert one == {
         "run": "owl-1", "flow": "go-live", "agent": "owl", "phase": "waiting", "state": "on/air", "outcome": None,
         "reason": "", "damage": None, "gates": 1, "flow_file": "/x/go-live.yaml", "rehearsal": None,
+        "host": None, "waits": None,
         "next": ["retake-flow status owl-1 --json"],
     }  # fmt: skip
 

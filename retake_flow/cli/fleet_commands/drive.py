@@ -1,0 +1,110 @@
+"""`retake-flow drive`: drives a run that a host was given. A worker starts it; it is not for people."""
+
+from __future__ import annotations
+
+import argparse
+import os
+import signal
+from dataclasses import replace
+from functools import partial
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, NoReturn
+
+from retake_flow.cli.arguments import add_json
+
+if TYPE_CHECKING:
+    from retake_flow.ports.runs import Runs, Stored
+    from retake_flow.run.run import Run
+    from retake_flow.settings import Settings
+
+
+def add_to(commands: Any) -> None:
+    """Declare the command."""
+    parser = commands.add_parser("drive", help="")
+    parser.add_argument("run", metavar="RUN")
+    parser.add_argument("epoch", metavar="EPOCH", type=int)
+    add_json(parser, "one JSON object per line")
+    parser.set_defaults(command=drive, drives=True)
+
+
+def drive(args: argparse.Namespace) -> int:
+    """Drive a run, if it still has this epoch.
+
+    The exit code is 0 when it has ended or was left to another process, 4 when it waits for a person, 5 when another
+    process has it.
+    """
+    from retake_flow.settings import Settings
+
+    return _drive(args.run, args.epoch, Settings.from_environment(), None)
+
+
+def prepare() -> None:
+    """Import what a driver needs, once for all that are forked from this process."""
+    from retake_flow.cli import garbage
+    from retake_flow.cli.run_commands import takeover  # noqa: F401
+    from retake_flow.cli.session import detached, views  # noqa: F401
+    from retake_flow.store import opening  # noqa: F401
+    from retake_flow.store.sql import fleet, postgresql  # noqa: F401
+
+    garbage.settle()
+
+
+def become_driver(order: dict[str, Any]) -> NoReturn:
+    """Drive a run as a worker's order says, in this process, which nothing else uses."""
+    from retake_flow.cli import terminal
+    from retake_flow.cli.exit_codes import driven
+    from retake_flow.cli.session.detached import log_of
+    from retake_flow.cli.session.views import open_log
+    from retake_flow.settings import Settings
+
+    signal.signal(signal.SIGHUP, signal.SIG_IGN)
+    if order["agent"]:
+        become_agent(Path(order["agents"]), order["agent"])
+    settings = Settings.from_environment()
+    if order["flows"]:
+        settings = replace(settings, flows=Path(order["flows"]))
+    log = log_of(settings, order["run"])
+    log.parent.mkdir(parents=True, exist_ok=True)
+    nothing = os.open(os.devnull, os.O_RDONLY)
+    os.dup2(nothing, 0)
+    os.close(nothing)
+    open_log(log)
+    terminal.leave(driven(partial(_drive, order["run"], order["epoch"], settings, log), as_json=True))
+
+
+def become_agent(folder: Path, agent: str) -> None:
+    """Have this process act as one agent of a folder."""
+    from retake_flow.api.agents_folder import environment_as
+
+    environment = environment_as(folder, agent, os.environ)
+    os.environ.clear()
+    os.environ.update(environment)
+
+
+def _drive(run: str, epoch: int, settings: Settings, log: Path | None) -> int:
+    import asyncio
+    from contextlib import closing
+
+    from retake_flow.cli import terminal
+    from retake_flow.run.run import Phase
+    from retake_flow.wiring.observability import observed
+    from retake_flow.wiring.storing import open_store
+
+    with observed(None, settings, terminal.advise), closing(open_store(settings)) as runs:
+        left = asyncio.run(_driven(runs, runs.load(run), epoch, settings, log))
+    return 4 if left.phase is Phase.SUSPENDED else 0
+
+
+async def _driven(runs: Runs, stored: Stored, epoch: int, settings: Settings, log: Path | None) -> Run:
+    from retake_flow.cli.run_commands.takeover import take_up
+    from retake_flow.cli.session.interrupts import Interrupts
+    from retake_flow.cli.session.session import Session
+    from retake_flow.cli.session.views import view_for
+    from retake_flow.errors import HostError
+    from retake_flow.wiring.flow_files import on_this_host, why_unfit
+
+    session = Session(runs, settings, as_json=True, wait=False, asks=False)
+    with view_for(True, stored.run.flow, prompted=False, log=log) as view, Interrupts(hands_over=True) as interrupts:
+        if unfit := await why_unfit(on_this_host(stored, settings), settings):
+            raise HostError(f"this host cannot drive {stored.run.id}: {unfit}")
+        return await take_up(session, stored, view, interrupts, epoch=epoch)

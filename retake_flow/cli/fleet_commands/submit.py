@@ -1,0 +1,188 @@
+"""`retake-flow submit`: stores a run for any host to drive."""
+
+from __future__ import annotations
+
+import argparse
+import re
+from typing import TYPE_CHECKING, Any
+
+from retake_flow.cli.arguments import add_allow_outside, add_json
+from retake_flow.cli.option_values import run_name
+
+if TYPE_CHECKING:
+    from retake_flow.flow.model import Flow
+    from retake_flow.ports.fleet import Demand
+    from retake_flow.run.identity import Identity
+    from retake_flow.settings import Settings
+    from retake_flow.store.sql.fleet import SqlFleet
+
+_EPILOG = """\
+examples:
+  retake-flow submit go-live.yaml --agent owl
+  retake-flow submit go-live.yaml --agent owl --cost 1.5 --label nvenc --at 18:00
+  retake-flow submit --run last             # a stored run, also one that is held
+"""
+
+
+def add_to(commands: Any) -> None:
+    """Declare the command."""
+    from retake_flow.cli.durations import moment
+
+    parser = commands.add_parser("submit", help="store a run that any worker may drive", epilog=_EPILOG)
+    parser.add_argument("flow", metavar="FLOW", nargs="?", help="a file, or the name of a shipped flow")
+    parser.add_argument("--run", metavar="RUN", help="a stored run in place of a new one; a held one is tried again")
+    parser.add_argument("--agent", default="", metavar="NAME", help="the agent whose credentials the host must have")
+    parser.add_argument("--set", action="append", default=[], metavar="NAME=VALUE", help="set an input of the flow")
+    parser.add_argument(
+        "--cost", type=_cost, metavar="CORES", help="how much of a host's capacity it takes; default 0.5"
+    )
+    parser.add_argument(
+        "--label", action="append", type=label, default=[], metavar="NAME", help="what the host must have"
+    )
+    parser.add_argument(
+        "--priority", type=_priority, default=0, metavar="N", help="the smallest comes first, -1000 to 1000; default 0"
+    )
+    parser.add_argument("--at", type=moment, metavar="TIME", help="not before: 18:00, 2026-12-24T18:00, or in 2h")
+    parser.add_argument("--name", type=run_name, metavar="NAME", help="a name by which every command finds it")
+    add_allow_outside(parser)
+    add_json(parser)
+    parser.set_defaults(command=submit)
+
+
+def submit(args: argparse.Namespace) -> int:
+    """Store a run for any host to drive. The exit code is 0 once it is stored."""
+    from contextlib import closing
+
+    from retake_flow import printable
+    from retake_flow.cli import terminal
+    from retake_flow.errors import UsageError
+    from retake_flow.settings import Settings
+    from retake_flow.wiring.storing import open_fleet
+
+    if bool(args.flow) == bool(args.run):
+        raise UsageError("submit takes either a FLOW or --run RUN")
+    if args.run and (args.set or args.name or args.allow_outside):
+        raise UsageError("--set, --name and --allow-outside go with a FLOW: a stored run has its inputs and its name")
+    settings = Settings.from_environment()
+    with closing(open_fleet(settings)) as fleet:
+        run, reason = _want(fleet, args) if args.run else _submit(fleet, args, settings)
+    if args.json:
+        terminal.emit({"run": run, "waits": reason or None, "next": [f"retake-flow status {run} --json"]})
+    else:
+        terminal.say(printable.line(f"{run} is submitted" + (f": {reason}" if reason else "")))
+    return 0
+
+
+def _submit(fleet: SqlFleet, args: argparse.Namespace, settings: Settings) -> tuple[str, str]:
+    from dataclasses import replace
+    from pathlib import Path
+
+    from retake_flow.cli import flow_file
+    from retake_flow.cli.option_values import pairs
+    from retake_flow.flow.load.inputs import resolve, with_provided_inputs
+    from retake_flow.run import ids
+    from retake_flow.settings import variables
+    from retake_flow.wiring import running
+
+    flow = with_provided_inputs(flow_file.open_flow(args.flow, settings, args.allow_outside), variables())
+    inputs = resolve(flow, pairs(args.set))
+    agent, identity = _agent(args.agent, flow, inputs, settings)
+    name = ids.unique(args.name) if args.name else running.new_id(flow, agent)
+    run = replace(running.new_run(name, flow, inputs), identity=identity)
+    demand, file = _demand(args, agent), str(Path(flow.file).resolve())
+    fleet.submit(run, agent=identity.name or agent, flow_file=file, flow_text=flow.sources.dump(), demand=demand)
+    return name, _reason(fleet, name)
+
+
+def _agent(named: str, flow: Flow, inputs: dict[str, Any], settings: Settings) -> tuple[str, Identity]:
+    """The agent that a host must have, and the account of the run as far as it is known here.
+
+    Raises:
+        UsageError: The flow acts as an agent, and nobody says as which.
+    """
+    from retake_flow.errors import UsageError
+    from retake_flow.run.identity import Identity
+    from retake_flow.wiring import accounts
+
+    if named:
+        return named, Identity(platform=settings.origin)
+    identity = accounts.identity_here(settings, inputs)
+    if identity.fingerprint and identity.name:
+        return identity.name, identity
+    if accounts.needs_account(flow):
+        hint = "add --agent NAME; `retake-flow agents` lists those of this machine"
+        raise UsageError(f"the flow {flow.name!r} acts as an agent, and no agent is known here", hint=hint)
+    return "", Identity(platform=settings.origin)
+
+
+def _want(fleet: SqlFleet, args: argparse.Namespace) -> tuple[str, str]:
+    """Submit a stored run; what is not given stays as it was."""
+    from dataclasses import replace
+
+    run = fleet.runs.find(args.run)
+    had = next((job for job in fleet.jobs() if job.run == run), None)
+    demand = _demand(args, args.agent or (had.demand.agent if had else fleet.runs.load(run).agent))
+    if had is not None:
+        kept = {"cost": had.demand.cost} if args.cost is None else {}
+        kept |= {"labels": had.demand.labels} if not args.label else {}  # type: ignore[dict-item]
+        demand = replace(demand, **kept)  # type: ignore[arg-type]
+    fleet.want(run, demand)
+    return run, _reason(fleet, run)
+
+
+def _demand(args: argparse.Namespace, agent: str) -> Demand:
+    from retake_flow.ports.fleet import USUAL_COST, Demand
+
+    cost = USUAL_COST if args.cost is None else args.cost
+    return Demand(agent, cost, tuple(sorted(set(args.label))), args.priority, args.at or 0.0)
+
+
+def _reason(fleet: SqlFleet, run: str) -> str:
+    """Why the run has to wait; "" when a host will take it in a moment."""
+    import time
+
+    from retake_flow.fleet.placement import choose, reason
+
+    hosts = fleet.hosts()
+    job = next((job for job in fleet.jobs() if job.run == run), None)
+    free = [host for host in hosts if host.accepts and not (host.away or host.draining)]
+    now = time.time()
+    if job is None or (job.demand.not_before <= now and choose(job, free) is not None):
+        return ""
+    return reason(job, hosts, now)
+
+
+def label(text: str) -> str:
+    """A label of hosts on the command line.
+
+    Raises:
+        ArgumentTypeError: It is none.
+    """
+    if not re.fullmatch(r"[A-Za-z0-9][A-Za-z0-9._-]{0,62}", text, re.ASCII):
+        raise argparse.ArgumentTypeError(f"{text!r} is no label: letters, digits, dots, dashes, _, at most 63")
+    return text
+
+
+def cores(text: str, least: float) -> float:
+    """A number of cores on the command line.
+
+    Raises:
+        ArgumentTypeError: It is none, or less than the least.
+    """
+    try:
+        number = float(text)
+    except ValueError:
+        number = -1.0
+    if not least <= number <= 4096:
+        raise argparse.ArgumentTypeError(f"{text!r} is not a number of cores from {least:g} to 4096")
+    return number
+
+
+def _cost(text: str) -> float:
+    return cores(text, 0.01)
+
+
+def _priority(text: str) -> int:
+    if not re.fullmatch(r"-?[0-9]{1,4}", text, re.ASCII) or abs(int(text)) > 1000:
+        raise argparse.ArgumentTypeError(f"{text!r} is not a whole number from -1000 to 1000")
+    return int(text)

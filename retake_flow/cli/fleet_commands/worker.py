@@ -1,0 +1,138 @@
+"""`retake-flow worker`: drives submitted runs on this host, each in a process of its own."""
+
+from __future__ import annotations
+
+import argparse
+import os
+import signal
+import sys
+from typing import TYPE_CHECKING, Any
+
+from retake_flow.cli.arguments import add_json, add_metrics
+from retake_flow.cli.fleet_commands.submit import cores, label
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from pathlib import Path
+
+    from retake_flow.ports.fleet import Job
+    from retake_flow.settings import Settings
+
+_EPILOG = """\
+Signals: SIGTERM and SIGINT drain the host, so that other hosts continue its runs; a second one ends the worker and
+leaves its runs to themselves. SIGHUP starts the worker anew, as after an update, while its runs go on.
+"""
+
+
+def add_to(commands: Any) -> None:
+    """Declare the command."""
+    parser = commands.add_parser("worker", help="drive submitted runs on this host", epilog=_EPILOG)
+    parser.add_argument(
+        "--capacity", type=_capacity, metavar="CORES", help="what its runs may cost together; default its cores"
+    )
+    parser.add_argument("--label", action="append", type=label, default=[], metavar="NAME", help="what this host has")
+    parser.add_argument("--agents", metavar="DIR", help="the folder of AGENT.json files; default RETAKE_FLOW_AGENTS")
+    parser.add_argument("--flows", metavar="DIR", help="where flows are here, with what lies beside them")
+    parser.add_argument("--name", type=label, metavar="NAME", help="the name of this host; its own by default")
+    add_metrics(parser)
+    add_json(parser, "one JSON object per line")
+    parser.set_defaults(command=worker)
+
+
+def worker(args: argparse.Namespace) -> int:
+    """Drive submitted runs until the host is drained. The exit code is then 0."""
+    from contextlib import closing
+    from pathlib import Path
+
+    from retake_flow.cli.fleet_commands import drive
+    from retake_flow.errors import UsageError
+    from retake_flow.fleet import queue
+    from retake_flow.fleet.forkserver import ForkServer
+    from retake_flow.settings import Settings
+
+    queue.require()
+    settings = Settings.from_environment()
+    settings.require_home()
+    flows = Path(args.flows).expanduser().absolute() if args.flows else None
+    if flows is not None and not flows.is_dir():
+        raise UsageError(f"--flows names {flows}, which is no folder")
+    server = ForkServer(drive.prepare, drive.become_driver)  # before there are threads
+    with closing(server):
+        return _work(args, settings, flows, server)
+
+
+def _work(args: argparse.Namespace, settings: Settings, flows: Path | None, server: Any) -> int:
+    from contextlib import ExitStack, closing
+
+    from retake_flow.cli.fleet_commands.worker_host import WorkerHost
+    from retake_flow.fleet.queue import WorkQueue
+    from retake_flow.fleet.worker import Hooks, Restart, Worker
+    from retake_flow.wiring.storing import open_fleet
+
+    about = WorkerHost(args, settings, flows)
+    log = _Log(args.json, about.note)
+    with ExitStack() as stack:
+        fleet = stack.enter_context(closing(open_fleet(settings)))
+        hooks = Hooks(about.describe, about.order, about.trouble, lambda job: _tell_people(settings, job), log.tell)
+        made = Worker(fleet, fleet.runs, server, hooks)
+        for number in (signal.SIGTERM, signal.SIGINT, signal.SIGHUP):
+            signal.signal(number, lambda number, _: made.on_signal(number))
+        if args.metrics:
+            from retake_flow.wiring.observability import metrics_of
+
+            fleet_too = about.figures_of_all
+            stack.enter_context(metrics_of(args.metrics, settings, about.figures, about.is_here, fleet_too))
+        work = WorkQueue(settings.store, made.host.id, made.begin, 2 * (os.cpu_count() or 1))
+        try:
+            made.work(work)
+        except Restart as reason:
+            log.tell("worker_restarts", reason=str(reason))
+            sys.stdout.flush()
+            os.execv(sys.executable, [sys.executable, *sys.orig_argv[1:]])
+        work.close()
+    return 0
+
+
+class _Log:
+    """Tells what happens: to people in words, to programs as JSON."""
+
+    def __init__(self, as_json: bool, note: Callable[..., None]) -> None:
+        self._as_json = as_json
+        self._note = note
+
+    def tell(self, event: str, **fields: Any) -> None:
+        """Write one line."""
+        import time
+
+        from retake_flow import printable
+        from retake_flow.cli import terminal
+        from retake_flow.run.records import record
+
+        self._note(event, **fields)
+        if self._as_json:
+            return terminal.emit(record(event, time.time(), **fields))
+        run = f"[{fields.pop('run')}] " if "run" in fields else ""
+        said = ", ".join(f"{name} {value}" for name, value in fields.items() if value not in ("", None))
+        return terminal.say(printable.line(f"{time.strftime('%H:%M:%S')}  {run}{event.replace('_', ' ')}: {said}"))
+
+
+def _tell_people(settings: Settings, job: Job) -> None:
+    """Send the notice that a run is held, in a thread: nobody waits for it."""
+    import asyncio
+    import threading
+
+    from retake_flow.notices.apprise import notifiers
+    from retake_flow.ports.notices import Notice
+
+    text = f"Its drivers failed {len(job.failures)} times in ten minutes, the last time because: {job.trouble}\n"
+    text += f"It is tried again after `retake-flow submit --run {job.run}`."
+    said = Notice("trouble", f"{job.run} is held", text)
+
+    async def send() -> None:
+        await asyncio.gather(*(each.send(said) for each in notifiers(settings.notify)), return_exceptions=True)
+
+    threading.Thread(target=lambda: asyncio.run(send()), name="notice", daemon=True).start()
+
+
+def _capacity(text: str) -> float:
+    return cores(text, 0.0)

@@ -1,0 +1,190 @@
+"""Work queue: takes runs to hosts through PostgreSQL, by DBOS Transact.
+
+Each host has a queue of its own. An entry is an order to drive a run, under the id RUN/EPOCH: enqueueing it twice has
+no effect, and once the run has another epoch the order means nothing. So nothing here decides anything, and entries may
+be lost: each host enqueues again what the store says it was given.
+"""
+
+from __future__ import annotations
+
+import logging
+import threading
+import time
+from collections.abc import Callable, Iterable
+from contextlib import suppress
+from importlib.util import find_spec
+from typing import TYPE_CHECKING, Any, Final
+
+from retake_flow import __version__
+from retake_flow.errors import MissingProgram, StoreError
+from retake_flow.ports.fleet import Placed
+
+if TYPE_CHECKING:
+    pass
+
+#: How often a queue is asked for work, in seconds.
+EVERY: Final = 0.25
+#: The schema of the queue's tables, beside those of the runs.
+SCHEMA: Final = "retake_flow_queue"
+_KEPT: Final = 3600.0  # seconds that entries are kept
+_LARGEST_PRIORITY: Final = 2**31 - 1
+# A connection that a firewall has forgotten fails within seconds, and one from the pool is tried before it is used.
+_SOCKET: Final = {
+    "connect_timeout": 3,
+    "tcp_user_timeout": 5000,
+    "keepalives_idle": 5,
+    "keepalives_interval": 2,
+    "keepalives_count": 3,
+}
+
+
+def require() -> None:
+    """Make sure that DBOS is installed.
+
+    Raises:
+        MissingProgram: It is not.
+    """
+    if find_spec("dbos") is None:
+        raise MissingProgram("a worker needs DBOS Transact", hint="pip install 'retake-flow[fleet]'")
+
+
+class WorkQueue:
+    """The queue of one host, and the way into those of all others.
+
+    Args:
+        place: Where the runs are: the path of a file, or a URL. The queue is there too, or in a file beside it.
+        host: The host.
+        begin: Begins to drive a run, given its id and epoch, and returns once that has succeeded or failed. Called in
+            threads of the queue; must not raise.
+        at_once: How many runs may begin at the same time.
+    """
+
+    def __init__(self, place: str, host: str, begin: Callable[[str, int], None], at_once: int) -> None:
+        self._place = place
+        self._host = host
+        self._begin = begin
+        self._at_once = at_once
+        self._looked = time.monotonic()
+        self._dbos: Any = None
+        self._order: Any = None
+
+    @property
+    def silent_for(self) -> float:
+        """Seconds since the queue was last asked for work."""
+        return time.monotonic() - self._looked
+
+    def open(self) -> None:
+        """Begin to take work; only once in a process.
+
+        Raises:
+            StoreError: The tables of the queue can be neither used nor created.
+        """
+        from dbos import DBOS
+
+        for name in ("dbos", "dbos.auto_upgrade"):
+            logging.getLogger(name).setLevel(logging.CRITICAL)
+        try:
+            self._launch(DBOS, create=False)
+        except Exception:  # of whatever kind: its tables are missing, or old
+            DBOS.destroy()
+            try:
+                self._launch(DBOS, create=True)
+            except Exception as error:
+                with suppress(Exception):
+                    DBOS.destroy()
+                hint = f"its role may need to create the schema {SCHEMA}: `retake-flow worker` as an owner does so once"
+                raise StoreError(f"the queue cannot be used: {str(error).splitlines()[0]}", hint=hint) from error
+        DBOS.register_queue(
+            _queue_of(self._host),
+            worker_concurrency=self._at_once,
+            polling_interval_sec=EVERY,
+            on_conflict="always_update",
+        )
+        self._looked = time.monotonic()
+
+    def _launch(self, dbos: Any, *, create: bool) -> None:
+        server = "://" in self._place and not self._place.startswith("sqlite")
+        config: dict[str, Any] = {
+            "name": "retake-flow",
+            "application_version": "1",  # an order means the same to all versions
+            "executor_id": self._host,
+            "log_level": "CRITICAL",
+            "use_listen_notify": False,
+            "run_migrations": create,
+            "max_executor_threads": self._at_once + 8,
+            **self._database(server),
+        }
+        dbos(config=config)
+        if self._order is None:
+            begin = self._begin
+
+            def order(run: str, epoch: int) -> None:
+                begin(run, epoch)
+
+            self._order = dbos.workflow(name="drive")(order)
+        dbos.listen_queues([_queue_of(self._host)])
+        dbos.launch()
+        self._dbos = dbos
+
+    def _database(self, server: bool) -> dict[str, Any]:
+        from sqlalchemy import create_engine, event
+
+        if not server:
+            file = self._place.removeprefix("sqlite:///")
+            url, engine = f"sqlite:///{file}-queue", create_engine(f"sqlite:///{file}-queue")
+        else:
+            url = "postgresql+psycopg" + self._place[self._place.index("://") :]
+            engine = create_engine(
+                url,
+                pool_size=4,
+                max_overflow=2,
+                pool_timeout=5,
+                pool_pre_ping=True,
+                pool_use_lifo=True,
+                connect_args=_SOCKET | {"application_name": f"retake-flow queue {__version__}"},
+            )
+        event.listen(engine, "after_cursor_execute", self._note)
+        return {"system_database_url": url, "system_database_engine": engine, "dbos_system_schema": SCHEMA}
+
+    def _note(self, *_: Any) -> None:
+        if threading.current_thread().name == f"queue-worker-{_queue_of(self._host)}":
+            self._looked = time.monotonic()
+
+    def add(self, given: Iterable[Placed]) -> None:
+        """Enqueue orders, each for the host that the run was given to; those that are there stay as they are.
+
+        Raises:
+            StoreError: They could not be enqueued.
+        """
+        from dbos import SetEnqueueOptions, SetWorkflowID
+
+        for placed in given:
+            try:
+                with SetWorkflowID(placed.job), SetEnqueueOptions(priority=_priority(placed.priority)):
+                    self._dbos.enqueue_workflow(_queue_of(placed.host), self._order, placed.run, placed.epoch)
+            except Exception as error:
+                raise StoreError(f"{placed.job} could not be enqueued: {str(error).splitlines()[0]}") from error
+
+    def tidy(self) -> None:
+        """Delete what is an hour old: orders that were carried out, and those of hosts that are gone."""
+        from datetime import UTC, datetime, timedelta
+
+        until = (datetime.now(UTC) - timedelta(seconds=_KEPT)).isoformat()
+        with suppress(Exception):  # the next one does it
+            old = self._dbos.list_workflows(end_time=until, limit=1000, load_input=False, load_output=False)
+            if old:
+                self._dbos.delete_workflows([each.workflow_id for each in old])
+
+    def close(self) -> None:
+        """Take no more work. Whatever hangs is left to the end of the process."""
+        with suppress(Exception):
+            self._dbos.destroy()
+
+
+def _queue_of(host: str) -> str:
+    return f"host {host}"
+
+
+def _priority(wanted: int) -> int:
+    """A priority in the range that the queue knows, from 1."""
+    return min(max(1, wanted + 1_000_000), _LARGEST_PRIORITY)

@@ -1,0 +1,344 @@
+"""Worker: has the runs driven that its host is given, each by a process of its own.
+
+It owns nothing that a stream needs. The drivers have leases of their own and go on when it dies, hangs or is upgraded;
+what the host has is in the store. So whatever goes wrong in here is mended by beginning again.
+"""
+
+from __future__ import annotations
+
+import os
+import queue
+import select
+import signal
+import threading
+import time
+from collections.abc import Callable
+from contextlib import suppress
+from dataclasses import replace
+from typing import Any, Final
+
+from retake_flow.errors import RetakeFlowError, StoreError
+from retake_flow.fleet.forkserver import Ended, ForkServer, Started
+from retake_flow.fleet.placement import choose
+from retake_flow.fleet.queue import WorkQueue
+from retake_flow.ports.fleet import Drain, Fleet, Host, Job, Placed
+from retake_flow.ports.runs import Runs
+from retake_flow.process_place import runs as is_running
+from retake_flow.process_place import where
+from retake_flow.quick_dataclasses import dataclass, field
+
+#: How often the worker looks at the store, in seconds, and how often while drivers start.
+EVERY: Final = 1.0
+EVERY_WHILE_STARTING: Final = 0.25
+#: Seconds without a look of the queue, while the store answers, after which the worker begins again.
+SILENT: Final = 10.0
+#: Seconds until a run is tried again whose account another run streams as.
+ACCOUNT_AGAIN: Final = 15.0
+_STARTS_WITHIN: Final = 120.0  # seconds that a start counts among those at once
+_TIDY_EVERY: Final = 600.0
+_NO_FAILURE: Final = (0, 4, 130)
+_HELD, _IN_USE = 5, "account_in_use"
+
+#: Told what happens: a word for it, and its fields.
+Tell = Callable[..., None]
+
+
+@dataclass(frozen=True, slots=True)
+class Hooks:
+    """What a worker needs of the program around it.
+
+    Attributes:
+        describe: Describes the host as it is now; the worker fills in whether it takes runs.
+        order: The order for the driver of a run.
+        trouble: Why the driver of a run failed last: the kind of the error, and a sentence.
+        hold: Tells people that a run is held.
+        tell: Tells the operator's log what happens.
+    """
+
+    describe: Callable[[], Host]
+    order: Callable[[Placed], dict[str, Any]]
+    trouble: Callable[[str], tuple[str, str]]
+    hold: Callable[[Job], None]
+    tell: Tell
+
+
+@dataclass(slots=True)
+class _Driver:
+    placed: Placed
+    settled: threading.Event = field(default_factory=threading.Event)
+    pid: int = 0
+
+
+class Restart(Exception):
+    """The worker has to begin again, as a new program."""
+
+
+class Worker:
+    """The worker of a host.
+
+    Args:
+        fleet: The runs and hosts.
+        runs: The runs.
+        server: Starts the drivers.
+        hooks: The program around it.
+    """
+
+    def __init__(self, fleet: Fleet, runs: Runs, server: ForkServer, hooks: Hooks) -> None:
+        self._fleet = fleet
+        self._runs = runs
+        self._server = server
+        self._hooks = hooks
+        self._work: WorkQueue | None = None
+        self._host = hooks.describe()
+        self._wanted: queue.SimpleQueue[_Driver] = queue.SimpleQueue()
+        self._drivers: dict[str, _Driver] = {}
+        self._known: set[str] = set()
+        self._returned: list[tuple[Placed, str, float]] = []
+        self._asked: set[str] = set()
+        self._unbegun: dict[str, float] = {}  # since when, by the monotonic clock
+        self._drain: Drain = ""
+        self._leave_drivers = False
+        self._restart = ""
+        self._away = ""
+        self._tidied = time.monotonic()
+        self._awake, self._waker = os.pipe()
+        os.set_blocking(self._waker, False)
+
+    @property
+    def host(self) -> Host:
+        """The host, as last described."""
+        return self._host
+
+    # --- for other threads and signals ------------------------------------------------------------------------
+
+    def begin(self, run: str, epoch: int) -> None:
+        """Have a run driven, and return once its driver has claimed it or has ended; an order of the queue."""
+        driver = _Driver(Placed(run, epoch, self._host.id))
+        self._wanted.put(driver)
+        self._wake()
+        driver.settled.wait(_STARTS_WITHIN)
+
+    def on_signal(self, number: int) -> None:
+        """Drain on SIGTERM or SIGINT, begin again on SIGHUP; leave the drivers at a second SIGTERM or SIGINT."""
+        if number == signal.SIGHUP:
+            self._restart = "asked by SIGHUP"
+        elif self._drain:
+            self._leave_drivers = True
+        else:
+            self._drain = "hand-over"
+        self._wake()
+
+    def _wake(self) -> None:
+        with suppress(BlockingIOError):  # it is awake
+            os.write(self._waker, b"x")
+
+    # --- the loop ---------------------------------------------------------------------------------------------
+
+    def work(self, work: WorkQueue) -> None:
+        """Work until the host is drained.
+
+        Args:
+            work: The queue of the host.
+
+        Raises:
+            Restart: It has to begin again, as a new program; the drivers go on.
+            HostTaken: Another process is the worker of this host.
+        """
+        self._fleet.beat(replace(self._host, accepts=False))
+        work.open()
+        self._work = work
+        self._hooks.tell("worker_started", host=self._host.id, capacity=self._host.capacity, pid=os.getpid())
+        while not self._over():
+            self._look()
+            starting = any(not driver.settled.is_set() for driver in self._drivers.values())
+            watched = [self._server.fileno(), self._awake]
+            ready, _, _ = select.select(watched, [], [], EVERY_WHILE_STARTING if starting else EVERY)
+            if self._awake in ready:
+                os.read(self._awake, 4096)
+            self._hear()
+            if self._restart:
+                raise Restart(self._restart)
+        self._fleet.leave(self._host.id)
+        self._hooks.tell("worker_ended", host=self._host.id)
+
+    def _over(self) -> bool:
+        return bool(self._drain) and (self._leave_drivers or not (self._drivers or self._known))
+
+    def _look(self) -> None:
+        """Do everything that the store is needed for; what fails is done at the next look."""
+        try:
+            self._give_back()
+            self._start_wanted()
+            self._beat()
+            if self._drain:
+                self._give_up_runs()
+            else:
+                self._share_out()
+            self._settle()
+            self._known = set(self._fleet.driven(self._host.id))
+        except StoreError as error:
+            if error.message != self._away:
+                self._away = error.message
+                self._hooks.tell("store_away", message=error.message, hint=error.hint)
+            return
+        if self._away:
+            self._away = ""
+            self._hooks.tell("store_back")
+        self._watch_queue()
+
+    def _beat(self) -> None:
+        accepts = not self._drain and self._queue.silent_for < SILENT
+        self._host = replace(self._hooks.describe(), accepts=accepts)
+        asked = self._fleet.beat(self._host)
+        if asked and not self._drain:
+            self._drain = asked
+            self._hooks.tell("draining", host=self._host.id, how=asked)
+
+    @property
+    def _queue(self) -> WorkQueue:
+        assert self._work is not None
+        return self._work
+
+    def _share_out(self) -> None:
+        """Give waiting runs to hosts, and put into the queue what this host has been given."""
+        sweep = self._fleet.place(choose)
+        self._queue.add(placed for placed in sweep.placed if placed.host != self._host.id)
+        ours = [each for each in self._fleet.placed(self._host.id) if each.job not in self._drivers]
+        self._queue.add(ours)
+        self._give_back_lost(ours)
+        for job in sweep.held:
+            self._hold(job)
+        if time.monotonic() - self._tidied > _TIDY_EVERY:
+            self._tidied = time.monotonic()
+            self._queue.tidy()
+
+    def _give_back_lost(self, ours: list[Placed]) -> None:
+        """Give back what the queue has not begun for long, such as an order that a worker before took and died with."""
+        now = time.monotonic()
+        self._unbegun = {each.job: self._unbegun.get(each.job, now) for each in ours}
+        for each in ours:
+            if now - self._unbegun[each.job] > _STARTS_WITHIN:
+                self._fleet.give_back(each)
+
+    def _hold(self, job: Job) -> None:
+        self._hooks.tell("run_held", run=job.run, failures=len(job.failures), message=job.trouble)
+        self._hooks.hold(job)
+
+    def _watch_queue(self) -> None:
+        """Begin again when the queue has not looked for work although the store answers."""
+        if self._queue.silent_for >= SILENT and not self._drain:
+            self._restart = f"the queue has not looked for {self._queue.silent_for:.0f} s, and the store answers"
+
+    # --- drivers ----------------------------------------------------------------------------------------------
+
+    def _start_wanted(self) -> None:
+        given = None
+        while not self._wanted.empty():
+            if given is None:
+                given = {placed.job: placed for placed in self._fleet.placed(self._host.id)}
+            driver = self._wanted.get()
+            job = driver.placed.job
+            if self._drain or job not in given or job in self._drivers:
+                driver.settled.set()  # it was given to another host since, or is under way
+                continue
+            driver.placed = given[job]
+            self._drivers[job] = driver
+            self._start(driver)
+
+    def _start(self, driver: _Driver) -> None:
+        placed = driver.placed
+        try:
+            self._server.start(placed.job, self._hooks.order(placed))
+        except (RetakeFlowError, OSError) as error:
+            self._end(Ended(placed.job, 1), str(error))
+
+    def _hear(self) -> None:
+        """Note which drivers have started and ended."""
+        try:
+            news = self._server.news()
+        except EOFError:
+            self._restart = "the fork server has died"
+            return
+        for each in news:
+            match each:
+                case Started(job, pid) if job in self._drivers:
+                    driver = self._drivers[job]
+                    driver.pid = pid
+                    self._hooks.tell("driver_started", run=driver.placed.run, epoch=driver.placed.epoch, pid=pid)
+                case Ended():
+                    self._end(each)
+        _reap()
+
+    def _end(self, ended: Ended, message: str = "") -> None:
+        driver = self._drivers.pop(ended.job, None)
+        if driver is None:
+            return
+        driver.settled.set()
+        placed, failure, after = driver.placed, "", 0.0
+        if ended.code == _HELD:
+            kind, said = self._hooks.trouble(placed.run)
+            failure, after = (said, ACCOUNT_AGAIN) if kind == _IN_USE else ("", 0.0)
+        elif ended.code not in _NO_FAILURE:
+            failure = message or self._hooks.trouble(placed.run)[1] or _words_of(ended.code)
+        self._hooks.tell("driver_ended", run=placed.run, epoch=placed.epoch, code=ended.code, message=failure)
+        self._returned.append((placed, failure, after))
+
+    def _give_back(self) -> None:
+        while self._returned:
+            held = self._fleet.give_back(*self._returned[0][:2], after=self._returned[0][2])
+            self._returned.pop(0)
+            if held is not None:
+                self._hold(held)
+
+    def _settle(self) -> None:
+        """Note which runs are driven by now."""
+        if any(not driver.settled.is_set() for driver in self._drivers.values()):
+            given = {placed.job for placed in self._fleet.placed(self._host.id)}
+            for job, driver in self._drivers.items():
+                if driver.pid and job not in given:
+                    driver.settled.set()
+
+    # --- draining ---------------------------------------------------------------------------------------------
+
+    def _give_up_runs(self) -> None:
+        """Give back what has not begun, and have the drivers hand their runs over, or end them in order."""
+        for placed in self._fleet.placed(self._host.id):
+            if placed.job not in self._drivers:
+                self._fleet.give_back(placed)
+        for run, pid in self._fleet.driven(self._host.id).items():
+            if self._drain == "end":
+                if run not in self._asked:
+                    self._runs.request(run, "stop")
+            elif run not in self._asked:
+                self._ask_to_leave(run, pid)
+            self._asked.add(run)
+        for driver in self._drivers.values():
+            if driver.pid and driver.placed.job not in self._asked and driver.placed.run not in self._asked:
+                self._asked.add(driver.placed.job)
+                _signal(driver.pid)
+
+    def _ask_to_leave(self, run: str, pid: int) -> None:
+        holder = self._runs.load(run).holder
+        if holder is not None and holder.pid == pid and holder.where == where() and is_running(pid, holder.started):
+            _signal(pid)
+
+
+def _signal(pid: int) -> None:
+    with suppress(ProcessLookupError):
+        os.kill(pid, signal.SIGTERM)
+
+
+def _words_of(code: int) -> str:
+    if code >= 0:
+        return f"its driver ended with exit code {code}"
+    try:
+        return f"its driver was killed by {signal.Signals(-code).name}"
+    except ValueError:
+        return f"its driver was killed by signal {-code}"
+
+
+def _reap() -> None:
+    """Let go of processes that have become our children: in a container, those of drivers that died."""
+    with suppress(ChildProcessError):
+        while os.waitpid(-1, os.WNOHANG)[0]:
+            pass
