@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import shlex
 import shutil
 from collections.abc import Iterable, Mapping
 from pathlib import Path
@@ -71,12 +72,23 @@ def require(name: str, environment: Mapping[str, str]) -> Path:
     """The path of a program.
 
     Raises:
-        MissingProgram: It is not installed; the hint is the command that installs it.
+        MissingProgram: It is not installed; the hint is the command that installs it. Or it is no program.
     """
     place = find(name, environment)
     if place is not None:
         return place
+    if "/" in name:
+        raise _no_program(Path(name))
     known = [program for program in PROGRAMS if program.name == name]
     if not known:
         raise MissingProgram(f"{name} is not installed", hint="install it, or add its folder to PATH")
     raise MissingProgram(f"{name} is not installed; it is {known[0].purpose}", hint=f"run: {install_command(known)}")
+
+
+def _no_program(place: Path) -> MissingProgram:
+    """Why a file cannot be started."""
+    if place.is_dir():
+        return MissingProgram(f"{place} is a folder, not a program")
+    if place.exists():
+        return MissingProgram(f"{place} may not be executed", hint=f"run: chmod +x {shlex.quote(str(place))}")
+    return MissingProgram(f"there is no program {place}", hint="a name with a / begins at the flow's file")

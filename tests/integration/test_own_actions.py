@@ -78,6 +78,7 @@ def test_ways_to_fail(home: Home) -> None:
         "slow": ("[sh, -c, 'sleep 1000 & sleep 1000']", ", timeout: 300ms", "error.not_ready"),
         "much": ("[sh, -c, 'yes']", "", "error.process_failed"),
         "absent": ("[./nowhere]", "", "error.missing_program"),
+        "closed": ("[./closed]", "", "error.missing_program"),
         "unset": ("[sh, -c, 'true']", ", env_from: {KEY: OWL_UNSET}", "error.settings"),
         "outside": ("[sh, -c, 'true']", ", folder: ../..", "error.input"),
         "coded": ("[sh, -c, 'printf %s $KEY | base64']", ", env_from: {KEY: OWL_KEY}", "error.secret"),
@@ -88,6 +89,7 @@ def test_ways_to_fail(home: Home) -> None:
             f"  {name}:\n    do: program.run\n    with: {{command: {argv}{more}}}\n"
             f"    transitions: {{done: bad, failed: {after}, error: {after}}}\n"
         )
+    Path(write(home, "closed", "#!/bin/sh\n")).chmod(0o644)
     flow = write(
         home,
         "fails.yaml",
@@ -100,6 +102,10 @@ def test_ways_to_fail(home: Home) -> None:
     (status,) = [r["result"] for r in done.records if r.get("state") == "status" and "result" in r]
     assert status["exit_code"] == 7
     assert "one / two" in status["message"]
+    said = {r["place"]: r["message"] + r["hint"] for r in done.records if r["event"] == "error"}
+    assert "there is no program" in said["absent"]
+    assert "may not be executed" in said["closed"]
+    assert "chmod +x" in said["closed"]
     gone(next(r["run"] for r in done.records if r["event"] == "run_started"))
 
 
