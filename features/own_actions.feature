@@ -100,6 +100,43 @@ Feature: Actions of one's own
         | noted                                   |
       And the run is completed
 
+    Scenario: A program raises events beside its replies, and the flow reacts to each once
+      Given this flow
+        """
+        extends: go-live.yaml
+        events:
+          vote: {choice: {type: string, enum: [A, B]}, weight: {type: integer, minimum: 1}}
+          break_time: {}
+        states:
+          broadcast/pushing/on_air:
+            activities:
+              chat: {with: {responder: {command: [./brain.py]}}}
+            transitions:
+              vote: {set: {votes: "{{ vars.votes|default(0) + event.weight }}"}, tell: "{{ vars.votes }} for {{ event.choice }}"}
+              break_time: {scene: brb}
+        """
+      And it is to be on air for 40s
+      And a brain that says
+        | to     | reply        |
+        | take A | Noted, mira! |
+      And a brain that raises
+        | to       | event      | choice | weight |
+        | take A   | vote       | A      | 2      |
+        | take Z   | vote       | Z      | 1      |
+        | heavy    | vote       | B      | 0      |
+        | a break! | break_time |        |        |
+      And these viewers
+        | at | name | text     |
+        | 3  | mira | take A   |
+        | 9  | ade  | take Z   |
+        | 15 | kim  | heavy    |
+        | 21 | zoe  | a break! |
+      When the agent goes live
+      Then the brain raised 2 events
+      And the brain was refused 2 events
+      And the operator is told "2 for A"
+      And the run is completed
+
   Rule: A house's own names for them
 
     Scenario: A named action has its own inputs, outcomes and result

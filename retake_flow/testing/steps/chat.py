@@ -14,6 +14,7 @@ from retake_flow.rehearsal.setup.crowd import Reaction
 from retake_flow.rehearsal.setup.options import ChatShape
 from retake_flow.rehearsal.setup.viewer_script import Cue, CueType, Side
 from retake_flow.testing.fakes.responder import FakeResponder, standing_in
+from retake_flow.testing.gherkin import cells
 from retake_flow.testing.gherkin.cells import Table
 from retake_flow.testing.gherkin.vocabulary import Wording
 from retake_flow.testing.runs.rehearsed import Rehearsal, Rehearsed
@@ -89,6 +90,13 @@ def brain(rehearsal: Rehearsal) -> FakeResponder:
 def brain_says(brain: FakeResponder, datatable: Table) -> None:
     """Its replies by text; no reply to other texts."""
     brain.answers = {row["to"]: row["reply"] for row in rows(datatable)}
+
+
+@given("a brain that raises")
+def brain_raises(brain: FakeResponder, datatable: Table) -> None:
+    """Its events by text (`to`, `event`); the other columns are the data."""
+    events = {row.pop("to"): (row.pop("event"), row) for row in map(dict, cells.rows(datatable))}
+    brain.events = {str(text): (str(name), data) for text, (name, data) in events.items()}
 
 
 @given(parsers.parse("the brain thinks for {seconds:g} s"))
