@@ -84,18 +84,18 @@ class RunHeld(RetakeFlowError):
     """
 
     kind, fault, exit_code = "held", "operator", 5
-    hint = "end it with `retake-flow stop`, or let it go on and watch it"
 
     def __init__(
         self, run: str, *, host: str, pid: int, certain: bool = True, free_in: float | None = None, hint: str = ""
     ) -> None:
         message = f"{run} is driven by process {pid} on {host}"
+        usual = f"end it with `retake-flow stop {run}`, or watch it with `retake-flow watch {run}`"
         if not certain:
             message += ", of which nobody knows here whether it lives"
             hint = hint or f"when that host or container is gone: `retake-flow resume {run} --force`"
         elif free_in is not None:
-            hint = hint or f"{self.hint}; if its host is gone, anybody may take the run in {free_in:.0f} s"
-        super().__init__(message, hint=hint)
+            hint = hint or f"{usual}; if its host is gone, anybody may take the run in {free_in:.0f} s"
+        super().__init__(message, hint=hint or usual)
         self.host = host
         self.pid = pid
 

@@ -118,6 +118,7 @@ def test_a_run_that_a_process_drives_is_not_taken(command: Command, store: Runs,
     said = command("resume", "nap-1")
     assert said.code == 5
     assert "nap-1 is driven by process" in said.err
+    assert "`retake-flow stop nap-1`" in said.err
     kept = store.load("nap-1")
     assert (kept.holder, kept.epoch) == (holder, 1)
     assert command("resume", "nap-1", "--force").code == 0
