@@ -35,6 +35,7 @@ bench: $(READY)
 	$(VENV)/bin/python benchmarks/chat.py
 	$(VENV)/bin/python benchmarks/on_air.py
 	$(VENV)/bin/python benchmarks/screen.py
+	$(VENV)/bin/python benchmarks/screen_healing.py
 	$(VENV)/bin/python benchmarks/page.py
 	$(VENV)/bin/python benchmarks/go_live.py
 	$(VENV)/bin/python benchmarks/healing.py --each 2

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
@@ -144,9 +145,11 @@ class Screen:
                 self._launcher, display, area, hosts, heard, refused=refused, loaded=loaded, sandbox=self._sandbox
             )
             async with opened as browser:
-                with self._arrangement.showing(placed.key, area, on_top=placed.on_top) as arrange:
+                showing = self._arrangement.showing(placed.key, area, on_top=placed.on_top, concealed=True)
+                with showing as arrange:
                     # By itself it would keep a pixel away from the edges of the display.
                     await arrange(browser.process)
+                    browser.reveal = partial(self._arrangement.reveal, browser.process)
                     yield browser
 
         async with open_page(opening, {"display": display.name}, place, allow, state, note) as page:

@@ -13,13 +13,14 @@ from retake_flow.studio.display import Display
 from retake_flow.studio.processes.launcher import Launcher
 from retake_flow.studio.processes.process import Process
 from retake_flow.studio.processes.process_spec import ProcessSpec
+from retake_flow.studio.windows.arrangement import CONCEALED
 from retake_flow.studio.windows.xterm import DEAF
 
 _READY = "managing"
 
 #: Openbox without keys, mouse and menus: windows cannot be moved, and no program can be started from the desktop.
-#: Windows have neither borders nor titles.
-_OPENBOX: Final = """\
+#: Windows have neither borders nor titles, and those of pages begin below all others.
+_OPENBOX: Final = f"""\
 <?xml version="1.0" encoding="UTF-8"?>
 <openbox_config xmlns="http://openbox.org/3.4/rc">
   <theme><name>Clearlooks</name><keepBorder>no</keepBorder></theme>
@@ -27,7 +28,10 @@ _OPENBOX: Final = """\
   <keyboard/>
   <mouse/>
   <menu/>
-  <applications><application class="*"><decor>no</decor></application></applications>
+  <applications>
+    <application class="*"><decor>no</decor></application>
+    <application class="{CONCEALED}"><layer>below</layer><focus>no</focus></application>
+  </applications>
 </openbox_config>
 """
 

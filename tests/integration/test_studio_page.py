@@ -159,7 +159,7 @@ def colors(recording: Path) -> list[tuple[int, ...]]:
 
 
 def test_a_page_is_shown_heard_changed_and_comes_back_whatever_happens_to_it(tmp_path: Path) -> None:
-    """One browser: its confinement, its sound, another page without a third colour, and its failures."""
+    """Its confinement, its sound, other pages and browsers without a third colour, and its failures."""
     write_page(tmp_path / "green", GREEN, _TONE)
     write_page(tmp_path / "blue", BLUE)
     notes: list[str] = []
@@ -172,8 +172,9 @@ def test_a_page_is_shown_heard_changed_and_comes_back_whatever_happens_to_it(tmp
             async with opening as page:
                 ended = asyncio.ensure_future(page.wait())
                 await until(lambda: says(page, "first"))
-                for folder in ("blue", "green"):
-                    await page.show(tmp_path / folder)
+                others = ["127.0.0.1:9"], ["127.0.0.1:9", "127.0.0.1:10"]  # a browser of its own for each
+                for folder, hosts in zip(("blue", "green") * 2, ((), (), *others), strict=True):
+                    await page.show(tmp_path / folder, hosts)
                     await asyncio.sleep(0.3)  # some frames of each
                 await recording.aclose()
                 assert await page.evaluate("`${innerWidth}x${innerHeight} ${isSecureContext}`") == "640x360 true"
@@ -202,7 +203,7 @@ def test_a_page_is_shown_heard_changed_and_comes_back_whatever_happens_to_it(tmp
     green, blue = (0, 2, 0), (0, 0, 3)
     seen = colors(tmp_path / "pages.mkv")
     dark = (0, 0, 0)  # the display's own, until the page is painted
-    assert seen == [dark, green, blue, green]
+    assert seen == [dark, green, blue, green, blue, green]
     assert not [each for each in processes if each.is_running() and each.status() != psutil.STATUS_ZOMBIE]
 
 

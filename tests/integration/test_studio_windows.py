@@ -158,7 +158,7 @@ def test_windows_lie_as_they_are_written_and_music_gives_way_to_speech(tmp_path:
                 screen = stage.screen
                 below, above = Placed("below", "0,0", "320x180"), Placed("above", "160,90", "320x180")
                 top, right = Placed("top", "0,0", "80x45", on_top=True), Placed("right", "right")
-                screen.place_in_order("top", "below", "above", "right")
+                screen.place_in_order("full", "top", "below", "above", "right")
                 for opening in (
                     screen.slides(["yellow.png"], every=1, placed=top),
                     screen.film(["film.mp4"], placed=above),
@@ -168,6 +168,10 @@ def test_windows_lie_as_they_are_written_and_music_gives_way_to_speech(tmp_path:
                 await until_seen(stage, 20, 20, YELLOW)
                 await until_seen(stage, 130, 60, RED)
                 await until_seen(stage, 300, 170, GREEN)
+                # One that fills the display comes last, as it does when it comes back.
+                await open_.enter_async_context(screen.slides(["yellow.png"], every=1, placed=Placed("full")))
+                for x, y, color in ((600, 300, YELLOW), (130, 60, RED), (300, 170, GREEN)):
+                    await until_seen(stage, x, y, color)
                 terminal = screen.terminal(["sh", "-c", "printf '\\033[41m\\033[2J'; sleep 100"], placed=right)
                 shown = await open_.enter_async_context(terminal)
                 await until_seen(stage, 500, 300, (3, 0, 0))

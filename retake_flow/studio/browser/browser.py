@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import base64
-from collections.abc import AsyncIterator, Callable, Mapping
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
 from contextlib import AsyncExitStack, asynccontextmanager
 from typing import Any, Final
 from urllib.parse import urlsplit
@@ -66,6 +66,7 @@ class Browser:
 
     Attributes:
         crashed: Set when the page's renderer has ended.
+        reveal: Shows the window, which lies below all others until then.
     """
 
     def __init__(
@@ -79,6 +80,7 @@ class Browser:
         self.hosts = hosts
         self.devtools = DevTools(process.write, self._heard)
         self.crashed = asyncio.Event()
+        self.reveal: Callable[[], Awaitable[object]] = lambda: asyncio.sleep(0)
         self._refused = refused
         self._loaded = loaded
         self._source = Source("about:blank")

@@ -13,6 +13,7 @@ from retake_flow.studio.authority import Authority
 from retake_flow.studio.browser.allowed_hosts import AllowedHosts
 from retake_flow.studio.layout import BACKDROP, Area
 from retake_flow.studio.processes.process_spec import ProcessSpec
+from retake_flow.studio.windows.arrangement import CONCEALED
 from retake_flow.studio.work_folder import work_folder
 
 PROGRAM: Final = "chromium"
@@ -121,9 +122,10 @@ def specification(
             *_SWITCHES,
             *hosts.switches,
             *(() if sandbox else ("--no-sandbox",)),
+            f"--class={CONCEALED}",
             f"--user-data-dir={folder / 'profile'}",
             f"--window-position={area.x},{area.y}",
-            f"--window-size={area.width},{area.height}",
+            "--window-size=1,1",  # for a moment it lies above all others, until the manager has it
             f"--app={_EMPTY_PAGE}",  # a window without tabs and address bar
         ),
         wrapper=(*unprivileged.wrapper(), *_PIPES),

@@ -168,6 +168,7 @@ class Page:
         async with AsyncExitStack() as stack:
             browser = await stack.enter_async_context(self._opening(shown.hosts, self._refused, self._loaded))
             await browser.show(shown)
+            await browser.reveal()
             earlier, self._stack = self._stack, stack.pop_all()
         self._browser = browser
         await earlier.aclose()

@@ -17,8 +17,11 @@ from retake_flow.studio.processes.process import Process
 from retake_flow.studio.windows.x_client import XClient, connect
 
 WITHIN: Final = 20.0  # seconds until a program has a window
+#: Windows of this X class lie below all others until `reveal`.
+CONCEALED: Final = "retake-flow-page"
 _MANAGER: Final = "windows need studio.window_manager, and this one `needs: window_manager`"
 _SOON: Final = 0.05  # seconds between two looks for a window
+_FOCUS_LOOKS: Final = 16
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,6 +55,7 @@ class Arrangement:
         self._scenes: Mapping[str, Sequence[str]] = {}
         self._scene = ""
         self._switching = asyncio.Lock()
+        self._concealed: set[int] = set()  # the sessions of pages that are not painted yet
 
     def reserve(self, key: str) -> int:
         """The place in the stack of what `key` names: above all that were named before, and the same each time."""
@@ -90,14 +94,32 @@ class Arrangement:
         named = {name for names in self._scenes.values() for name in names}
         return frozenset(named - set(self._scenes.get(self._scene, ())))
 
+    async def reveal(self, process: Process) -> None:
+        """Show the windows of a program whose X class is `CONCEALED`, now that something is painted in them.
+
+        Raises:
+            StudioError: The display is gone.
+        """
+        self._concealed.discard(process.pid)
+        async with connect(self._display()) as client:
+            windows = await self._windows(client)
+            for each in [each for each in self._shown if each.session == process.pid and each.name not in self._hidden]:
+                for window in windows.get(each.session, ()):
+                    await self._show(client, window, each)
+                await self._lift_later(client, windows, each.order)
+            await self._activate_highest(client, windows)
+
     @contextmanager
-    def showing(self, key: str, area: Area | None = None, *, on_top: bool = False) -> Iterator[Probe]:
+    def showing(
+        self, key: str, area: Area | None = None, *, on_top: bool = False, concealed: bool = False
+    ) -> Iterator[Probe]:
         """While this lasts, the windows of a program keep their place.
 
         Args:
             key: Names it, as for `reserve`.
             area: Its place on the display; None for one that has taken its place already.
             on_top: Whether it is above all that are not.
+            concealed: Whether its X class is `CONCEALED`, so that it is seen only once it is revealed.
 
         Returns:
             A function that waits for a window of a program, and puts it in its place.
@@ -105,6 +127,8 @@ class Arrangement:
         placed: list[_Shown] = []
 
         async def arrange(process: Process) -> None:
+            if concealed:
+                self._concealed.add(process.pid)
             placed.append(_Shown(key.rpartition(":")[2], self.reserve(key), process.pid, on_top))
             self._shown.append(placed[-1])
             try:
@@ -118,27 +142,33 @@ class Arrangement:
         finally:
             for shown in placed:
                 self._shown.remove(shown)
+                self._concealed.discard(shown.session)
 
     async def _arrange(self, shown: _Shown, area: Area | None) -> None:
         while True:
             async with connect(self._display()) as client:
                 windows = await self._windows(client)
                 mine = windows.get(shown.session, ())
-                for window in mine:
-                    if self._scenes:
-                        client.keep_contents(window)
-                    if area is not None:
-                        await client.place(window, area)
-                    if shown.name in self._hidden:
-                        await self._hide(client, window)
-                    elif shown.on_top:
-                        await client.keep_above(window)
                 if mine:
-                    # It is above all others now, being the newest.
-                    await self._lift_later(client, windows, shown.order)
+                    # The manager keeps a window with the focus that fills the display above all others, and puts it on
+                    # top of the rest when it loses the focus: so the focus goes first.
                     await self._activate_highest(client, windows)
+                    for window in mine:
+                        await self._place(client, window, shown, area)
+                    await self._lift_later(client, windows, shown.order)
                     return
             await asyncio.sleep(_SOON)
+
+    async def _place(self, client: XClient, window: int, shown: _Shown, area: Area | None) -> None:
+        concealed = shown.session in self._concealed
+        if self._scenes or concealed:
+            client.keep_contents(window)
+        if area is not None:
+            await client.place(window, area)
+        if shown.name in self._hidden:
+            await self._hide(client, window)
+        elif shown.on_top and not concealed:
+            await client.keep_above(window)
 
     async def _windows(self, client: XClient) -> dict[int, list[int]]:
         """The windows by the session of their program."""
@@ -155,13 +185,19 @@ class Arrangement:
 
     async def _activate_highest(self, client: XClient, windows: Mapping[int, Sequence[int]]) -> None:
         """Give the focus to what lies highest of all that is seen, or else to what this arrangement does not place."""
-        seen = [each for each in self._shown if each.name not in self._hidden]
+        seen = [each for each in reversed(self._shown) if each.name not in self._hidden]
+        seen = [each for each in seen if each.session not in self._concealed]
         highest = max(seen, key=lambda shown: (shown.on_top, shown.order), default=None)
         sessions = [highest.session] if highest else sorted(windows.keys() - {each.session for each in self._shown})
         for window in [window for session in sessions for window in windows.get(session, ())][-1:]:
             await client.activate(window)
+            for _ in range(_FOCUS_LOOKS):
+                if await client.active() == window:
+                    break
+                await asyncio.sleep(_SOON / 2)
 
     async def _show(self, client: XClient, window: int, shown: _Shown) -> None:
+        await client.keep_below(window, below=False)
         if shown.on_top:
             await client.keep_above(window)
         await client.lift(window)

@@ -71,6 +71,11 @@ class XClient:
         """Give a window the focus; the manager keeps one that fills the display above all others while it has it."""
         await self._ask(window, "_NET_ACTIVE_WINDOW", _PAGER)
 
+    async def active(self) -> int:
+        """The window with the focus; 0 when none has it."""
+        found = await self._numbers(self._root, "_NET_ACTIVE_WINDOW")
+        return found[0] if found else 0
+
     def paint_background(self, color: int) -> None:
         """Give the display a colour, 0xRRGGBB, where no window is."""
         self._send(_CHANGE_ATTRIBUTES, 0, struct.pack("<3I", self._root, _BACKGROUND, color))
@@ -83,6 +88,10 @@ class XClient:
     async def keep_above(self, window: int, above: bool = True) -> None:
         """Keep a window above all that are not kept above, or no longer."""
         await self._ask(window, "_NET_WM_STATE", int(above), await self._atom("_NET_WM_STATE_ABOVE"), 0, _PAGER)
+
+    async def keep_below(self, window: int, below: bool = True) -> None:
+        """Keep a window below all that are not kept below, or no longer."""
+        await self._ask(window, "_NET_WM_STATE", int(below), await self._atom("_NET_WM_STATE_BELOW"), 0, _PAGER)
 
     async def settle(self) -> None:
         """Wait until the display has taken everything that was asked of it."""
