@@ -51,6 +51,7 @@ _CHOICES: Final = {
     "items": {**TEXT, "minLength": 1},
     "additionalProperties": {**TEXT, "minLength": 1},
     "minItems": 1,
+    "uniqueItems": True,
     "minProperties": 1,
     "description": "What can be voted for: words, or each name with the pattern (RE2) of the messages that mean it.",
 }

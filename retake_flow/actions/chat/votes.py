@@ -23,7 +23,7 @@ class Ballot:
         exact: Whether only a message counts that is nothing but a choice, maybe said several times.
 
     Raises:
-        InputError: A pattern cannot be applied, or there is no choice.
+        InputError: A pattern cannot be applied, there is no choice, or two are the same.
     """
 
     def __init__(self, choices: Sequence[Any] | Mapping[str, Any], *, exact: bool = False) -> None:
@@ -35,6 +35,11 @@ class Ballot:
         self._known = {word.casefold() for words in self._words.values() for word in words}
         if not self.names or not all(self._patterns or word for word in self._words.values()):
             raise InputError("a vote needs choices, each a word or more", hint="write for example `choices: [A, B]`")
+        said = Counter(" ".join(words).casefold() for words in self._words.values())
+        if not self._patterns and (same := [words for words, times in said.items() if times > 1]):
+            raise InputError(
+                f"two choices of the vote are the same word: {same[0]}", hint="give each a word of its own"
+            )
         for pattern in self._patterns.values():
             try:
                 patterns.require(pattern)

@@ -59,7 +59,7 @@ def test_an_author_has_one_vote_the_last() -> None:
     assert Ballot(["A"]).count([])["leading"] == []
 
 
-@pytest.mark.parametrize("choices", [[], ["?"], {"yes": "(ja"}, {"yes": "(?=x)"}])
+@pytest.mark.parametrize("choices", [[], ["?"], {"yes": "(ja"}, {"yes": "(?=x)"}, ["A", "a"], ["go on", "Go, on"]])
 def test_what_is_no_choice_is_said(choices: Any) -> None:
     """Without words there is nothing to recognise; a pattern has to be one."""
     with pytest.raises(InputError):
