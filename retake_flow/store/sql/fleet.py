@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable, Mapping
 from dataclasses import replace
+from itertools import takewhile
 from typing import Any
 
 from sqlalchemy import Connection, delete, insert, select, update
@@ -22,6 +24,9 @@ from retake_flow.store.sql.runs import SqlRuns
 from retake_flow.store.sql.tables import HOLDER, HOSTS, JOBS, RUNS, StoreClock
 
 _HOSTS = select(*(HOSTS.c[name] for name in job_columns.HOST), (StoreClock() - HOSTS.c.seen).label("age"))
+#: Seconds that a sweep gives runs to hosts: a longer transaction is given up as that of a server which does not answer,
+#: and would be so for ever after a rack was lost.
+SWEEPS_FOR = 1.0
 _DIED = "the process that drove it has died"
 
 
@@ -131,7 +136,9 @@ class SqlFleet:
                 return Sweep()
             jobs.tidy(connection)
             hosts = {host.id: host for host in self._hosts(connection)}
-            for each in jobs.waiting(connection, process_place.where() if self._shared else None, self._alive):
+            where, until = process_place.where() if self._shared else None, time.monotonic() + SWEEPS_FOR
+            waiting = jobs.waiting(connection, where, self._alive)
+            for each in takewhile(lambda _: time.monotonic() < until, waiting):  # the next sweep goes on
                 if self._begins_already(each, hosts):
                     continue
                 if each.holder is not None and not each.ended and not self._is_due_again(connection, each):

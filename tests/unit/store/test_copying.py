@@ -14,11 +14,13 @@ import pytest
 from store_samples import CHOICE, TWEET, US, World, a_run, an_answer, asking, created, said
 
 from retake_flow.errors import SettingsError, StoreError
+from retake_flow.fleet.placement import choose
+from retake_flow.ports.fleet import Demand, Host
 from retake_flow.ports.runs import Runs
 from retake_flow.run.errors import RunMoved, RunsHeld
 from retake_flow.run.run import Phase
 from retake_flow.store.holders import this_process
-from retake_flow.store.opening import copy_store, open_runs
+from retake_flow.store.opening import copy_store, open_fleet, open_runs
 from retake_flow.store.sql.copying import Copied
 
 Opener = Callable[[str], Runs]
@@ -160,6 +162,22 @@ def test_a_damaged_run_is_left_and_named(source: str, postgres_place: str, opene
     assert done.left["ended-1"] == "its epoch is 'many'"
     assert done.left["died-1"].startswith("it does not fit the tables: ")
     assert [run.id for run in opened(postgres_place).summaries()] == ["waits-1"]
+
+
+def test_a_submitted_run_gets_a_host_in_the_target(source: str, place: str) -> None:
+    """What it needs comes along; the host that it had stays behind."""
+    with closing(open_fleet(source)) as old:
+        demand = Demand("owl", 0.25, ("nvenc",))
+        old.submit(a_run("waits-1"), agent="owl", flow_file="/f.yaml", flow_text="flow", demand=demand)
+        host = Host("here", GONE.where, GONE.pid, GONE.started, "1", 2.0, ("nvenc",), ("owl",))
+        old.beat(host)
+        assert [placed.run for placed in old.place(choose).placed] == ["waits-1"]
+    assert copy(source, place).runs == 1
+    with closing(open_fleet(place)) as new:
+        [job] = new.jobs()
+        assert (job.demand, job.waits, new.placed("here")) == (demand, True, [])
+        new.beat(replace(host, id="there"))
+        assert [placed.host for placed in new.place(choose).placed] == ["there"]
 
 
 def test_only_stores_are_copied(tmp_path: Path, source: str, opened: Opener) -> None:

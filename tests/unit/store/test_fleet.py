@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace
+from types import SimpleNamespace
 
 import pytest
 from store_samples import CHOICE, THEM, US, World, a_run
@@ -16,7 +17,7 @@ from retake_flow.run.errors import Fenced, HostTaken, HostUnknown, RunUnknown
 from retake_flow.run.gates import Answer
 from retake_flow.run.run import Phase
 from retake_flow.store.opening import open_fleet
-from retake_flow.store.sql.fleet import SqlFleet
+from retake_flow.store.sql.fleet import SWEEPS_FOR, SqlFleet
 from retake_flow.store.sql.postgresql import PostgreSQL
 
 Submit = Callable[..., None]
@@ -97,6 +98,23 @@ def test_what_is_given_never_exceeds_the_capacity_and_keeps_the_order(fleet: Sql
     assert [job.run for job in fleet.jobs()] == ["r5", "r4", "r3", "r2", "r1", "r0"]
     with pytest.raises(HostUnknown, match="no host 'b'"):
         fleet.drain("b", "end")
+
+
+def test_a_sweep_ends_in_time(fleet: SqlFleet, submit: Submit, monkeypatch: pytest.MonkeyPatch) -> None:
+    """When a rack is lost, what is given in a second is given, and the next sweep goes on with the rest."""
+    for number in range(5):
+        submit(f"r{number}")
+    fleet.beat(_host(capacity=10.0))
+    clock = [0.0]
+    monkeypatch.setattr("retake_flow.store.sql.fleet.time", SimpleNamespace(monotonic=lambda: clock[0]))
+
+    def slow(job: Job, hosts: Sequence[Host]) -> Host | None:
+        clock[0] += SWEEPS_FOR * 0.4
+        return choose(job, hosts)
+
+    assert [placed.run for placed in fleet.place(slow).placed] == ["r0", "r1", "r2"]
+    assert [placed.run for placed in fleet.place(slow).placed] == ["r3", "r4"]
+    assert len(fleet.placed("a")) == 5
 
 
 def test_a_gate_holds_no_slot_and_an_answer_asks_for_one(fleet: SqlFleet, submit: Submit) -> None:
