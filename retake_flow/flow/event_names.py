@@ -10,6 +10,8 @@ ANY = "*"
 ERRORS = ("input", "expression", "internal", "interrupted")
 #: The kind of events that say which event was skipped, since an expression on its way cannot be evaluated.
 SKIPPED = "skipped"
+#: The name of what enters a state anew after an error inside.
+RETRY = "retry"
 #: Events that come from outside a run, in any state.
 OUTSIDE = ("stop",)
 

@@ -189,11 +189,20 @@ class CompositeState(BaseState):
 
     Attributes:
         initial: The path of the initial inner state.
+        retry: How to enter it anew after an error that nothing inside routes.
+        again: The route of that.
     """
 
     kind: ClassVar[str] = "states"
     initial: str
     children: tuple[str, ...]
+    retry: Retry | None = None
+    again: Route | None = None
+
+    @property
+    def work(self) -> Value:
+        """The values of its retry."""
+        return self.retry and self.retry.values
 
     @property
     def innermost(self) -> bool:
@@ -216,8 +225,8 @@ class SubFlowState(CompositeState):
 
     @property
     def work(self) -> Value:
-        """What the flow is given."""
-        return self.inputs
+        """What the flow is given, and the values of its retry."""
+        return (self.inputs, self.retry and self.retry.values)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

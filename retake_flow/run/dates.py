@@ -48,6 +48,7 @@ def _shift(run: Run, by: float) -> Run:
         gates={key: _shift_gate(gate, by) for key, gate in run.gates.items()},
         attempt=None if attempt is None else replace(attempt, since=attempt.since + by),
         stats=run.stats.shifted(by),
+        retries={path: replace(retried, since=retried.since + by) for path, retried in run.retries.items()},
     )
 
 

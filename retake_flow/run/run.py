@@ -80,6 +80,14 @@ class Attempt:
 
 
 @dataclass(frozen=True, slots=True)
+class Retried:
+    """How often a state was entered anew after errors inside, and when the first of them occurred."""
+
+    times: int
+    since: float
+
+
+@dataclass(frozen=True, slots=True)
 class Delayed:
     """An event that the flow has raised with a delay; its timer says when it comes."""
 
@@ -128,6 +136,7 @@ class Run:
         ahead: How many seconds its time was ahead of the wall clock when it was written; see `dates`.
         identity: The account it acts as.
         stats: What its records amount to.
+        retries: The retries of the active states that contain states, by path.
     """
 
     id: str
@@ -155,6 +164,7 @@ class Run:
     ahead: float = 0.0
     identity: Identity = field(default_factory=Identity)
     stats: Stats = field(default_factory=Stats)
+    retries: Mapping[str, Retried] = field(default_factory=dict)
 
     @property
     def ended(self) -> bool:
@@ -209,6 +219,7 @@ class MutableRun:
     ahead: float
     identity: Identity
     stats: Stats
+    retries: Mapping[str, Retried]
 
     def __init__(self, run: Run) -> None:
         for name in self.__slots__:

@@ -29,6 +29,7 @@ class Draft:
 
     Attributes:
         run: The run during the change.
+        may_retry: Whether what happens may be done again: it can pass, and is not done twice by that.
         source: Where what happens comes from: the path of a state, the key of an activity, or `OUTSIDE`.
         now: Seconds since the epoch.
     """
@@ -39,6 +40,7 @@ class Draft:
         self.run = MutableRun(run)
         self.now = now
         self.source = OUTSIDE
+        self.may_retry = True
         self.commands: list[Command] = []
         self._signals: list[Signal] = []
         self._from_outside: list[Signal] = []

@@ -17,7 +17,7 @@ from retake_flow.errors import ExpressionError, fault_of
 from retake_flow.flow.action_spec import Catalogue, with_own, with_retries
 from retake_flow.flow.calendar import is_missed
 from retake_flow.flow.event_names import matches
-from retake_flow.flow.model import ActionState, Activity, Flow, QuestionState, State, WaitState
+from retake_flow.flow.model import ActionState, Activity, CompositeState, Flow, QuestionState, State, WaitState
 from retake_flow.flow.question import Ask
 from retake_flow.quick_dataclasses import dataclass
 from retake_flow.run import events
@@ -277,6 +277,7 @@ class Machine:
             fields = {"state": state.path, "after": round(wait, 3), "failures": run.attempt.failures}
             macrostep.commands.append(Note("retry_scheduled", fields))
             return
+        macrostep.may_retry = not event.permanent and fault_of(event.kind) != "operator"
         macrostep.signal(_error(event), (f"error.{event.kind}", ""))
 
     def _retry_wait(self, macrostep: Macrostep, state: ActionState, event: events.ActionFailed) -> float | None:
@@ -306,6 +307,8 @@ class Machine:
                 macrostep.start_timer(event.state, "wait", macrostep.seconds(place.wait, root))
             case "wait":
                 macrostep.signal({}, ("done", event.state))
+            case "retry" if isinstance(place, CompositeState):
+                macrostep.enter_anew(place)
             case "remind" if question is not None:
                 gates.remind(macrostep, event.state, question, root)
             case "escalate" if question is not None:
@@ -382,6 +385,7 @@ class Machine:
                 macrostep.signal(_error(event), own)
             return
         self._end_activity(macrostep, event.activity)
+        macrostep.may_retry = fault_of(event.kind) != "operator"
         # An unexpected error of an activity is an error of its state, unless the state goes on without it.
         spec = self._catalogue.get(activity.do)
         whole = () if spec is not None and spec.beside else ((f"error.{event.kind}", activity.scope),)

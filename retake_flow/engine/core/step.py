@@ -12,10 +12,10 @@ from dataclasses import replace
 from math import inf
 from typing import Any, assert_never
 
-from retake_flow.engine.core import delayed_events, gates
+from retake_flow.engine.core import composite_retry, delayed_events, gates
 from retake_flow.engine.core.draft import Draft
 from retake_flow.errors import ExpressionError
-from retake_flow.flow.event_names import ANY, SKIPPED, matches
+from retake_flow.flow.event_names import ANY, RETRY, SKIPPED, matches
 from retake_flow.flow.fields import read
 from retake_flow.flow.graph.exit_entry_sets import Change, entry_set
 from retake_flow.flow.model import (
@@ -143,6 +143,8 @@ class Macrostep(Draft):
         for name, origin in candidates:
             self._event = {**event, "name": name}
             route = self.chart.take(self.run.state, name, origin, self.names)
+            if composite_retry.schedule(self, name, origin, route):
+                return
             if route is not None and not (route.event == ANY and matches(SKIPPED, name)):
                 self._follow(route)
                 return
@@ -178,6 +180,14 @@ class Macrostep(Draft):
         for path in entered:
             self._enter(path)
 
+    def enter_anew(self, state: CompositeState) -> None:
+        """Leave a state that contains states and enter it again, after an error inside."""
+        if state.again is not None:
+            retries = self.run.retries
+            self._event = {"name": RETRY, "source": state.path, "at": self.now}
+            self._follow(state.again)
+            self.run.retries = {**self.run.retries, state.path: retries[state.path]}
+
     def _perform_exits(self, paths: Iterable[str], domain: str) -> None:
         """Perform the exit effects of states, innermost first; `in()` no longer sees those already left."""
         for path in paths:
@@ -200,6 +210,8 @@ class Macrostep(Draft):
         gates.close(self, lambda place: place == path or place.startswith(prefix))
         run.timers = {at: due for at, due in run.timers.items() if at[0] != path and not at[0].startswith(prefix)}
         run.delayed = {at: raised for at, raised in run.delayed.items() if at in run.timers}
+        if path in run.retries:
+            run.retries = {other: retried for other, retried in run.retries.items() if other != path}
         if path in run.locals:
             run.locals = {root: local for root, local in run.locals.items() if root != path}
         if self.flow.states[path].activities:
@@ -276,6 +288,8 @@ class Macrostep(Draft):
             return
         if not state.ends_flow:
             self.signal({"source": state.path, "reason": reason, "message": reason}, (state.final, state.ends))
+            return
+        if state.fails and composite_retry.schedule_state(self, self.flow.states[state.ends], state.final):
             return
         within = self.chart.paths[state.root].items()
         result = {name: self.run.outputs[path] for name, path in within if path in self.run.outputs}

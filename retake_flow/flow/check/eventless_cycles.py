@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 from retake_flow.flow.check.references import mentions
 from retake_flow.flow.diagnostics import Problem
-from retake_flow.flow.event_names import matches
+from retake_flow.flow.event_names import RETRY, matches
 from retake_flow.flow.graph.transition_graph import Move, Moves
 from retake_flow.flow.model import ActionState, FinalState, Flow, WaitState, askers
 from retake_flow.flow.transitions import Route
@@ -116,6 +116,8 @@ def _silent_moves(flow: Flow, moves: Moves) -> dict[_Edge, list[_Taken]]:
 
 
 def _is_automatic(flow: Flow, move: Move) -> bool:
+    if move.occurrence.name == RETRY:
+        return False  # its retry counts
     return not move.occurrence.name or isinstance(flow.states[move.source], WaitState) or _is_failure(flow, move)
 
 

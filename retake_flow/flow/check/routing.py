@@ -8,8 +8,10 @@ from retake_flow.flow.action_spec import Catalogue
 from retake_flow.flow.diagnostics import Problem, did_you_mean
 from retake_flow.flow.event_names import OUTSIDE, longest_match, matches
 from retake_flow.flow.graph import reachability
+from retake_flow.flow.graph.exit_entry_sets import is_within
 from retake_flow.flow.graph.transition_graph import Moves, Occurrence, error_kinds
-from retake_flow.flow.model import Flow, QuestionState, State, performers
+from retake_flow.flow.model import Activity, CompositeState, Flow, QuestionState, State, SubFlowState, performers
+from retake_flow.flow.retry import Retry
 from retake_flow.flow.transitions import Route
 
 
@@ -39,7 +41,7 @@ def problems(
         if whole:
             yield from _dead_ends(moves, state)
         yield from _untaken_events(state, patterns)
-        yield from _impossible_retries(state, catalogue)
+        yield from _impossible_retries(flow, state, catalogue)
         yield from _impossible_cancels(state, later)
         if state.path not in unknown:
             yield from _impossible_routes(state, possible[state.path], dead)
@@ -120,15 +122,29 @@ def _untaken_events(state: State, patterns: Collection[str]) -> Iterator[Problem
             yield Problem(each.position, "RF053", message, did_you_mean(each.event, patterns))
 
 
-def _impossible_retries(state: State, catalogue: Catalogue) -> Iterator[Problem]:
-    """Kinds of error that a retry names and its action never ends with."""
+def _impossible_retries(flow: Flow, state: State, catalogue: Catalogue) -> Iterator[Problem]:
+    """Kinds of error that a retry names and that never occur there."""
+    retried: list[tuple[State | Activity, Retry, Collection[str]]] = []
     for doing in performers(state):
         spec = catalogue.get(doing.do)
-        possible = (*error_kinds(doing, spec), *(("exited",) if spec and spec.service else ()))
-        for kind in doing.retry.on if doing.retry is not None and spec is not None else ():
+        if doing.retry is not None and spec is not None:
+            retried.append((doing, doing.retry, (*error_kinds(doing, spec), *(("exited",) if spec.service else ()))))
+    if isinstance(state, CompositeState) and state.retry is not None and state.retry.on:
+        retried.append((state, state.retry, _errors_inside(flow, state, catalogue)))
+    for who, retry, possible in retried:
+        for kind in retry.on:
             if kind not in possible:
-                message = f"{doing.name!r} is to be retried after 'error.{kind}', which it never ends with"
-                yield Problem(doing.position, "RF055", message, did_you_mean(kind, possible))
+                message = f"{who.name!r} is to be retried after 'error.{kind}', which never occurs there"
+                yield Problem(who.position, "RF055", message, did_you_mean(kind, possible))
+
+
+def _errors_inside(flow: Flow, state: CompositeState, catalogue: Catalogue) -> set[str]:
+    """The kinds of error that can occur in a state, and the ends of its sub-flow."""
+    inside = [each for each in flow.states.values() if is_within(each.path, state.path)]
+    doing = [each for inner in inside for each in performers(inner)]
+    raised = {each.event.removeprefix("error.") for inner in inside for each in inner.raises()}
+    ends = state.sub.outcomes if isinstance(state, SubFlowState) else ()
+    return {kind for each in doing for kind in error_kinds(each, catalogue.get(each.do))} | raised | set(ends)
 
 
 def _impossible_cancels(state: State, later: Collection[str]) -> Iterator[Problem]:

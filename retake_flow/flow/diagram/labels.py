@@ -12,7 +12,16 @@ from enum import StrEnum
 from retake_flow.flow.calendar import describe
 from retake_flow.flow.duration import words
 from retake_flow.flow.expressions.expression import Template
-from retake_flow.flow.model import SEPARATOR, ActionState, Activity, QuestionState, State, SubFlowState, WaitState
+from retake_flow.flow.model import (
+    SEPARATOR,
+    ActionState,
+    Activity,
+    CompositeState,
+    QuestionState,
+    State,
+    SubFlowState,
+    WaitState,
+)
 from retake_flow.flow.question import Ask
 from retake_flow.flow.transitions import Effect, Raise, Route, Value
 from retake_flow.redact import scrub
@@ -106,6 +115,9 @@ def _purpose(state: State) -> Iterator[Note]:
             yield Note(Topic.ASKS, _asks(state.ask))
         case SubFlowState():
             yield Note(Topic.DOES, f"flow {state.sub.name}")
+        case CompositeState() if state.retry is not None:
+            most = _span(state.retry.max)
+            yield Note(Topic.TIME, f"entered anew up to {most} times after errors")
         case WaitState():
             yield Note(Topic.TIME, f"wait {_span(state.wait)}")
     yield from (Note(Topic.TIME, f"timeout {_span(limit)}") for limit in state.limits)

@@ -15,7 +15,7 @@ from typing import NamedTuple, assert_never
 
 from retake_flow.errors import TimedOut, fault_of
 from retake_flow.flow.action_spec import ActionSpec, Catalogue
-from retake_flow.flow.event_names import ANY, ERRORS, OUTSIDE, SKIPPED, by_precision, longest_match, matches
+from retake_flow.flow.event_names import ANY, ERRORS, OUTSIDE, RETRY, SKIPPED, by_precision, longest_match, matches
 from retake_flow.flow.expressions.expression import Expression
 from retake_flow.flow.graph.exit_entry_sets import Change, entry_set
 from retake_flow.flow.model import (
@@ -337,6 +337,9 @@ class Moves:
         """What can happen, guards that hold first; in a final state only what precedes the end, and the end."""
         state = self.flow.states[active]
         yield Occurrence((("", ""),), active)
+        for around in self.flow.around(active):
+            if isinstance(around, CompositeState) and around.again is not None:
+                yield Occurrence(((RETRY, around.path),), around.path)
         if not isinstance(state, FinalState):
             yield from self.occurrences(active)
             return
@@ -348,6 +351,10 @@ class Moves:
     def _moves_after(self, active: str, occurrence: Occurrence) -> Iterator[Move]:
         """The moves that an occurrence leads to; none if it is skipped."""
         refused: tuple[Expression, ...] = ()
+        place = self.flow.states.get(occurrence.place) if occurrence.name == RETRY else None
+        if isinstance(place, CompositeState) and place.again is not None:
+            yield from self._moves_along(active, occurrence, place.again, ())
+            return
         for route, before in self.takers(active, occurrence):
             yield from self._moves_along(active, occurrence, route, before)
             if route.when is None:

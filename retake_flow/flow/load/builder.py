@@ -142,7 +142,8 @@ class Builder:
                 return QuestionState(**shared, ask=self._ask(data["ask"], (*where, "ask")))
             case "states":
                 children = tuple(path + SEPARATOR + name for name in data["states"])
-                return CompositeState(**shared, initial=self._initial(path, data, where), children=children)
+                initial = self._initial(path, data, where)
+                return CompositeState(**shared, initial=initial, children=children, **self._retried(path, data, where))
             case "wait":
                 return WaitState(**shared, wait=self._time(data["wait"], (*where, "wait")))
             case "final":
@@ -170,7 +171,20 @@ class Builder:
         sub, initial, inside = found or (SubFlow(data["flow"], {}, ()), "", {})
         children = tuple(inner for inner, state in inside.items() if state.parent == path)
         given = self.value(data.get("with", {}), (*where, "with"))
-        return {path: SubFlowState(**shared, initial=initial, children=children, sub=sub, inputs=given), **inside}
+        retried = self._retried(path, data, where)
+        state = SubFlowState(**shared, initial=initial, children=children, sub=sub, inputs=given, **retried)
+        return {path: state, **inside}
+
+    def _retried(self, path: str, data: Mapping[str, Any], where: Path) -> dict[str, Any]:
+        """How a state that contains states is entered anew after an error."""
+        if "retry" not in data:
+            return {}
+        if "per_try" in data["retry"]:
+            position = self.source.key((*where, "retry", "per_try"))
+            message = "`per_try` limits the try of an action, and this state contains states"
+            self.problems.append(Problem(position, "RF013", message, "limit them with `timeout`"))
+        again = Route("", path, None, (), self.source.key((*where, "retry")), self.root, path)
+        return {"retry": self._retry(data, where), "again": again}
 
     def _initial(self, around: str, data: Mapping[str, Any], where: Path) -> str:
         """The path of the initial state of a composite, or of the first target of a history state inside it."""

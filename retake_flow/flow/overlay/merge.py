@@ -20,9 +20,9 @@ from retake_flow.sanitize import one_line
 #: The keys of a base's state that are dropped when the overlay changes its kind.
 _OF_KIND = {
     "do": ("with", "needs", "retry", "poll", "undo", "on_crash"),
-    "flow": ("with",),
-    "states": ("initial",),
-    "final": ("reason", "fails"),
+    "flow": ("with", "retry"),
+    "states": ("initial", "retry"),
+    "final": ("reason", "fails", "ends"),
     "history": ("initial",),
 }
 _ROUTES = ("transitions", "always")

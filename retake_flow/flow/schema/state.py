@@ -184,7 +184,6 @@ _STATE: Schema = {
     "dependentRequired": {
         "on_crash": ["do"],
         "poll": ["do"],
-        "retry": ["do"],
         "undo": ["do"],
         "needs": ["do"],
         "states": ["initial"],
@@ -200,6 +199,10 @@ _STATE: Schema = {
         {
             "if": {"not": {"required": ["history"]}},
             "then": {"dependentRequired": {"initial": ["states"]}},
+        },
+        {
+            "if": {"not": {"required": ["states"]}},
+            "then": {"if": {"not": {"required": ["flow"]}}, "then": {"dependentRequired": {"retry": ["do"]}}},
         },
         only("do", ("ask", "flow", "states", "wait", "final", "history")),
         only("ask", ("flow", "states", "wait", "final", "history", "with", "timeout")),

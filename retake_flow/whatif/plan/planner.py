@@ -220,7 +220,7 @@ class Planner:
             calendar = isinstance(wait, Mapping)
             until = {"until": describe(self._machine.fill(self._run, wait, state.root, self._now))} if calendar else {}
             self._diary.timer(command.state, "wait", after=round(after, 3), **until)
-        fired = events.TimerFired(command.state, command.visit, command.purpose)
+        fired = events.TimerFired(command.state, command.visit, command.purpose, command.due)
         self._post(after, fired, DUE)
 
     def _question(self, gate: Gate, beside: tuple[Command, ...]) -> None:

@@ -60,7 +60,7 @@ _INNER: dict[str, Any] = {
             "d": {"transitions": {"own": [{"to": "y"}], "low": [{"to": "z", "raise": "own"}]}},
             "h": {"history": "deep"},
         }},
-        "y": {"final": "bad"},
+        "y": {"final": "bad", "fails": True},
         "z": {"final": "ok"},
     },
 }  # fmt: skip
@@ -90,7 +90,7 @@ def flows(draw: st.DrawFn) -> Flow:
     paths: dict[str, dict[str, Any]] = {}
     states = _nested(draw, list(names), "", paths)
     if draw(st.booleans()):
-        states["s"] = paths["s"] = {"flow": "inner"}
+        states["s"] = paths["s"] = {"flow": "inner", "retry": {"max": 1, "on": ["x", "bad"]}}
     targets = [*paths, "z"]
     route = st.tuples(
         st.sampled_from([{"set": {"x": 1}}, *({"to": path} for path in [*targets, *targets])]),
@@ -149,6 +149,8 @@ def _nested(draw: st.DrawFn, names: list[str], prefix: str, paths: dict[str, dic
         if inside and len(names) >= inside:
             inner = _nested(draw, [names.pop(0) for _ in range(inside)], f"{prefix}{name}/", paths)
             state |= {"states": inner, "initial": next(iter(inner))}
+            if draw(st.integers(0, 2)) == 0:
+                state["retry"] = {"max": 2, "interval": "1s"}
             if draw(st.booleans()):
                 inner[f"h{name}"] = paths[f"{prefix}{name}/h{name}"] = {
                     "history": draw(st.sampled_from(["shallow", "deep"]))
@@ -219,7 +221,7 @@ class Walk:
 
 def _order(flow: Flow, move: Move) -> list[str]:
     """What a transition does, in order, as docs/language.md says it."""
-    route = move.route.effects[0].tell.message if move.route is not None else ""
+    route = move.route.effects[0].tell.message if move.route is not None and move.route.effects else ""
     return [
         *(f"exit {path}" for path in move.left if not isinstance(flow.states[path], FinalState)),
         *([route] if route else []),

@@ -18,7 +18,16 @@ from retake_flow.flow.check.dataflow.symbols import Declarations
 from retake_flow.flow.check.references import assured_names
 from retake_flow.flow.expressions.expression import Expression
 from retake_flow.flow.graph.transition_graph import Move, Moves, Occurrence
-from retake_flow.flow.model import SEPARATOR, ActionState, Activity, FinalState, Flow, State, SubFlowState
+from retake_flow.flow.model import (
+    SEPARATOR,
+    ActionState,
+    Activity,
+    CompositeState,
+    FinalState,
+    Flow,
+    State,
+    SubFlowState,
+)
 from retake_flow.flow.transitions import Effect
 from retake_flow.quick_dataclasses import dataclass
 
@@ -273,6 +282,8 @@ class Walk:
             for name in self._declarations.named(state.path):
                 facts &= ~self.facts.under(("outputs", state.path + SEPARATOR + name))
             facts &= ~self.facts.under(("vars", state.path))
+        if isinstance(state, CompositeState) and state.retry is not None:
+            see(state.retry.values, state.root, facts & ~self.facts.of_event, None)
         see(state.timeout, state.root, facts, None)
         return self._effects(state.entry, state.root, facts, see, None) if state.entry else facts
 
@@ -333,7 +344,7 @@ class Walk:
 
 
 def _does_on_entry(state: State) -> bool:
-    return bool(state.set or state.entry or state.timeout is not None or isinstance(state, SubFlowState))
+    return bool(state.set or state.entry or state.timeout is not None or isinstance(state, CompositeState))
 
 
 def _way(before: Mapping[str, str], end: str) -> tuple[str, ...]:

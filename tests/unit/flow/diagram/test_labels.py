@@ -82,6 +82,14 @@ def test_entry_and_exit_are_noted_by_names() -> None:
     ]
 
 
+def test_retries_of_a_state_with_states_are_noted() -> None:
+    """How often it is entered anew."""
+    states = (
+        "a: {initial: b, retry: {max: 3}, transitions: {error: z}, states: {b: {do: a.work, transitions: {done: z}}}}"
+    )
+    assert told(states + END) == ["entered anew up to 3 times after errors"]
+
+
 def test_a_sub_flow_is_noted_by_its_name() -> None:
     """The name that the flow has for itself."""
     flow = with_sub("a: {flow: inner.yaml, with: {}, transitions: {ok: z}}" + END, inner=written("b: {final: ok}", "b"))
