@@ -41,7 +41,7 @@ def a_flow(folder: Path, text: str = FLOW) -> Path:
 
 def begun(file: Path) -> Stored:
     """A run of the flow, as it is in the store."""
-    flow = open_flow(str(file), Settings.from_environment({"HOME": "/nowhere"}), [])
+    flow = open_flow(str(file), Settings.from_environment({"HOME": str(file.parent / "home")}), [])
     return Stored(a_run(), "owl", str(file), flow.sources.dump(), 1, None, 1.0, 2.0)
 
 
