@@ -41,6 +41,7 @@ def problems(
         if whole:
             yield from _dead_ends(moves, state)
         yield from _untaken_events(state, patterns)
+        yield from _shared_names(flow, state)
         yield from _impossible_retries(flow, state, catalogue)
         yield from _impossible_cancels(state, later)
         if state.path not in unknown:
@@ -53,6 +54,16 @@ def problems(
 
 
 # --- events ---------------------------------------------------------------------------------------------------
+
+
+def _shared_names(flow: Flow, state: State) -> Iterator[Problem]:
+    """Activities that are called like an event of the flow, whose routes would take theirs."""
+    for activity in state.activities.values():
+        if activity.name in flow.events:
+            message = (
+                f"{activity.name!r} is an activity and an event: a route for the event takes '{activity.name}.ready'"
+            )
+            yield Problem(activity.position, "RF046", f"{message} and the like, too", "give one of them another name")
 
 
 def _unrouted_ends(moves: Moves, state: State, catalogue: Catalogue) -> Iterator[Problem]:
