@@ -118,6 +118,23 @@ async def say(
 
 
 @server.tool(annotations=_ACTS)
+async def show(
+    what: Literal["title", "note", "ticker", "picture", "page", "scene", "clear"],
+    value: Annotated[str, Field(description="the text, file, address or scene", max_length=2000)] = "",
+    lasts: Annotated[int, Field(description="seconds; 0: until the next", ge=0)] = 0,
+    run: Run = "last",
+) -> dict[str, Any]:
+    """Change what the stage shows over what the flow shows; `clear` ends that."""
+    words = [
+        "screen",
+        program.name(run, "run"),
+        what,
+        *([f" {value}"] if value else []),
+    ]  # with a space it is no option
+    return await program.call(*words, "--by=agent", *([f"--for={lasts}s"] if lasts else []), fine=(0, 1))
+
+
+@server.tool(annotations=_ACTS)
 async def send_event(event: str, data: dict[str, str] | None = None, run: Run = "last") -> dict[str, Any]:
     """Send an event that the flow declares, such as `direction` with `to`."""
     words = ["send", program.name(run, "run"), program.name(event, "event"), "--by=agent"]

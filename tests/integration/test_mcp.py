@@ -99,6 +99,9 @@ def test_a_client_takes_a_stream_through(tmp_path: Path, mode: str) -> None:
                 assert read == [viewer["text"] for viewer in OPTIONS["viewers"]]
                 directed = await call(mcp, "send_event", run="show", event="direction", data={"to": "a quiz"})
                 assert directed["taken"]
+                assert (await call(mcp, "show", run="show", what="clear"))["effect"] == "done"
+                refused = await call(mcp, "show", run="show", what="title", value="-- a quiz", lasts=9)
+                assert (refused["effect"], "shows its log" in refused["reason"]) == ("none", True)
                 wrong = await mcp.call_tool("send_event", {"run": "show", "event": "nonsense"})
                 assert wrong.is_error
                 assert '"kind": "event"' in wrong.content[0].text
@@ -151,7 +154,7 @@ def test_http_wants_its_token(tmp_path: Path) -> None:
                 assert server.stderr is not None
                 address, token = (server.stderr.readline().strip() for _ in range(2))
                 bearer = token.removeprefix("Authorization: ")
-                assert asyncio.run(list_tools(address, Authorization=bearer)) == 13
+                assert asyncio.run(list_tools(address, Authorization=bearer)) == 14
                 for headers in ({}, {"Authorization": "Bearer guessed"}):
                     assert httpx2.post(address, json={}, headers=headers, trust_env=False).status_code == 401
                 foreign = {"Authorization": bearer, "Host": "evil.example"}

@@ -94,8 +94,8 @@ def change(args: argparse.Namespace, request: dict[str, Any]) -> int:
         run = store.find(args.run)
         effect, reason = _ask(store, run, data)
         commands = next_for(store, run)
-    told = {"run": run, "asked": data, "shows": effect == "done", "effect": effect, "reason": reason}
-    _tell({**told, "next": commands}, args.json)
+    told = {"run": run, "shows": effect == "done", "effect": effect, "reason": reason}
+    _tell({**told, "next": commands}, args.json, "what the flow shows" if "clear" in request else "it")
     return 1 if reason else 0
 
 
@@ -142,7 +142,7 @@ def _ask(store: Runs, run: str, data: dict[str, Any]) -> tuple[str, str]:
     return ("none" if reason else "done"), reason
 
 
-def _tell(told: dict[str, Any], as_json: bool) -> None:
+def _tell(told: dict[str, Any], as_json: bool, what: str) -> None:
     from retake_flow import printable
     from retake_flow.cli import terminal
 
@@ -151,4 +151,4 @@ def _tell(told: dict[str, Any], as_json: bool) -> None:
     elif told["reason"]:
         terminal.advise(printable.line(f"not shown: {told['reason']}"))
     else:
-        terminal.say(printable.line(f"{told['run']} shows it"))
+        terminal.say(printable.line(f"{told['run']} shows {what}"))

@@ -43,7 +43,7 @@ def _unready(asked: Mapping[str, Any], flow: Flow, run: Run) -> str:
 def _unshowable(asked: Mapping[str, Any], content: Mapping[str, Any], flow: Flow) -> str:
     """Why this content cannot show what is asked for."""
     page = "page" in asked.get("data", {})
-    if content.get("pages") and (page or asked.get("clear")):
+    if asked.get("clear") or (page and content.get("pages")):
         return ""
     if page:
         return "pages need Chromium, which is not installed; `retake-flow doctor` says how to install it"

@@ -158,7 +158,7 @@ class Diagram:
     Attributes:
         first: The path of the initial box.
         said: A line about the drawn run; "" if there is none.
-        legend: The meaning of each named rule, one line each.
+        legend: What each scene shows, and the meaning of each named rule, one line each.
     """
 
     name: str
@@ -188,8 +188,11 @@ def diagram(
     drawing = _Drawing(flow, trace, ruled.over if ruled else {}, folded)
     boxes = tuple(drawing.box(state) for state in flow.states.values() if not state.parent)
     said = "" if trace is None else printable(trace.said)
-    legend = tuple(printable(f"{name}: {why}") for name, why in ruled.because.items()) if ruled else ()
-    return Diagram(printable(flow.name), flow.initial, boxes, tuple(drawing.arrows()), said, legend)
+    scenes = tuple(f"scene {name}: {', '.join(scene.activities) or 'nothing'}" for name, scene in flow.scenes.items())
+    legend = (*scenes, *(f"{name}: {why}" for name, why in (ruled.because if ruled else {}).items()))
+    return Diagram(
+        printable(flow.name), flow.initial, boxes, tuple(drawing.arrows()), said, tuple(map(printable, legend))
+    )
 
 
 class _Drawing:

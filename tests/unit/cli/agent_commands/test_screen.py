@@ -54,7 +54,7 @@ def test_the_stage_shows_what_is_asked_for(command: Command, store: Runs, tmp_pa
         {"to": "live", "by": "ann"},
         {"clear": True, "by": "ann"},
     ]
-    assert record == {"run": "owl-1", "asked": {"clear": True, "by": "ann"}, "shows": True} | {
+    assert record == {"run": "owl-1", "shows": True} | {
         "effect": "done",
         "reason": "",
         "next": ["retake-flow wait owl-1 --until on-air --within 50s --json"],

@@ -248,6 +248,14 @@ def test_rules_stand_in_the_boxes_that_they_hold_over() -> None:
     assert drawn.legend == ("first: because so", "fresh: each time")
 
 
+def test_scenes_say_what_they_show() -> None:
+    """Beside the rules, so that a picture tells what viewers see when."""
+    head = "scenes: {desk: [work, logo], quiet: []}\n"
+    shown = "{do: studio.log}"
+    states = f"a: {{activities: {{work: {shown}, logo: {shown}}}, entry: {{scene: desk}}}}\nz: {{final: completed}}"
+    assert diagram(flow_of(states, head=head)).legend == ("scene desk: work, logo", "scene quiet: nothing")
+
+
 def test_texts_are_printed_on_one_line() -> None:
     """Whatever stands in a model, names and notes have no controls."""
     flow = flow_of(STATES)
