@@ -100,7 +100,10 @@ class WorkerHost:
                 log.seek(max(0, os.fstat(log.fileno()).st_size - _TAIL))
                 *_, last = log.read().decode(errors="replace").splitlines()
             record = json.loads(last)
-            return (str(record["kind"]), str(record["message"])) if record["event"] == "error" else ("", "")
+            if record["event"] != "error":
+                return "", ""
+            hint = f" ({record['hint']})" if record.get("hint") else ""
+            return str(record["kind"]), f"{record['message']}{hint}"
         except (OSError, ValueError, KeyError, TypeError):
             return "", ""
 
