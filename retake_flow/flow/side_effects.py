@@ -6,21 +6,20 @@ import re
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any, Final
 
-_STREAM: Final = re.compile(r"\b(?:rtmpt?s?|srt|whip|rist)://", re.IGNORECASE)
+# Compiled at their first use, which few flows come to.
+_STREAM: Final = r"(?i)\b(?:rtmpt?s?|srt|whip|rist)://"
 #: Programs that send requests, and what makes them send something: a method, or an option that implies one.
-_CLIENT: Final = re.compile(r"(?:^|[\s/'\"(])(?:curl|wget|https?|xh)\s")
-_SENDS: Final = re.compile(
-    r"(?:\b|-X)(?:POST|PATCH)\b|(?<!\S)['\"]?(?:-[a-zA-Z]*[dF](?=\W|$)|--(?:data|json|form|post-))"
-)
-_GETS: Final = re.compile(r"(?<!\S)(?:-G|--get)\b")
-_OURS: Final = re.compile(r"(?:^|[\s/'\"])retake[-_]flow\s")
-_STARTS: Final = re.compile(r"(?<!\S)(?:run|say)\b")
-_PLATFORM: Final = re.compile(r"^https?://(?:[\w-]+\.)*retake\.tv(?=[:/?#]|$)", re.IGNORECASE)
+_CLIENT: Final = r"(?:^|[\s/'\"(])(?:curl|wget|https?|xh)\s"
+_SENDS: Final = r"(?:\b|-X)(?:POST|PATCH)\b|(?<!\S)['\"]?(?:-[a-zA-Z]*[dF](?=\W|$)|--(?:data|json|form|post-))"
+_GETS: Final = r"(?<!\S)(?:-G|--get)\b"
+_OURS: Final = r"(?:^|[\s/'\"])retake[-_]flow\s"
+_STARTS: Final = r"(?<!\S)(?:run|say)\b"
+_PLATFORM: Final = r"(?i)^https?://(?:[\w-]+\.)*retake\.tv(?=[:/?#]|$)"
 
 
 def of_text(text: str) -> str:
     """What a command does that must not happen twice, as in `may … twice`; "" if nothing is seen."""
-    if _STREAM.search(text):
+    if re.search(_STREAM, text):
         return "start this stream"
     if _follows(text, _OURS, _STARTS):
         return "go live or write in chat"
@@ -36,12 +35,12 @@ def of_inputs(*values: Any) -> str:
 
 def is_platform(url: str) -> bool:
     """Whether an address is the platform's, which knows no Idempotency-Key."""
-    return _PLATFORM.search(url) is not None
+    return re.search(_PLATFORM, url) is not None
 
 
-def _follows(text: str, program: re.Pattern[str], word: re.Pattern[str]) -> bool:
-    found = program.search(text)
-    return found is not None and word.search(text, found.end()) is not None
+def _follows(text: str, program: str, word: str) -> bool:
+    found = re.search(program, text)
+    return found is not None and re.compile(word).search(text, found.end()) is not None
 
 
 def _texts(value: Any) -> Iterator[str]:
