@@ -89,10 +89,15 @@ class Retried:
 
 @dataclass(frozen=True, slots=True)
 class Delayed:
-    """An event that the flow has raised with a delay; its timer says when it comes."""
+    """An event that the flow has raised with a delay; its timer says when it comes.
+
+    Attributes:
+        source: The path of the state that has raised it.
+    """
 
     event: str
     data: Mapping[str, Any] = field(default_factory=dict)
+    source: str = ""
 
 
 @dataclass(frozen=True, slots=True)

@@ -13,13 +13,13 @@ _RAISE = "raise."  # and a number: the purposes of their timers
 
 def raise_event(draft: Draft, each: Raise, root: str, place: str) -> None:
     """Raise an event: at once, or after its delay unless the state at its scope, or else at `place`, is left before."""
-    data = {"source": each.source, **draft.fill(each.data, root)}
+    data = draft.fill(each.data, root)
     if each.after is None:
-        draft.signal(data, (each.event, ""))
+        draft.signal({"source": each.source, **data}, (each.event, ""))
         return
     place = place if each.scope is None else each.scope
     purpose = next(name for n in count(1) if (place, name := f"{_RAISE}{n}") not in draft.run.timers)
-    draft.run.delayed = {**draft.run.delayed, (place, purpose): Delayed(each.event, data)}
+    draft.run.delayed = {**draft.run.delayed, (place, purpose): Delayed(each.event, data, each.source)}
     draft.start_timer(place, purpose, draft.seconds(each.after, root))
 
 
@@ -28,7 +28,7 @@ def raise_due(draft: Draft, place: str, purpose: str) -> bool:
     due = draft.run.delayed.get((place, purpose))
     if due is not None:
         _drop(draft, (place, purpose))
-        draft.signal(due.data, (due.event, ""))
+        draft.signal({"source": due.source, **due.data}, (due.event, ""))
     return due is not None
 
 

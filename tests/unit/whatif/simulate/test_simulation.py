@@ -290,3 +290,51 @@ def test_names_of_a_sub_flow_are_paths():
         *("proof/prepare", "proof/post", "proof/check", "proof/confirm", "proof/confirm", "proof/confirm", "over")
     ]
     assert "I am the owl" in queued(seen[1], "gate")[0]["message"]
+
+
+STUBBORN = """
+flow: stubborn
+initial: show
+events: {tip: {amount: {type: number}}, msg: {}}
+states:
+  show:
+    initial: look
+    timeout: 60s
+    retry: {max: 1, interval: 10s, rate: 1}
+    entry: [{if: vars.total is not defined, set: {total: 0}}, {raise: {event: late, after: 100s, scope: flow}}]
+    transitions:
+      won: won
+      timeout: over
+      error: over
+      late: {set: {late: "{{ event.source }}"}}
+      msg: {cancel: late, raise: {event: late, after: 5s, scope: flow}}
+      tip: {set: {total: "{{ vars.total + event.amount }}"}}
+      skipped.tip: {set: {skipped: "{{ event.source }}"}}
+    states:
+      look: {do: retake.stream_status, retry: {max: 1, interval: 1s, per_try: 5s}, transitions: {done: end}}
+      end: {final: won, ends: state, reason: "{{ vars.total }}"}
+  won: {final: completed, reason: "{{ event.reason }}"}
+  over: {final: failed}
+"""
+
+
+def test_limits_retries_and_delays_pass_as_in_a_run():
+    """A try is ended in its time, a state is entered anew, and what is cancelled or extended shows in the queue."""
+    seen = lead(
+        STUBBORN,
+        {"advance": "11.5s"},
+        {"event": "tip", "data": {"amount": 12}},
+        {"event": "tip", "data": {}},
+        {"event": "extend", "data": {"by": "30m"}},
+        {"event": "msg"},
+        {"advance": "12s"},
+        {"result": {"state": "show/look", "value": {"is_live": True}}},
+    )
+    timers = [{timer["purpose"]: timer["due"] for timer in queued(each, "timer")} for each in seen]
+    assert [round(timers[number]["timeout"]) for number in (0, 1, 4)] == [60, 60, 1860]
+    assert 20 < timers[1]["retry"] < 22
+    assert seen[3]["vars"] == {"total": 12, "skipped": "outside"}
+    assert [each["due"] for each in queued(seen[5], "event")] == [16.5]
+    assert (seen[6]["entered"], seen[6]["exited"]) == (["show", "show/look"], ["show/look", "show"])
+    assert seen[6]["vars"] == {"total": 12, "skipped": "outside", "late": "show"}
+    assert (seen[7]["ended"], seen[7]["reason"]) == ("completed", "12")
