@@ -86,7 +86,7 @@ async def check_identity(stored: Stored, flow: Flow | None, settings: Settings) 
     registers = flow is not None and _uses(flow, _REGISTERING)
     kept, had = run.identity, bool(run.identity.fingerprint)
     if kept == NOBODY:
-        kept, had = _of_first_version(stored, alone=flow is not None and (registers or not _acts_as_agent(flow)))
+        kept, had = _of_first_version(stored, alone=flow is not None and (registers or not acts_as_agent(flow)))
     here = access(settings)
     try:
         found = here.identity_here()
@@ -162,12 +162,8 @@ def goes_live(flow: Flow) -> bool:
     return _uses(flow, _STREAMING)
 
 
-def needs_account(flow: Flow) -> bool:
-    """Whether a flow acts as an agent that must have an account before."""
-    return _acts_as_agent(flow) and not _uses(flow, _REGISTERING)
-
-
-def _acts_as_agent(flow: Flow) -> bool:
+def acts_as_agent(flow: Flow) -> bool:
+    """Whether a flow does anything as an agent."""
     return any(action.startswith(_AS_AGENT) for action in _performed_actions(flow))
 
 

@@ -109,8 +109,10 @@ def _agent(named: str, flow: Flow, inputs: dict[str, Any], settings: Settings) -
     identity = accounts.identity_here(settings, inputs)
     if identity.fingerprint and identity.name:
         return identity.name, identity
-    if accounts.needs_account(flow):
-        hint = "add --agent NAME; `retake-flow agents` lists those of this machine"
+    if accounts.acts_as_agent(flow):
+        hint = (
+            "add --agent NAME; a new agent is registered by `retake-flow run` and joins the others with `agents export`"
+        )
         raise UsageError(f"the flow {flow.name!r} acts as an agent, and no agent is known here", hint=hint)
     return "", Identity(platform=settings.origin)
 

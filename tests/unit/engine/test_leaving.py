@@ -257,6 +257,37 @@ def test_after_a_kill_who_awaited_the_run_goes_on() -> None:
     assert virtual_time.run(scene()) == ("killed", 0)
 
 
+# --- leaving a run to another process -----------------------------------------------------------------------------
+
+
+def hand_over_at(seconds: float) -> Callable[[Runner], None]:
+    """Leave the run to another process at that second."""
+    return at(seconds, lambda runner: runner.hand_over("asked by SIGTERM"))
+
+
+def test_a_run_that_is_handed_over_goes_on_elsewhere_with_what_it_owes() -> None:
+    """Its programs end, nothing is undone, and nothing says that it has ended."""
+    actions = Actions(s_one=[Serves(ends_in=1)], s_two=[Serves(ends_in=0.2)])
+    run, journal = drive(OWING, actions, meanwhile=both(hand_over_at(5), hand_over_at(5.1)))
+    assert (run.phase, run.outcome, run.state) == (Phase.RUNNING, None, "scope/rest")
+    assert [undo.do for undo in run.undos] == ["a.close", "a.undo"]
+    assert not {"a.close", "a.undo"} & set(actions.words())
+    (left,) = journal.of("run_handed_over")
+    assert (left["state"], left["reason"]) == ("scope/rest", "asked by SIGTERM")
+    assert journal.of("run_ended") == []
+
+
+def test_a_run_that_ends_is_not_handed_over_but_may_be_killed() -> None:
+    """Its undos are done first; a kill counts even while it is handed over."""
+    ends = Actions(a_undo=[Takes(3)])
+    run, journal = drive(OWING, ends, meanwhile=both(stop_at(5), hand_over_at(6)))
+    assert (run.outcome, journal.of("run_handed_over")) == ("completed", [])
+    assert "a.close" in ends.words()
+    slow = Actions(s_one=[Serves(ends_in=9)])
+    run, journal = drive(OWING, slow, meanwhile=both(hand_over_at(5), kill_at(6)))
+    assert (run.outcome, journal.of("run_handed_over")) == ("killed", [])
+
+
 # --- what cannot go on ------------------------------------------------------------------------------------------
 
 

@@ -1,0 +1,98 @@
+"""What is submitted waits for a host, with what it needs of one."""
+
+from __future__ import annotations
+
+import time
+from datetime import datetime, timedelta
+from pathlib import Path
+
+import pytest
+from cli_command import Command
+from waiting_runs import ASKING, NAPPING, put
+
+from retake_flow.cli.durations import moment
+from retake_flow.ports.fleet import Demand
+from retake_flow.settings import Settings
+from retake_flow.wiring.storing import open_fleet
+
+
+def test_a_run_is_stored_with_what_it_needs(command: Command, folder: Path) -> None:
+    """Any host may drive it from then on; every command finds it, and says why it waits."""
+    file = put(folder, text=ASKING)
+    words = (
+        "--cost",
+        "1.5",
+        "--label",
+        "nvenc",
+        "--label",
+        "nvenc",
+        "--priority",
+        "-3",
+        "--agent",
+        "owl",
+        "--name",
+        "o",
+    )
+    done = command("submit", str(file), *words, "--json")
+    (said,) = done.records
+    assert (done.code, said["waits"]) == (0, "no worker runs")
+    fleet = open_fleet(Settings.from_environment())
+    (job,) = fleet.jobs()
+    stored = fleet.runs.load(said["run"])
+    fleet.close()
+    assert (job.run, job.demand) == (said["run"], Demand("owl", 1.5, ("nvenc",), -3))
+    assert (stored.run.phase, stored.agent, stored.holder) == ("pending", "owl", None)
+    assert f"{said['run']} waits: no worker runs" in command("runs").out
+    assert command("hosts").out == "no hosts; `retake-flow worker` makes this machine one\n1 runs wait for a host, " \
+        "0 are held; `retake-flow runs` says why\n"  # fmt: skip
+    assert command("submit", "--run", "o", "--cost", "0.25", "--json").records[0]["run"] == said["run"]
+    fleet = open_fleet(Settings.from_environment())
+    (job,) = fleet.jobs()
+    fleet.close()
+    assert job.demand == Demand("owl", 0.25, ("nvenc",), 0)
+    stopped = command("stop", "o", "--json")
+    assert stopped.records[0]["ended"], stopped.out
+
+
+@pytest.mark.parametrize(
+    ("words", "said"),
+    [
+        ((), "either a FLOW or --run RUN"),
+        (("{file}", "--run", "last"), "either a FLOW or --run RUN"),
+        (("--run", "last", "--set", "a=b"), "go with a FLOW"),
+        (("go-live.yaml",), "no agent is known here"),
+        (("{file}", "--cost", "0"), "not a number of cores from 0.01 to 4096"),
+        (("{file}", "--cost", "nan"), "not a number of cores"),
+        (("{file}", "--label", "a b"), "is no label"),
+        (("{file}", "--priority", "1e3"), "not a whole number from -1000 to 1000"),
+        (("{file}", "--at", "tomorrow"), "is no moment"),
+        (("--run", "nobody"), "nobody"),
+    ],
+)
+def test_what_cannot_be_submitted_is_refused(command: Command, folder: Path, words: tuple[str, ...], said: str) -> None:
+    """With what is wrong, and nothing is stored."""
+    file = put(folder, text=NAPPING)
+    done = command("submit", *(word.format(file=file) for word in words))
+    assert done.code == 2
+    assert said in done.err
+    assert command("runs", "--json").records == []
+
+
+def test_moments_are_read_as_people_write_them() -> None:
+    """A time of day is the next one; a time from now may be written too."""
+    now = datetime.now().astimezone()
+    assert abs(moment("2h") - time.time() - 7200) < 60
+    later, earlier = now + timedelta(minutes=2), now - timedelta(minutes=2)
+    for at in (later, earlier):
+        ahead = moment(f"{at:%H:%M:%S}") - now.timestamp()
+        assert 0 < ahead <= 25 * 3600
+    assert moment("2026-12-24T18:00+01:00") == datetime.fromisoformat("2026-12-24T17:00+00:00").timestamp()
+
+
+@pytest.mark.parametrize("words", [("drain", "nowhere"), ("drain", "nowhere", "--end")])
+def test_a_host_that_is_not_there_cannot_be_drained(command: Command, words: tuple[str, ...]) -> None:
+    """The hint says which hosts there are."""
+    done = command(*words)
+    assert done.code == 2
+    assert "there is no host 'nowhere'" in done.err
+    assert "no worker runs" in done.err

@@ -1,0 +1,185 @@
+"""A worker has runs driven, gives back what fails, and begins again when its queue is silent."""
+
+from __future__ import annotations
+
+import os
+import threading
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass, field
+from typing import Any
+
+import pytest
+
+from retake_flow.errors import MissingProgram, StoreAway
+from retake_flow.fleet import queue
+from retake_flow.fleet.forkserver import Ended, Started
+from retake_flow.fleet.worker import ACCOUNT_AGAIN, SILENT, Hooks, Restart, Worker
+from retake_flow.ports.fleet import Drain, Host, Job, Placed, Sweep
+
+HOST = Host("a", "", os.getpid(), 0.0, "1", 2.0)
+ONE = Placed("r", 1, "a", "owl")
+
+
+@dataclass
+class _World:
+    """The fleet, the fork server and the queue of a worker, as a test wants them."""
+
+    turns: Callable[[_World, int], None]
+    given: list[Placed] = field(default_factory=list)
+    running: dict[str, int] = field(default_factory=dict)
+    news_now: list[Started | Ended] = field(default_factory=list)
+    started: list[dict[str, Any]] = field(default_factory=list)
+    back: list[tuple[Placed, str, float]] = field(default_factory=list)
+    orders: list[str] = field(default_factory=list)
+    told: list[str] = field(default_factory=list)
+    asks: Drain = ""
+    silent_for: float = 0.0
+    away: bool = False
+    trouble: tuple[str, str] = ("", "")
+    beats: list[bool] = field(default_factory=list)
+
+    def __post_init__(self) -> None:
+        self._pipe = os.pipe()
+        os.write(self._pipe[1], b"x")  # always ready, so that no turn waits
+        hooks = Hooks(
+            lambda: HOST,
+            lambda placed: {"run": placed.run},
+            lambda run: self.trouble,
+            lambda job: None,
+            lambda event, **fields: self.told.append(event),
+        )
+        self.worker = Worker(self, self, self, hooks)  # type: ignore[arg-type]
+
+    # the store
+
+    def beat(self, host: Host) -> Drain:
+        self.turns(self, len(self.beats))
+        self.beats.append(host.accepts)
+        if self.away:
+            raise StoreAway("gone")
+        return self.asks
+
+    def place(self, choose: object) -> Sweep:
+        return Sweep()
+
+    def placed(self, host: str) -> list[Placed]:
+        return list(self.given)
+
+    def driven(self, host: str) -> dict[str, int]:
+        return dict(self.running)
+
+    def give_back(self, placed: Placed, failure: str = "", *, after: float = 0.0) -> Job | None:
+        self.back.append((placed, failure, after))
+        self.given = [each for each in self.given if each != placed]
+        return None
+
+    def leave(self, host: str) -> None:
+        self.told.append("left")
+
+    # the fork server
+
+    def fileno(self) -> int:
+        return self._pipe[0]
+
+    def start(self, job: str, order: dict[str, Any]) -> None:
+        self.started.append(order)
+
+    def news(self) -> list[Started | Ended]:
+        found, self.news_now = self.news_now, []
+        return found
+
+    # the queue
+
+    def open(self) -> None:
+        """Nothing."""
+
+    def add(self, given: Iterable[Placed]) -> None:
+        self.orders += [placed.job for placed in given]
+
+
+@pytest.fixture
+def work() -> Callable[..., _World]:
+    """Has a worker work while a test changes the world before each beat."""
+
+    def working(turns: Callable[[_World, int], None], **about: Any) -> _World:
+        world = _World(turns, **about)
+        world.worker.work(world)  # type: ignore[arg-type]
+        return world
+
+    return working
+
+
+@pytest.mark.parametrize(
+    ("code", "trouble", "failure", "after"),
+    [
+        (0, ("", ""), "", 0.0),
+        (4, ("", ""), "", 0.0),
+        (5, ("held", "another process drives it"), "", 0.0),
+        (5, ("account_in_use", "owl is in use"), "owl is in use", ACCOUNT_AGAIN),
+        (6, ("missing_program", "no ffmpeg"), "no ffmpeg", 0.0),
+        (-9, ("", ""), "its driver was killed by SIGKILL", 0.0),
+        (1, ("", ""), "its driver ended with exit code 1", 0.0),
+        (-200, ("", ""), "its driver was killed by signal 200", 0.0),
+    ],
+)
+def test_the_end_of_a_driver_is_a_failure_or_not(
+    work: Callable[..., _World], code: int, trouble: tuple[str, str], failure: str, after: float
+) -> None:
+    """A run that ended, waits for a person or is another's has not failed."""
+    orders: list[threading.Thread] = []
+
+    def turns(world: _World, number: int) -> None:
+        if number == 1:
+            orders.append(threading.Thread(target=world.worker.begin, args=("r", 1)))
+            orders[0].start()
+        if world.started and not world.back:
+            world.news_now = [Started("r/1", 77), Ended("r/1", code)]
+        if world.back:
+            world.asks = "hand-over"
+
+    world = work(turns, given=[ONE], trouble=trouble)
+    orders[0].join(10)
+    assert not orders[0].is_alive(), "the order is carried out"
+    assert world.started == [{"run": "r"}]
+    assert world.back == [(ONE, failure, after)]
+    assert world.told[-2:] == ["left", "worker_ended"]
+    assert set(world.orders) == {"r/1"}
+
+
+def test_a_stale_order_starts_nothing(work: Callable[..., _World]) -> None:
+    """The host was given the run in another epoch, or not at all."""
+
+    def turns(world: _World, number: int) -> None:
+        if number == 1:
+            thread = threading.Thread(target=world.worker.begin, args=("r", 3))
+            thread.start()
+            thread.join(0)
+        world.asks = "hand-over" if number > 3 else ""
+
+    assert work(turns, given=[]).started == []
+
+
+def test_a_silent_queue_has_the_worker_begin_again(work: Callable[..., _World]) -> None:
+    """Not while the store is away too, since then all is silent; meanwhile the host takes nothing."""
+
+    def turns(world: _World, number: int) -> None:
+        world.silent_for = SILENT + 1
+        world.away = 1 <= number < 5
+        if number:
+            seen.append(world)
+
+    seen: list[_World] = []
+    with pytest.raises(Restart, match="the queue has not looked for 11 s"):
+        work(turns)
+    world = seen[-1]
+    assert len(world.beats) >= 5
+    assert not any(world.beats)
+    assert world.told.count("store_away") == 1
+
+
+def test_a_worker_needs_dbos(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Without the extra, it says what to install."""
+    monkeypatch.setattr(queue, "find_spec", lambda name: None)
+    with pytest.raises(MissingProgram) as raised:
+        queue.require()
+    assert raised.value.hint == "pip install 'retake-flow[fleet]'"
