@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 _BENCHMARKS = Path(__file__).resolve().parents[2] / "benchmarks"
-_QUICK = ("chat", "engine", "resume", "runs", "startup", "store")
+_QUICK = ("chat", "engine", "fleet_model", "resume", "runs", "startup", "store")
 _PROGRAMS = ("go_live", "healing", "on_air", "page", "screen", "screen_healing")
 #: Each of these has a test of its own, at length.
 _TESTED_ELSEWHERE = ("chaos", "fuzz", "fuzz_answers")
