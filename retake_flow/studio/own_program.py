@@ -21,6 +21,7 @@ from retake_flow.studio.window import Window
 
 #: The most that a program may write to its standard output, in bytes; for one that is heard, in one line.
 MOST_OUTPUT: Final = 64 * 1024
+_PACE: Final = 64 * 1024.0  # bytes a second
 _LONGEST_SHOWN: Final = 80  # characters of a command in messages
 _TOLD_LINES: Final = 3  # lines of standard error in messages
 
@@ -131,6 +132,7 @@ class OwnPrograms:
             renamed=program.env_from,
             folder=self._media.inside(program.folder),
             fed=True,
+            pace=_PACE,
         )
 
 

@@ -144,6 +144,36 @@ def test_lines_are_events_until_the_state_is_left(home: Home) -> None:
     assert events[-1]["by"] == "live:bell"
 
 
+def test_a_program_that_writes_without_end_has_to_wait(home: Home) -> None:
+    """Its events and lines are limited, what is beyond is told once, and it is read at a pace that leaves the rest."""
+    write(
+        home,
+        "flood.py",
+        "#!/usr/bin/env python3\n"
+        "import os\n"
+        'line, count = b\'{"name": "bell"}\\n\' * 64, 0\n'
+        "while True:\n"
+        "    count += os.write(1, line)\n"
+        "    if count % 65536 < 1088:\n"
+        "        open('count.txt', 'w').write(str(count))\n",
+    )
+    flow = write(
+        home,
+        "flood.yaml",
+        "flow: flood\nevents: {bell: {}}\ninitial: live\nstates:\n"
+        "  live:\n    initial: on\n    transitions: {bell: {set: {n: '{{ vars.n|default(0) + 1 }}'}}, "
+        "flood.exited: bad, error: bad}\n"
+        "    activities: {flood: {do: program.run, with: {command: [./flood.py], lines: true}}}\n"
+        "    states: {on: {wait: 3s, transitions: {done: over}}}\n"
+        "  over: {final: completed, reason: '{{ vars.n|default(0) }}'}\n  bad: {final: failed}\n",
+    )
+    done = home.call("run", flow, "--json")
+    assert (done.code, done.records[-1]["reason"]) == (0, "100"), done
+    said = [r["text"] for r in done.records if r["event"] == "program_said"]
+    assert [text.partition(" in 10 s")[0] for text in said] == ["more than 100 events", "more than 1000 lines"]
+    assert int((home.folder / "count.txt").read_text()) < 2_000_000  # hundreds of millions, were all of it read
+
+
 def _of(process: psutil.Process, run: str) -> bool:
     try:
         return process.environ().get("RETAKE_FLOW_RUN") == run

@@ -105,7 +105,7 @@ class Launcher:
         programs.require(str(spec.argv[0]), self.environment)
         marks = {RUN_VARIABLE: self._marker, PROCESS_VARIABLE: f"{_OURS}-{next(_numbers)}"}
         outputs = _outputs(spec) if spec.detached else {}
-        process = Process(spec.name, stdout, line, outputs)
+        process = Process(spec.name, stdout, line, outputs, spec.pace)
         try:
             await _to_the_end(self._start(spec, process, marks, [outputs[fd].fd for fd in outputs]))
             if ready is not None:

@@ -44,6 +44,7 @@ class Process(asyncio.SubprocessProtocol):
         stdout: Callable[[bytes], object] | None = None,
         line: Callable[[str], object] | None = None,
         outputs: Mapping[int, Output] | None = None,
+        pace: float | None = None,
     ) -> None:
         """Prepare to watch a program.
 
@@ -52,11 +53,13 @@ class Process(asyncio.SubprocessProtocol):
             stdout: Receives its standard output; without it, that output counts as lines like any other.
             line: Receives each line.
             outputs: Its outputs that are not pipes, by descriptor; they are closed with it.
+            pace: How many bytes are read a second from each pipe; None for all.
         """
         self.name = name
         self._stdout = stdout
         self._line = line
         self._outputs = outputs or {}
+        self._pace = pace
         self._looking: asyncio.TimerHandle | None = None
         self._transport: asyncio.SubprocessTransport | None = None
         self._lines: deque[str] = deque(maxlen=KEPT_LINES)
@@ -154,6 +157,8 @@ class Process(asyncio.SubprocessProtocol):
 
     def pipe_data_received(self, fd: int, data: bytes) -> None:
         """Called with output of the program."""
+        if self._pace is not None and self.alive:
+            self._pause(fd, len(data) / self._pace)
         if fd == 1 and self._stdout is not None:
             self._stdout(data)
             return
@@ -171,6 +176,8 @@ class Process(asyncio.SubprocessProtocol):
     def process_exited(self) -> None:
         """Called when the program has ended."""
         watched.discard(self.pid)
+        for fd in self._partial:
+            self._resume(fd)
         self.read_output()
         for fd in self._outputs:
             self.pipe_connection_lost(fd, None)
@@ -179,6 +186,18 @@ class Process(asyncio.SubprocessProtocol):
     def connection_lost(self, exc: Exception | None) -> None:
         """Called when the program has ended and all its outputs are closed."""
         self._closed.set()
+
+    def _pause(self, fd: int, seconds: float) -> None:
+        """Read nothing more for some time, so that the program waits and others have the processor."""
+        pipe = self._transport.get_pipe_transport(fd) if self._transport else None
+        if pipe is not None and not pipe.is_closing():
+            cast(asyncio.ReadTransport, pipe).pause_reading()
+            asyncio.get_running_loop().call_later(seconds, self._resume, fd)
+
+    def _resume(self, fd: int) -> None:
+        pipe = self._transport.get_pipe_transport(fd) if self._transport else None
+        if pipe is not None and not pipe.is_closing():
+            cast(asyncio.ReadTransport, pipe).resume_reading()
 
     def _look(self, started: float) -> None:
         self.read_output()

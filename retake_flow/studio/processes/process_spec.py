@@ -26,6 +26,7 @@ class ProcessSpec:
         fed: Whether it reads data from standard input; otherwise its standard input is empty.
         detached: Whether it keeps running while we are stopped (SIGSTOP, a suspended container), whatever it writes:
             its output goes into files in memory instead of pipes that would fill up.
+        pace: How many bytes of its outputs are read a second; if it writes more, it has to wait. None for all.
         ready_within: The time until it has to be ready, in seconds.
         stop_signal: The signal that asks it to end.
         grace: The time to end after being asked, in seconds; then it is killed.
@@ -42,6 +43,7 @@ class ProcessSpec:
     shares_memory: bool = True
     fed: bool = False
     detached: bool = False
+    pace: float | None = None
     ready_within: float = 10.0
     stop_signal: signal.Signals = signal.SIGTERM
     grace: float = 3.0
