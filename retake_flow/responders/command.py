@@ -26,7 +26,7 @@ from retake_flow.settings import NETWORK, PYTHON
 from retake_flow.studio import programs
 from retake_flow.studio.processes.launcher import Launcher, lacking_hint
 from retake_flow.studio.processes.process import Process
-from retake_flow.studio.processes.process_spec import ProcessSpec
+from retake_flow.studio.processes.process_spec import PACE, ProcessSpec
 
 MOST_NOTES = 20  # lines of standard error per batch in the journal
 
@@ -64,6 +64,7 @@ async def open_responder(
         variables=(*NETWORK, *PYTHON, *named),
         folder=folder,
         fed=True,
+        pace=PACE,
         hint=_HINT,
     )
     responder = CommandResponder(launcher, spec, duration.seconds(settings.get("timeout", THINKS)), note)

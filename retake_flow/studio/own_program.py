@@ -16,12 +16,11 @@ from retake_flow.settings import NETWORK, PYTHON
 from retake_flow.studio.media import Media
 from retake_flow.studio.processes.launcher import Launcher
 from retake_flow.studio.processes.process import Process
-from retake_flow.studio.processes.process_spec import ProcessSpec
+from retake_flow.studio.processes.process_spec import PACE, ProcessSpec
 from retake_flow.studio.window import Window
 
 #: The most that a program may write to its standard output, in bytes; for one that is heard, in one line.
 MOST_OUTPUT: Final = 64 * 1024
-_PACE: Final = 64 * 1024.0  # bytes a second
 _LONGEST_SHOWN: Final = 80  # characters of a command in messages
 _TOLD_LINES: Final = 3  # lines of standard error in messages
 
@@ -132,7 +131,7 @@ class OwnPrograms:
             renamed=program.env_from,
             folder=self._media.inside(program.folder),
             fed=True,
-            pace=_PACE,
+            pace=PACE,
         )
 
 

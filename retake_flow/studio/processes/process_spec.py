@@ -5,10 +5,14 @@ from __future__ import annotations
 import signal
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
+from typing import Final
 
 from retake_flow.errors import RetakeFlowError
 from retake_flow.quick_dataclasses import dataclass, field
 from retake_flow.redact import Secret
+
+#: How many bytes are read a second from programs of the operator, so that a flood of output costs the stream nothing.
+PACE: Final = 64 * 1024.0
 
 
 @dataclass(frozen=True, slots=True)
