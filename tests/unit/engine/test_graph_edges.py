@@ -35,6 +35,7 @@ _EVENTS = [
     "low",
     "yes",
     "go",
+    "skipped.go",
     "own",
     "own",
     "ok",
@@ -101,6 +102,8 @@ def flows(draw: st.DrawFn) -> Flow:
     for state in paths.values():
         if not state.keys() & {"history", "final"}:
             state["transitions"] = draw(st.dictionaries(st.sampled_from(_EVENTS), routes, max_size=4))
+            if "go" in state["transitions"] and draw(st.booleans()):  # it has no data, so it is skipped
+                state["transitions"]["go"].insert(0, {"to": "z", "when": "event.n > 0"})
             if draw(st.integers(0, 5)) == 0:
                 state["always"] = [{"to": draw(st.sampled_from(targets)), "when": draw(st.sampled_from(_GUARDS))}]
     states["z"] = {"final": "ok"}
