@@ -48,6 +48,24 @@ def require() -> None:
         raise MissingProgram("a worker needs DBOS Transact", hint="pip install 'retake-flow[fleet]'")
 
 
+def prepare(place: str) -> None:
+    """Create the tables of the queue, or bring them up to date; workers whose role may not do that can use them then.
+
+    Args:
+        place: Where the runs are: the path of a file, or a URL.
+
+    Raises:
+        MissingProgram: DBOS is not installed.
+        StoreError: The tables can be neither used nor created.
+    """
+    require()
+    work = WorkQueue(place, "nobody", lambda run, epoch: None, 1)
+    try:
+        work.open()
+    finally:
+        work.close()
+
+
 class WorkQueue:
     """The queue of one host, and the way into those of all others.
 
@@ -92,7 +110,7 @@ class WorkQueue:
             except Exception as error:
                 with suppress(Exception):
                     DBOS.destroy()
-                hint = f"its role may need to create the schema {SCHEMA}: `retake-flow worker` as an owner does so once"
+                hint = "as the owner of its tables, run `retake-flow store prepare`, and grant this role what it needs"
                 raise StoreError(f"the queue cannot be used: {str(error).splitlines()[0]}", hint=hint) from error
         DBOS.register_queue(
             _queue_of(self._host),

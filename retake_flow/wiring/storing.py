@@ -25,6 +25,7 @@ __all__ = [
     "is_driven",
     "open_for_reading",
     "open_store",
+    "prepare_store",
     "this_process",
     "this_user",
 ]
@@ -79,6 +80,15 @@ def copy_store(source: str, target: str, progress: Callable[[int, int], None]) -
         return _named_from(target, os.path.join(_folder(source), file)) if kind == "file" else there
 
     return copy_store(source, target, owner, progress)
+
+
+def prepare_store(place: str) -> int:
+    """Bring the tables of a store up to date, and return their version."""
+    from retake_flow.store.opening import open_runs
+    from retake_flow.store.sql.migrations import STEPS
+
+    open_runs(place).close()
+    return len(STEPS)
 
 
 def _folder(store: str) -> str:

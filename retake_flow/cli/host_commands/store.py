@@ -1,4 +1,4 @@
-"""`retake-flow store copy`: moves all runs of one store into another."""
+"""`retake-flow store`: moves all runs of one store into another, and brings the tables of a store up to date."""
 
 from __future__ import annotations
 
@@ -16,23 +16,57 @@ _EPILOG = """\
 A store is a path, sqlite:///PATH or postgresql://USER@HOST/DATABASE. Other users of this machine see the command line:
 leave the password out, and give it in PGPASSWORD or ~/.pgpass.
 
-example:
+examples:
+  retake-flow store prepare postgresql://owner@db.example/retake
   retake-flow store copy ~/.local/state/retake-flow/runs.sqlite postgresql://retake@db.example/retake
 """
 
 
 def add_to(commands: Any) -> None:
     """Declare the command."""
-    parser = commands.add_parser("store", help="move all runs to another store", epilog=_EPILOG)
-    parser.add_argument("what", choices=("copy",), metavar="copy", help="copy all runs; they go on in the target only")
-    parser.add_argument("source", metavar="SOURCE", help="the store that has the runs")
+    parser = commands.add_parser("store", help="move all runs to another store, or prepare one", epilog=_EPILOG)
+    whats = "copy: move all runs; they go on in TARGET only. prepare: bring the tables up to date, as their owner"
+    parser.add_argument("what", choices=("copy", "prepare"), metavar="WHAT", help=whats)
+    parser.add_argument("source", metavar="SOURCE", nargs="?", default="", help="the store that has the runs")
     parser.add_argument("target", metavar="TARGET", nargs="?", default="", help="default: RETAKE_FLOW_STORE")
     add_json(parser)
     parser.set_defaults(command=store)
 
 
 def store(args: argparse.Namespace) -> int:
-    """Copy a store: 0 when all runs are in the target, 1 when damaged ones were left out."""
+    """Copy or prepare a store: 0 when that is done, 1 when damaged runs were left out."""
+    from retake_flow.errors import UsageError
+
+    if args.what == "prepare":
+        if args.target:
+            raise UsageError("`store prepare` takes one store")
+        return _prepare(args)
+    if not args.source:
+        raise UsageError("`store copy` needs the store that has the runs", hint="retake-flow store copy SOURCE TARGET")
+    return _copy(args)
+
+
+def _prepare(args: argparse.Namespace) -> int:
+    from importlib.util import find_spec
+
+    from retake_flow.cli import terminal
+    from retake_flow.fleet import queue
+    from retake_flow.settings import Settings
+    from retake_flow.wiring.storing import prepare_store
+
+    place = args.source or Settings.from_environment().store
+    version, has_queue = prepare_store(place), find_spec("dbos") is not None
+    if has_queue:
+        queue.prepare(place)
+    if args.json:
+        terminal.emit({"version": version, "queue": has_queue, "next": ["retake-flow runs --json"]})
+        return 0
+    terminal.say(f"the tables of runs are of version {version}")
+    terminal.say("the tables of the queue are up to date" if has_queue else "no queue: DBOS Transact is not installed")
+    return 0
+
+
+def _copy(args: argparse.Namespace) -> int:
     from retake_flow import printable
     from retake_flow.cli import terminal
     from retake_flow.settings import Settings

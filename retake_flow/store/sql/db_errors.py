@@ -33,6 +33,7 @@ _SQLITE = (
 )
 
 
+_AS_OWNER = "run `retake-flow store prepare` as the owner of its tables, and grant this role what it needs"
 _PASSING = "SQLITE_BUSY"  # another program writes
 _FORBIDDEN = "42501"  # PostgreSQL's code for what a role may not do
 _READ_ONLY = "25006"  # PostgreSQL's code for a server that has become a standby
@@ -71,11 +72,7 @@ def _translated(place: str, error: BaseException | None) -> StoreError:
             kind = StoreAway if name.startswith(_PASSING) else StoreError
             return kind(f"the store {place} {complaint} ({said})", hint=hint.replace("{place}", shlex.quote(place)))
     if getattr(error, "sqlstate", None) == _FORBIDDEN:
-        hint = (
-            "run a command of this version, such as `retake-flow runs`, once as the owner of its tables, and grant the "
-        )
-        hint += "role what it needs (docs/postgresql.md)"
-        return StoreError(f"the store {place} cannot be used: {said}", hint=hint)
+        return StoreError(f"the store {place} cannot be used: {said}", hint=_AS_OWNER)
     return StoreError(f"the store {place} cannot be used: {said}", hint=f"see whether it is damaged, {_ELSEWHERE}")
 
 
