@@ -8,8 +8,10 @@ from __future__ import annotations
 
 import time
 
-#: The shares of it after which the holder itself counts the run as lost, and after which the lease is renewed.
-_SURE, _BEAT = 5 / 7, 5 / 7 / 12
+#: The share of it after which the holder itself counts the run as lost.
+_SURE = 5 / 7
+#: It is renewed twelve times until then; a short one every two seconds, or four times until then.
+_USUAL, _SHORT, _LEAST = 12, 2.0, 4
 
 #: Seconds by which the undos of the holder end before others may take the run.
 _APART = 2.0
@@ -34,7 +36,8 @@ class Lease:
     @property
     def beat(self) -> float:
         """Seconds between renewals."""
-        return self.length * _BEAT
+        sure = self.length * _SURE
+        return max(sure / _USUAL, min(_SHORT, sure / _LEAST))
 
     @property
     def due(self) -> bool:

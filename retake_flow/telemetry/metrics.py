@@ -126,7 +126,11 @@ def serving(
 
     every = collector.FlowCollector(host, figures, readings.latest, readings.store, _load)
     page = _Kept(lambda: Answer(200, collector.exposition(every), "text/plain; version=0.0.4; charset=utf-8"))
-    pages = {"/metrics": page.answer, "/healthz": lambda: _healthz(figures), "/readyz": lambda: _readyz(figures)}
+    pages = {
+        "/metrics": page.answer,
+        "/healthz": lambda: _healthz(figures),
+        "/readyz": lambda: _readyz(figures, readings),
+    }
     try:
         server = MetricsServer(place, pages)
         try:
@@ -163,7 +167,8 @@ def _healthz(figures: WorkerFigures) -> Answer:
     return Answer(200, b"ok\n") if silent < _DEAD else Answer(503, f"silent for {silent:.0f} s\n".encode())
 
 
-def _readyz(figures: WorkerFigures) -> Answer:
+def _readyz(figures: WorkerFigures, readings: Readings) -> Answer:
+    readings.latest()  # what all hosts have told says how full this one is
     if figures.draining:
         return Answer(503, b"draining\n")
     if figures.full:

@@ -28,6 +28,7 @@ class CuttablePort:
         self._open.set()
         self._refuses = self._closed = False
         self._sockets: set[socket.socket] = set()
+        self._forgotten: set[socket.socket] = set()
         self._threads = [threading.Thread(target=self._accept, daemon=True)]
         self._threads[0].start()
 
@@ -43,6 +44,10 @@ class CuttablePort:
         """Carry again; what was on its way gets through."""
         self._refuses = False
         self._open.set()
+
+    def forget(self) -> None:
+        """Forget all connections, as a firewall does: theirs stay open on both sides, and lead nowhere for ever."""
+        self._forgotten |= self._sockets
 
     def close(self) -> None:
         """End it."""
@@ -91,7 +96,8 @@ class CuttablePort:
         with suppress(OSError):
             while data := source.recv(1 << 16):
                 self._open.wait()
-                target.sendall(data)
+                if source not in self._forgotten:
+                    target.sendall(data)
         for each in (source, target):
             with suppress(OSError):
                 each.shutdown(socket.SHUT_RDWR)

@@ -32,11 +32,12 @@ class Server:
         port: Its port on 127.0.0.1.
     """
 
-    def __init__(self, programs: Path, folder: Path) -> None:
+    def __init__(self, programs: Path, folder: Path, connections: int = 100) -> None:
         with socket.create_server(("127.0.0.1", 0)) as reserved:
             self.port = int(reserved.getsockname()[1])
         self.url = f"postgresql://retake@/postgres?host={folder}&port={self.port}"
         self._programs = programs
+        self._connections = connections
         self._folder = folder
         self._process: subprocess.Popen[bytes] | None = None
 
@@ -48,6 +49,7 @@ class Server:
         """Start it, and wait until it takes connections."""
         command = [str(self._programs / "postgres"), "-D", str(self._folder / "data"), "-k", str(self._folder)]
         settings = ["-c", "listen_addresses=127.0.0.1", "-c", f"port={self.port}", "-c", "fsync=off"]
+        settings += ["-c", f"max_connections={self._connections}"]
         with (self._folder / "log").open("ab") as log:
             self._process = subprocess.Popen(_as_owner([*command, *settings]), stdout=log, stderr=log)
         self._await_ready()
@@ -69,7 +71,7 @@ class Server:
 
 
 @contextmanager
-def a_server(programs: Path) -> Iterator[Server]:
+def a_server(programs: Path, connections: int = 100) -> Iterator[Server]:
     """A server that runs; nothing is left of it afterwards."""
     folder = Path(tempfile.mkdtemp(prefix="retake-pg-", dir="/tmp"))  # a socket's path may have 107 characters only
     try:
@@ -78,7 +80,7 @@ def a_server(programs: Path) -> Iterator[Server]:
         data = str(folder / "data")
         initialise = ["initdb", "-D", data, "-U", "retake", "-A", "trust", "-E", "UTF8", "--locale=C", "-N"]
         subprocess.run(_as_owner([str(programs / initialise[0]), *initialise[1:]]), check=True, capture_output=True)
-        server = Server(programs, folder)
+        server = Server(programs, folder, connections)
         try:
             server.start()
             yield server

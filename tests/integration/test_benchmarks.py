@@ -13,7 +13,7 @@ _BENCHMARKS = Path(__file__).resolve().parents[2] / "benchmarks"
 _QUICK = ("chat", "engine", "fleet_model", "resume", "runs", "startup", "store")
 _PROGRAMS = ("go_live", "healing", "on_air", "page", "screen", "screen_healing")
 #: Each of these has a test of its own, at length.
-_TESTED_ELSEWHERE = ("chaos", "fuzz", "fuzz_answers")
+_TESTED_ELSEWHERE = ("chaos", "fleet", "fuzz", "fuzz_answers")
 _HELPERS = ("hostile_server",)
 
 

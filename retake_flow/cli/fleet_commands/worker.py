@@ -75,8 +75,13 @@ def _work(args: argparse.Namespace, settings: Settings, flows: Path | None, serv
         fleet = stack.enter_context(closing(open_fleet(settings)))
         hooks = Hooks(about.describe, about.order, about.trouble, lambda job: _tell_people(settings, job), log.tell)
         made = Worker(fleet, fleet.runs, server, hooks)
+
+        def heed(number: int, _: object) -> None:
+            about.figures.draining |= number != signal.SIGHUP
+            made.on_signal(number)
+
         for number in (signal.SIGTERM, signal.SIGINT, signal.SIGHUP):
-            signal.signal(number, lambda number, _: made.on_signal(number))
+            signal.signal(number, heed)
         if args.metrics:
             from retake_flow.wiring.observability import metrics_of
 

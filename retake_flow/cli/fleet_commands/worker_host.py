@@ -114,7 +114,7 @@ class WorkerHost:
         for host in hosts:
             if host.id == self._host.id:
                 self.figures.used, self.figures.accepting = host.used, host.accepts
-                self.figures.draining = bool(host.draining)
+                self.figures.draining |= bool(host.draining)
         since = [max(job.since, job.demand.not_before) for job in jobs if job.waits and job.held is None]
         oldest = max(0.0, time.time() - min(since)) if since else 0.0
         return FleetFigures(len(since), oldest, Counter(state(host) for host in hosts))

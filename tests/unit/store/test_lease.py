@@ -28,6 +28,7 @@ def test_the_holder_stops_before_others_begin(monkeypatch: pytest.MonkeyPatch) -
     monkeypatch.setattr(Lease, "clock", staticmethod(lambda: now))
     lease = Lease(35.0)
     assert (round(lease.beat, 2), lease.left, lease.due) == (2.08, 25.0, False)
+    assert (round(Lease(6.0).beat, 2), round(Lease(600.0).beat)) == (1.07, 36)
     began = lease.tried()
     now = 104.0
     lease.renewed(began)
