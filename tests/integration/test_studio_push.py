@@ -8,12 +8,15 @@ import signal
 import socket
 from pathlib import Path
 
+import psutil
 import pytest
 from rtmp_listener import KEY, listening, seconds_sent
 from studio_leftovers import left
 
 from retake_flow.errors import HostError, IngestUnreachable, ProcessFailed, PushClosed, PushRefused
 from retake_flow.redact import Secret
+from retake_flow.studio.encoding import adaptation
+from retake_flow.studio.encoding.adaptation import AdaptiveEncoder
 from retake_flow.studio.encoding.quality import Quality
 from retake_flow.studio.probe import probe
 from retake_flow.studio.processes.launcher import Launcher
@@ -152,6 +155,43 @@ def test_a_display_that_hangs_is_noticed_before_its_encoder(stage: Stage, marker
                 assert not frozen.done()
                 assert await hung == "Xvfb has not answered for 4 s"
                 assert (await frozen).startswith("ffmpeg ended with status 1: ")
+        assert left(marker) == []
+
+    asyncio.run(run())
+
+
+def test_an_encoder_that_gets_too_little_time_goes_on_with_less(
+    stage: Stage, marker: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Ffmpeg runs for a tenth of the time only; it ends with the reason, and the next one has a faster preset."""
+    monkeypatch.setattr(adaptation, "SLOW_FOR", 6.0)
+
+    async def starve(pid: int) -> None:
+        while True:
+            for number, seconds in ((signal.SIGSTOP, 0.45), (signal.SIGCONT, 0.05)):
+                os.kill(pid, number)
+                await asyncio.sleep(seconds)
+
+    async def run() -> None:
+        async with stage.display("320x240"):
+            async with (
+                listening(marker, tmp_path) as ingest,
+                stage.encoder(ingest.push_url, adapt=True) as running,
+                asyncio.timeout(60),
+            ):
+                assert isinstance(running, AdaptiveEncoder)
+                starving = asyncio.create_task(starve(running.encoder.process.pid))
+                reason = await running.wait()
+                starving.cancel()
+                os.kill(running.encoder.process.pid, signal.SIGCONT)
+            assert reason.startswith("the encoder is too slow for this machine: it goes on with preset superfast")
+            (tmp_path / "again").mkdir()
+            async with (
+                listening(marker, tmp_path / "again") as ingest,
+                stage.encoder(ingest.push_url, adapt=True) as running,
+            ):
+                assert isinstance(running, AdaptiveEncoder)
+                assert "superfast" in psutil.Process(running.encoder.process.pid).cmdline()
         assert left(marker) == []
 
     asyncio.run(run())
