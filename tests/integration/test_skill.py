@@ -97,6 +97,7 @@ def test_the_skill_is_enough_to_take_a_stream_through(tmp_path: Path) -> None:
         assert read == [viewer["text"] for viewer in VIEWERS]
 
         assert agent.do('retake-flow send show direction --set to="a quiz about space" --json')["taken"]
+        assert agent.do("retake-flow send show extend --set by=30m --json")["taken"]
         encoder = program(run, "ffmpeg", "flv")
         assert encoder is not None
         encoder.kill()
