@@ -8,19 +8,19 @@ be lost: each host enqueues again what the store says it was given.
 from __future__ import annotations
 
 import logging
+import os
+import socket
 import threading
 import time
 from collections.abc import Callable, Iterable
 from contextlib import suppress
 from importlib.util import find_spec
-from typing import TYPE_CHECKING, Any, Final
+from typing import Any, Final
+from weakref import WeakSet
 
 from retake_flow import __version__
 from retake_flow.errors import MissingProgram, StoreError
 from retake_flow.ports.fleet import Placed
-
-if TYPE_CHECKING:
-    pass
 
 #: How often a queue is asked for work, in seconds.
 EVERY: Final = 0.25
@@ -85,6 +85,7 @@ class WorkQueue:
         self._looked = time.monotonic()
         self._dbos: Any = None
         self._order: Any = None
+        self._connections: WeakSet[Any] = WeakSet()
 
     @property
     def silent_for(self) -> float:
@@ -161,8 +162,18 @@ class WorkQueue:
                 pool_use_lifo=True,
                 connect_args=_SOCKET | {"application_name": f"retake-flow queue {__version__}"},
             )
+            event.listen(engine, "connect", lambda driver, _: self._connections.add(driver))
         event.listen(engine, "after_cursor_execute", self._note)
         return {"system_database_url": url, "system_database_engine": engine, "dbos_system_schema": SCHEMA}
+
+    def drop_connections(self) -> None:
+        """Break all connections, so that calls that wait for an answer fail, and are made anew over new ones.
+
+        A peer that has forgotten a connection may acknowledge what it gets and never answer; nothing else ends that.
+        """
+        for connection in list(self._connections):
+            with suppress(Exception), socket.socket(fileno=os.dup(connection.fileno())) as theirs:
+                theirs.shutdown(socket.SHUT_RDWR)
 
     def _note(self, *_: Any) -> None:
         if threading.current_thread().name == f"queue-worker-{_queue_of(self._host)}":

@@ -30,7 +30,9 @@ from retake_flow.quick_dataclasses import dataclass, field
 #: How often the worker looks at the store, in seconds, and how often while drivers start.
 EVERY: Final = 1.0
 EVERY_WHILE_STARTING: Final = 0.25
-#: Seconds without a look of the queue, while the store answers, after which the worker begins again.
+#: Seconds without a look of the queue, while the store answers, after which its connections are dropped, and after
+#: which the worker begins again.
+QUIET: Final = 3.0
 SILENT: Final = 10.0
 #: Seconds until a run is tried again whose account another run streams as.
 ACCOUNT_AGAIN: Final = 15.0
@@ -101,6 +103,7 @@ class Worker:
         self._restart = ""
         self._away = ""
         self._tidied = time.monotonic()
+        self._dropped = float("-inf")
         self._awake, self._waker = os.pipe()
         os.set_blocking(self._waker, False)
 
@@ -225,9 +228,16 @@ class Worker:
         self._hooks.hold(job)
 
     def _watch_queue(self) -> None:
-        """Begin again when the queue has not looked for work although the store answers."""
-        if self._queue.silent_for >= SILENT and not self._drain:
-            self._restart = f"the queue has not looked for {self._queue.silent_for:.0f} s, and the store answers"
+        """Mend a queue that has not looked for work although the store answers; if need be, begin again."""
+        silent = self._queue.silent_for
+        if silent >= SILENT and not self._drain:
+            self._restart = f"the queue has not looked for {silent:.0f} s, and the store answers"
+        elif silent >= QUIET > time.monotonic() - self._dropped:
+            return
+        elif silent >= QUIET:
+            self._dropped = time.monotonic()
+            self._queue.drop_connections()
+            self._hooks.tell("queue_reconnects", silent=round(silent, 1))
 
     # --- drivers ----------------------------------------------------------------------------------------------
 

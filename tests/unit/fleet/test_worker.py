@@ -13,7 +13,7 @@ import pytest
 from retake_flow.errors import MissingProgram, StoreAway
 from retake_flow.fleet import queue
 from retake_flow.fleet.forkserver import Ended, Started
-from retake_flow.fleet.worker import ACCOUNT_AGAIN, SILENT, Hooks, Restart, Worker
+from retake_flow.fleet.worker import ACCOUNT_AGAIN, QUIET, SILENT, Hooks, Restart, Worker
 from retake_flow.ports.fleet import Drain, Host, Job, Placed, Sweep
 
 HOST = Host("a", "", os.getpid(), 0.0, "1", 2.0)
@@ -92,6 +92,9 @@ class _World:
 
     def open(self) -> None:
         """Nothing."""
+
+    def drop_connections(self) -> None:
+        self.told.append("dropped")
 
     def add(self, given: Iterable[Placed]) -> None:
         self.orders += [placed.job for placed in given]
@@ -175,6 +178,16 @@ def test_a_silent_queue_has_the_worker_begin_again(work: Callable[..., _World]) 
     assert len(world.beats) >= 5
     assert not any(world.beats)
     assert world.told.count("store_away") == 1
+
+
+def test_a_quiet_queue_gets_new_connections_first(work: Callable[..., _World]) -> None:
+    """A firewall may have forgotten them; it is not done again and again."""
+
+    def turns(world: _World, number: int) -> None:
+        world.silent_for = QUIET + 1
+        world.asks = "hand-over" if number > 5 else ""
+
+    assert work(turns).told.count("dropped") == 1
 
 
 def test_a_worker_needs_dbos(monkeypatch: pytest.MonkeyPatch) -> None:
