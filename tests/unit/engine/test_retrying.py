@@ -229,6 +229,30 @@ def test_an_undo_does_not_wait_for_longer_than_it_may_take() -> None:
     assert [record["message"] for record in journal.of("undo_finished")] == ["slow down"]
 
 
+ANEW = """
+a:
+  initial: b
+  retry: {max: 2, interval: 5s, rate: 1}
+  activities: {one: {do: s.one}}
+  transitions: {done: good, error: bad, one.exited: bad}
+  states:
+    b: {do: a.open, needs: one, undo: a.close, transitions: {done: c}}
+    c: {do: a.work, retry: {max: 0}}
+"""
+
+
+@pytest.mark.parametrize(("answers", "outcome"), [([DOWN, Completion()], "completed"), ([DOWN], "failed")])
+def test_a_state_that_is_entered_anew_ends_what_it_has_begun_and_begins_again(answers: list[Any], outcome: str) -> None:
+    """Its service, its undo, and its first state; at the last failure its own route is taken."""
+    actions = Actions(a_work=answers)
+    run, journal = driven(ANEW.lstrip() + ONE.partition("\n")[2], actions)
+    tries = 2 if outcome == "completed" else 3
+    assert (run.outcome, run.retries) == (outcome, {})
+    assert actions.words() == ["s.one", "a.open", "a.work", "s.one ended", "a.close"] * tries
+    assert len(journal.of("retry_scheduled")) == tries - 1
+    assert actions.alive == []
+
+
 CRASHED = {"state": "a", "visits": {"a": 1}, "phase": Phase.RUNNING, "attempt": Attempt(1, 0, 0.0, open=True)}
 
 
