@@ -44,7 +44,7 @@ _VALUES = st.sampled_from(
 )
 
 
-@settings(max_examples=300)
+@settings(max_examples=150)
 @given(data=st.data())
 def test_it_says_what_jsonschema_says(data: st.DataObject) -> None:
     """Of flows with something cut out, put in or exchanged, both say the same."""
@@ -86,7 +86,7 @@ _PIECES = st.fixed_dictionaries(
 )
 
 
-@settings(max_examples=500)
+@settings(max_examples=250)
 @given(_PIECES, st.sampled_from([None, True, False, 0, 1, 2, 1.0, 1.5, 99, "", "a", "abc", [], ["a"], [1], {}]))
 def test_it_never_says_yes_too_much(piece: dict[str, Any], value: Any) -> None:
     """A schema that is none, or that has more in it than is known here, is left to jsonschema."""
