@@ -97,10 +97,6 @@ class RetakeClient:
         """The origin of all calls, to which a token from `register` is bound."""
         return self._origin
 
-    def authenticate(self, token: Secret, issued_by: str) -> None:
-        """Use this access token from now on, such as the one just registered."""
-        self._token, self._issued_by = token, normalize(issued_by)
-
     async def register(self, registration: Registration) -> Account:
         """Create the agent, once. Never sent twice: a lost answer would leave an agent without its token."""
         return await self._read(protocol.register(registration), Account.parse)

@@ -10,7 +10,8 @@ from typing import Any, NoReturn
 
 from retake_flow.errors import Damaged
 from retake_flow.monitor.gate_names import Past, matching
-from retake_flow.monitor.requests import EVERY, ending, why_undriven
+from retake_flow.monitor.polling import Polling
+from retake_flow.monitor.requests import ending, why_undriven
 from retake_flow.ports.runs import Runs
 from retake_flow.redact import Secret
 from retake_flow.run import answers
@@ -73,14 +74,13 @@ def store_answer(store: Runs, run: str, said: GivenAnswer, decision: str, by: st
 
 def wait_until_taken(store: Runs, run: str, gate: Gate, within: float) -> bool:
     """Wait until a run takes the answer to a gate; returns whether it has. It cannot when no process drives it."""
-    deadline = time.monotonic() + within
+    polling = Polling(within)
     while True:
         waits = not why_undriven(store, run)
         if gate.id not in store.load(run).run.gates:
             return True
-        if not waits or time.monotonic() >= deadline:
+        if not waits or not polling.again():
             return False
-        time.sleep(EVERY)
 
 
 def _match_gate(run: str, name: str, waiting: Mapping[str, Gate], asked: Mapping[str, Gate]) -> str:

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-import time
 from typing import Any, Final
 
 from retake_flow.errors import UsageError
+from retake_flow.monitor.polling import Polling
 from retake_flow.ports.runs import ReadableRuns
 from retake_flow.run.records import Record
 
@@ -56,15 +56,14 @@ class ChatInbox:
             self._number = number
             self.messages.append(as_message(record))
 
-    def wait(self, within: float, every: float) -> bool:
+    def wait(self, within: float) -> bool:
         """Wait for a message as long as there is none, and return whether the run has ended."""
-        deadline = time.monotonic() + within
+        polling = Polling(within)
         while True:
             ended = self._store.load(self._run).run.ended  # before the journal, so that no message is missed
             self.look()
-            if self.messages or ended or time.monotonic() >= deadline:
+            if self.messages or ended or not polling.again():
                 return ended
-            time.sleep(every)
 
 
 def require_known(store: ReadableRuns, run: str, message: str) -> None:

@@ -6,13 +6,11 @@ import time
 from collections.abc import Callable, Mapping
 from typing import Any
 
+from retake_flow.monitor.polling import Polling
 from retake_flow.monitor.run_text import not_driven
 from retake_flow.ports.runs import OpenGate, ReadableRuns, Stored
 from retake_flow.run.records import Record
 from retake_flow.wiring.storing import is_driven
-
-#: Seconds between two looks at the store.
-EVERY = 0.2
 
 
 class Following:
@@ -49,11 +47,10 @@ class Following:
 
     def until(self, met: Callable[[Following], bool], within: float) -> bool:
         """Look until a condition is met, for at most `within` seconds; returns whether it was."""
-        deadline = time.monotonic() + within
+        polling = Polling(within)
         while not met(self):
-            if time.monotonic() >= deadline:
+            if not polling.again():
                 return False
-            time.sleep(EVERY)
             self.look()
         return True
 

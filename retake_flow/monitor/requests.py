@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import time
 from collections.abc import Container, Mapping
 from dataclasses import dataclass
 from typing import Any
 
 from retake_flow.errors import UsageError
+from retake_flow.monitor.polling import Polling
 from retake_flow.ports.runs import Runs, Wish
 from retake_flow.redact import bears_secret
 from retake_flow.run.errors import EventNotNow, EventRefused, RunBusy, RunEnded, RunUnheard
@@ -21,8 +21,6 @@ HEARD_WITHIN = 10.0
 LONGEST = 500
 #: The length of a text on the stage, in characters.
 LONGEST_SHOWN = 300
-#: Seconds between two looks for an answer.
-EVERY = 0.1
 
 
 def why_undriven(store: Runs, run: str) -> str:
@@ -73,16 +71,15 @@ class SentRequest:
 
         The wait ends early when no process drives the run any more.
         """
-        deadline = time.monotonic() + within
+        polling = Polling(within)
         while True:
             gone = why_undriven(self.store, self.run)
             for number, record in self.store.journal(self.run, self._read):
                 self._read = number
                 if record.get("request") == self.number and record["event"] in names:
                     return record
-            if gone or time.monotonic() >= deadline:
+            if gone or not polling.again():
                 return None
-            time.sleep(EVERY)
 
 
 def text_to_say(given: str) -> str:

@@ -102,11 +102,6 @@ class Screen:
         """
         await self._arrangement.switch(scene)
 
-    def place_in_order(self, *keys: str) -> None:
-        """Say in which order windows lie above each other, from below; others follow as they come."""
-        for key in keys:
-            self._arrangement.reserve(key)
-
     @asynccontextmanager
     async def page(
         self,

@@ -158,7 +158,8 @@ def test_windows_lie_as_they_are_written_and_music_gives_way_to_speech(tmp_path:
                 screen = stage.screen
                 below, above = Placed("below", "0,0", "320x180"), Placed("above", "160,90", "320x180")
                 top, right = Placed("top", "0,0", "80x45", on_top=True), Placed("right", "right")
-                screen.place_in_order("full", "top", "below", "above", "right")
+                for key in ("full", "top", "below", "above", "right"):
+                    screen._arrangement.reserve(key)
                 for opening in (
                     screen.slides(["yellow.png"], every=1, placed=top),
                     screen.film(["film.mp4"], placed=above),

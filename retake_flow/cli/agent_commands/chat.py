@@ -39,7 +39,6 @@ def chat(args: argparse.Namespace) -> int:
     from retake_flow.errors import UsageError
     from retake_flow.monitor.brief import next_for
     from retake_flow.monitor.chat_inbox import ChatInbox
-    from retake_flow.monitor.following import EVERY
     from retake_flow.settings import Settings
     from retake_flow.wiring.storing import open_for_reading
 
@@ -48,7 +47,7 @@ def chat(args: argparse.Namespace) -> int:
     with closing(open_for_reading(Settings.from_environment())) as store:
         run = store.find(args.run)
         inbox = ChatInbox(store, run, args.after)
-        ended = inbox.wait(args.wait, EVERY)
+        ended = inbox.wait(args.wait)
         commands = next_for(store, run)
     found = inbox.messages
     shown = found[-args.limit :]

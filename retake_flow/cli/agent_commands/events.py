@@ -57,14 +57,11 @@ def events(args: argparse.Namespace) -> int:
 
 def _found(store: ReadableRuns, run: str, args: argparse.Namespace) -> list[tuple[int, dict[str, Any]]]:
     """The records that were asked for; waits for the first one, as long as the run has not ended."""
-    import time
+    from retake_flow.monitor.polling import Polling
 
-    from retake_flow.monitor.following import EVERY
-
-    deadline = time.monotonic() + args.wait
+    polling = Polling(args.wait)
     while True:
         ended = store.load(run).run.ended  # before the journal, so that no record of the end is missed
         found = store.journal(run, args.after, events=args.kind)
-        if found or ended or time.monotonic() >= deadline:
+        if found or ended or not polling.again():
             return found[: args.limit]
-        time.sleep(EVERY)

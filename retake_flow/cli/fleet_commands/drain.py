@@ -49,11 +49,10 @@ def drain(args: argparse.Namespace) -> int:
 
 def _wait(fleet: SqlFleet, name: str, within: float) -> Host | None:
     """The host, if it is still there when the time is up, or away."""
-    import time
+    from retake_flow.monitor.polling import Polling
 
-    deadline = time.monotonic() + within
+    polling = Polling(within, _EVERY)
     while True:
         host = next((host for host in fleet.hosts() if host.id == name), None)
-        if host is None or host.away or time.monotonic() >= deadline:
+        if host is None or host.away or not polling.again():
             return host
-        time.sleep(_EVERY)

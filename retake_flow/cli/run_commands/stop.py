@@ -69,16 +69,14 @@ def _end(args: argparse.Namespace, what: Wish) -> int:
 
 def _wait_for_end(store: Runs, run: str, within: float) -> Stored:
     """The run once no process drives it, for it ends before all is undone; as it is when the time is up."""
-    import time
-
+    from retake_flow.monitor.polling import Polling
     from retake_flow.wiring.storing import is_driven
 
-    deadline = time.monotonic() + within
+    polling = Polling(within, _EVERY)
     while True:
         stored = store.load(run)
-        if not is_driven(stored.holder) or time.monotonic() >= deadline:
+        if not is_driven(stored.holder) or not polling.again():
             return stored
-        time.sleep(_EVERY)
 
 
 def _kill_undriven(store: Runs, run: str) -> Stored:

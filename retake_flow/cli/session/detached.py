@@ -19,7 +19,8 @@ from retake_flow.cli.exit_codes import driven
 from retake_flow.cli.session.views import open_log
 from retake_flow.errors import RetakeFlowError
 from retake_flow.monitor.brief import brief, exit_code, lines, next_commands
-from retake_flow.monitor.following import EVERY, Following
+from retake_flow.monitor.following import Following
+from retake_flow.monitor.polling import Polling
 from retake_flow.ports.runs import Runs
 from retake_flow.run.errors import RunUnknown
 from retake_flow.run.records import timestamp
@@ -108,7 +109,7 @@ class _Driver:
 def _report(driver: _Driver, settings: Settings, args: Namespace) -> int:
     deadline = time.monotonic() + args.within
     with closing(open_store(settings)) as store:
-        followed = _begun(store, driver, max(deadline, time.monotonic() + _STORED_WITHIN))
+        followed = _begun(store, driver, max(deadline - time.monotonic(), _STORED_WITHIN))
         if followed is None:
             if driver.ended:
                 return _failed(driver, as_json=args.json)
@@ -124,15 +125,15 @@ def _report(driver: _Driver, settings: Settings, args: Namespace) -> int:
         return exit_code(followed)
 
 
-def _begun(store: Runs, driver: _Driver, deadline: float) -> Following | None:
+def _begun(store: Runs, driver: _Driver, within: float) -> Following | None:
     """The run, once it is stored; None when its process has ended before, or not begun in time."""
+    polling = Polling(within)
     while True:
         ended = driver.ended  # before the run is read, so that no run is missed
         with suppress(RunUnknown):
             return Following(store, driver.run)
-        if ended or time.monotonic() >= deadline:
+        if ended or not polling.again():
             return None
-        time.sleep(EVERY)
 
 
 def _settled(followed: Following, *, stays: bool) -> bool:

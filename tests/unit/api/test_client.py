@@ -53,21 +53,6 @@ def test_a_registration_gives_the_account(platform: Any) -> None:
     assert request.headers["content-type"] == "application/json"
 
 
-def test_a_client_can_use_the_token_just_registered(platform: Any) -> None:
-    """After a registration the same client goes on with the new token."""
-    platform.answer(
-        httpx.Response(200, json={"access_token": "rtk_new-12345"}), httpx.Response(200, json={"verified": False})
-    )
-
-    async def work(client: RetakeClient) -> bool:
-        account = await client.register(OWL)
-        client.authenticate(account.access_token, client.origin)
-        return await client.verification_status()
-
-    assert platform.call(work, token=None, origin="http://127.0.0.1:9", issued_by="http://127.0.0.1:9") is False
-    assert platform.requests[1].headers["authorization"] == "Bearer rtk_new-12345"
-
-
 def test_verification(platform: Any) -> None:
     """A post is handed in as `tweet_url`, and the answer says whether the agent is verified."""
     platform.answer(

@@ -2,55 +2,11 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 import pytest
+from talk import Talk
 
-from retake_flow.engine.core.machine import Machine
-from retake_flow.flow.load.load import load_flow
 from retake_flow.run import commands, events
 from retake_flow.run.run import Phase, Run
-
-NOW = 1000.0
-
-
-class Talk:
-    """A run that is told what happens, and remembers what it wished last."""
-
-    def __init__(self, states: str, initial: str = "a", **inputs: Any) -> None:
-        indented = "".join(f"  {line}\n" for line in states.strip("\n").splitlines())
-        self.machine = Machine(load_flow(f"flow: talk\ninitial: {initial}\nstates:\n{indented}", "f"))
-        self.run = Run("r", "talk", "", inputs)
-        self.now = NOW
-        self.wishes: tuple[commands.Command, ...] = ()
-        self.tell(events.Started())
-
-    def tell(self, event: events.Event) -> Talk:
-        step = self.machine.step(self.run, event, self.now)
-        self.run, self.wishes = step.run, step.commands
-        return self
-
-    def finish(self, outcome: str = "done", **value: Any) -> Talk:
-        return self.tell(events.ActionFinished(*self.attempt(), outcome, value))
-
-    def fail(self, kind: str = "unavailable", **more: Any) -> Talk:
-        return self.tell(events.ActionFailed(*self.attempt(), kind, f"it is {kind}", **more))
-
-    def fire(self, purpose: str, state: str = "", later: float = 0.0) -> Talk:
-        self.now += later
-        state = state or self.run.state
-        return self.tell(events.TimerFired(state, self.run.visits[state], purpose))
-
-    def attempt(self) -> tuple[str, int, int]:
-        assert self.run.attempt is not None
-        return self.run.state, self.run.visits[self.run.state], self.run.attempt.number
-
-    def wished(self, kind: type[Any]) -> list[Any]:
-        return [wish for wish in self.wishes if isinstance(wish, kind)]
-
-    def timers(self) -> list[tuple[str, str, float]]:
-        return [(timer.state, timer.purpose, timer.due - self.now) for timer in self.wished(commands.SetTimer)]
-
 
 # --- variables ------------------------------------------------------------------------------------------------
 
