@@ -10,7 +10,7 @@ from retake_flow.errors import UsageError
 from retake_flow.monitor.polling import Polling
 from retake_flow.ports.runs import Runs, Wish
 from retake_flow.redact import bears_secret
-from retake_flow.run.errors import EventNotNow, EventRefused, RunBusy, RunEnded, RunUnheard
+from retake_flow.run.errors import EventNotNow, EventRefused, RunBusy, RunEnded, RunMoved, RunUnheard
 from retake_flow.run.records import Record
 from retake_flow.run.run import Phase, Run
 from retake_flow.sanitize import one_line, strip_controls
@@ -30,6 +30,8 @@ def why_undriven(store: Runs, run: str) -> str:
     stored = store.load(run)
     if stored.run.ended:
         return ending(stored.run)
+    if stored.holder is not None and stored.holder.has_moved:
+        return RunMoved(run, stored.holder.host).message
     if not is_driven(stored.holder) or stored.run.phase is Phase.SUSPENDED:
         return f"no process drives {run}; go on with `retake-flow resume {run}`"
     return ""

@@ -65,8 +65,12 @@ def not_driven(run: str, holder: Holder | None) -> Record:
     """A report that no process drives a run, as a record that is not in its journal."""
     import time
 
+    from retake_flow.run.errors import RunMoved
     from retake_flow.run.records import record
 
+    if holder is not None and holder.has_moved:
+        moved = RunMoved(run, holder.host)
+        return record("error", time.time(), place=run, kind=moved.kind, message=moved.message, hint=moved.hint)
     hint = f"go on with `retake-flow resume {run}`"
     said = "the process that drove it has died" if holder is not None else "no process drives it"
     return record("error", time.time(), place=run, kind="not_driven", message=said, hint=hint)

@@ -30,6 +30,9 @@ def test_what_was_copied_is_counted(
     assert done.err == "\r0 of 2 runs copied\r1 of 2 runs copied\r2 of 2 runs copied\r\x1b[K"
     [record] = command("store", "copy", source, target, "--json").records
     assert (record["runs"], record["there"], record["target"]) == (0, 2, target)
+    assert f"parked-1 was moved to {target}" in command("status", "parked-1").out
+    said = command("say", "parked-1", "hello")
+    assert (said.code, f"parked-1 was moved to {target}" in said.err) == (1, True)
     assert [line.split()[-1] for line in command("runs").out.splitlines()[1:]] == ["moved", "-"]
 
 
