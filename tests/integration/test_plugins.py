@@ -140,4 +140,5 @@ def test_a_function_that_cannot_be_used_is_a_mistake_in_the_flow(home: Home, sou
     done = home.call("check", flow)
     assert done.code == 3
     assert "lottery.yaml:3:32: RF040" in done.out, done
+    assert "1 mistake" in done.out
     assert said in done.out

@@ -51,7 +51,8 @@ def _all_problems(loaded: Loaded, catalogue: Catalogue) -> set[Problem]:
     found = set(loaded.problems)
     if loaded.flow is not None:
         found.update(_problems_of_flow(loaded.flow, loaded.damaged, catalogue))
-    return found
+    explained = {f"there is no action {name!r}" for name in loaded.unusable}
+    return {problem for problem in found if problem.message not in explained}
 
 
 def _problems_of_flow(flow: Flow, damaged: frozenset[str], catalogue: Catalogue) -> Iterator[Problem]:

@@ -27,12 +27,16 @@ BUILT_IN: Final = frozenset(
 class Functions:
     """The functions that one file of a flow uses.
 
+    Attributes:
+        unusable: The names of the actions that cannot be used; the problems say why.
+
     Args:
         files: The files of the flow; the sources beside it are kept among them.
         builder: Of that file.
     """
 
     def __init__(self, files: Files, builder: Builder) -> None:
+        self.unusable: set[str] = set()
         self._files = files
         self._builder = builder
 
@@ -46,13 +50,17 @@ class Functions:
                 found[name] = self._action(name, item["python"], at, given, beside=True)
             else:
                 found[name] = self._builder.own_action(name, item)
-        return {name: action for name, action in found.items() if action is not None}
+        return self._usable(found)
 
     def installed(self, states: Mapping[str, State]) -> dict[str, OwnAction]:
         """The actions of installed packages that the states name."""
         used = dict(_named(states.values()))
         offered = python_action.installed() if used else {}
         found = {name: self._action(name, offered[name], at, {}) for name, at in used.items() if name in offered}
+        return self._usable(found)
+
+    def _usable(self, found: Mapping[str, OwnAction | None]) -> dict[str, OwnAction]:
+        self.unusable |= {name for name, action in found.items() if action is None}
         return {name: action for name, action in found.items() if action is not None}
 
     def _action(

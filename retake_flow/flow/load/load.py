@@ -55,12 +55,14 @@ class Loaded:
         problems: Problems from YAML, the schema and the resolution of names.
         damaged: The paths of the states that lost parts, on which checks should not report.
         extension: The flow that it extends, if any.
+        unusable: The names of actions whose functions cannot be used, as the problems say.
     """
 
     flow: Flow | None
     problems: tuple[Problem, ...]
     damaged: frozenset[str]
     extension: Extension | None = None
+    unusable: frozenset[str] = frozenset()
 
 
 def read_bytes(
@@ -119,7 +121,7 @@ def load(
     if source.extends is not None:
         base = partial(load, sources.texts[source.base], source.base, find=find, allowed=allowed)
         extension = Extension(source, source.extends, base)
-    return Loaded(flow, reading.problems, frozenset(reading.damaged), extension)
+    return Loaded(flow, reading.problems, frozenset(reading.damaged), extension, frozenset(reading.unusable))
 
 
 def load_flow(text: str, file: str, find: Find | None = None) -> Flow:
@@ -191,6 +193,7 @@ class _Reading:
         self.damaged: set[str] = set()
         self.events: dict[str, Mapping[str, Any]] = {}
         self.actions: dict[str, OwnAction] = {}
+        self.unusable: set[str] = set()
         self._problems: list[Problem] = []
         self._known_good = known_good
         self._states = 0
@@ -224,6 +227,7 @@ class _Reading:
         self.events = {**self.events, **builder.events(data)}
         functions = Functions(self.files, builder)
         self.actions = {**functions.installed(states), **self.actions, **functions.declared(data)}
+        self.unusable |= functions.unusable
         initial = builder.child(root, data["initial"], ("initial",))
         explained = read.source.explained
         self._problems += [explained.get(p.position, p) if p.code == "RF020" else p for p in builder.problems]
