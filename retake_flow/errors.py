@@ -107,14 +107,14 @@ class ExpressionError(RetakeFlowError):
 
 
 class SecretRefused(RetakeFlowError):
-    """What was to be sent bears a secret."""
+    """A text that was to be sent contains a secret."""
 
     kind, fault = "secret", "operator"
     hint = "leave it out of what people read; an input from a variable or file is secret unless it says `secret: false`"
 
 
 class OutputError(RetakeFlowError):
-    """What the program says cannot be written."""
+    """The output of the program cannot be written."""
 
     kind, fault, exit_code = "output", "operator", 6
 
@@ -210,13 +210,13 @@ class GuideUnkept(RetakeFlowError):
 
 
 class ResponderFailed(RetakeFlowError):
-    """Whoever answers chat had no answer."""
+    """The responder gave no answer."""
 
     kind = "responder"
 
 
 class ResponderMissing(ResponderFailed):
-    """What is to answer chat is not there."""
+    """The responder cannot be found."""
 
     kind, fault, exit_code = "responder_missing", "operator", 6
 
@@ -327,7 +327,7 @@ class UnexpectedResult(RetakeFlowError):
 
 
 class RequestRefused(RetakeFlowError):
-    """Whoever a request of the flow's own went to refuses it."""
+    """A service refuses a request of the flow's own."""
 
     kind, fault, passing = "request_refused", "operator", False
 

@@ -69,7 +69,7 @@ class Activity:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class BaseState:
-    """What states of all kinds have.
+    """The parts that states of all kinds have.
 
     Attributes:
         path: Its full path.
@@ -302,14 +302,14 @@ State = (
 
 
 def performers(state: State) -> Iterator[ActionState | Activity]:
-    """Those that perform an action, of a state and its activities."""
+    """The state and its activities, as far as they perform an action."""
     if isinstance(state, ActionState):
         yield state
     yield from (activity for activity in state.activities.values() if activity.do)
 
 
 def askers(state: State) -> Iterator[tuple[QuestionState | Activity, Ask]]:
-    """Those that ask a person, of a state and its activities, with their questions."""
+    """The state and its activities, as far as they ask a person, with their questions."""
     if isinstance(state, QuestionState):
         yield state, state.ask
     yield from ((activity, activity.ask) for activity in state.activities.values() if activity.ask is not None)

@@ -18,7 +18,7 @@ _PLATFORM: Final = r"(?i)^https?://(?:[\w-]+\.)*retake\.tv(?=[:/?#]|$)"
 
 
 def of_text(text: str) -> str:
-    """What a command does that must not happen twice, as in `may … twice`; "" if nothing is seen."""
+    """The effect of a command that must not be repeated, as in `may … twice`; "" if none is seen."""
     if re.search(_STREAM, text):
         return "start this stream"
     if _follows(text, _OURS, _STARTS):

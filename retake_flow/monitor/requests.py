@@ -138,7 +138,7 @@ def not_taken(run: str) -> str:
 
 
 def _unheard(store: Runs, run: str, waiting: str) -> dict[str, Any]:
-    """What came of a request that nobody has answered."""
+    """The outcome of a request without an answer."""
     reason = why_undriven(store, run)
     return {"effect": "none" if reason else "queued", "reason": reason or waiting}
 

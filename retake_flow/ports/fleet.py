@@ -126,7 +126,7 @@ class Placed:
 
 @dataclass(frozen=True, slots=True)
 class Sweep:
-    """What was done for the runs that waited.
+    """The result of a look for waiting runs.
 
     Attributes:
         placed: The runs that were given to hosts.

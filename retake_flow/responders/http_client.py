@@ -31,7 +31,7 @@ _LONGEST_PATH: Final = 100  # characters of the path in messages
 
 
 class Refused(ResponderFailed):
-    """Whoever answers chat has not taken a batch."""
+    """The responder refuses a batch."""
 
 
 @dataclass(frozen=True, slots=True)

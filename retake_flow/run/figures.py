@@ -15,7 +15,7 @@ VERSION: Final = 4
 
 
 class Figures:
-    """What the records of a journal amount to, up to one of them.
+    """The figures of a journal, up to one of its records.
 
     Attributes:
         number: The number of the last record that was counted.

@@ -20,7 +20,7 @@ _LONGEST_CURRENCY = 12
 
 @dataclass(frozen=True, slots=True)
 class Stats:
-    """What the records of a run amount to. It is plain data, kept in the run's snapshot.
+    """The figures of a run, counted from its records. It is plain data, kept in the run's snapshot.
 
     Attributes:
         counts: The figures that are counted one by one, by name.

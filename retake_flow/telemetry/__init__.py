@@ -1,1 +1,1 @@
-"""What a host tells of its runs to programs that watch it: metrics, health and traces."""
+"""Telemetry: metrics, health and traces of the runs on a host."""

@@ -9,7 +9,7 @@ from retake_flow.quick_dataclasses import dataclass
 
 @dataclass(frozen=True, slots=True)
 class Load:
-    """What a process and its descendants use.
+    """The resources that a process and its descendants use.
 
     Attributes:
         rss: Their resident memory, in bytes.

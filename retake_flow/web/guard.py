@@ -116,7 +116,7 @@ class Guard:
 
     @property
     def _pass(self) -> str:
-        """What the cookie holds: a browser that is robbed of it does not give the token away."""
+        """The value of the cookie; from a stolen cookie, the token cannot be found."""
         return hmac.new(self._token.reveal().encode(), b"cookie", hashlib.sha256).hexdigest()
 
     def _refuse(self, request: Request) -> tuple[int, str] | None:

@@ -36,5 +36,5 @@ def keep_name(headers: MutableHeaders, name: str) -> None:
 
 
 def name_of(request: Request, form: Mapping[str, object]) -> str:
-    """Who asks for something; the user who started the page if nobody has said a name."""
+    """The name of the person who asks; the user who started the page if none was given."""
     return clean_name(str(form.get(FIELD, ""))) or known_name(request) or this_user()

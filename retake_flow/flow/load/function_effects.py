@@ -12,7 +12,7 @@ _METHODS: Final = ("post", "patch")
 
 
 def effect_of(module: ast.Module, function: ast.AST) -> str:
-    """What a function, and what it uses of its module, does that must not happen twice; "" if nothing is seen."""
+    """The effect of a function, or of what it uses of its module, that must not be repeated; "" if none is seen."""
     for part in _reached(module, function):
         nodes = list(ast.walk(part))
         words = {each.value for each in nodes if isinstance(each, ast.Expr)}  # docstrings among them

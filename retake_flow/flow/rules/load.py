@@ -76,19 +76,19 @@ def own(flow: Flow, catalogue: Catalogue) -> Iterator[Read]:
     catalogue = with_own(flow, catalogue)
     for name in flow.rules:
         try:
-            file = found(flow, name)
+            file = find_file(flow, name)
             text, problems = decode(plain_file.read(file), str(file))
         except UsageError as error:
-            yield Read(None, (Problem(_named(flow), "RF071", error.message, error.hint),))
+            yield Read(None, (Problem(_rules_position(flow), "RF071", error.message, error.hint),))
             continue
         except OSError as error:
-            yield Read(None, (Problem(_named(flow), "RF071", f"{name!r} cannot be read: {error.strerror}"),))
+            yield Read(None, (Problem(_rules_position(flow), "RF071", f"{name!r} cannot be read: {error.strerror}"),))
             continue
         said = tuple(replace(problem, code="RF071") for problem in problems)
         yield Read(None, said) if said else read(text, str(file), catalogue, flow)
 
 
-def found(flow: Flow, name: str) -> File:
+def find_file(flow: Flow, name: str) -> File:
     """The rules file that a name in a flow means: beside its own file, or beside one that it is built from.
 
     Raises:
@@ -111,11 +111,11 @@ def found(flow: Flow, name: str) -> File:
 def uses(flow: Flow) -> Iterator[Use]:
     """Each rules file relative to the flow's file, as `Sources.uses` gives sub-flows."""
     for name in flow.rules:
-        file = found(flow, name)
+        file = find_file(flow, name)
         yield (), os.path.relpath(file, File(flow.file).parent), sha256(plain_file.read(file)).hexdigest()
 
 
-def _named(flow: Flow) -> Position:
+def _rules_position(flow: Flow) -> Position:
     """The position at which a flow names its rules."""
     for number, line in enumerate(flow.text.splitlines(), 1):
         if line.startswith("rules:"):
@@ -194,7 +194,7 @@ class _Reading:
         written = self._at(at)
         if isinstance(written, str):
             verb = "enters" if "." not in written else "done" if over else "begins"
-            return self._made(verb, written, {}, at, at)
+            return self._make_term(verb, written, {}, at, at)
         every = dict.fromkeys((*VERBS, *(key for more in VERBS.values() for key in more)))
         data = self._mapping(written, at, "what happens", every)
         verbs = [verb for verb in VERBS if verb in data]
@@ -209,9 +209,9 @@ class _Reading:
         if not isinstance(name, str):
             self._say((*at, verb), f"{verb!r} must be a name")
             return None
-        return self._made(verb, name, data, at, (*at, verb))
+        return self._make_term(verb, name, data, at, (*at, verb))
 
-    def _made(self, verb: str, name: str, data: Mapping[str, Any], at: Path, named: Path) -> Term | None:
+    def _make_term(self, verb: str, name: str, data: Mapping[str, Any], at: Path, named: Path) -> Term | None:
         during = (
             self._conditions((*at, "holds" if verb == "holds" else "while")) if {"holds", "while"} & set(data) else ()
         )

@@ -39,15 +39,15 @@ class Reader:
     def _is(self, fact: Fact, term: Term, sure: bool) -> bool:
         if not _same_verb(fact, term, sure):
             return False
-        if term.name and term.name != fact.name and not _named(fact.name, term):
+        if term.name and term.name != fact.name and not _matches_name(fact.name, term):
             return False
-        if term.outcome and not _ended(fact.outcome, term.outcome, sure):
+        if term.outcome and not _matches_outcome(fact.outcome, term.outcome, sure):
             return False
-        if term.where is not None and not _known(fact.known, term.where.text, sure):
+        if term.where is not None and not _is_certain(fact.known, term.where.text, sure):
             return False
-        return self._given(fact, term, sure) and self._then(fact, term)
+        return self._matches_inputs(fact, term, sure) and self._then(fact, term)
 
-    def _given(self, fact: Fact, term: Term, sure: bool) -> bool:
+    def _matches_inputs(self, fact: Fact, term: Term, sure: bool) -> bool:
         """Whether an action has the inputs in a term; the value of a template is uncertain."""
         spec = self._catalogue.get(fact.name)
         for key, wanted in term.inputs.items():
@@ -102,7 +102,7 @@ def is_called(path: str, name: str) -> bool:
     return path == name or path.endswith(SEPARATOR + name)
 
 
-def _named(name: str, term: Term) -> bool:
+def _matches_name(name: str, term: Term) -> bool:
     """Whether a name means a state by the end of its path, or an event by the beginning of its name."""
     if term.verb == "takes":
         return matches(term.name, name)
@@ -119,17 +119,17 @@ def _same_verb(fact: Fact, term: Term, sure: bool) -> bool:
     return fact.verb == term.verb
 
 
-def _ended(outcome: str, wanted: str, sure: bool) -> bool:
+def _matches_outcome(outcome: str, wanted: str, sure: bool) -> bool:
     return outcome == wanted or outcome.startswith(wanted + ".") or (outcome == SOMEHOW and not sure)
 
 
-def _known(known: frozenset[Literal], where: str, sure: bool) -> bool:
-    wanted = _wanted(where)
+def _is_certain(known: frozenset[Literal], where: str, sure: bool) -> bool:
+    wanted = _literals_of(where)
     return wanted <= known if sure else not any((said, not held) in known for said, held in wanted)
 
 
 @lru_cache(maxsize=256)
-def _wanted(where: str) -> frozenset[Literal]:
+def _literals_of(where: str) -> frozenset[Literal]:
     return literals(where, held=True)
 
 

@@ -12,18 +12,18 @@ from retake_flow.flow.rules.model_checker import Breach
 
 def problem(breach: Breach) -> Problem:
     """A broken rule as a mistake of the flow; its hint is the path."""
-    hint = f"{breach.what} on this path: {shown(breach.path)}" if breach.path else ""
+    hint = f"{breach.what} on this path: {render_path(breach.path)}" if breach.path else ""
     return Problem(breach.position, "RF070", breach.message, hint, tuple(map(_as_json, breach.path)))
 
 
-def shown(path: Iterable[Move]) -> str:
+def render_path(path: Iterable[Move]) -> str:
     """A path for people: `credentials —found→ verification —done [result.verified]→ broadcast/session`."""
     text = ""
     for move in path:
         if not move.source:
             text = move.target
             continue
-        said = [f"not {_bracketed(guard.text)}" for guard in move.refused]
+        said = [f"not {_in_brackets(guard.text)}" for guard in move.refused]
         if move.route is not None and move.route.when is not None:
             said.append(move.route.when.text)
         guards = f" [{' and '.join(said)}]" if said else ""
@@ -31,7 +31,7 @@ def shown(path: Iterable[Move]) -> str:
     return text
 
 
-def _bracketed(guard: str) -> str:
+def _in_brackets(guard: str) -> str:
     return guard if guard.replace(".", "").replace("_", "").isalnum() else f"({guard})"
 
 

@@ -76,18 +76,18 @@ class Facts:
         self.tells_errors = words.errors
         self._known: dict[tuple[object, ...], Fact] = {}
         self._owed: dict[tuple[str, str, str], str] = {}
-        self._named = flow.by_name()
+        self._by_name = flow.by_name()
         # A path is examined several times, and its facts are the same each time.
-        self.begun = cache(self._begun)
-        self.left = cache(self._left)
+        self.begin_facts = cache(self._begin_facts)
+        self.leave_facts = cache(self._leave_facts)
         self.repeats = cache(lambda leaf: tuple(self._repeats(leaf)))
         self._literals = cache(self._of_interest)
 
-    def named(self, root: str, name: str) -> State | None:
+    def state_named(self, root: str, name: str) -> State | None:
         """A state by its name in the flow itself or a sub-flow."""
-        return self._named.get(root, {}).get(name)
+        return self._by_name.get(root, {}).get(name)
 
-    def owed(self, leaf: str) -> frozenset[str]:
+    def owed_undo(self, leaf: str) -> frozenset[str]:
         """The state whose undo is owed once a state has begun, if rules name it; the first of equal ones."""
         state = self._flow.states[leaf]
         undo = state.undo if isinstance(state, ActionState) else None
@@ -95,42 +95,42 @@ class Facts:
             return frozenset()
         return frozenset({self._owed.setdefault((state.parent, undo.do, repr(undo.inputs)), leaf)})
 
-    def _begun(self, leaf: str, kept: str) -> tuple[Fact, ...]:
-        """What the states entered inside `kept` begin, outermost first, activities before inner states."""
+    def _begin_facts(self, leaf: str, kept: str) -> tuple[Fact, ...]:
+        """The facts of beginning the states entered inside `kept`, outermost first, activities before inner states."""
         facts: list[Fact] = []
         for state in reversed(list(self._flow.around(leaf))):
             if len(state.path) > len(kept):
                 for activity in _in_order(state.activities):
-                    facts += self._of(activity, "begins", leaf)
+                    facts += self._action_facts(activity, "begins", leaf)
         state = self._flow.states[leaf]
         if isinstance(state, ActionState):
-            facts += self._of(state, "begins", leaf)
+            facts += self._action_facts(state, "begins", leaf)
         if "holds" in self._words.verbs:
             facts.append(self._fact("settles", "", leaf, position=state.position))
         return tuple(facts)
 
-    def entered(self, paths: Iterable[str], leaf: str) -> Iterator[Fact]:
+    def enter_facts(self, paths: Iterable[str], leaf: str) -> Iterator[Fact]:
         """The facts of entering states."""
         if "enters" in self._words.verbs:
             for path in paths:
                 yield self._fact("enters", path, leaf, position=self._flow.states[path].position)
 
-    def _left(self, paths: tuple[str, ...], leaf: str, owed: frozenset[str]) -> tuple[Fact, ...]:
-        """What leaving states ends, innermost first, and then undoes; "" is the whole run."""
+    def _leave_facts(self, paths: tuple[str, ...], leaf: str, owed: frozenset[str]) -> tuple[Fact, ...]:
+        """The facts of leaving states, innermost first, and of their undos; "" is the whole run."""
         facts: list[Fact] = []
         for path in paths:
             state = self._flow.states.get(path)
             if state is not None:
                 for activity in reversed(_in_order(state.activities)):
-                    facts += self._of(activity, "ends", leaf, STOPPED)
+                    facts += self._action_facts(activity, "ends", leaf, STOPPED)
                 if "leaves" in self._words.verbs:
                     facts.append(self._fact("leaves", path, leaf, position=state.position))
-            facts += self._taken_back(path, leaf, owed)
+            facts += self._undo_facts(path, leaf, owed)
         if "" in paths:
             facts.append(self._fact("ends", RUN, leaf, position=self._flow.states[leaf].position))
         return tuple(facts)
 
-    def _taken_back(self, path: str, leaf: str, owed: frozenset[str]) -> Iterator[Fact]:
+    def _undo_facts(self, path: str, leaf: str, owed: frozenset[str]) -> Iterator[Fact]:
         for other in sorted(owed):
             state = self._flow.states[other]
             if isinstance(state, ActionState) and state.undo is not None and state.parent == path:
@@ -140,46 +140,46 @@ class Facts:
 
     # --- what a move tells -------------------------------------------------------------------------------------
 
-    def taken(self, move: Move, *, begun: bool) -> tuple[Fact, ...]:
+    def move_facts(self, move: Move, *, begun: bool) -> tuple[Fact, ...]:
         """The facts of a move: the end of its source action, what its guards show, and its event."""
         place, name = move.occurrence.place, move.occurrence.name
         sure = self._sure(move)
         facts: list[Fact] = []
         if begun and ":" in place:
-            facts += self._of_activity(self.activity(place), name, move.source, sure)
+            facts += self._activity_facts(self.activity(place), name, move.source, sure)
         elif begun and place and (place, name) != (move.occurrence.names[0][1], "timeout"):
             state = self._flow.states[place]
             if isinstance(state, ActionState):
-                facts += self._of(state, "ends", move.source, name, sure | self._until(state, name))
-        facts += self._shown(move, sure)
+                facts += self._action_facts(state, "ends", move.source, name, sure | self._until(state, name))
+        facts += self._guard_facts(move, sure)
         if "takes" in self._words.verbs and name:
             facts.append(self._fact("takes", name, move.source, known=sure, position=_position(move)))
         return tuple(facts)
 
-    def _of_activity(self, activity: Activity, name: str, leaf: str, known: frozenset[Literal]) -> Iterator[Fact]:
+    def _activity_facts(self, activity: Activity, name: str, leaf: str, known: frozenset[Literal]) -> Iterator[Fact]:
         raised = dict(activity.raises)
         if name in raised:
             known = known | self._literals(raised[name].text, True)
             for outcome in self._outcomes(activity.do):
-                yield from self._of(activity, "ends", leaf, outcome, known)
+                yield from self._action_facts(activity, "ends", leaf, outcome, known)
             return
         what = name.removeprefix(f"{activity.name}.")
         if self._catalogue.get(activity.do) and what in self._catalogue[activity.do].events:
             return
         if what != "ready" and activity.ask is None:
-            yield from self._of(activity, "ends", leaf, what, known)
+            yield from self._action_facts(activity, "ends", leaf, what, known)
 
     def _until(self, state: ActionState, outcome: str) -> frozenset[Literal]:
         if state.poll is None or outcome.startswith("error"):
             return _NOTHING
         return self._literals(state.poll.until.text, True)
 
-    def _shown(self, move: Move, sure: frozenset[Literal]) -> Iterator[Fact]:
-        """What guards show about earlier outcomes of actions."""
+    def _guard_facts(self, move: Move, sure: frozenset[Literal]) -> Iterator[Fact]:
+        """The facts that guards show about earlier outcomes of actions."""
         if not sure or move.route is None:
             return
         for name, shown in guards.of_outputs(sure).items():
-            state = self.named(move.route.root, name)
+            state = self.state_named(move.route.root, name)
             if isinstance(state, ActionState):
                 for action, _ in names_of(self._flow, state.do, {}):
                     known = shown if action == state.do else self._below(state.do, "", shown)[1]
@@ -207,7 +207,7 @@ class Facts:
             doing += performers(around)
         for who in doing:
             if self._is_named(who.do):
-                begins = tuple(self._of(who, "begins", leaf))
+                begins = tuple(self._action_facts(who, "begins", leaf))
                 for event, ends in self._rounds(who, leaf):
                     yield event, who, (*ends, *(begins if event == "again" else ()))
 
@@ -216,15 +216,15 @@ class Facts:
         spec = self._catalogue.get(who.do)
         service = spec is not None and spec.service
         if retry_of(who, self._catalogue) is not None or (isinstance(who, Activity) and who.every is not None):
-            yield "again", self._of(who, "ends", leaf, "exited" if service else "error")
+            yield "again", self._action_facts(who, "ends", leaf, "exited" if service else "error")
         if isinstance(who, ActionState):
             if who.poll is not None:
                 refused = self._literals(who.poll.until.text, False)
                 for outcome in self._outcomes(who.do):
-                    yield "again", self._of(who, "ends", leaf, outcome, refused)
+                    yield "again", self._action_facts(who, "ends", leaf, outcome, refused)
         elif not service:
             for outcome in self._outcomes(who.do):
-                yield "done" if who.every is None else "again", self._of(who, "ends", leaf, outcome)
+                yield "done" if who.every is None else "again", self._action_facts(who, "ends", leaf, outcome)
 
     # --- facts ---------------------------------------------------------------------------------------------------
 
@@ -237,10 +237,10 @@ class Facts:
         spec = self._catalogue.get(action)
         return spec.outcomes if spec is not None else (SOMEHOW,)
 
-    def _of(
+    def _action_facts(
         self, who: ActionState | Activity, verb: str, leaf: str, outcome: str = "", known: frozenset[Literal] = _NOTHING
     ) -> Iterator[Fact]:
-        """What happens to the action of a state or an activity, if rules name it or what it configures."""
+        """The facts about the action of a state or an activity, if rules name it or what it configures."""
         kind = outcome if self._words.outcomes or not outcome.startswith("error") else "error"
         for name, inputs in names_of(self._flow, who.do, who.inputs):
             if name in self._words.actions:
@@ -281,14 +281,14 @@ def _in_order(activities: Mapping[str, Activity]) -> list[Activity]:
     """Activities in the order in which they begin: as written, each after those it needs."""
     ordered: dict[str, Activity] = {}
 
-    def put(activity: Activity, chain: tuple[str, ...]) -> None:
+    def add(activity: Activity, chain: tuple[str, ...]) -> None:
         for name in activity.needs:
             if name in activities and name not in chain:
-                put(activities[name], (*chain, name))
+                add(activities[name], (*chain, name))
         ordered.setdefault(activity.name, activity)
 
     for activity in activities.values():
-        put(activity, (activity.name,))
+        add(activity, (activity.name,))
     return list(ordered.values())
 
 

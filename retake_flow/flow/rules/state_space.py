@@ -120,7 +120,7 @@ class Ways:
                 first = begun or not name or name in self._moves.raised_events
                 known = self._guards(move)
                 if first and (not known or _possible(known, move, {})):
-                    facts = self._facts.taken(move, begun=begun)
+                    facts = self._facts.move_facts(move, begun=begun)
                     visits = self._visits_read(move) if known else {}
                     asked: object = (move.refused, id(move.route)) if visits else move.route is None
                     told.setdefault((facts, move.left, move.entered, asked), (move, facts, visits))
@@ -130,7 +130,7 @@ class Ways:
     def _way_along(self, move: Move, facts: tuple[Fact, ...], node: Node) -> Way:
         if move.route is None:
             return self._end(move, facts, node, move.left)
-        facts += self._facts.left(move.left, move.source, node.owed)
+        facts += self._facts.leave_facts(move.left, move.source, node.owed)
         owed = frozenset(path for path in node.owed if self._flow.states[path].parent not in move.left)
         if not move.entered:
             return Way(move, facts, node._replace(owed=owed))
@@ -140,7 +140,7 @@ class Ways:
         scope, leaf = move.entered[0].rpartition(SEPARATOR)[0], move.entered[-1]
         if node.kept is not None and len(node.kept) < len(scope):
             scope = node.kept
-        facts += tuple(self._facts.entered(move.entered, leaf))
+        facts += tuple(self._facts.enter_facts(move.entered, leaf))
         after = Node(leaf, scope, node.owed, node.seen | self._watched.intersection(move.entered))
         if self._moves.raised_events or self._moves.may_pass(leaf):
             return Way(move, facts, after)
@@ -149,14 +149,14 @@ class Ways:
     def _begin_work(self, move: Move | None, facts: tuple[Fact, ...], node: Node) -> Way:
         """The entered states begin their work."""
         leaf, state = node.leaf, self._flow.states[node.leaf]
-        facts += self._facts.begun(leaf, node.kept or "")
-        after = Node(leaf, None, node.owed | self._facts.owed(leaf), node.seen)
+        facts += self._facts.begin_facts(leaf, node.kept or "")
+        after = Node(leaf, None, node.owed | self._facts.owed_undo(leaf), node.seen)
         if isinstance(state, FinalState) and not state.ends:
             return self._end(move, facts, after, tuple(around.path for around in self._flow.around(leaf)))
         return Way(move, facts, after)
 
     def _end(self, move: Move | None, facts: tuple[Fact, ...], node: Node, left: tuple[str, ...]) -> Way:
-        return Way(move, facts + self._facts.left((*left, ""), node.leaf, node.owed), Node(""))
+        return Way(move, facts + self._facts.leave_facts((*left, ""), node.leaf, node.owed), Node(""))
 
     # --- guards that ask what was entered ------------------------------------------------------------------------
 
@@ -170,7 +170,7 @@ class Ways:
         if move.route is None:
             return {}
         names = {name for guard in self._guards(move) for name in guards.visited_states(guard.text)}
-        found = {name: self._facts.named(move.route.root, name) for name in names}
+        found = {name: self._facts.state_named(move.route.root, name) for name in names}
         return {name: state.path for name, state in found.items() if state is not None}
 
     def _guards(self, move: Move) -> tuple[Expression, ...]:

@@ -143,7 +143,7 @@ class Trolls:
 
 @dataclass(frozen=True, slots=True)
 class Reaction:
-    """What a viewer does each time that a scene comes on.
+    """The reaction of a viewer each time that a scene comes on.
 
     Attributes:
         scene: The scene.

@@ -126,7 +126,7 @@ class Quality:
         return tuple(steps)
 
     def advice(self, *, adapts: bool) -> str:
-        """What helps an encoder that is too slow, in words for a person."""
+        """Advice to a person whose encoder is too slow."""
         faster = next((each.preset for each in self.lower() if each.preset != self.preset), "")
         fewer = next((each.framerate for each in self.lower() if each.framerate != self.framerate), 0)
         helps = (

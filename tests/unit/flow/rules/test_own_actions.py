@@ -8,7 +8,7 @@ from flow_samples import flow_of
 from retake_flow.actions.registry import CATALOGUE
 from retake_flow.flow.action_spec import with_own
 from retake_flow.flow.rules.load import read
-from retake_flow.flow.rules.messages import shown
+from retake_flow.flow.rules.messages import render_path
 from retake_flow.flow.rules.model_checker import find_breaches
 
 HEAD = """\
@@ -73,4 +73,4 @@ def test_rules_see_what_a_name_stands_for(rule: str, states: str, kept: bool) ->
     assert found.problems == ()
     assert found.rules is not None
     breaches = find_breaches(flow, CATALOGUE, [found.rules])
-    assert (not breaches) is kept, [shown(breach.path) for breach in breaches]
+    assert (not breaches) is kept, [render_path(breach.path) for breach in breaches]

@@ -8,7 +8,7 @@ from flow_samples import CATALOGUE, at, flow_of, with_sub
 from retake_flow.flow.action_spec import ActionSpec
 from retake_flow.flow.model import Flow
 from retake_flow.flow.rules.load import read
-from retake_flow.flow.rules.messages import problem, shown
+from retake_flow.flow.rules.messages import problem, render_path
 from retake_flow.flow.rules.model_checker import Breach, find_breaches
 
 SPECS = {
@@ -36,7 +36,7 @@ def rules(text: str, flow: Flow) -> list[Breach]:
 def path(text: str, states: str, head: str = "") -> str | None:
     """The path on which states break a rule; None when they do not."""
     found = rules(text, flow_of(states, head=head))
-    return shown(found[0].path) if found else None
+    return render_path(found[0].path) if found else None
 
 
 # --- before … comes … ------------------------------------------------------------------------------------------
@@ -254,7 +254,7 @@ def test_what_a_sub_flow_does_counts() -> None:
     rule = "before: a.say\ncomes: {done: a.ask, where: result.yes}"
     assert rules(rule, with_sub(states.replace("FAILED", "z"), sub=sub)) == []
     (breach,) = rules(rule, with_sub(states.replace("FAILED", "b"), sub=sub))
-    assert shown(breach.path) == "a/s —error.input→ a/f —failed→ b"
+    assert render_path(breach.path) == "a/s —error.input→ a/f —failed→ b"
 
 
 def test_history_and_what_happens_at_once_are_followed() -> None:
