@@ -37,6 +37,7 @@ SILENT: Final = 10.0
 #: Seconds until a run is tried again whose account another run streams as.
 ACCOUNT_AGAIN: Final = 15.0
 _STARTS_WITHIN: Final = 120.0  # seconds that a start counts among those at once
+_BEGUN_WITHIN: Final = 20.0
 _TIDY_EVERY: Final = 600.0
 _NO_FAILURE: Final = (0, 4, 130)
 _HELD, _IN_USE = 5, "account_in_use"
@@ -153,9 +154,8 @@ class Worker:
         self._hooks.tell("worker_started", host=self._host.id, capacity=self._host.capacity, pid=os.getpid())
         while not self._over():
             self._look()
-            starting = any(not driver.settled.is_set() for driver in self._drivers.values())
             watched = [self._server.fileno(), self._awake]
-            ready, _, _ = select.select(watched, [], [], EVERY_WHILE_STARTING if starting else EVERY)
+            ready, _, _ = select.select(watched, [], [], EVERY_WHILE_STARTING if self._is_starting() else EVERY)
             if self._awake in ready:
                 os.read(self._awake, 4096)
             self._hear()
@@ -207,21 +207,24 @@ class Worker:
         sweep = self._fleet.place(choose)
         self._queue.add(placed for placed in sweep.placed if placed.host != self._host.id)
         ours = [each for each in self._fleet.placed(self._host.id) if each.job not in self._drivers]
-        self._queue.add(ours)
-        self._give_back_lost(ours)
+        self._enqueue(ours)
         for job in sweep.held:
             self._hold(job)
         if time.monotonic() - self._tidied > _TIDY_EVERY:
             self._tidied = time.monotonic()
             self._queue.tidy()
 
-    def _give_back_lost(self, ours: list[Placed]) -> None:
-        """Give back what the queue has not begun for long, such as an order that a worker before took and died with."""
-        now = time.monotonic()
-        self._unbegun = {each.job: self._unbegun.get(each.job, now) for each in ours}
+    def _enqueue(self, ours: list[Placed]) -> None:
+        """Enqueue what this host was given; give back what is not begun while nothing else is: its order was lost."""
+        now, busy = time.monotonic(), self._is_starting()
+        self._queue.add(each for each in ours if each.job not in self._unbegun)
+        self._unbegun = {each.job: now if busy else self._unbegun.get(each.job, now) for each in ours}
         for each in ours:
-            if now - self._unbegun[each.job] > _STARTS_WITHIN:
+            if now - self._unbegun[each.job] > _BEGUN_WITHIN:
                 self._fleet.give_back(each)
+
+    def _is_starting(self) -> bool:
+        return any(not driver.settled.is_set() for driver in self._drivers.values())
 
     def _hold(self, job: Job) -> None:
         self._hooks.tell("run_held", run=job.run, failures=len(job.failures), message=job.trouble)
@@ -302,7 +305,7 @@ class Worker:
 
     def _settle(self) -> None:
         """Note which runs are driven by now."""
-        if any(not driver.settled.is_set() for driver in self._drivers.values()):
+        if self._is_starting():
             given = {placed.job for placed in self._fleet.placed(self._host.id)}
             for job, driver in self._drivers.items():
                 if driver.pid and job not in given:
