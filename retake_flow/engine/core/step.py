@@ -313,6 +313,7 @@ class Macrostep(Draft):
             self.commands.append(Leave("", 0, owed))
         self.run.outcome, self.run.reason, self.run.phase, self.run.undos = outcome, reason, phase, ()
         self.run.undoing = (*self.run.undoing, *owed)
+        self.run.timers, self.run.delayed = {}, {}
         self.commands.append(EndRun(outcome, state, reason))
 
     # --- the work of a state ------------------------------------------------------------------------------

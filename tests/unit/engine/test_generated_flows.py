@@ -64,10 +64,13 @@ def _routes(draw: st.DrawFn, *outcomes: str) -> dict[str, Any]:
             route["set"] = {name: f"{{{{ {draw(_USED)} }}}}" if draw(st.integers(0, 5)) == 0 else 1}
         if draw(st.integers(0, 9)) == 0:
             route["raise"] = {"event": "tick", "data": {"k": 1}}
+        held = st.sampled_from(["vars.x is defined", "vars.y is not defined", "outputs.a is defined"])
+        if draw(st.integers(0, 4)) == 0:
+            value = f"{{{{ {draw(_USED)} }}}}" if draw(st.integers(0, 3)) == 0 else 1
+            route["effects"] = {"if": draw(held), "set": {draw(st.sampled_from("xy")): value}}
         found[outcome] = route
         if draw(st.integers(0, 6)) == 0:
-            held = draw(st.sampled_from(["vars.x is defined", "vars.y is not defined", "outputs.a is defined"]))
-            found[outcome] = [{"when": held, "to": draw(_TARGETS)}, route]
+            found[outcome] = [{"when": draw(held), "to": draw(_TARGETS)}, route]
     return found
 
 
@@ -103,6 +106,7 @@ def _flows(draw: st.DrawFn) -> Any:
             "states": inside,
             "activities": {"p": {"do": "s.go", "with": maybe("x", 8)}},
             "timeout": 60,
+            **draw(st.sampled_from([{}, {"retry": {"max": 1}}])),
             "transitions": draw(_routes("p.exited", "p.error", "timeout")),
         },
         "e": {"always": [{"when": "vars.x is defined", "to": draw(_TARGETS)}, {"to": draw(_TARGETS)}]},

@@ -46,11 +46,12 @@ def _nested(
     while names:
         name = names.pop(0)
         state: dict[str, Any] = dict(draw(_STATE))
-        rests = set(state) <= {"activities", "timeout"}
+        rests = set(state) <= {"activities", "timeout", "entry"}
         inside = draw(st.integers(1, 3)) if rests and depth < 2 and len(names) > 2 else 0
         if inside:
             inner, known = _nested(draw, [names.pop(0) for _ in range(inside)], f"{prefix}{name}/", depth + 1)
             state |= {"states": inner, "initial": next(iter(inner))}
+            state |= draw(st.sampled_from([{}, {"retry": {"max": 2, "on": ["x"]}}]))
             paths |= known
         states[name] = state
         paths[prefix + name] = state
@@ -84,7 +85,15 @@ _ASK = st.fixed_dictionaries(
         "escalate": st.just([{"after": "3s", "to": "owner"}]),
     },
 ).map(lambda ask: {"ask": ask})
-_REST = st.fixed_dictionaries({}, optional={"activities": _ACTIVITIES, "timeout": st.just("1m")})
+_LATER = {"raise": {"event": "low", "after": "2s", "scope": "flow"}}
+_REST = st.fixed_dictionaries(
+    {},
+    optional={
+        "activities": _ACTIVITIES,
+        "timeout": st.just("1m"),
+        "entry": st.sampled_from([_LATER, {"cancel": "low", **_LATER}, {"if": "visits.z == 0", **_LATER}]),
+    },
+)
 _STATE = st.one_of(_REST, _REST, _DO, _DO, _ASK, st.just({"wait": "1s"}))
 
 
@@ -171,9 +180,9 @@ class World:
                     events.ActivityFailed(command.activity, command.visit, "x", "it broke", again=True),
                 ]
             case commands.SetTimer():
-                assert command.state.partition(":")[0] in self.active
+                assert command.state.partition(":")[0] in ("", *self.active)
                 assert command.due >= self.now or self.resuming, "a time was set that has passed"
-                self.pending.append(events.TimerFired(command.state, command.visit, command.purpose))
+                self.pending.append(events.TimerFired(command.state, command.visit, command.purpose, command.due))
             case commands.Note("gate_opened"):
                 gate = command.fields["gate"]
                 self.pending += [
@@ -191,7 +200,9 @@ class World:
         run = self.run
         if run.ended:
             assert run.undos == ()
-            assert (run.gates, run.timers) == ({}, {}), "somebody is asked, or a time awaited, after the end"
+            assert (run.gates, run.timers, run.delayed, run.retries) == ({}, {}, {}, {}), (
+                "somebody is asked, or a time awaited, after the end"
+            )
             return
         leaf = self.flow.states[run.state]
         assert leaf.innermost, "a composite is active without a state in it"
@@ -199,11 +210,15 @@ class World:
         assert dict(run.visits) == self.entered
         assert {key.rpartition(":")[0] for key in run.activities} <= set(self.active)
         assert all(doing.visit == run.visits[key.rpartition(":")[0]] for key, doing in run.activities.items())
+        assert run.retries.keys() <= set(self.active)
+        assert run.delayed.keys() <= run.timers.keys()
         assert {undo.scope for undo in run.undos} <= {*self.active, ""}
         assert run.attempt is None or isinstance(leaf, ActionState)
         assert all(gate.id == f"{gate.place}.{gate.visit}" == key for key, gate in run.gates.items())
         for place in [*(gate.place for gate in run.gates.values()), *(place for place, _ in run.timers)]:
-            assert place.partition(":")[0] in self.active, "something is asked or awaited of a state that was left"
+            assert place.partition(":")[0] in ("", *self.active), (
+                "something is asked or awaited of a state that was left"
+            )
         if isinstance(leaf, QuestionState):
             gate = f"{leaf.path}.{run.visits[leaf.path]}"
             assert gate in run.gates or leaf.path in run.outputs or leaf.ask.timeout
