@@ -146,7 +146,8 @@ class SqlRuns:
             account_rows.hold(self._database, connection, run, account, self._alive)
             ours = rows.held_by(holder, found + 1, self._lease)
             connection.execute(update(RUNS).where(row_of_run).values(epoch=found + 1, **ours))
-            self._database.notify(connection, run)
+            if held is not None:  # nobody else has to hear of it, and all processes on the server would
+                self._database.notify(connection, run)
         return found + 1, held
 
     @contextmanager
