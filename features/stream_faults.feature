@@ -37,3 +37,16 @@ Feature: Platform faults during a stream
     And it has been on air 2 times
     And 2 stream keys were issued and 2 used, none of them twice
     And no rule of the platform was broken
+
+  Scenario: Viewers of a push that drops before chat was read are answered after it
+    Given the next POST /agent/update-thumbnail meets a delay of 30 s
+    And 6 s after going live the platform closes the push
+    And these viewers
+      | at | name | text     |
+      | 2  | mira | anybody? |
+    When the agent goes live
+    Then the run is completed
+    And 2 stream keys were issued and 2 used, none of them twice
+    And the agent wrote
+      | I'm live. What should we explore today? |
+      | Welcome, mira! Good to have you here.   |
