@@ -92,10 +92,11 @@ def require_name(name: str) -> None:
     Raises:
         CredentialsError: It cannot.
     """
-    if not _NAME.fullmatch(name):
+    if not _NAME.fullmatch(name) or name.startswith(_LOADED):
         raise CredentialsError(
             f"{name!r} cannot be the name of an agent's file",
-            hint="take 1 to 63 letters, digits, dots, dashes and underscores, with a letter or digit at both ends",
+            hint="take 1 to 63 letters, digits, dots, dashes and underscores, with a letter or digit at both ends; "
+            f"no name begins with {_LOADED}",
         )
 
 

@@ -74,7 +74,7 @@ def test_a_process_acts_as_one_agent_only(tmp_path: Path) -> None:
     assert environment_as(tmp_path, "owl", here) == {"PATH": "/bin", "RETAKE_CREDENTIALS": f"{tmp_path}/owl.json"}
     (tmp_path / "agents_owl.json").touch()
     assert environment_as(tmp_path, "owl", {})["RETAKE_CREDENTIALS"] == f"{tmp_path}/agents_owl.json"
-    for name in ("", "..", "../owl", "a/b", "owl\n", ".owl", "owl.", "ö", "x" * 64):
+    for name in ("", "..", "../owl", "a/b", "owl\n", ".owl", "owl.", "ö", "x" * 64, "agents_owl"):
         with pytest.raises(CredentialsError, match="cannot be the name of an agent's file"):
             environment_as(tmp_path, name, here)
 
