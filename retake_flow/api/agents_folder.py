@@ -60,7 +60,7 @@ def agents_in(folder: Path) -> list[Agent]:
 def _checked(files: Iterator[Path]) -> Iterator[Agent]:
     first: dict[str, str] = {}
     for path in files:
-        name = path.name.removesuffix(_SUFFIX).removeprefix(_LOADED)
+        name = agent_of(path)
         try:
             require_name(name)
             found = credentials.load(path)
@@ -73,6 +73,11 @@ def _checked(files: Iterator[Path]) -> Iterator[Agent]:
             yield Agent(name, path, trouble=f"{path} is the same agent as {other}{_SUFFIX}")
         else:
             yield Agent(name, path, found)
+
+
+def agent_of(path: Path) -> str:
+    """The name of the agent of a credentials file in a folder."""
+    return path.name.removesuffix(_SUFFIX).removeprefix(_LOADED)
 
 
 def file_of(folder: Path, name: str) -> Path:

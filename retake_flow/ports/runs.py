@@ -101,6 +101,7 @@ class Summary:
         holder: The process that drives it, or drove it and died; None when it was released.
         flow_file: The file that the flow was read from.
         rehearsal: The folder of its rehearsal; "" when it is for the real platform.
+        submitted: Whether it was submitted, so that workers drive it.
         damage: The part that cannot be read. The other fields hold what is known, and no process counts as driving it.
     """
 
@@ -117,6 +118,7 @@ class Summary:
     updated: float
     flow_file: str
     rehearsal: str
+    submitted: bool = False
     damage: str = ""
 
 

@@ -62,7 +62,7 @@ def holder(host: object, pid: object, started: object, where: object, lease: obj
 
 def summary(row: Sequence[Any], gates: int) -> Summary:
     """A run's summary from its columns in the order of `Summary`; for a damaged run, as much as can be known."""
-    run, flow, agent, phase, state, outcome, reason, *process, created, updated, file, rehearsal = row
+    run, flow, agent, phase, state, outcome, reason, *process, created, updated, file, rehearsal, submitted = row
     words = {"id": run, "flow": flow, "agent": agent, "state": state, "reason": reason, "file": file}
     words |= {"rehearsal": rehearsal, "outcome": "" if outcome is None else outcome}
     held, damage = None, ""
@@ -80,9 +80,8 @@ def summary(row: Sequence[Any], gates: int) -> Summary:
             float(at) if isinstance(at, float | int) and 0 <= at <= LATEST else 0.0 for at in (created, updated)
         )
         outcome = outcome or None
-    return Summary(
-        run, flow, agent, _PHASES[phase], state, outcome, reason, gates, held, created, updated, file, rehearsal, damage
-    )
+    about = run, flow, agent, _PHASES[phase], state, outcome, reason, gates, held, created, updated, file, rehearsal
+    return Summary(*about, bool(submitted), damage)
 
 
 def _all_texts(words: Mapping[str, Any]) -> None:

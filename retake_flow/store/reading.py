@@ -30,6 +30,7 @@ _HOLDER = (
 )
 _SUMMARY = (
     f"SELECT id, flow, agent, phase, state, outcome, reason, {_HOLDER}, created, updated, flow_file, rehearsal,"
+    " EXISTS (SELECT run FROM jobs WHERE run = runs.id),"
     " (SELECT count(*) FROM gates WHERE run = runs.id AND closed IS NULL AND answered IS NULL) FROM runs"
 )
 _STORED = (

@@ -6,10 +6,12 @@ import asyncio
 import time
 from collections.abc import Callable, Collection, Mapping
 from dataclasses import replace
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from retake_flow.actions.account_match import identity_of, wrong_account
 from retake_flow.actions.agent_session import Access
+from retake_flow.api.agents_folder import agent_of
 from retake_flow.errors import AccountInUse, CredentialsError, WrongAccount
 from retake_flow.flow.model import Flow
 from retake_flow.ports.realtime import OpenRealtime
@@ -90,6 +92,8 @@ async def check_identity(stored: Stored, flow: Flow | None, settings: Settings) 
     here = access(settings)
     try:
         found = here.identity_here()
+        if (agent := _submitted_for(stored)) and agent not in (found.name, agent_of(Path(found.source))):
+            raise wrong_account(replace(kept, name=agent), found, run.id)
         if had and not found.fingerprint:
             raise wrong_account(kept, found, run.id)
         if not (found.fingerprint or registers):
@@ -103,6 +107,12 @@ async def check_identity(stored: Stored, flow: Flow | None, settings: Settings) 
         return run.identity
     finally:
         await here.close()
+
+
+def _submitted_for(stored: Stored) -> str:
+    """The agent that a run was submitted for where its account was not known; "" once it is, or for any."""
+    identity = stored.run.identity
+    return stored.agent if identity.platform and identity == Identity(platform=identity.platform) else ""
 
 
 def _of_first_version(stored: Stored, alone: bool) -> tuple[Identity, bool]:

@@ -48,6 +48,8 @@ def _take_stock(runs: Runs) -> tuple[list[str], dict[str, RetakeFlowError]]:
     waiting, elsewhere = list[str](), dict[str, RetakeFlowError]()
     for summary in runs.summaries():
         holder = summary.holder
+        if summary.submitted:
+            continue  # workers drive it
         if summary.damage:
             elsewhere[summary.id] = Damaged(f"it is damaged: {summary.damage}")
         elif holder is None:

@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 from cli_command import Command
+from flow_processes import write_credentials
 from waiting_runs import ASKING, NAPPING, put
 
 from retake_flow.cli.durations import moment
@@ -96,3 +97,22 @@ def test_a_host_that_is_not_there_cannot_be_drained(command: Command, words: tup
     assert done.code == 2
     assert "there is no host 'nowhere'" in done.err
     assert "no worker runs" in done.err
+
+
+def test_a_submitted_run_is_driven_as_nobody_else(
+    command: Command, folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """By hand only with its agent's credentials, by whatever name these know the agent; never by `resume --all`."""
+    file = put(folder, text=ASKING)
+    (run,) = (record["run"] for record in command("submit", str(file), "--agent", "owl", "--json").records)
+    for name, called in (("lark", "Lark"), ("owl", "Night Owl")):
+        write_credentials(folder / f"{name}.json", called, f"rtk_{name}_0123456789", "https://retake.tv")
+    monkeypatch.setenv("RETAKE_CREDENTIALS", str(folder / "lark.json"))
+    assert "no run waits for a process" in command("resume", "--all").out
+    refused = command("resume", run)
+    assert refused.code == 6
+    assert "acts as owl" in refused.err
+    assert command("runs", "--json").records[0]["phase"] == "pending"
+    monkeypatch.setenv("RETAKE_CREDENTIALS", str(folder / "owl.json"))
+    assert command("resume", run).code == 4
+    assert command("runs", "--json").records[0]["agent"] == "Night Owl"
