@@ -87,7 +87,8 @@ def test_ways_to_fail(home: Home) -> None:
     for (name, (argv, more, _)), after in zip(steps.items(), [*list(steps)[1:], "over"], strict=True):
         states += (
             f"  {name}:\n    do: program.run\n    with: {{command: {argv}{more}}}\n"
-            f"    transitions: {{done: bad, failed: {after}, error: {after}}}\n"
+            f"    transitions: {{done: bad, failed: {after}, error: {after}, "
+            f"error.missing_program: {after}, error.settings: {after}}}\n"
         )
     Path(write(home, "closed", "#!/bin/sh\n")).chmod(0o644)
     flow = write(
@@ -107,6 +108,27 @@ def test_ways_to_fail(home: Home) -> None:
     assert "may not be executed" in said["closed"]
     assert "chmod +x" in said["closed"]
     gone(next(r["run"] for r in done.records if r["event"] == "run_started"))
+
+
+def test_what_own_actions_lack_is_told_before_a_run(home: Home) -> None:
+    """All of it at once, and nothing has begun; a state that routes the error expects it, and runs."""
+    flow = write(
+        home,
+        "late.yaml",
+        "flow: late\ninitial: wait\nactions: {house.push: {do: program.run, with: {command: [./nowhere]}}}\nstates:\n"
+        "  wait: {wait: 1h, transitions: {done: push}}\n"
+        "  push: {do: house.push, transitions: {done: tell, error: tell}}\n"
+        "  tell:\n    do: http.request\n"
+        "    with: {url: 'https://example.org/', headers_from: {Authorization: OWL_UNSET}}\n"
+        "    transitions: {done: over, error: over, error.settings: over}\n"
+        "  over: {final: completed}\n",
+    )
+    done = home.call("run", flow)
+    assert (done.code, "push: there is no program" in done.err, "OWL_UNSET" in done.err) == (6, True, False), done
+    Path(flow).write_text(Path(flow).read_text().replace(", error.settings: over", ""))
+    done = home.call("run", flow)
+    assert "tell: the variable OWL_UNSET is not set (export OWL_UNSET=…)" in done.err
+    assert not (home.state / "runs.sqlite").exists() or home.call("runs", "--json").out == ""
 
 
 def test_lines_are_events_until_the_state_is_left(home: Home) -> None:

@@ -27,7 +27,7 @@ from retake_flow.run.records import Record
 from retake_flow.run.run import Phase, Run
 from retake_flow.settings import Settings
 from retake_flow.store.steadfast import Steadfast
-from retake_flow.wiring import accounts, preflight, running
+from retake_flow.wiring import accounts, own_preflight, preflight, running
 from retake_flow.wiring.accounts import AccountLock
 from retake_flow.wiring.children import sweep
 
@@ -132,6 +132,8 @@ class Session:
             AccountInUse: Another run streams as its agent; the run was not started.
         """
         await preflight.require(flow, self.settings, rehearsed=rehearsal is not None)
+        if rehearsal is None:
+            own_preflight.require(flow)
         folder = "" if rehearsal is None else str(rehearsal[0].absolute())  # a link is checked where it is used
         run = running.new_run(run_id, flow, inputs, folder)
         told = running.channels(flow, self.settings, run)
