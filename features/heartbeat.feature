@@ -18,14 +18,13 @@ Feature: Heartbeat
 
   Scenario Outline: The interval is at least four hours
     Given the input every is <every>
-    And the run is stopped after 47h
+    And the run is stopped after 25h
     When the agent goes live
     Then GET /agent/stream/status was called <beats> times
 
     Examples:
       | every | beats |
-      | 4h    | 12    |
-      | 6h    | 8     |
+      | 6h    | 5     |
       | 1d    | 2     |
 
   Scenario: Unanswered messages are reported once
@@ -33,7 +32,7 @@ Feature: Heartbeat
     And mira writes "hello?" 1h after the start
     And ade writes "anybody there?" 5h after the start
     And mira writes "what is this?" 6h after the start
-    And the run is stopped after 30h
+    And the run is stopped after 22h
     When the agent goes live
     Then the operator was told, so long after the start
       | after | words                                             |
@@ -43,7 +42,7 @@ Feature: Heartbeat
   Scenario: A viewer asks for a stream
     Given mira writes "When do you GO LIVE again?" 1h after the start
     And ade writes "nice picture" 2h after the start
-    And the run is stopped after 30h
+    And the run is stopped after 14h
     When the agent goes live
     Then the operator was told, so long after the start
       | after | words                                                                      |
@@ -84,7 +83,7 @@ Feature: Heartbeat
       | 1.31  | 2620       | 51      |
       | 0.5   | 1000       | 20      |
       | 0.5   | 1000       | 20      |
-    And the run is stopped after 30h
+    And the run is stopped after 22h
     When the agent goes live
     Then the operator was told, so long after the start
       | after | words                                             |
@@ -101,7 +100,7 @@ Feature: Heartbeat
       | 48000      |
       | 52000      |
       | 600000     |
-    And the run is stopped after 30h
+    And the run is stopped after 22h
     When the agent goes live
     Then the operator was told, so long after the start
       | after | words                      |
