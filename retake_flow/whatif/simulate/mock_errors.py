@@ -15,8 +15,16 @@ from retake_flow.errors import (
     InDoubt,
     InputError,
     PlatformError,
+    RequestFailed,
+    RequestRefused,
+    ResponderFailed,
     RetakeFlowError,
+    SecretRefused,
+    SettingsError,
+    ShareFailed,
     StudioError,
+    TimedOut,
+    UnexpectedResult,
     family,
 )
 from retake_flow.flow.action_spec import ActionSpec, Idempotency
@@ -94,12 +102,19 @@ def fault(data: Any, path: Path, also: tuple[str, ...] = ()) -> Fault:
     return Fault(name, status or 0, part.text("message"), part.text("hint"), part.seconds("retry_after"))
 
 
+_ALONE: Final[tuple[type[RetakeFlowError], ...]] = (
+    *(CredentialsError, InputError, InDoubt, TimedOut, SecretRefused, SettingsError),
+    *(ShareFailed, UnexpectedResult, RequestRefused, RequestFailed),
+)
+_FAMILIES: Final[tuple[type[RetakeFlowError], ...]] = (PlatformError, StudioError, ResponderFailed)
+
+
 @cache
 def kinds() -> Mapping[str, type[RetakeFlowError]]:
     """The errors that actions raise, by kind; if several share a kind, the outermost."""
-    families = (*family(PlatformError), *family(StudioError))
     found: dict[str, type[RetakeFlowError]] = {}
-    errors: tuple[type[RetakeFlowError], ...] = (CredentialsError, InputError, InDoubt, *families, RetakeFlowError)
+    errors: list[type[RetakeFlowError]] = [*_ALONE, *(each for root in _FAMILIES for each in family(root))]
+    errors.append(RetakeFlowError)
     for error in errors:
         found.setdefault(error.kind, error)
     return found

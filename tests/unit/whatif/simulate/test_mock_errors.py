@@ -83,3 +83,9 @@ def test_what_may_have_been_done_once_is_in_doubt(kind):
 def test_every_kind_can_be_made():
     """No error needs more than its words."""
     assert {Fault(kind).error(spec("x")).kind for kind in kinds()} == set(kinds())
+
+
+def test_every_error_that_an_action_declares_can_be_made():
+    """Also those of the flow's own actions, and of a try that took too long."""
+    declared = {kind for each in CATALOGUE.values() for kind in each.errors}
+    assert {*declared, "timed_out"} <= kinds().keys()
