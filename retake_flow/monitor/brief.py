@@ -79,7 +79,10 @@ def next_commands(followed: Following, read: str = "") -> list[str]:
     answers = [f"retake-flow gates {run} --json"] if followed.gates else []
     if not followed.driven:  # a run that left at a question would only leave again
         parked = answers and followed.stored.run.phase is Phase.SUSPENDED
-        return answers if parked else [f"retake-flow resume {run} --detach --json", *answers]
+        goes_on = (
+            "retake-flow runs --json" if followed.stored.submitted else f"retake-flow resume {run} --detach --json"
+        )
+        return answers if parked else [goes_on, *answers]
     if followed.on_air:
         after = f"--after {shlex.quote(read)} " if read else ""
         more = f"retake-flow chat {run} {after}--wait 50s --json", f"retake-flow status {run} --json"

@@ -10,6 +10,7 @@ from retake_flow.monitor.polling import Polling
 from retake_flow.monitor.run_text import not_driven
 from retake_flow.ports.runs import OpenGate, ReadableRuns, Stored
 from retake_flow.run.records import Record
+from retake_flow.run.run import Phase
 from retake_flow.wiring.storing import is_driven
 
 
@@ -96,7 +97,9 @@ class Following:
         if run.ended:
             return "" if run.succeeded else run.reason
         if not self.driven:
-            return "" if self.stored.holder is None else str(not_driven(self.run, self.stored.holder)["message"])
+            waits = self.stored.submitted and run.phase is not Phase.SUSPENDED
+            told = not_driven(self.run, self.stored.holder, submitted=waits)["message"]
+            return str(told) if waits or self.stored.holder is not None else ""
         return self.figures.vitals.stream(self.now)
 
 

@@ -61,7 +61,7 @@ def holder_data(holder: Holder | None) -> dict[str, Any] | None:
     return {"host": holder.host, "pid": holder.pid, "alive": alive, "lease_seconds_left": lease}
 
 
-def not_driven(run: str, holder: Holder | None) -> Record:
+def not_driven(run: str, holder: Holder | None, *, submitted: bool = False) -> Record:
     """A report that no process drives a run, as a record that is not in its journal."""
     import time
 
@@ -72,6 +72,9 @@ def not_driven(run: str, holder: Holder | None) -> Record:
         moved = RunMoved(run, holder.host)
         return record("error", time.time(), place=run, kind=moved.kind, message=moved.message, hint=moved.hint)
     hint = f"go on with `retake-flow resume {run}`"
+    if submitted:
+        said, hint = "it waits for a host", "`retake-flow runs` says why"
+        return record("error", time.time(), place=run, kind="not_driven", message=said, hint=hint)
     said = "the process that drove it has died" if holder is not None else "no process drives it"
     return record("error", time.time(), place=run, kind="not_driven", message=said, hint=hint)
 

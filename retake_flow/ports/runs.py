@@ -79,6 +79,7 @@ class Stored:
         created: When it began.
         updated: When it was last written.
         figures: What its journal amounts to, up to some record; the records after that are still to be counted.
+        submitted: Whether it was submitted, so that workers drive it.
     """
 
     run: Run
@@ -90,6 +91,7 @@ class Stored:
     created: float
     updated: float
     figures: Figures = field(default_factory=Figures, compare=False)
+    submitted: bool = field(default=False, compare=False)
 
 
 @dataclass(frozen=True, slots=True)

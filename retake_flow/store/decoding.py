@@ -63,7 +63,7 @@ def stored(run: str, row: Sequence[Any]) -> Stored:
         Damaged: A part of the run cannot be read, or is missing.
         NewerForm: A newer program wrote the run.
     """
-    data, figures, agent, flow_file, digest, text, epoch, created, updated, *held = row
+    data, figures, agent, flow_file, digest, text, epoch, created, updated, submitted, *held = row
     try:
         snapshot = decode(parsed(data))
         if snapshot.id != run:
@@ -80,6 +80,7 @@ def stored(run: str, row: Sequence[Any]) -> Stored:
             columns.time("beginning", created),
             columns.time("time", updated),
             counted(figures),
+            bool(submitted),
         )
     except NewerForm as error:
         raise NewerForm(f"the run {run} cannot be read: {error.message}") from None

@@ -28,14 +28,16 @@ _HOLDER = (
     "holder_host, holder_pid, holder_started, CASE WHEN lease_epoch = epoch THEN holder_where END,"
     " CASE WHEN lease_epoch = epoch THEN lease_until - (julianday('now') - 2440587.5) * 86400.0 END"
 )
+_SUBMITTED = "EXISTS (SELECT run FROM jobs WHERE run = runs.id)"
 _SUMMARY = (
     f"SELECT id, flow, agent, phase, state, outcome, reason, {_HOLDER}, created, updated, flow_file, rehearsal,"
-    " EXISTS (SELECT run FROM jobs WHERE run = runs.id),"
+    f" {_SUBMITTED},"
     " (SELECT count(*) FROM gates WHERE run = runs.id AND closed IS NULL AND answered IS NULL) FROM runs"
 )
 _STORED = (
-    f"SELECT data, figures, agent, flow_file, flow_text, text, epoch, created, updated, {_HOLDER} FROM runs"
-    " LEFT JOIN snapshots ON run = id LEFT JOIN flows ON digest = flow_text WHERE id = ?"
+    "SELECT data, figures, agent, flow_file, flow_text, text,"
+    f" epoch, created, updated, {_SUBMITTED}, {_HOLDER} FROM runs"
+    " LEFT JOIN snapshots ON snapshots.run = id LEFT JOIN flows ON digest = flow_text WHERE id = ?"
 )
 _OPEN_GATES = (
     "SELECT run, flow, gates.id, data FROM gates JOIN runs ON runs.id = run"

@@ -39,6 +39,7 @@ def _end(args: argparse.Namespace, what: Wish) -> int:
 
     from retake_flow.monitor.brief import next_for
     from retake_flow.monitor.following import is_over
+    from retake_flow.run.run import Phase
     from retake_flow.settings import Settings
     from retake_flow.wiring.storing import is_driven, open_store
 
@@ -47,9 +48,11 @@ def _end(args: argparse.Namespace, what: Wish) -> int:
         before = store.load(store.find(args.run))
         run = before.run.id
         last = store.journal(run, last=1)
-        if not before.run.ended and is_driven(before.holder):
+        parked = before.run.phase is Phase.SUSPENDED
+        elsewhere = what == "stop" and before.submitted and bool(before.run.undos) and not parked  # a host undoes it
+        if not before.run.ended and (elsewhere or is_driven(before.holder)):
             store.request(run, what)
-        after = _wait_for_end(store, run, args.within)
+        after = _wait_for_end(store, run, args.within, elsewhere=elsewhere)
         # A stopped run that has not ended goes where its flow says, for example to a question.
         stopped = bool(store.journal(run, last[0][0] if last else 0, events=("stop_requested",)))
         driven = is_driven(after.holder)
@@ -67,15 +70,25 @@ def _end(args: argparse.Namespace, what: Wish) -> int:
     return 0 if is_over(after) else 1
 
 
-def _wait_for_end(store: Runs, run: str, within: float) -> Stored:
-    """The run once no process drives it, for it ends before all is undone; as it is when the time is up."""
+def _wait_for_end(store: Runs, run: str, within: float, *, elsewhere: bool) -> Stored:
+    """The run once no process drives it, for it ends before all is undone; as it is when the time is up.
+
+    Args:
+        store: The store.
+        run: Its id.
+        within: The time, in seconds.
+        elsewhere: Whether a host will drive it to its end if none does now.
+    """
+    from retake_flow.monitor.following import is_over
     from retake_flow.monitor.polling import Polling
+    from retake_flow.run.run import Phase
     from retake_flow.wiring.storing import is_driven
 
     polling = Polling(within, _EVERY)
     while True:
         stored = store.load(run)
-        if not is_driven(stored.holder) or not polling.again():
+        left = not elsewhere or is_over(stored) or stored.run.phase is Phase.SUSPENDED
+        if (left and not is_driven(stored.holder)) or not polling.again():
             return stored
 
 

@@ -113,7 +113,7 @@ class _Watch:
 
         dead = not is_driven(stored.holder)
         if dead and not self._told_of_death:
-            told = not_driven(self._run, stored.holder)
+            told = not_driven(self._run, stored.holder, submitted=stored.submitted)
             self._vitals.note(told)
             self._view.on_record(told)
         self._told_of_death = dead

@@ -26,11 +26,14 @@ Columns = dict[str, Any]
 #: The columns that each write changes.
 PROGRESS = ("phase", "state", "outcome", "reason", "updated", "due")
 
+#: Whether a run was submitted, so that workers drive it.
+SUBMITTED = exists().where(JOBS.c.run == RUNS.c.id)
+
 #: The arguments of `columns.summary`.
 SUMMARY = select(
     *(RUNS.c.id, RUNS.c.flow, RUNS.c.agent, RUNS.c.phase, RUNS.c.state, RUNS.c.outcome, RUNS.c.reason),
     *(*HOLDER, RUNS.c.created, RUNS.c.updated, RUNS.c.flow_file, RUNS.c.rehearsal),
-    exists().where(JOBS.c.run == RUNS.c.id),
+    SUBMITTED,
 )
 
 

@@ -199,7 +199,7 @@ class SqlRuns:
             select(
                 SNAPSHOTS.c.data, SNAPSHOTS.c.figures, RUNS.c.agent, RUNS.c.flow_file, RUNS.c.flow_text, FLOWS.c.text
             )
-            .add_columns(RUNS.c.epoch, RUNS.c.created, RUNS.c.updated, *HOLDER)
+            .add_columns(RUNS.c.epoch, RUNS.c.created, RUNS.c.updated, rows.SUBMITTED, *HOLDER)
             .select_from(RUNS)
             .outerjoin(SNAPSHOTS, SNAPSHOTS.c.run == RUNS.c.id)
             .outerjoin(FLOWS, FLOWS.c.digest == RUNS.c.flow_text)

@@ -51,6 +51,8 @@ def test_a_run_is_stored_with_what_it_needs(command: Command, folder: Path) -> N
     (job,) = fleet.jobs()
     fleet.close()
     assert job.demand == Demand("owl", 0.25, ("nvenc",), 0)
+    status = command("status", "o", "--json").records[0]
+    assert (status["trouble"], status["next"]) == ("it waits for a host", ["retake-flow runs --json"])
     stopped = command("stop", "o", "--json")
     assert stopped.records[0]["ended"], stopped.out
 
