@@ -7,6 +7,7 @@ from flow_samples import flow_of
 
 from retake_flow.actions.registry import CATALOGUE
 from retake_flow.flow.action_spec import with_own
+from retake_flow.flow.rules import load
 from retake_flow.flow.rules.load import read
 from retake_flow.flow.rules.messages import render_path
 from retake_flow.flow.rules.model_checker import find_breaches
@@ -74,3 +75,23 @@ def test_rules_see_what_a_name_stands_for(rule: str, states: str, kept: bool) ->
     assert found.rules is not None
     breaches = find_breaches(flow, CATALOGUE, [found.rules])
     assert (not breaches) is kept, [render_path(breach.path) for breach in breaches]
+
+
+AIR = """\
+  load: {do: credentials.load, transitions: {found: look, missing: bad, error: bad}}
+  look: {do: LOOK, transitions: {done: [{when: result.verified, to: start}, {to: bad}], error: bad}}
+  start: {do: retake.start_stream, transitions: {done: bad, error: bad}}
+  bad: {final: failed}
+"""
+VERIFY = (
+    "actions: {house.verify: {do: program.run, with: {command: [./verify]}, result: {verified: {type: boolean}}}}\n"
+)
+
+
+def test_no_own_action_stands_in_for_the_platforms() -> None:
+    """The platform's rules hold on paths with own actions in them, whatever those say."""
+    broken = {}
+    for do in ("house.verify", "retake.verification_status"):
+        flow = flow_of(AIR.replace("LOOK", do), "load", VERIFY)
+        broken[do] = {breach.rule.name for breach in find_breaches(flow, CATALOGUE, [load.platform(CATALOGUE)])}
+    assert broken["house.verify"] - broken["retake.verification_status"] == {"verified_first"}
