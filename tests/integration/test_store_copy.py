@@ -18,7 +18,7 @@ from retake_flow.store.opening import open_runs
 
 pytestmark = pytest.mark.real
 
-RUNS, RECORDS = 30, 1300
+RUNS, RECORDS = 30, 700  # more than are read at a time
 ASKED = replace(TWEET, due=None)
 
 
