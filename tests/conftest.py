@@ -31,13 +31,17 @@ def _forget_secrets() -> Iterator[None]:
 #: Files whose tests take longest, so that none of them is begun last.
 LONGEST = (
     "features/test_features.py",
-    "integration/test_healing.py",
-    "integration/test_crash_matrix.py",
-    "integration/test_crash_points.py",
+    "integration/test_resume_process.py",
     "integration/test_output_process.py",
-    "integration/test_store_away.py",
+    "integration/test_crash_matrix.py",
+    "integration/test_accounts.py",
+    "integration/test_cookbook.py",
+    "integration/test_own_actions.py",
     "integration/test_chat_clocks.py",
-    "integration/test_large_flows.py",
+    "integration/test_store_away.py",
+    "integration/test_healing.py",
+    "integration/test_doctor.py",
+    "integration/test_chaos.py",
 )
 
 
