@@ -171,3 +171,37 @@ Feature: Actions of one's own
       And house.draw got
         | names | ["mira","ade"] |
       And the operator is told "mira wins"
+
+  Rule: In a rehearsed run, programs and functions answer as the scenario says
+
+    Scenario: A bell rings, and a push fails
+      Given an agent with credentials
+      And this flow
+        """
+        extends: go-live.yaml
+        events: {rings: {times: {type: integer}}}
+        actions:
+          house.bell: {do: program.run, with: {command: [./bell], lines: true}}
+        states:
+          broadcast/pushing/on_air:
+            activities: {bell: {do: house.bell}}
+            transitions:
+              rings: {tell: "It rings {{ event.times }} times"}
+              bell.exited: {tell: The bell is gone}
+              timeout: push
+          push:
+            do: program.run
+            with: {command: [git, push]}
+            transitions: {done: signed_off, failed: {to: signed_off, tell: "{{ result.message }}"}, error: signed_off}
+        """
+      And it is to be on air for 10s
+      And the program "./bell" writes the lines
+        """
+        {"name": "rings", "data": {"times": 3}}
+        {"name": "rings", "data": {"times": "many"}}
+        """
+      And the program "git" ends with status 128
+      When the agent goes live
+      Then the operator is told "It rings 3 times"
+      And the operator is told "git ended with status 128"
+      And the run is completed

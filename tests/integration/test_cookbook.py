@@ -486,7 +486,7 @@ def _a_brain_that_raises_events(kitchen: Kitchen) -> None:
 def _an_action_from_python(kitchen: Kitchen) -> None:
     rehearsal = kitchen.rehearsal()
     answer = json.dumps({"outcome": "drawn", "winner": "mira"}).encode()
-    rehearsal.programs.ends = {sys.executable: Ran(0, answer)}
+    rehearsal.programs.ends = {"picking:draw": Ran(0, answer)}
     played = rehearsal.play()
     assert played.run.outcome == "completed"
     said = [record["inputs"]["message"] for record in played.records("action_started", action="chat.send")]

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from pytest_bdd import given, parsers, then
 
+from retake_flow.studio.own_program import Ran
 from retake_flow.testing.fakes.studio_programs import Trouble, Way
 from retake_flow.testing.gherkin.vocabulary import Wording
 from retake_flow.testing.runs.rehearsed import Rehearsal, Rehearsed
@@ -105,3 +106,16 @@ def shown_before_the_end(rehearsed: Rehearsed, scene: str, seconds: float) -> No
     """From choosing the scene to leaving what pushes the stream."""
     chosen = since_start(rehearsed, "scene_set", to=scene)
     assert abs(since_start(rehearsed, "state_left", state="broadcast/pushing") - chosen - seconds) < 0.05
+
+
+@given(parsers.parse('the program "{name}" ends with status {status:d}'))
+def own_program_ends(rehearsal: Rehearsal, name: str, status: int, docstring: str = "") -> None:
+    """One of the flow's own, as `command` names it, or MODULE:FUNCTION; between triple quotes what it writes."""
+    ended = Ran(status, docstring.encode(), f"{name} ended with status {status}")
+    rehearsal.programs.ends = {**rehearsal.programs.ends, name: ended}
+
+
+@given(parsers.parse('the program "{name}" writes the lines'))
+def own_program_writes(rehearsal: Rehearsal, name: str, docstring: str) -> None:
+    """A service of the flow's own, which writes them at once; each is an event."""
+    rehearsal.programs.writes = {**rehearsal.programs.writes, name: tuple(docstring.encode().splitlines())}
