@@ -64,14 +64,15 @@ class Fleet:
         """All hosts by name."""
         return {record["host"]: record for record in self.home.call("hosts", "--json").records}
 
-    def live(self) -> None:
-        """Wait until the run is driven by another process than before, and on air."""
+    def live(self, keys: int) -> None:
+        """Wait until the run is driven by another process than before, and on air with so many keys used in all."""
 
         def driven() -> bool:
             found = self.find()
             holder = found["holder"]
             known = holder is not None and holder["alive"] and holder["pid"] != self.driver
-            return known and found["host"] is not None and found["state"].startswith("broadcast/pushing/on_air")
+            on_air = known and found["host"] is not None and found["state"].startswith("broadcast/pushing/on_air")
+            return on_air and self.tv.report()["keys"]["used"] == keys
 
         waited(driven, f"a stream: {self.find()}", every=0.2)
         found = self.find()
@@ -173,7 +174,7 @@ def worker_starts(fleet: Fleet) -> None:
 @then("owl is live, on one of them")
 def is_live(fleet: Fleet) -> None:
     """Driven by a process of its own."""
-    fleet.live()
+    fleet.live(keys=1)
     assert fleet.driver not in {worker.pid for worker in fleet.workers.values()}
 
 
@@ -221,8 +222,7 @@ def driver_killed(fleet: Fleet) -> None:
 @then("owl is live again, with a new key")
 def live_again(fleet: Fleet) -> None:
     """On whichever host."""
-    fleet.live()
-    assert fleet.tv.report()["keys"]["used"] == 2
+    fleet.live(keys=2)
 
 
 @when("the host of the run is drained")
@@ -236,14 +236,13 @@ def drained(fleet: Fleet) -> None:
 @then("owl is live on the other host, with a new key, and the drained one is gone")
 def live_elsewhere(fleet: Fleet) -> None:
     """The run was handed over, not stopped."""
-    fleet.live()
+    fleet.live(keys=3)
     (other,) = fleet.workers
     assert fleet.host == other
     assert [*fleet.hosts()] == [other]
     events = [record["event"] for record in fleet.home.call("show", fleet.runs[-1], "--journal", "--json").records]
     assert events.count("run_handed_over") == 1
     assert "stop_requested" not in events
-    assert fleet.tv.report()["keys"]["used"] == 3
 
 
 @when("the other worker is told to start anew")
