@@ -531,7 +531,7 @@ RECIPE_TESTS: dict[str, Callable[[Kitchen], None]] = {
     "The agent's terminal": _shows("work"),
     "A film with music": _shows("film", "music"),
     "Slides": _shows("slides"),
-    "A logo in a corner": _shows("logo"),
+    "A logo": _shows("logo"),
     "A raid at the end of the stream": _a_raid_at_the_end_of_the_stream,
     "A heartbeat that goes live": _a_heart_that_goes_live,
 }

@@ -21,7 +21,7 @@ WITHIN: Final = 20.0  # seconds until a program has a window
 CONCEALED: Final = "retake-flow-page"
 _MANAGER: Final = "windows need studio.window_manager, and this one `needs: window_manager`"
 _SOON: Final = 0.05  # seconds between two looks for a window
-_FOCUS_LOOKS: Final = 16
+_FOCUS_LOOKS: Final = 80
 
 
 @dataclass(frozen=True, slots=True)
@@ -152,7 +152,7 @@ class Arrangement:
                 if mine:
                     # The manager keeps a window with the focus that fills the display above all others, and puts it on
                     # top of the rest when it loses the focus: so the focus goes first.
-                    await self._activate_highest(client, windows)
+                    await _until_active(client, await self._activate_highest(client, windows))
                     for window in mine:
                         await self._place(client, window, shown, area)
                     await self._lift_later(client, windows, shown.order)
@@ -183,18 +183,21 @@ class Arrangement:
                 for window in windows.get(each.session, ()):
                     await client.lift(window)
 
-    async def _activate_highest(self, client: XClient, windows: Mapping[int, Sequence[int]]) -> None:
-        """Give the focus to what lies highest of all that is seen, or else to what this arrangement does not place."""
+    async def _activate_highest(self, client: XClient, windows: Mapping[int, Sequence[int]]) -> int:
+        """Give the focus to what lies highest of all that is seen, or else to what this arrangement does not place.
+
+        Returns:
+            The window; 0 when there is none.
+        """
         seen = [each for each in reversed(self._shown) if each.name not in self._hidden]
         seen = [each for each in seen if each.session not in self._concealed]
         highest = max(seen, key=lambda shown: (shown.on_top, shown.order), default=None)
         sessions = [highest.session] if highest else sorted(windows.keys() - {each.session for each in self._shown})
-        for window in [window for session in sessions for window in windows.get(session, ())][-1:]:
-            await client.activate(window)
-            for _ in range(_FOCUS_LOOKS):
-                if await client.active() == window:
-                    break
-                await asyncio.sleep(_SOON / 2)
+        found = [window for session in sessions for window in windows.get(session, ())]
+        if not found:
+            return 0
+        await client.activate(found[-1])
+        return found[-1]
 
     async def _show(self, client: XClient, window: int, shown: _Shown) -> None:
         await client.keep_below(window, below=False)
@@ -205,6 +208,14 @@ class Arrangement:
     async def _hide(self, client: XClient, window: int) -> None:
         await client.keep_above(window, above=False)
         await client.sink(window)
+
+
+async def _until_active(client: XClient, window: int) -> None:
+    """Wait until a window has the focus, but not for ever: a program may refuse it."""
+    for _ in range(_FOCUS_LOOKS):
+        if not window or await client.active() == window:
+            return
+        await asyncio.sleep(_SOON / 2)
 
 
 def _session(pid: int) -> int:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Final
 
-from retake_flow.studio.layout import Area
+from retake_flow.studio.layout import BACKDROP, Area
 from retake_flow.studio.processes.process_spec import ProcessSpec
 
 #: It reads no configuration, takes no input, runs no scripts and opens no socket.
@@ -32,7 +32,6 @@ _WINDOW: Final = (
     "--no-border",
     "--force-window=immediate",
     "--no-keepaspect-window",
-    "--background=#000000",
     "--osd-level=0",
     "--sub-auto=no",
     "--cursor-autohide=always",
@@ -69,12 +68,25 @@ def film(
 def slides(display: Mapping[str, str], area: Area, places: Sequence[str], *, loop: bool, every: float) -> ProcessSpec:
     """The start of a player that shows each picture for `every` seconds; other arguments as for `film`."""
     shown = (*_window(area), "--no-audio", f"--image-display-duration={every if len(places) > 1 else 'inf'}")
-    return _mpv(shown, display, places, loop=loop)
+    # Blending takes too long for moving pictures.
+    graph = _on_backdrop(area, blends=not any(place.lower().endswith(".gif") for place in places))
+    return _mpv((*shown, f"--vf=lavfi=%{len(graph)}%{graph}"), display, places, loop=loop)
 
 
 def music(sound: Mapping[str, str], places: Sequence[str], *, loop: bool, volume: int, duck: bool) -> ProcessSpec:
     """The start of a player without a window; arguments as for `film`."""
     return _mpv(("--no-video", f"--volume={volume}"), _heard(sound, "music", duck=duck), places, loop=loop)
+
+
+def _on_backdrop(area: Area, *, blends: bool) -> str:
+    """The filters that put a picture on the colour of the display, which is seen beside it and through it."""
+    scaled = f"scale={area.width}:{area.height}:force_original_aspect_ratio=decrease"
+    filters = ["format=rgba", scaled, f"pad={area.width}:{area.height}:-1:-1:color=0x{BACKDROP:06x}"]
+    if blends:
+        parts = zip("rgb", BACKDROP.to_bytes(3, "big"), strict=True)
+        mixed = [f"{part}={behind}+({part}(X\\,Y)-{behind})*alpha(X\\,Y)/255" for part, behind in parts]
+        filters.append(f"geq={':'.join(mixed)}:a=255")  # `overlay` would wait for a second picture
+    return ",".join(filters)
 
 
 def _window(area: Area) -> tuple[str, ...]:
