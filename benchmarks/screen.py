@@ -28,7 +28,7 @@ from retake_flow.stage import PAGE
 from retake_flow.stage.feed import Feed
 from retake_flow.stage.pictures import Pictures
 from retake_flow.studio.processes.launcher import Launcher
-from retake_flow.studio.studio import Stage
+from retake_flow.studio.studio import Studio
 from retake_flow.studio.work_folder import work_folder
 
 _WORDS = "Listen to that: the hum is gone. Next we turn this little core until the needle is at its highest."
@@ -80,7 +80,7 @@ def busy_feed(scene: str) -> Callable[[float], dict[str, Any]]:
 
 
 @asynccontextmanager
-async def showing(stage: Stage, kind: str) -> AsyncIterator[tuple[int, float | None]]:
+async def showing(stage: Studio, kind: str) -> AsyncIterator[tuple[int, float | None]]:
     """Show one kind; gives the process and the seconds until it was painted."""
     if kind == "log":
         async with stage.content() as window:
@@ -98,7 +98,7 @@ async def showing(stage: Stage, kind: str) -> AsyncIterator[tuple[int, float | N
         watching.cancel()
 
 
-async def _write(stage: Stage) -> None:
+async def _write(stage: Studio) -> None:
     for number in count():
         stage.say(f"viewer {number % 7}: message number {number}")
         await asyncio.sleep(2.0)
@@ -113,7 +113,7 @@ async def _feed(page: Any, state: Callable[[float], dict[str, Any]]) -> None:
 async def measure(kind: str, size: str, seconds: float, folder: Path) -> Figures:
     """The figures of one kind."""
     with work_folder() as work:
-        stage = Stage(Launcher(f"bench-{os.getpid()}", dict(os.environ)), work, home=folder)
+        stage = Studio(Launcher(f"bench-{os.getpid()}", dict(os.environ)), work, home=folder)
         async with stage.display(size) as display, stage.window_manager(), showing(stage, kind) as (pid, paint):
             recording = folder / f"{kind}.flv"
             around = {**os.environ, **display.environment}

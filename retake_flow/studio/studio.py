@@ -1,4 +1,4 @@
-"""Stage: one run's studio, with its programs, its own display and its own folder."""
+"""Studio: one run's studio, with its programs, its own display and its own folder."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ from retake_flow.studio.work_folder import WorkFolder
 SOUND_WITHIN = 5.0
 
 
-class Stage:
+class Studio:
     """The studio of one run.
 
     Each program is an asynchronous context manager: entering starts it, leaving ends it. What it yields is a

@@ -50,7 +50,7 @@ from retake_flow.store.crash_points import Boundaries
 from retake_flow.store.holders import this_process
 from retake_flow.studio.processes.launcher import Launcher
 from retake_flow.studio.processes.reaper import reaping
-from retake_flow.studio.studio import Stage
+from retake_flow.studio.studio import Studio
 from retake_flow.studio.work_folder import work_folder
 from retake_flow.wiring import accounts, guide
 from retake_flow.wiring.accounts import AccountLock
@@ -175,7 +175,7 @@ async def runner(
     async with AsyncExitStack() as stack:
         await stack.enter_async_context(reaping())
         starts = launcher(run.id)
-        stage = Stage(
+        studio = Studio(
             starts,
             stack.enter_context(work_folder()),
             settings.voice,
@@ -184,11 +184,11 @@ async def runner(
             allowed=flow.sources.allowed,
             sandbox=settings.sandbox,
         )
-        stage.screen.divide({name: scene.activities for name, scene in flow.scenes.items()})
+        studio.screen.divide({name: scene.activities for name, scene in flow.scenes.items()})
         name = run.identity.name or str(run.inputs.get("agent_name") or "")
         feed = Feed(name, Pictures(Path(flow.file).parent), partial(journal, _REMEMBERED))
         paint = FirstPaint()
-        stage.captions = lambda text: feed.speaks(text, clock.now())
+        studio.captions = lambda text: feed.speaks(text, clock.now())
 
         def learnt(identity: Identity) -> None:
             accounts.hold(lock, flow, identity)
@@ -212,11 +212,11 @@ async def runner(
             replies = Replies()
             return ChatActions(
                 access,
-                _also_say(stage.say, note),
+                _also_say(studio.say, note),
                 clock.now,
                 _answering(starts, folder, flow, settings, run, clock, replies),
                 hears,
-                stage.speak,
+                studio.speak,
                 partial(journal, _REMEMBERED),
                 replies,
             )
@@ -225,7 +225,7 @@ async def runner(
             from retake_flow.actions.own.run_program import ProgramActions, Programs
             from retake_flow.studio.own_program import OwnPrograms
 
-            programs: Programs = OwnPrograms(starts, stage.screen.media)
+            programs: Programs = OwnPrograms(starts, studio.screen.media)
             if run.rehearsal:
                 from retake_flow.wiring import rehearsed_own
 
@@ -254,12 +254,12 @@ async def runner(
             _sharing(settings, bool(run.rehearsal) or is_loopback(urlsplit(settings.origin).hostname)),
             RetakeActions(access, clock.now),
             GuideActions(access, flow.guide, guide.stored_guides(settings, run.rehearsal), clock.now),
-            StudioActions(stage, access, paint),
+            StudioActions(studio, access, paint),
             ContentActions(
-                stage, stage.screen, feed, paint, clock.now, lambda: settings.stage and stage.screen.browses, seen
+                studio, studio.screen, feed, paint, clock.now, lambda: settings.stage and studio.screen.browses, seen
             ),
-            WindowActions(stage.screen),
-            VoiceActions(stage),
+            WindowActions(studio.screen),
+            VoiceActions(studio),
             CommentActions(access, clock.now),
             PublicActions(access),
             later={"chat": chat, "program": own_programs, "http": own_requests},

@@ -17,7 +17,7 @@ from retake_flow.redact import Secret
 from retake_flow.rehearsal.server import serve
 from retake_flow.rehearsal.setup.options import Options
 from retake_flow.studio.processes.launcher import Launcher
-from retake_flow.studio.studio import Stage
+from retake_flow.studio.studio import Studio
 from retake_flow.studio.work_folder import WorkFolder
 
 needed = pytest.mark.skipif(os.geteuid() != 0, reason="only root can act as another user")
@@ -46,10 +46,10 @@ def other_says(script: str, *arguments: str) -> str:
 
 
 @asynccontextmanager
-async def on_air(marker: str, work: WorkFolder, folder: Path) -> AsyncIterator[tuple[Stage, str]]:
+async def on_air(marker: str, work: WorkFolder, folder: Path) -> AsyncIterator[tuple[Studio, str]]:
     """A studio with all that it can have, pushing to a rehearsal; and its stream key."""
     agent = {"name": "owl", "token": "rtk_" + secrets.token_hex(16), "user_id": "user_1", "verified": True}
-    stage = Stage(Launcher(marker, os.environ), work)
+    stage = Studio(Launcher(marker, os.environ), work)
     async with AsyncExitStack() as stack:
         server = await stack.enter_async_context(serve(Options.from_mapping({"agents": [agent]}), folder))
         owl = next(iter(server.platform.agents))

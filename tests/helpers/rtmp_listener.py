@@ -17,7 +17,7 @@ from retake_flow.redact import Secret
 from retake_flow.studio.processes.launcher import Launcher
 from retake_flow.studio.processes.process import Process
 from retake_flow.studio.processes.process_spec import ProcessSpec
-from retake_flow.studio.studio import Stage
+from retake_flow.studio.studio import Studio
 
 KEY = "live-3f9a27c1d4"
 
@@ -65,7 +65,7 @@ def free_port() -> int:
         return int(taker.getsockname()[1])
 
 
-async def seconds_sent(stage: Stage, seconds: float) -> None:
+async def seconds_sent(stage: Studio, seconds: float) -> None:
     """Wait until so much was sent."""
     async with asyncio.timeout(60):
         while True:

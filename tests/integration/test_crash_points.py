@@ -135,7 +135,7 @@ def test_a_run_that_dies_at_any_boundary_ends_as_if_it_had_not(
         assert said.count("I'm live. What should we explore today?") <= 1, about
         assert [s for s in rehearsed.agent["sessions"] if s["ended"] is None] == [], about
         assert rehearsed.left == (), about
-        assert rehearsed.stage.alive == [], about
+        assert rehearsed.studio.alive == [], about
         file = folder / "retake" / "credentials.json"
         token = next(iter(rehearsed.platform.agents)).token.reveal()
         assert json.loads(file.read_text())["access_token"] == token, about

@@ -26,7 +26,7 @@ from retake_flow.stage import PAGE
 from retake_flow.stage.feed import Feed
 from retake_flow.stage.pictures import Pictures
 from retake_flow.studio.processes.launcher import Launcher
-from retake_flow.studio.studio import Stage
+from retake_flow.studio.studio import Studio
 from retake_flow.studio.work_folder import work_folder
 
 pytestmark = [
@@ -113,7 +113,7 @@ def test_nothing_is_cut_covered_or_obeyed_in_any_size_and_scene(tmp_path: Path) 
     async def look() -> dict[str, str]:
         found: dict[str, str] = {}
         with work_folder() as folder:
-            stage = Stage(Launcher(f"stage-{os.getpid()}", dict(os.environ)), folder, home=tmp_path)
+            stage = Studio(Launcher(f"stage-{os.getpid()}", dict(os.environ)), folder, home=tmp_path)
             async with stage.display("1280x720"), stage.window_manager(), stage.screen.page(PAGE) as page:
                 for size in ("640x360", "854x480", "1280x720", "1920x1080", "720x1280"):
                     width, height = map(int, size.split("x"))

@@ -20,7 +20,7 @@ from retake_flow.studio import display as displays
 from retake_flow.studio import picture, screenshot
 from retake_flow.studio.processes.launcher import Launcher
 from retake_flow.studio.processes.process_spec import ProcessSpec
-from retake_flow.studio.studio import Stage
+from retake_flow.studio.studio import Studio
 from retake_flow.studio.window import Window
 from retake_flow.studio.work_folder import WorkFolder
 
@@ -179,7 +179,7 @@ def test_what_is_said_shows_again_after_the_folder_was_removed(launcher: Launche
     wide = "#" * 100
 
     async def run() -> None:
-        stage = Stage(launcher, WorkFolder(tmp_path / "work"))
+        stage = Studio(launcher, WorkFolder(tmp_path / "work"))
         async with stage.display("1280x720"), stage.window_manager(), stage.content():
             stage.say("before")
             shutil.rmtree(stage.folder.path)
@@ -196,14 +196,14 @@ def test_what_is_said_shows_on_stream(launcher: Launcher, marker: str, tmp_path:
     """Said before or after the window opened, the newest line is inside the picture, also after many lines."""
     wide = "#" * 100
 
-    async def until_wide_line(stage: Stage, shown: bool) -> None:
+    async def until_wide_line(stage: Studio, shown: bool) -> None:
         while True:
             if (await widest_green(launcher, (await stage.screenshot(500_000)).path) > 200) == shown:
                 return
             await asyncio.sleep(0.05)
 
     async def run() -> None:
-        stage = Stage(launcher, WorkFolder(tmp_path / "100% $a"))
+        stage = Studio(launcher, WorkFolder(tmp_path / "100% $a"))
         async with stage.display("1280x720") as display, stage.window_manager() as manager:
             assert manager.value == {"display": display.name}
             stage.say(wide)
@@ -224,7 +224,7 @@ def test_a_killed_content_window_leaves_no_tail(launcher: Launcher, marker: str,
     """After kill -9 of xterm nothing goes on reading the stream log."""
 
     async def run() -> None:
-        stage = Stage(launcher, WorkFolder(tmp_path))
+        stage = Studio(launcher, WorkFolder(tmp_path))
         async with stage.display("320x240"):
             async with stage.content() as content:
                 names = {child.name() for child in psutil.Process(content.process.pid).children()}
@@ -241,7 +241,7 @@ def test_windows_end_with_their_display(launcher: Launcher, marker: str, tmp_pat
     """When the display dies, window manager and content window end by themselves and say so."""
 
     async def run() -> None:
-        stage = Stage(launcher, WorkFolder(tmp_path))
+        stage = Studio(launcher, WorkFolder(tmp_path))
         async with stage.display("1280x720") as display, stage.window_manager() as manager, stage.content() as content:
             os.kill(display.process.pid, signal.SIGKILL)
             async with asyncio.timeout(20):
@@ -258,7 +258,7 @@ def test_windows_that_are_started_beside_each_other_are_both_there(
     """Whichever comes first: neither keeps the other from being ready, again and again."""
 
     async def run() -> None:
-        stage = Stage(launcher, WorkFolder(tmp_path))
+        stage = Studio(launcher, WorkFolder(tmp_path))
 
         async def opened(window: AbstractAsyncContextManager[Window], both: asyncio.Barrier) -> None:
             async with window:
@@ -296,7 +296,7 @@ def test_a_bare_display_is_black_and_one_with_a_line_of_text_is_not(launcher: La
     """The screenshot and a look say the same of it; a look at what does not change sees the same."""
 
     async def run() -> None:
-        stage = Stage(launcher, WorkFolder(tmp_path))
+        stage = Studio(launcher, WorkFolder(tmp_path))
         async with stage.display("1280x720"):
             assert (await stage.screenshot(500_000)).black
             bare = await stage.picture()
@@ -354,7 +354,7 @@ def test_without_its_display_a_screenshot_fails_cleanly(launcher: Launcher, tmp_
     """A screenshot of a dead display says which display and what scrot said; no file stays."""
 
     async def run() -> None:
-        stage = Stage(launcher, WorkFolder(tmp_path))
+        stage = Studio(launcher, WorkFolder(tmp_path))
         async with stage.display("64x64") as display:
             os.kill(display.process.pid, signal.SIGKILL)
             await display.wait()

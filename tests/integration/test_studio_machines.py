@@ -18,7 +18,7 @@ from retake_flow.studio.display import open_display
 from retake_flow.studio.encoding import capability
 from retake_flow.studio.processes.launcher import Launcher
 from retake_flow.studio.sound import open_sound
-from retake_flow.studio.studio import Stage
+from retake_flow.studio.studio import Studio
 from retake_flow.studio.window import open_content
 from retake_flow.studio.work_folder import WorkFolder
 
@@ -66,7 +66,7 @@ def test_a_whole_ffmpeg_passes(marker: str) -> None:
 @pytest.mark.parametrize("name", ["a blank", 'an owl\'s "nest"', "Eulé-ö日本", "x" * 160, "a;b,c=d $HOME"])
 def test_the_sound_is_heard_whatever_the_folder_is_called(marker: str, tmp_path: Path, name: str) -> None:
     """What is spoken is in the recording: no client and no server stumbles over the folder's name."""
-    stage = Stage(Launcher(marker, os.environ), WorkFolder(tmp_path / name))
+    stage = Studio(Launcher(marker, os.environ), WorkFolder(tmp_path / name))
 
     async def run() -> None:
         async with listening(marker, tmp_path) as ingest, stage.display("640x360"), stage.sound() as sound:
@@ -130,7 +130,7 @@ def test_a_program_that_this_machine_cannot_run(
     (tmp_path / "openbox").write_text(content)
     (tmp_path / "openbox").chmod(mode)
     environment = {**os.environ, "PATH": f"{tmp_path}:/usr/bin:/bin"} if mode == 0o755 else {"PATH": str(tmp_path)}
-    stage = Stage(Launcher(marker, environment), WorkFolder(tmp_path / "studio"))
+    stage = Studio(Launcher(marker, environment), WorkFolder(tmp_path / "studio"))
 
     async def run() -> None:
         async with open_display(Launcher(marker, os.environ), tmp_path, "640x360") as display:

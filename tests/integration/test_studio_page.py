@@ -20,7 +20,7 @@ from retake_flow.errors import NotReady, StudioError
 from retake_flow.studio.browser.page import Page
 from retake_flow.studio.processes.launcher import Launcher
 from retake_flow.studio.sound import Sound
-from retake_flow.studio.studio import Stage
+from retake_flow.studio.studio import Studio
 from retake_flow.studio.work_folder import work_folder
 
 pytestmark = [
@@ -53,10 +53,10 @@ def write_page(folder: Path, color: str, script: str = "") -> Path:
 
 
 @asynccontextmanager
-async def studio(home: Path) -> AsyncIterator[tuple[Stage, Sound]]:
+async def studio(home: Path) -> AsyncIterator[tuple[Studio, Sound]]:
     """A studio with a display, its window manager and its sound."""
     with work_folder() as folder:
-        stage = Stage(Launcher(f"page-{os.getpid()}", dict(os.environ)), folder, home=home)
+        stage = Studio(Launcher(f"page-{os.getpid()}", dict(os.environ)), folder, home=home)
         async with stage.display("640x360"), stage.window_manager(), stage.sound() as sound:
             yield stage, sound
 
@@ -110,7 +110,7 @@ def loudness(sound: Sound) -> float:
 
 
 @asynccontextmanager
-async def recorded(stage: Stage, file: Path) -> AsyncIterator[None]:
+async def recorded(stage: Studio, file: Path) -> AsyncIterator[None]:
     """While this lasts, the display is recorded."""
     display = stage.current_display
     grab = ("-draw_mouse", "0", "-f", "x11grab", "-framerate", "30", "-video_size", display.size, "-i", display.name)
@@ -207,7 +207,7 @@ def test_a_page_is_shown_heard_changed_and_comes_back_whatever_happens_to_it(tmp
     assert not [each for each in processes if each.is_running() and each.status() != psutil.STATUS_ZOMBIE]
 
 
-async def _is_empty(stage: Stage) -> bool:
+async def _is_empty(stage: Studio) -> bool:
     """Whether the display shows its own colour, which counts as a black picture without being one."""
     seen = await stage.picture()
     return seen.black and seen.brightness > 0.05

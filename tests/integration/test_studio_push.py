@@ -20,7 +20,7 @@ from retake_flow.studio.encoding.adaptation import AdaptiveEncoder
 from retake_flow.studio.encoding.quality import Quality
 from retake_flow.studio.probe import probe
 from retake_flow.studio.processes.launcher import Launcher
-from retake_flow.studio.studio import Stage
+from retake_flow.studio.studio import Studio
 from retake_flow.studio.work_folder import WorkFolder
 
 pytestmark = pytest.mark.real
@@ -33,12 +33,12 @@ def marker(request: pytest.FixtureRequest) -> str:
 
 
 @pytest.fixture
-def stage(marker: str, tmp_path: Path) -> Stage:
+def stage(marker: str, tmp_path: Path) -> Studio:
     """A studio of this test's own."""
-    return Stage(Launcher(marker, os.environ), WorkFolder(tmp_path))
+    return Studio(Launcher(marker, os.environ), WorkFolder(tmp_path))
 
 
-def test_what_is_pushed_is_what_the_guide_asks_for(stage: Stage, marker: str, tmp_path: Path) -> None:
+def test_what_is_pushed_is_what_the_guide_asks_for(stage: Studio, marker: str, tmp_path: Path) -> None:
     """The ingest receives h264 1280x720 yuv420p at 30 frames/s with aac, and the stream is closed in order."""
 
     async def run() -> None:
@@ -64,7 +64,7 @@ def test_what_is_pushed_is_what_the_guide_asks_for(stage: Stage, marker: str, tm
     asyncio.run(run())
 
 
-def test_a_killed_encoder_is_noticed(stage: Stage, marker: str, tmp_path: Path) -> None:
+def test_a_killed_encoder_is_noticed(stage: Studio, marker: str, tmp_path: Path) -> None:
     """After kill -9 of ffmpeg its end is told at once."""
 
     async def run() -> None:
@@ -81,7 +81,7 @@ def test_a_killed_encoder_is_noticed(stage: Stage, marker: str, tmp_path: Path) 
     asyncio.run(run())
 
 
-def test_the_encoder_ends_when_the_ingest_goes_away(stage: Stage, marker: str, tmp_path: Path) -> None:
+def test_the_encoder_ends_when_the_ingest_goes_away(stage: Studio, marker: str, tmp_path: Path) -> None:
     """A closed connection ends the encoder; the reason holds neither address nor stream key."""
 
     async def run() -> None:
@@ -101,7 +101,7 @@ def test_the_encoder_ends_when_the_ingest_goes_away(stage: Stage, marker: str, t
     asyncio.run(run())
 
 
-def test_the_encoder_ends_with_its_display(stage: Stage, marker: str, tmp_path: Path) -> None:
+def test_the_encoder_ends_with_its_display(stage: Studio, marker: str, tmp_path: Path) -> None:
     """When the display dies the encoder does not go on with sound alone."""
 
     async def run() -> None:
@@ -118,7 +118,7 @@ def test_the_encoder_ends_with_its_display(stage: Stage, marker: str, tmp_path: 
     asyncio.run(run())
 
 
-def test_a_stalled_encoder_is_given_up(stage: Stage, marker: str, tmp_path: Path) -> None:
+def test_a_stalled_encoder_is_given_up(stage: Studio, marker: str, tmp_path: Path) -> None:
     """An encoder that lives but sends nothing counts as ended within seconds, and needs no grace to be gone."""
 
     async def run() -> None:
@@ -137,7 +137,7 @@ def test_a_stalled_encoder_is_given_up(stage: Stage, marker: str, tmp_path: Path
     asyncio.run(run())
 
 
-def test_a_display_that_hangs_is_noticed_before_its_encoder(stage: Stage, marker: str, tmp_path: Path) -> None:
+def test_a_display_that_hangs_is_noticed_before_its_encoder(stage: Studio, marker: str, tmp_path: Path) -> None:
     """A server that lives but does not answer is over within seconds, and its encoder ends with it."""
 
     async def run() -> None:
@@ -161,7 +161,7 @@ def test_a_display_that_hangs_is_noticed_before_its_encoder(stage: Stage, marker
 
 
 def test_an_encoder_that_gets_too_little_time_goes_on_with_less(
-    stage: Stage, marker: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    stage: Studio, marker: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Ffmpeg runs for a tenth of the time only; it ends with the reason, and the next one has a faster preset."""
     monkeypatch.setattr(adaptation, "SLOW_FOR", 6.0)
@@ -197,7 +197,7 @@ def test_an_encoder_that_gets_too_little_time_goes_on_with_less(
     asyncio.run(run())
 
 
-def test_how_well_the_encoder_does_is_known(stage: Stage, marker: str, tmp_path: Path) -> None:
+def test_how_well_the_encoder_does_is_known(stage: Studio, marker: str, tmp_path: Path) -> None:
     """Its health tells frames, rates and speed while it runs, and nothing afterwards."""
 
     async def run() -> None:
@@ -217,7 +217,7 @@ def test_how_well_the_encoder_does_is_known(stage: Stage, marker: str, tmp_path:
     asyncio.run(run())
 
 
-def test_an_ingest_that_cannot_be_reached_is_a_clean_error(stage: Stage, marker: str) -> None:
+def test_an_ingest_that_cannot_be_reached_is_a_clean_error(stage: Studio, marker: str) -> None:
     """The error names the cause and what to look at, and holds no stream key."""
 
     async def run() -> None:
@@ -248,7 +248,7 @@ def test_the_video_takes_no_proxy(marker: str, tmp_path: Path, scheme: str, vari
             proxy.listen()
             proxy.setblocking(False)
             environment = {**os.environ, variable: f"http://127.0.0.1:{proxy.getsockname()[1]}"}
-            stage = Stage(Launcher(marker, environment), WorkFolder(tmp_path))
+            stage = Studio(Launcher(marker, environment), WorkFolder(tmp_path))
             url = Secret(f"{scheme}://127.0.0.1:{silent.getsockname()[1]}/app/{KEY}")
             async with stage.display("320x240"):
                 with pytest.raises(IngestUnreachable):
@@ -261,7 +261,7 @@ def test_the_video_takes_no_proxy(marker: str, tmp_path: Path, scheme: str, vari
     asyncio.run(run())
 
 
-def test_an_ingest_that_refuses_is_a_clean_error(stage: Stage, marker: str) -> None:
+def test_an_ingest_that_refuses_is_a_clean_error(stage: Studio, marker: str) -> None:
     """An ingest that hangs up on us is reported as a failure of the encoder, without the stream key."""
 
     async def hang_up(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
@@ -293,7 +293,7 @@ def test_hardware_that_cannot_encode_is_named_before_anything_is_sent(tmp_path: 
     """It is tried for a second; nothing else takes its place unasked."""
 
     async def scene() -> None:
-        stage = Stage(Launcher(marker, os.environ), WorkFolder(tmp_path))
+        stage = Studio(Launcher(marker, os.environ), WorkFolder(tmp_path))
         async with listening(marker, tmp_path) as ingest, stage.display("320x240"):
             with pytest.raises(HostError, match="h264_vaapi") as raised:
                 async with stage.encoder(ingest.push_url, Quality(codec="h264_vaapi")):

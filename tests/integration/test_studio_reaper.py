@@ -16,7 +16,7 @@ import asyncio, os, pathlib, signal, sys
 from retake_flow.studio.processes.launcher import Launcher
 from retake_flow.studio.processes.reaper import reaping
 from retake_flow.studio.processes.process_spec import ProcessSpec
-from retake_flow.studio.studio import Stage
+from retake_flow.studio.studio import Studio
 from retake_flow.studio.work_folder import work_folder
 
 assert os.getpid() == 1
@@ -35,7 +35,7 @@ async def until(wanted):
 _XTERM = """
 async def main():
     with work_folder() as work:
-        stage = Stage(Launcher(marker, os.environ), work)
+        stage = Studio(Launcher(marker, os.environ), work)
         async with stage.display("320x240"):
             for _ in range(2):
                 async with stage.content() as content:

@@ -22,7 +22,7 @@ from retake_flow.errors import NotReady, NoVoice, ProcessFailed
 from retake_flow.studio import speech
 from retake_flow.studio.processes.launcher import Launcher
 from retake_flow.studio.sound import monitor
-from retake_flow.studio.studio import Stage
+from retake_flow.studio.studio import Studio
 from retake_flow.studio.work_folder import WorkFolder
 
 pytestmark = pytest.mark.real
@@ -62,7 +62,7 @@ def test_speech_is_heard_where_it_was_silent_and_the_picture_has_no_gap(
     marker: str, tmp_path: Path, desktop: Mapping[str, str]
 ) -> None:
     """A text that is spoken while the encoder runs is in its recording, and in none of somebody's own sounds."""
-    stage = Stage(Launcher(marker, desktop), WorkFolder(tmp_path / "studio"))
+    stage = Studio(Launcher(marker, desktop), WorkFolder(tmp_path / "studio"))
 
     async def run() -> float:
         async with listening(marker, tmp_path) as ingest, stage.display("640x360"), stage.sound() as sound:
@@ -92,7 +92,7 @@ def test_speech_is_heard_where_it_was_silent_and_the_picture_has_no_gap(
 
 def test_the_encoder_ends_with_the_sound_and_a_new_one_hears_the_new_sound(marker: str, tmp_path: Path) -> None:
     """PulseAudio killed: ffmpeg does not hang, and an encoder that begins meanwhile hears the sound that comes next."""
-    stage = Stage(Launcher(marker, os.environ), WorkFolder(tmp_path / "studio"))
+    stage = Studio(Launcher(marker, os.environ), WorkFolder(tmp_path / "studio"))
 
     async def run() -> float:
         async with stage.display("640x360"):
@@ -137,7 +137,7 @@ def test_the_encoder_ends_with_the_sound_and_a_new_one_hears_the_new_sound(marke
 
 def test_a_sound_that_hangs_is_given_up_and_an_encoder_waits_for_the_next(marker: str, tmp_path: Path) -> None:
     """PulseAudio that lives and does not answer is killed and told within seconds, as one that has died."""
-    stage = Stage(Launcher(marker, os.environ), WorkFolder(tmp_path / "studio"))
+    stage = Studio(Launcher(marker, os.environ), WorkFolder(tmp_path / "studio"))
 
     async def run() -> float:
         async with stage.display("320x240"):
@@ -166,7 +166,7 @@ def test_a_sound_that_hangs_is_given_up_and_an_encoder_waits_for_the_next(marker
 
 def test_without_pulseaudio_the_sound_is_ready_and_silent(marker: str, tmp_path: Path) -> None:
     """A machine without it streams with a silent track; what is to be spoken is refused with the reason."""
-    stage = Stage(Launcher(marker, {"PATH": str(tmp_path)}), WorkFolder(tmp_path / "studio"))
+    stage = Studio(Launcher(marker, {"PATH": str(tmp_path)}), WorkFolder(tmp_path / "studio"))
 
     async def run() -> None:
         async with stage.sound() as sound:
@@ -187,7 +187,7 @@ def test_without_pulseaudio_a_stream_has_a_silent_track(
     path.mkdir()
     for name in ("Xvfb", "ffmpeg", "setpriv", "xkbcomp", "sh"):
         (path / name).symlink_to(str(shutil.which(name)))
-    stage = Stage(Launcher(marker, {**os.environ, "PATH": str(path)}), WorkFolder(tmp_path / "studio"))
+    stage = Studio(Launcher(marker, {**os.environ, "PATH": str(path)}), WorkFolder(tmp_path / "studio"))
 
     async def run() -> None:
         async with listening(marker, tmp_path) as ingest, stage.display("320x240"), stage.sound() as sound:
@@ -210,7 +210,7 @@ import pathlib, sys
 said = sys.stdin.read(), sys.argv[1:], pathlib.Path("/proc/self/cmdline").read_text()
 pathlib.Path({str(heard_by)!r}).write_text(repr(said))
 """
-    stage = Stage(Launcher(marker, os.environ), WorkFolder(tmp_path / "studio"), voice(tmp_path, program))
+    stage = Studio(Launcher(marker, os.environ), WorkFolder(tmp_path / "studio"), voice(tmp_path, program))
     nasty = "--help; $(reboot) `id` <speak>\x1b]0;x\x07[[h@]]\n{{ 7 * 7 }}\u202e"
 
     async def run() -> None:
@@ -243,7 +243,7 @@ def test_a_voice_that_does_not_do_its_work_is_ended_and_told(
     """One that hangs, fails, or writes without end or nonsense is an error; it is gone, and the next may speak."""
     monkeypatch.setattr(speech, "THINKS_WITHIN", 0.5 if "time.sleep" in program and "5000" not in program else 20.0)
     monkeypatch.setattr(speech, "LARGEST_SOUND", 1000 if "5000" in program else 10**6)
-    stage = Stage(Launcher(marker, os.environ), WorkFolder(tmp_path / "studio"))
+    stage = Studio(Launcher(marker, os.environ), WorkFolder(tmp_path / "studio"))
 
     async def run() -> None:
         async with stage.sound(voice(tmp_path, program)):
@@ -265,7 +265,7 @@ with open({str(order)!r}, "a") as file:
     print("<" + text, end="", file=file, flush=True)
     print(">", end="", file=file)
 """
-    stage = Stage(Launcher(marker, os.environ), WorkFolder(tmp_path / "studio"), voice(tmp_path, program))
+    stage = Studio(Launcher(marker, os.environ), WorkFolder(tmp_path / "studio"), voice(tmp_path, program))
 
     async def run() -> list[BaseException | None]:
         async with stage.sound():

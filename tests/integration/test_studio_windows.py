@@ -16,7 +16,7 @@ from retake_flow.errors import Finished, NotReady
 from retake_flow.studio.layout import Placed
 from retake_flow.studio.processes.launcher import Launcher
 from retake_flow.studio.sound import Sound
-from retake_flow.studio.studio import Stage
+from retake_flow.studio.studio import Studio
 from retake_flow.studio.window import Window
 from retake_flow.studio.windows import arrangement
 from retake_flow.studio.work_folder import work_folder
@@ -40,7 +40,7 @@ def make(*command: str) -> None:
     subprocess.run(("ffmpeg", "-v", "error", "-y", "-f", "lavfi", *command), check=True)
 
 
-def pixel(stage: Stage, x: int, y: int) -> tuple[int, ...]:
+def pixel(stage: Studio, x: int, y: int) -> tuple[int, ...]:
     """The colour of a place on the display, roughly."""
     display = stage.current_display
     grab = ("-f", "x11grab", "-draw_mouse", "0", "-video_size", display.size, "-i", display.name, "-frames:v", "1")
@@ -67,7 +67,7 @@ async def until_louder(sound: Sound, low: float, high: float) -> None:
                 return
 
 
-async def until_seen(stage: Stage, x: int, y: int, color: tuple[int, ...]) -> None:
+async def until_seen(stage: Studio, x: int, y: int, color: tuple[int, ...]) -> None:
     """Wait until a place has a colour."""
     async with asyncio.timeout(60):
         while True:
@@ -81,7 +81,7 @@ def test_without_a_window_manager_the_message_says_so(tmp_path: Path, monkeypatc
 
     async def scene() -> None:
         with work_folder() as folder:
-            stage = Stage(Launcher(f"windows-{os.getpid()}", dict(os.environ)), folder, home=tmp_path)
+            stage = Studio(Launcher(f"windows-{os.getpid()}", dict(os.environ)), folder, home=tmp_path)
             async with stage.display("640x360"):
                 with pytest.raises(NotReady, match="xterm has no window") as raised:
                     await stage.screen.terminal(["sleep", "100"]).__aenter__()
@@ -103,7 +103,7 @@ def test_scenes_change_without_another_colour_between_them(tmp_path: Path) -> No
 
     async def scene() -> None:
         with work_folder() as folder:
-            stage = Stage(Launcher(f"windows-{os.getpid()}", dict(os.environ)), folder, home=tmp_path)
+            stage = Studio(Launcher(f"windows-{os.getpid()}", dict(os.environ)), folder, home=tmp_path)
             stage.screen.divide({"break": ["red"], "work": ["blue"]})
 
             def colored(color: str) -> AbstractAsyncContextManager[Window]:
@@ -148,7 +148,7 @@ def test_windows_lie_as_they_are_written_and_music_gives_way_to_speech(tmp_path:
     async def scene() -> None:
         voice = (shutil.which("python3") or "python3", "-c", _SILENT_WAV)
         with work_folder() as folder:
-            stage = Stage(Launcher(f"windows-{os.getpid()}", dict(os.environ)), folder, voice, tmp_path)
+            stage = Studio(Launcher(f"windows-{os.getpid()}", dict(os.environ)), folder, voice, tmp_path)
             async with (
                 stage.display("640x360"),
                 stage.window_manager(),

@@ -30,8 +30,8 @@ _SEEN_FOR: Final = 30.0
 STRUGGLING_SECONDS: Final = 60.0
 
 
-class Stage(Protocol):
-    """The programs of one run's studio; `retake_flow.studio.studio.Stage` starts real ones."""
+class Studio(Protocol):
+    """The programs of one run's studio; `retake_flow.studio.studio.Studio` starts real ones."""
 
     def display(self, size: str) -> AbstractAsyncContextManager[Service]:
         """Start a virtual display."""
@@ -63,8 +63,8 @@ class Stage(Protocol):
 class StudioActions(Family):
     """The actions of one run's studio."""
 
-    def __init__(self, stage: Stage, access: Access, paint: FirstPaint) -> None:
-        self._stage = stage
+    def __init__(self, studio: Studio, access: Access, paint: FirstPaint) -> None:
+        self._studio = studio
         self._access = access
         self._paint = paint
         self._struggling = False
@@ -85,11 +85,11 @@ class StudioActions(Family):
     def display(self, call: Call) -> AbstractAsyncContextManager[Service]:
         """Start a virtual display."""
         self._seen, self._visible_at = _Seen(), -inf
-        return self._stage.display(str(call.inputs["size"]))
+        return self._studio.display(str(call.inputs["size"]))
 
     def window_manager(self, call: Call) -> AbstractAsyncContextManager[Service]:
         """Start a window manager."""
-        return self._stage.window_manager()
+        return self._studio.window_manager()
 
     def encoder(self, call: Call) -> AbstractAsyncContextManager[Service]:
         """Start an encoder that pushes to the address of a fresh stream key.
@@ -104,7 +104,7 @@ class StudioActions(Family):
         quality = Quality(**{each.name: call.inputs[each.name] for each in fields(Quality) if each.name in call.inputs})
         adapts = bool(call.inputs["adapt"])
         self._advice = quality.advice(adapts=adapts)
-        return self._pushing(self._stage.encoder(push_url, quality, adapt=adapts))
+        return self._pushing(self._studio.encoder(push_url, quality, adapt=adapts))
 
     @asynccontextmanager
     async def _pushing(self, encoder: AbstractAsyncContextManager[Service]) -> AsyncIterator[Service]:
@@ -122,7 +122,7 @@ class StudioActions(Family):
         """Look at the display before the stream is live, so that the first thumbnail does not wait for it."""
         latest = _now() + PATIENCE
         with suppress(RetakeFlowError):
-            while self._paint.pending or (await self._stage.picture()).black:
+            while self._paint.pending or (await self._studio.picture()).black:
                 if _now() >= latest:
                     return
                 await asyncio.sleep(_BLACK_AGAIN)
@@ -133,10 +133,10 @@ class StudioActions(Family):
         limit, patience = int(call.inputs["limit"]), float(call.inputs["patience"])
         latest = _now() + patience
         await self._paint.wait(patience)
-        shot = await self._stage.screenshot(limit, _now() - self._visible_at > _SEEN_FOR)
+        shot = await self._studio.screenshot(limit, _now() - self._visible_at > _SEEN_FOR)
         while shot.black and _now() < latest:
             await asyncio.sleep(_BLACK_AGAIN)
-            shot = await self._stage.screenshot(limit, look=True)
+            shot = await self._studio.screenshot(limit, look=True)
         image = shot.path.read_bytes()
         kind = "image/jpeg" if shot.path.suffix in (".jpg", ".jpeg") else "image/png"
         uploaded = await self._access.client().update_thumbnail(image, kind)
@@ -146,11 +146,11 @@ class StudioActions(Family):
         """Check whether the picture is black or frozen."""
         if not call.inputs["look"]:
             return Completion("idle")
-        return Completion(value=self._seen.next(await self._stage.picture(), _now()))
+        return Completion(value=self._seen.next(await self._studio.picture(), _now()))
 
     async def health(self, call: Call) -> Completion:
         """Report the encoder's health; after a minute of being too slow, raise an event, once."""
-        health = self._stage.health()
+        health = self._studio.health()
         if health is None:
             return Completion("idle")
         value = asdict(health)

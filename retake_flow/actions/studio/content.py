@@ -25,7 +25,7 @@ _TITLED: Final = ("title", "note")
 
 
 class Log(Protocol):
-    """The stream log; `retake_flow.studio.studio.Stage` has a real one."""
+    """The stream log; `retake_flow.studio.studio.Studio` has a real one."""
 
     def content(self) -> AbstractAsyncContextManager[Service]:
         """Start a window on the display that shows the stream log."""

@@ -12,7 +12,7 @@ from retake_flow.ports.services import Service
 
 
 class Speaker(Protocol):
-    """The sound of one run's studio; `retake_flow.studio.studio.Stage` has a real one."""
+    """The sound of one run's studio; `retake_flow.studio.studio.Studio` has a real one."""
 
     def sound(self, voice: Sequence[str], variables: Sequence[str]) -> AbstractAsyncContextManager[Service]:
         """Start the sound; silent if there can be none.

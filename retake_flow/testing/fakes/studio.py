@@ -44,8 +44,8 @@ _PNG = bytes.fromhex(
 )
 
 
-class FakeStage:
-    """The studio of one run, with the interface of `retake_flow.studio.studio.Stage`.
+class FakeStudio:
+    """The studio of one run, with the interface of `retake_flow.studio.studio.Studio`.
 
     Args:
         platform: The platform that the encoder pushes to, which refuses keys as usual.

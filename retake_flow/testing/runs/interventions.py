@@ -16,7 +16,7 @@ from retake_flow.run import answers
 from retake_flow.run.errors import GateUnknown
 from retake_flow.run.records import Record
 from retake_flow.run.run import Run
-from retake_flow.testing.fakes.studio import FakeStage
+from retake_flow.testing.fakes.studio import FakeStudio
 
 #: The name of a rehearsed run.
 RUN = "rehearsed"
@@ -28,14 +28,14 @@ class Scene:
 
     Attributes:
         runner: The runner that drives the run, or drove it last.
-        stage: The studio.
+        studio: The studio.
         platform: The rehearsed retake.tv.
         runs: The store of the run.
         refused: The messages to those whose answers were refused.
     """
 
     runner: Runner
-    stage: FakeStage
+    studio: FakeStudio
     platform: Platform
     runs: Runs
     refused: list[str]

@@ -72,7 +72,7 @@ from retake_flow.testing.fakes.notifications import RecordingNotifier
 from retake_flow.testing.fakes.programs import FakePrograms
 from retake_flow.testing.fakes.realtime import FakeRealtime
 from retake_flow.testing.fakes.responder import FakeResponder, standing_in
-from retake_flow.testing.fakes.studio import FakeStage
+from retake_flow.testing.fakes.studio import FakeStudio
 from retake_flow.testing.fakes.studio_programs import Trouble
 from retake_flow.testing.runs.interventions import RUN, Intervention, Prompter, Scene, entering
 from retake_flow.testing.runs.machines import machine_of
@@ -125,7 +125,7 @@ class Rehearsed:
         run: The run as it ended, or as it was stored last.
         journal: All its records.
         report: The platform's report.
-        stage: The studio as the run left it.
+        studio: The studio as the run left it.
         platform: The platform as the run left it.
         network: The network, with the calls to other hosts.
         left: The names of asynchronous tasks that the run left behind.
@@ -137,7 +137,7 @@ class Rehearsed:
     run: Run
     journal: tuple[Record, ...]
     report: dict[str, Any]
-    stage: FakeStage
+    studio: FakeStudio
     platform: Platform
     network: Network
     left: tuple[str, ...]
@@ -236,10 +236,10 @@ class Rehearsal:
         clock = VirtualClock()
         platform = Platform(self.options, clock.now, Random(self.options.seed))
         network = Network(platform)
-        stage = FakeStage(platform, self.folder, tuple(replace(trouble) for trouble in self.troubles))
+        studio = FakeStudio(platform, self.folder, tuple(replace(trouble) for trouble in self.troubles))
         runs = self.store(clock.now)
         audience = asyncio.create_task(play_viewers(platform, self.options.viewers), name="audience")
-        play = _Play(self, clock, platform, network, stage, runs)
+        play = _Play(self, clock, platform, network, studio, runs)
         try:
             async with asyncio.timeout(self.within):
                 await play.to_the_end()
@@ -254,7 +254,7 @@ class Rehearsal:
         runs.close()
         seen = report.build(platform)
         writes, refused = tuple(play.writes), tuple(play.refused)
-        return Rehearsed(self.flow, run, journal, seen, stage, platform, network, left, writes, refused)
+        return Rehearsed(self.flow, run, journal, seen, studio, platform, network, left, writes, refused)
 
     def access(self, network: Network, note: Callable[..., None], realtime: OpenRealtime | None = None) -> Access:
         """The agent's credentials and the client that uses them, for one process."""
@@ -276,7 +276,7 @@ class _Play:
         clock: VirtualClock,
         platform: Platform,
         network: Network,
-        stage: FakeStage,
+        studio: FakeStudio,
         runs: Runs,
     ) -> None:
         self.refused: list[str] = []
@@ -285,7 +285,7 @@ class _Play:
         self._clock = clock
         self._platform = platform
         self._network = network
-        self._stage = stage
+        self._studio = studio
         self._runs = runs
         self._prompter = Prompter(rehearsal.interventions, self._scene)
         self._sitting: asyncio.Task[Run] | None = None
@@ -326,21 +326,21 @@ class _Play:
                 RetakeActions(access, clock.now),
                 GuideActions(access, flow.guide, Guides(rehearsal.folder / "guides"), clock.now),
                 SharingActions(rehearsal.moltbook.client if rehearsal.moltbook else None),
-                StudioActions(self._stage, access, paint),
-                ContentActions(self._stage, self._stage.screen, feed, paint, clock.now, seen=self._show_scene),
-                WindowActions(self._stage.screen),
-                VoiceActions(self._stage),
+                StudioActions(self._studio, access, paint),
+                ContentActions(self._studio, self._studio.screen, feed, paint, clock.now, seen=self._show_scene),
+                WindowActions(self._studio.screen),
+                VoiceActions(self._studio),
                 CommentActions(access, clock.now),
                 PublicActions(access),
                 ProgramActions(rehearsal.programs, clock.now),
                 RequestActions(rehearsal.variables, clock.now, partial(own_request.send, transport=self._network)),
                 ChatActions(
                     access,
-                    self._stage.say,
+                    self._studio.say,
                     clock.now,
                     {**rehearsal.responders, "agent": partial(agent.opened, replies, rehearsal.responders)},
                     realtime,
-                    self._stage.speak,
+                    self._studio.speak,
                     lambda: (record for _, record in self._runs.journal(RUN)),
                     replies,
                 ),
@@ -377,7 +377,7 @@ class _Play:
 
     def _scene(self) -> Scene:
         assert self._sitting is not None
-        return Scene(self.runner, self._stage, self._platform, self._runs, self.refused, self._sitting)
+        return Scene(self.runner, self._studio, self._platform, self._runs, self.refused, self._sitting)
 
 
 def _holder(number: int) -> Holder:

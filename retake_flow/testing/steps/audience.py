@@ -142,13 +142,13 @@ def connection(rehearsed: Rehearsed, datatable: Table) -> None:
 @then("the chat begins on stream with")
 def shown(rehearsed: Rehearsed, datatable: Table) -> None:
     """The first lines of chat on stream, the agent's included."""
-    assert rehearsed.stage.said[: len(datatable)] == [row[0] for row in datatable]
+    assert rehearsed.studio.said[: len(datatable)] == [row[0] for row in datatable]
 
 
 @then("nothing that a terminal would obey has come out of chat")
 def harmless(rehearsed: Rehearsed) -> None:
     """No terminal sequence reached the screen, the journal or the voice."""
-    texts = [*rehearsed.stage.said, *rehearsed.stage.spoken]
+    texts = [*rehearsed.studio.said, *rehearsed.studio.spoken]
     texts += [str(value) for record in rehearsed.journal for value in record.values()]
     assert len(rehearsed.records("chat_message")) >= len(STOCK) - 1
     assert [text for text in texts if strip_controls(text) != text] == []
@@ -165,7 +165,11 @@ def still_asked(rehearsed: Rehearsed, place: str) -> None:
 def only_data(rehearsed: Rehearsed, rehearsal: Rehearsal) -> None:
     """No message started a program, was evaluated or revealed a secret."""
     known = {record["text"] for record in rehearsed.records("chat_message")}
-    out = [*rehearsed.stage.said, *rehearsed.stage.spoken, *(c["text"] for c in rehearsed.agent["chat"] if c["agent"])]
+    out = [
+        *rehearsed.studio.said,
+        *rehearsed.studio.spoken,
+        *(c["text"] for c in rehearsed.agent["chat"] if c["agent"]),
+    ]
     assert not list(rehearsal.folder.glob("**/pwned"))
     assert not Path("pwned").exists()
     assert AGENT.token.reveal() not in f"{rehearsed.journal}{out}"

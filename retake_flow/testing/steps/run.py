@@ -60,7 +60,7 @@ def took(rehearsed: Rehearsed, seconds: float) -> None:
 @then("it leaves nothing behind")
 def nothing_left(rehearsed: Rehearsed) -> None:
     """No program, task, session or push is left."""
-    assert [program.name for program in rehearsed.stage.alive] == []
+    assert [program.name for program in rehearsed.studio.alive] == []
     assert rehearsed.left == ()
     assert open_sessions(rehearsed) == []
     assert [push for push in rehearsed.report["recordings"] if push["closed"] is None] == []
@@ -69,7 +69,7 @@ def nothing_left(rehearsed: Rehearsed) -> None:
 @then("no program is left running")
 def no_program_left(rehearsed: Rehearsed) -> None:
     """No program of the run is left on this machine."""
-    assert [program.name for program in rehearsed.stage.alive] == []
+    assert [program.name for program in rehearsed.studio.alive] == []
     assert rehearsed.left == ()
 
 

@@ -61,7 +61,7 @@ def kept(rehearsal: Rehearsal, version: str) -> None:
 @then(parsers.parse('the stream shows "{text}"'))
 def on_screen(rehearsed: Rehearsed, text: str) -> None:
     """The text shows on stream once."""
-    said = rehearsed.stage.said
+    said = rehearsed.studio.said
     if said.count(text) != 1:
         raise Unmet(f"{text!r} once", said)
 

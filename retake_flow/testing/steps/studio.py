@@ -28,19 +28,19 @@ def mortal(rehearsal: Rehearsal, part: str, after: float) -> None:
 @given(Wording("the {part} is killed {after} s into {state}"))
 def killed(rehearsal: Rehearsal, part: str, after: float, state: str) -> None:
     """A program is killed."""
-    rehearsal.intervene(state, after, lambda scene: scene.stage.kill(part))
+    rehearsal.intervene(state, after, lambda scene: scene.studio.kill(part))
 
 
 @given(parsers.parse("the memory for the {part} runs out {after:g} s into {state}"))
 def exhausted(rehearsal: Rehearsal, part: str, after: float, state: str) -> None:
     """The system kills a program and has no memory to start it again."""
-    rehearsal.intervene(state, after, lambda scene: scene.stage.exhaust(part))
+    rehearsal.intervene(state, after, lambda scene: scene.studio.exhaust(part))
 
 
 @given(parsers.parse("{times:d} times the {part} is killed {after:g} s into {state}"))
 def killed_often(rehearsal: Rehearsal, times: int, part: str, after: float, state: str) -> None:
     """A program and its replacements are killed."""
-    rehearsal.intervene(state, after, lambda scene: scene.stage.kill(part), times)
+    rehearsal.intervene(state, after, lambda scene: scene.studio.kill(part), times)
 
 
 @given(parsers.parse("the {part} is missing from its second start on"))
@@ -58,25 +58,25 @@ def defective(rehearsal: Rehearsal, part: str) -> None:
 @given(parsers.parse("the encoder stalls {after:g} s into {state}"))
 def stalled(rehearsal: Rehearsal, after: float, state: str) -> None:
     """The encoder runs but sends nothing."""
-    rehearsal.intervene(state, after, lambda scene: scene.stage.stall())
+    rehearsal.intervene(state, after, lambda scene: scene.studio.stall())
 
 
 @given(parsers.parse("the picture freezes {after:g} s into {state}"))
 def frozen(rehearsal: Rehearsal, after: float, state: str) -> None:
     """The picture stands still while all programs run."""
-    rehearsal.intervene(state, after, lambda scene: scene.stage.freeze())
+    rehearsal.intervene(state, after, lambda scene: scene.studio.freeze())
 
 
 @given(parsers.parse("the encoder runs at {speed:g} of its speed from {after:g} s into {state}"))
 def slow(rehearsal: Rehearsal, speed: float, after: float, state: str) -> None:
     """The machine is too slow to encode in real time."""
-    rehearsal.intervene(state, after, lambda scene: scene.stage.slow_down(speed))
+    rehearsal.intervene(state, after, lambda scene: scene.studio.slow_down(speed))
 
 
 @then(parsers.parse("the {part} was started {times:d} times"))
 def started(rehearsed: Rehearsed, part: str, times: int) -> None:
     """Exactly this many times."""
-    assert rehearsed.stage.started[part] == times
+    assert rehearsed.studio.started[part] == times
 
 
 @then("the display is started before the stream key has come")

@@ -46,13 +46,13 @@ def sends(rehearsal: Rehearsal, event: str, after: float, state: str, datatable:
 @then(Wording('"{words}" was spoken on the stream {times} time(s)'))
 def spoken(rehearsed: Rehearsed, words: str, times: int) -> None:
     """The voice spoke it to the end."""
-    assert rehearsed.stage.spoken.count(words) == times
+    assert rehearsed.studio.spoken.count(words) == times
 
 
 @then(Wording('"{words}" was shown on the stream {times} time(s)'))
 def shown(rehearsed: Rehearsed, words: str, times: int) -> None:
     """The content window showed it."""
-    assert rehearsed.stage.said.count(words) == times
+    assert rehearsed.studio.said.count(words) == times
 
 
 @then(Wording('it is told {times} time(s) that the stream is silent, since "{words}"'))

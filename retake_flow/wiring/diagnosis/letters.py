@@ -8,7 +8,7 @@ from typing import Final
 from retake_flow.studio import programs
 from retake_flow.studio.browser import chromium
 from retake_flow.studio.processes.launcher import Launcher
-from retake_flow.studio.studio import Stage
+from retake_flow.studio.studio import Studio
 from retake_flow.wiring.diagnosis.finding import Finding
 
 #: A letter of each script in which viewers write, and the package that has it.
@@ -44,7 +44,7 @@ _SCRIPT: Final = """
 _PAGE: Final = "<!doctype html><title>doctor</title><body style='background: white'>retake-flow doctor"
 
 
-async def examine(starts: Launcher, stage: Stage) -> Finding:
+async def examine(starts: Launcher, studio: Studio) -> Finding:
     """Show a page, and check which letters in it are boxes.
 
     Raises:
@@ -53,19 +53,19 @@ async def examine(starts: Launcher, stage: Stage) -> Finding:
     if programs.find(chromium.PROGRAM, starts.environment) is None:
         hint = f"run: {programs.install_command(())} chromium"
         return Finding(
-            "page", "skipped", "streams show their log, since the stage needs Chromium (81 MB to download)", hint
+            "page", "skipped", "streams show their log, since the studio needs Chromium (81 MB to download)", hint
         )
-    folder = stage.folder.ensure("page")
+    folder = studio.folder.ensure("page")
     (folder / "index.html").write_text(_PAGE, encoding="utf-8")
-    async with stage.screen.page(folder) as page:
+    async with studio.screen.page(folder) as page:
         asked = json.dumps([letter for _, letter, _ in LETTERS])
         boxes = await page.evaluate(f"{_SCRIPT}({asked})")
     lacking = [(name, package) for name, letter, package in LETTERS if letter in boxes]
     if not lacking:
         return Finding(
-            "page", "ok", f"streams show the stage, with letters of {', '.join(name for name, *_ in LETTERS)}"
+            "page", "ok", f"streams show the studio, with letters of {', '.join(name for name, *_ in LETTERS)}"
         )
     names = ", ".join(name for name, _ in lacking)
     packages = " ".join(dict.fromkeys(package for _, package in lacking))
     hint = f"run: {programs.install_command(())} {packages}"
-    return Finding("page", "warning", f"streams show the stage, with boxes in place of letters of {names}", hint)
+    return Finding("page", "warning", f"streams show the studio, with boxes in place of letters of {names}", hint)

@@ -24,7 +24,7 @@ from retake_flow.studio.processes import program_errors
 from retake_flow.studio.processes.launcher import Launcher
 from retake_flow.studio.processes.process_spec import ProcessSpec
 from retake_flow.studio.sound import SILENCE, SINK, Sound
-from retake_flow.studio.studio import Stage
+from retake_flow.studio.studio import Studio
 from retake_flow.studio.work_folder import work_folder
 from retake_flow.wiring.diagnosis import letters
 from retake_flow.wiring.diagnosis.finding import Finding, attempt, failure
@@ -98,42 +98,42 @@ def _with_hint(found: Finding, starts: Launcher) -> Finding:
 async def _examine_picture(starts: Launcher, voice: Sequence[str], sandbox: bool) -> Sequence[Finding]:
     try:
         with work_folder() as folder:
-            stage = Stage(starts, folder, voice, sandbox=sandbox)
-            async with stage.display(_default("studio.display", "size")) as display:
+            studio = Studio(starts, folder, voice, sandbox=sandbox)
+            async with studio.display(_default("studio.display", "size")) as display:
                 about = Finding("display", "ok", f"{display.size} on {display.name}")
-                return [about, *await _on_display(starts, stage)]
+                return [about, *await _on_display(starts, studio)]
     except RetakeFlowError as error:
         return [failure("display", error)]
 
 
-async def _on_display(starts: Launcher, stage: Stage) -> Sequence[Finding]:
+async def _on_display(starts: Launcher, studio: Studio) -> Sequence[Finding]:
     async with AsyncExitStack() as stack:
         async with asyncio.TaskGroup() as group:
-            written = group.create_task(attempt("letters", partial(_letters, stage, stack)))
-            page = group.create_task(attempt("page", partial(_page, starts, stage, written), "warning"))
-            sound = group.create_task(stack.enter_async_context(stage.sound()))
+            written = group.create_task(attempt("letters", partial(_letters, studio, stack)))
+            page = group.create_task(attempt("page", partial(_page, starts, studio, written), "warning"))
+            sound = group.create_task(stack.enter_async_context(studio.sound()))
         async with asyncio.TaskGroup() as group:
-            thumbnail = group.create_task(attempt("thumbnail", partial(_thumbnail, stage)))
-            second = group.create_task(_try_encoding(starts, stage, sound.result()))
+            thumbnail = group.create_task(attempt("thumbnail", partial(_thumbnail, studio)))
+            second = group.create_task(_try_encoding(starts, studio, sound.result()))
         return [written.result(), page.result(), thumbnail.result(), *second.result()]
 
 
-async def _letters(stage: Stage, stack: AsyncExitStack) -> Finding:
+async def _letters(studio: Studio, stack: AsyncExitStack) -> Finding:
     """Write on the display, and check whether the text is visible."""
-    await stack.enter_async_context(stage.window_manager())
-    await stack.enter_async_context(stage.content())
-    stage.say(_TEXT)
+    await stack.enter_async_context(studio.window_manager())
+    await stack.enter_async_context(studio.content())
+    studio.say(_TEXT)
     late = asyncio.get_running_loop().time() + 5.0
-    while (seen := (await stage.picture()).brightness) < _WRITTEN:
+    while (seen := (await studio.picture()).brightness) < _WRITTEN:
         if asyncio.get_running_loop().time() > late:
             raise HostError("text on the display is not visible", hint=program_errors.no_font().hint)
     return Finding("letters", "ok", f"text on the display is visible (brightness {seen:.2f})")
 
 
-async def _page(starts: Launcher, stage: Stage, managed: asyncio.Task[Finding]) -> Finding:
+async def _page(starts: Launcher, studio: Studio, managed: asyncio.Task[Finding]) -> Finding:
     """Show a page, once there is a window manager."""
     await asyncio.wait({managed})
-    return await letters.examine(starts, stage)
+    return await letters.examine(starts, studio)
 
 
 async def _scripts(starts: Launcher) -> Finding:
@@ -158,22 +158,22 @@ async def _sending(starts: Launcher, scheme: str) -> Finding:
     return Finding("sending", "ok", f"ffmpeg can send to {scheme}:// addresses")
 
 
-async def _thumbnail(stage: Stage) -> Finding:
-    shot = await stage.screenshot(_default("studio.thumbnail", "limit"))
+async def _thumbnail(studio: Studio) -> Finding:
+    shot = await studio.screenshot(_default("studio.thumbnail", "limit"))
     return Finding("thumbnail", "ok", f"a picture of {shot.path.stat().st_size // 1024} KiB")
 
 
-async def _try_encoding(starts: Launcher, stage: Stage, sound: Sound) -> tuple[Finding, Finding]:
+async def _try_encoding(starts: Launcher, studio: Studio, sound: Sound) -> tuple[Finding, Finding]:
     """Encode a second of the display with a tone in it, and check the file."""
-    file = stage.folder.ensure() / "second.flv"
-    encoded = await attempt("encoder", partial(_encoder, starts, stage, sound, file))
+    file = studio.folder.ensure() / "second.flv"
+    encoded = await attempt("encoder", partial(_encoder, starts, studio, sound, file))
     if encoded.status == "missing":
         return encoded, Finding("sound", "skipped", "not tried, since nothing can be encoded")
     return encoded, await attempt("sound", partial(_sound, starts, sound, file), "warning")
 
 
-async def _encoder(starts: Launcher, stage: Stage, sound: Sound, file: Path) -> Finding:
-    display = stage.current_display
+async def _encoder(starts: Launcher, studio: Studio, sound: Sound, file: Path) -> Finding:
+    display = studio.current_display
     audio = sound.input if sound.audible else SILENCE
     picture = encoder.grab_input(display.name, display.size, GUIDE.framerate)
     argv = (*encoder.command(picture, GUIDE, audio), "-t", f"{SECONDS:g}", "-f", "flv", "-y", file.name)

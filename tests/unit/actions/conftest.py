@@ -49,14 +49,14 @@ from retake_flow.testing.fakes.network import Network
 from retake_flow.testing.fakes.programs import FakePrograms
 from retake_flow.testing.fakes.realtime import FakeRealtime
 from retake_flow.testing.fakes.responder import FakeResponder
-from retake_flow.testing.fakes.studio import FakeStage
+from retake_flow.testing.fakes.studio import FakeStudio
 from retake_flow.whatif.virtual_time import VirtualClock, run
 
 OWL = PreparedAgent("Night Owl", Secret("rtk_actions_owl_1"), "user_owl")
 
 
 class Set(SimpleNamespace):
-    """Everything an action needs: `platform`, `network`, `stage`, `access`, `performer`, `notes`."""
+    """Everything an action needs: `platform`, `network`, `studio`, `access`, `performer`, `notes`."""
 
     async def perform(self, do: str, memory: Any = None, scope: Any = None, **inputs: Any) -> Completion:
         """Perform an action; its result and the calls that it makes are those that the catalogue declares."""
@@ -144,7 +144,7 @@ def play(tmp_path: Path) -> Callable[..., Any]:
                 lambda event, **fields: notes.append((event, fields)),
                 tmp_path / "refuge",
             )
-            stage = FakeStage(platform, tmp_path)
+            studio = FakeStudio(platform, tmp_path)
             responders = {"command": brain.serve} if brain else None
             wire = FakeRealtime(platform).open if hears else None
             journal: list[Record] = []
@@ -156,20 +156,20 @@ def play(tmp_path: Path) -> Callable[..., Any]:
                     RetakeActions(access, clock.now),
                     GuideActions(access, guide, Guides(tmp_path / "guides"), clock.now),
                     SharingActions(moltbook.client if moltbook else None),
-                    StudioActions(stage, access, paint),
-                    ContentActions(stage, stage.screen, Feed("", Pictures(tmp_path)), paint, clock.now),
-                    WindowActions(stage.screen),
-                    VoiceActions(stage),
+                    StudioActions(studio, access, paint),
+                    ContentActions(studio, studio.screen, Feed("", Pictures(tmp_path)), paint, clock.now),
+                    WindowActions(studio.screen),
+                    VoiceActions(studio),
                     CommentActions(access, clock.now),
                     PublicActions(access),
                     ProgramActions(FakePrograms(), clock.now),
                     RequestActions({}, clock.now, partial(own_request.send, transport=network)),
-                    ChatActions(access, stage.say, clock.now, responders, wire, journal=lambda: journal),
+                    ChatActions(access, studio.say, clock.now, responders, wire, journal=lambda: journal),
                 )
 
             try:
                 return await scene(
-                    Set(platform=platform, network=network, stage=stage, access=access, performer=process(),
+                    Set(platform=platform, network=network, studio=studio, access=access, performer=process(),
                         process=process, hears=hears, notes=notes, journal=journal, now=clock.now, path=path,
                         calls=platform.calls.calls)
                 )  # fmt: skip

@@ -79,7 +79,7 @@ def test_a_brain_is_asked_in_order_and_its_replies_are_said(chatting):
             for text in texts:
                 chat.says("mira", text)
             results.append(await chat.read())
-        return [(r["messages"], r["said"], r["unanswered"]) for r in results], chat.written, chat.s.stage.said
+        return [(r["messages"], r["said"], r["unanswered"]) for r in results], chat.written, chat.s.studio.said
 
     results, written, shown = chatting(scene, brain)
     assert results == [(1, 1, 0), (2, 2, 0), (0, 0, 0)]
@@ -330,7 +330,7 @@ def test_replies_are_stripped_and_limited(chatting):
     async def scene(chat):
         chat.says("mira", "a")
         await chat.read()
-        return chat.written, chat.s.stage.said[1:], chat.notes("chat_unsaid")
+        return chat.written, chat.s.studio.said[1:], chat.notes("chat_unsaid")
 
     written, shown, unsaid = chatting(scene, Loud())
     assert written == ["red second line", "x" * LONGEST_REPLY, *["again"] * (MOST_REPLIES - 2)]

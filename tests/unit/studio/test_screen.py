@@ -13,7 +13,7 @@ from retake_flow.studio import window
 from retake_flow.studio.layout import Area
 from retake_flow.studio.media import Media
 from retake_flow.studio.processes.launcher import Launcher
-from retake_flow.studio.studio import Stage
+from retake_flow.studio.studio import Studio
 from retake_flow.studio.windows import player, xterm
 from retake_flow.studio.work_folder import WorkFolder
 
@@ -21,15 +21,15 @@ AREA = Area(10, 20, 640, 360)
 
 
 @pytest.fixture
-def stage(tmp_path: Path) -> Stage:
+def stage(tmp_path: Path) -> Studio:
     """A studio without a display, whose flow is in a folder with some files."""
     for name in ("b.png", "a.png", "c[1].png", "sub/d.png"):
         (tmp_path / "home" / name).parent.mkdir(parents=True, exist_ok=True)
         (tmp_path / "home" / name).touch()
-    return Stage(Launcher("run", dict(os.environ)), WorkFolder(tmp_path / "work"), home=tmp_path / "home")
+    return Studio(Launcher("run", dict(os.environ)), WorkFolder(tmp_path / "work"), home=tmp_path / "home")
 
 
-def test_files_are_found_from_the_flow_on(stage: Stage, tmp_path: Path) -> None:
+def test_files_are_found_from_the_flow_on(stage: Studio, tmp_path: Path) -> None:
     """Those of a wildcard by name; a file whose name looks like one is itself; addresses stay."""
     home = tmp_path / "home"
     found = stage.screen.media.files(["sub/d.png", "?.png", "c[1].png", "https://example.org/*.png"])
@@ -40,7 +40,7 @@ def test_files_are_found_from_the_flow_on(stage: Stage, tmp_path: Path) -> None:
             stage.screen.media.files([missing])
 
 
-def test_a_flow_shows_files_of_its_own_folder_only(stage: Stage, tmp_path: Path) -> None:
+def test_a_flow_shows_files_of_its_own_folder_only(stage: Studio, tmp_path: Path) -> None:
     """Those of a link and of a wildcard too; a folder has a page in it; what is allowed may be elsewhere."""
     home, elsewhere = tmp_path / "home", tmp_path / "elsewhere"
     elsewhere.mkdir()
@@ -58,7 +58,7 @@ def test_a_flow_shows_files_of_its_own_folder_only(stage: Stage, tmp_path: Path)
     assert allowing.files(["out.html"]) == [str(home / "out.html")]
 
 
-def test_windows_need_a_display(stage: Stage, tmp_path: Path) -> None:
+def test_windows_need_a_display(stage: Studio, tmp_path: Path) -> None:
     """Whatever is to be shown."""
 
     async def scene() -> None:

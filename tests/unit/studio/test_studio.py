@@ -12,13 +12,13 @@ import pytest
 from retake_flow.errors import NoDisplay, StudioError
 from retake_flow.redact import Secret
 from retake_flow.studio.processes.launcher import Launcher
-from retake_flow.studio.studio import Stage
+from retake_flow.studio.studio import Studio
 from retake_flow.studio.work_folder import WorkFolder
 
 
 def test_without_a_display_nothing_draws_or_captures(tmp_path: Path) -> None:
     """Window manager, content window, encoder and screenshot say that there is no display."""
-    stage = Stage(Launcher("run", {"PATH": ""}), WorkFolder(tmp_path / "studio"))
+    stage = Studio(Launcher("run", {"PATH": ""}), WorkFolder(tmp_path / "studio"))
 
     async def push() -> None:
         async with stage.encoder(Secret("rtmp://127.0.0.1/app/key")):
@@ -37,7 +37,7 @@ def test_without_a_display_nothing_draws_or_captures(tmp_path: Path) -> None:
 
 def test_the_folder_is_private_and_what_is_said_is_in_the_log(tmp_path: Path) -> None:
     """A studio makes its own folder, for its user only, and writes what is said into the stream log there."""
-    stage = Stage(Launcher("run", {"PATH": ""}), WorkFolder(tmp_path / "a" / "studio"))
+    stage = Studio(Launcher("run", {"PATH": ""}), WorkFolder(tmp_path / "a" / "studio"))
     stage.say("hello")
     assert stat.S_IMODE(stage.folder.path.stat().st_mode) == 0o700
     assert stage.log.path.read_text() == "hello\n"
@@ -46,7 +46,7 @@ def test_the_folder_is_private_and_what_is_said_is_in_the_log(tmp_path: Path) ->
 @pytest.mark.parametrize("what", ["", "stream.log"])
 def test_what_vanishes_is_made_again_by_the_next_word(tmp_path: Path, what: str) -> None:
     """The folder, or the log in it, was removed by somebody who cleans up."""
-    stage = Stage(Launcher("run", {"PATH": ""}), WorkFolder(tmp_path / "studio"))
+    stage = Studio(Launcher("run", {"PATH": ""}), WorkFolder(tmp_path / "studio"))
     stage.say("before")
     gone = stage.folder.path / what
     shutil.rmtree(gone) if gone.is_dir() else gone.unlink()
@@ -57,7 +57,7 @@ def test_what_vanishes_is_made_again_by_the_next_word(tmp_path: Path, what: str)
 
 def test_a_log_that_cannot_be_written_is_told(tmp_path: Path) -> None:
     """As an error of the studio, which a flow can route, and not as a defect."""
-    stage = Stage(Launcher("run", {"PATH": ""}), WorkFolder(tmp_path / "studio"))
+    stage = Studio(Launcher("run", {"PATH": ""}), WorkFolder(tmp_path / "studio"))
     stage.log.path.unlink()
     stage.log.path.mkdir()
     with pytest.raises(StudioError, match=r"stream\.log: Is a directory"):

@@ -53,7 +53,7 @@ def test_a_message_goes_into_ones_own_chat(play, owl):
 
     async def scene(s):
         done = await s.perform("chat.send", message="hello all")
-        return done.value["id"], written(s), s.stage.said, s.notes
+        return done.value["id"], written(s), s.studio.said, s.notes
 
     key, texts, said, notes = play(scene, saved=owl)
     assert key
@@ -280,7 +280,7 @@ def test_messages_show_on_stream_and_in_the_journal(play, owl):
         greeter = await on_air(s)
         says(s, "mira", "good evening")
         await greeter.read()
-        return s.stage.said, s.notes
+        return s.studio.said, s.notes
 
     said, notes = play(scene, saved=owl)
     assert said == ["mira: good evening", "> Welcome, mira!"]

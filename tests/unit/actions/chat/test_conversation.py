@@ -237,7 +237,7 @@ def test_answers_need_not_show(chatting):
     async def scene(chat):
         chat.says("hi")
         await chat.read()
-        return chat.s.stage.said
+        return chat.s.studio.said
 
     assert chatting(scene, Talker("one"), inputs={"show": False}) == ["mira: hi"]
     assert chatting(scene, Talker("one")) == ["mira: hi", "> one"]

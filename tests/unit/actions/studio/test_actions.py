@@ -34,8 +34,8 @@ def test_services_are_those_of_the_stage(play, owl):
             ):
                 service = await stack.enter_async_context(s.performer.serve(call(do, **inputs)))
                 assert service.value["display"] == ":99"
-            running = [program.part for program in s.stage.alive]
-        return running, s.stage.alive
+            running = [program.part for program in s.studio.alive]
+        return running, s.studio.alive
 
     running, left = play(scene, saved=owl)
     assert running == ["display", "window manager", "content window", "encoder"]
@@ -49,7 +49,7 @@ def test_an_encoder_wants_a_fresh_key(play, target):
     async def scene(s):
         with pytest.raises(InputError, match=r"retake\.stream_key"):
             s.performer.serve(call("studio.encoder", to=target))
-        return s.stage.started.total()
+        return s.studio.started.total()
 
     assert play(scene) == 0
 
@@ -68,7 +68,7 @@ def test_a_thumbnail_is_sent_as_what_it_is(play, owl, tmp_path, name, media_type
         async def screenshot(limit, look):
             return Screenshot(picture, black=False)
 
-        s.stage.screenshot = screenshot
+        s.studio.screenshot = screenshot
         done = await s.perform("studio.thumbnail")
         return done.value, [thumbnail.media_type for thumbnail in s.owl.thumbnails]
 
@@ -93,7 +93,7 @@ def test_an_empty_answer_to_a_thumbnail_is_good(play, owl):
     """The answer to an upload is not needed for anything."""
 
     async def scene(s):
-        async with s.stage.display("1280x720"):
+        async with s.studio.display("1280x720"):
             return (await s.perform("studio.thumbnail")).value["thumbnail_url"]
 
     assert play(scene, saved=owl, faults=(Fault("POST /agent/update-thumbnail", status=200, body=""),)) == ""
@@ -108,10 +108,10 @@ def test_a_black_picture_is_not_uploaded_while_the_content_starts(play, owl, sta
     async def scene(s):
         async def show():
             await asyncio.sleep(starts_after)
-            async with s.stage.content():
+            async with s.studio.content():
                 await asyncio.Event().wait()
 
-        async with s.stage.display("1280x720"):
+        async with s.studio.display("1280x720"):
             showing = asyncio.ensure_future(show())
             await asyncio.sleep(1.0 if starts_after == 0 else 0.0)
             began = s.now()
@@ -132,13 +132,13 @@ def test_a_display_that_was_seen_a_moment_ago_is_not_looked_at_again(play, owl, 
     """It is looked at while the stream is not live yet, so that its first thumbnail is there at once."""
 
     async def scene(s):
-        looks, take = [], s.stage.screenshot
+        looks, take = [], s.studio.screenshot
 
         async def screenshot(limit, look):
             looks.append(look)
             return await take(limit, look)
 
-        s.stage.screenshot = screenshot
+        s.studio.screenshot = screenshot
         key = await s.perform("retake.stream_key")
         await s.perform("retake.start_stream")
         async with AsyncExitStack() as stack:
@@ -161,10 +161,10 @@ def test_how_large_a_picture_may_be_is_said_to_the_studio(play, owl):
 
         async def screenshot(limit, look):
             limits.append(limit)
-            return await type(s.stage).screenshot(s.stage, limit)
+            return await type(s.studio).screenshot(s.studio, limit)
 
-        async with s.stage.display("1280x720"):
-            s.stage.screenshot = screenshot
+        async with s.studio.display("1280x720"):
+            s.studio.screenshot = screenshot
             await s.perform("studio.thumbnail", limit=30_000, patience=0)
             await s.perform("studio.thumbnail", patience=0)
         return limits
@@ -177,10 +177,10 @@ def test_a_look_tells_for_how_long_nothing_has_changed(play):
 
     async def scene(s):
         seen = []
-        async with s.stage.display("1280x720"), s.stage.content():
+        async with s.studio.display("1280x720"), s.studio.content():
             for look in range(4):
                 if look == 1:
-                    s.stage.freeze()
+                    s.studio.freeze()
                 seen.append((await s.perform("studio.picture")).value["still_for"])
                 await asyncio.sleep(20)
         return seen
@@ -208,8 +208,8 @@ def test_a_look_tells_for_how_long_it_is_black(play):
 
     async def scene(s):
         seen = []
-        async with s.stage.display("1280x720"):
-            async with s.stage.content():
+        async with s.studio.display("1280x720"):
+            async with s.studio.content():
                 seen.append((await s.perform("studio.picture")).value)
             for _ in range(2):
                 await asyncio.sleep(30)
@@ -242,7 +242,7 @@ def test_an_encoder_that_is_slow_for_a_minute_is_an_event_once(play):
     slow_for = iter([0.0, 59.0, 60.0, 90.0, 0.0, 61.0])
 
     async def scene(s):
-        s.stage.health = lambda: Health(1, 20.0, 900.0, 3, 0.7, 5.0, next(slow_for))
+        s.studio.health = lambda: Health(1, 20.0, 900.0, 3, 0.7, 5.0, next(slow_for))
         done = [await s.perform("studio.health") for _ in range(6)]
         return [[name for name, _ in each.raised] for each in done], done[2]
 
@@ -257,6 +257,6 @@ def test_a_line_is_shown(play):
 
     async def scene(s):
         await s.perform("studio.show", text="hello")
-        return s.stage.said
+        return s.studio.said
 
     assert play(scene) == ["hello"]

@@ -59,6 +59,6 @@ def test_a_source_is_named_once(play, do, inputs):
     async def scene(s):
         with pytest.raises(InputError, match="takes either"):
             s.performer.serve(call(do, **inputs))
-        return s.stage.started.total()
+        return s.studio.started.total()
 
     assert play(scene) == 0

@@ -23,7 +23,7 @@ def test_what_is_spoken_is_heard_as_long_as_there_is_a_sound(play):
             await s.perform("studio.speak", text="hello")
         with pytest.raises(NoVoice):
             await s.perform("studio.speak", text="too late")
-        return s.stage.spoken, s.notes
+        return s.studio.spoken, s.notes
 
     assert play(scene) == (["hello"], [])
 
@@ -32,7 +32,7 @@ def test_a_silent_sound_is_ready_and_told_of_once(play):
     """However often the service is started: the stream goes on, and the reason is journalled the first time."""
 
     async def scene(s):
-        s.stage._troubles.append(Trouble("sound", "is missing", times=None))
+        s.studio._troubles.append(Trouble("sound", "is missing", times=None))
         for _ in range(2):
             async with s.performer.serve(call(s, voice={"command": ["piper"]})) as sound:
                 assert sound.value["sound"] == "silent"

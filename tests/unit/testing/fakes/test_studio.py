@@ -15,11 +15,11 @@ from retake_flow.errors import HostError, MissingProgram, NoDisplay, NotReady, P
 from retake_flow.redact import Secret
 from retake_flow.rehearsal.setup.options import Options, PreparedAgent
 from retake_flow.rehearsal.state.platform import Platform
-from retake_flow.testing.fakes.studio import FakeStage
+from retake_flow.testing.fakes.studio import FakeStudio
 from retake_flow.testing.fakes.studio_programs import Program, Trouble
 from retake_flow.whatif.virtual_time import VirtualClock, run
 
-Play = Callable[[FakeStage, Platform], Awaitable[Any]]
+Play = Callable[[FakeStudio, Platform], Awaitable[Any]]
 
 
 @pytest.fixture
@@ -30,7 +30,7 @@ def play(tmp_path: Path) -> Callable[..., Any]:
         async def main() -> Any:
             agents = (PreparedAgent("owl", Secret("rtk_stage_owl_1"), "user_owl"),)
             platform = Platform(Options(agents=agents, lag=0.3, seed=3), VirtualClock().now, Random(3))
-            stage = FakeStage(platform, tmp_path, troubles)
+            stage = FakeStudio(platform, tmp_path, troubles)
             outcome = await scene(stage, platform)
             assert stage.alive == []
             return outcome
@@ -48,7 +48,7 @@ def push_url(platform: Platform) -> Secret:
     return Secret(f"{platform.ingest_url}/{key.value.reveal()}")
 
 
-def encoding(stage: FakeStage, target: Secret) -> AbstractAsyncContextManager[Program]:
+def encoding(stage: FakeStudio, target: Secret) -> AbstractAsyncContextManager[Program]:
     """An encoder as the flow starts it."""
     return stage.encoder(target)
 

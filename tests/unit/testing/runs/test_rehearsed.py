@@ -43,7 +43,7 @@ def eventful(folder: Path) -> Rehearsed:
     prepared.fault(fault("POST /agent/rtmp", "status 503"))
     prepared.fault(fault("POST /agent/stream/start", "a dropped connection"))
     prepared.troubles.append(Trouble("display", "dies", after=7.0))
-    prepared.intervene("on_air", 2.0, lambda scene: scene.stage.kill("encoder"))
+    prepared.intervene("on_air", 2.0, lambda scene: scene.studio.kill("encoder"))
     return prepared.play()
 
 
@@ -57,7 +57,7 @@ def test_each_run_gives_the_same_journal(tmp_path):
         shutil.rmtree(folder)
     assert len(seen) == 1
     assert rehearsed.run.outcome == "completed"
-    assert rehearsed.stage.started["display"] == 2
+    assert rehearsed.studio.started["display"] == 2
 
 
 def test_a_run_without_end_is_ended(tmp_path):
@@ -114,7 +114,7 @@ def test_what_is_left_behind_shows(tmp_path):
 def test_a_rehearsal_can_be_played_again(tmp_path):
     """Playing uses nothing up: troubles and faults are there the second time too."""
     prepared = rehearsal(tmp_path / "agent", troubles=[Trouble("encoder", "fails")])
-    assert [prepared.play().stage.started["encoder"] for _ in range(2)] == [2, 2]
+    assert [prepared.play().studio.started["encoder"] for _ in range(2)] == [2, 2]
 
 
 def test_records_are_found_by_their_fields(tmp_path):
