@@ -39,9 +39,9 @@ def a_flow(folder: Path, text: str = FLOW) -> Path:
     return folder / "night.yaml"
 
 
-def begun(file: Path) -> Stored:
+def begun(file: Path, settings: Settings) -> Stored:
     """A run of the flow, as it is in the store."""
-    flow = open_flow(str(file), Settings.from_environment({"HOME": str(file.parent / "home")}), [])
+    flow = open_flow(str(file), settings, [])
     return Stored(a_run(), "owl", str(file), flow.sources.dump(), 1, None, 1.0, 2.0)
 
 
@@ -59,7 +59,7 @@ def settings(tmp_path: Path) -> Settings:
 
 def test_a_flow_is_found_by_its_text(tmp_path: Path, settings: Settings) -> None:
     """Of several of one name, the same; its sub-flows and programs come from there, and its text from the run."""
-    stored = begun(a_flow(tmp_path / "started" / "owl"))
+    stored = begun(a_flow(tmp_path / "started" / "owl"), settings)
     flows = tmp_path / "flows"
     a_flow(flows / "owl", FLOW.replace("flow: night", "flow: night\nversion: 2"))
     here = a_flow(flows / "deep" / "er")
@@ -72,7 +72,7 @@ def test_a_flow_is_found_by_its_text(tmp_path: Path, settings: Settings) -> None
 
 def test_a_newer_flow_lends_its_folder(tmp_path: Path, settings: Settings) -> None:
     """The run keeps the text that it began with; of two, the folder counts whose path is most alike."""
-    stored = begun(a_flow(tmp_path / "started" / "owl"))
+    stored = begun(a_flow(tmp_path / "started" / "owl"), settings)
     newer = FLOW.replace("flow: night", "flow: night\nversion: 2")
     for place in ("fox", "owl", ".git"):
         a_flow(tmp_path / "flows" / place, newer)
@@ -84,7 +84,7 @@ def test_a_newer_flow_lends_its_folder(tmp_path: Path, settings: Settings) -> No
 def test_a_host_without_a_program_says_so(tmp_path: Path, settings: Settings) -> None:
     """Before the run is taken: its own programs, files of its sub-flows and its variables."""
     file = a_flow(tmp_path / "flows")
-    stored = on_this_host(begun(file), settings)
+    stored = on_this_host(begun(file, settings), settings)
     assert unfit(stored, settings) == ""
     (file.parent / "health.sh").unlink()
     assert unfit(stored, settings) == f"{file.parent}/health.sh is not there or may not be executed"
@@ -93,7 +93,7 @@ def test_a_host_without_a_program_says_so(tmp_path: Path, settings: Settings) ->
 
 def test_without_its_folder_a_run_stays_where_it_was(tmp_path: Path, settings: Settings) -> None:
     """On the host where it was started nothing changes."""
-    stored = begun(a_flow(tmp_path / "started"))
+    stored = begun(a_flow(tmp_path / "started"), settings)
     assert on_this_host(stored, settings) is stored
     assert on_this_host(replace(stored, flow_text="?"), settings) == replace(stored, flow_text="?")
 
@@ -101,7 +101,7 @@ def test_without_its_folder_a_run_stays_where_it_was(tmp_path: Path, settings: S
 def test_a_shipped_flow_is_found_in_this_installation(settings: Settings) -> None:
     """Its path on the other host means nothing here."""
     shipped = shipped_flows()["go-live.yaml"]
-    elsewhere = begun(shipped)
+    elsewhere = begun(shipped, settings)
     sources = parse(elsewhere.flow_text)
     moved = sources.dump().replace(str(shipped.parent), "/opt/venv/_shipped/flows")
     found = on_this_host(
