@@ -12,18 +12,14 @@ from dataclasses import replace
 from pathlib import Path
 
 from retake_flow import plain_file
-from retake_flow.errors import MissingProgram, RetakeFlowError
+from retake_flow.errors import RetakeFlowError
 from retake_flow.flow.load.inputs import with_provided_inputs
 from retake_flow.flow.load.load import load_stored
-from retake_flow.flow.model import Flow
 from retake_flow.flow.text import locate
 from retake_flow.flow.text.bundle import Sources, parse
 from retake_flow.ports.runs import Stored
-from retake_flow.settings import Settings, program_environment, variables
-from retake_flow.studio import programs
-from retake_flow.wiring import preflight
-
-_PROGRAMS = ("program.run", "program.lines")
+from retake_flow.settings import Settings, variables
+from retake_flow.wiring import own_preflight, preflight
 
 
 def on_this_host(stored: Stored, settings: Settings) -> Stored:
@@ -58,7 +54,8 @@ async def why_unfit(stored: Stored, settings: Settings) -> str:
     try:
         flow = load_stored(parse(stored.flow_text))
         with_provided_inputs(flow, variables(), stored.flow_file)
-        _require_commands(flow, Path(stored.flow_file).parent)
+        if not stored.run.rehearsal:
+            own_preflight.require(flow)
         await preflight.require(flow, settings, rehearsed=bool(stored.run.rehearsal))
     except RetakeFlowError as error:
         return error.message
@@ -111,19 +108,3 @@ def _moved(sources: Sources, folder: str) -> Sources:
     texts = {here(file): text for file, text in sources.texts.items()}
     references = {here(file): names(meant) for file, meant in sources.references.items()}
     return Sources(here(sources.file), texts, references, sources.allowed)
-
-
-def _require_commands(flow: Flow, folder: Path) -> None:
-    """Make sure that the programs of the flow's own actions exist, as far as it names them before it runs.
-
-    Raises:
-        MissingProgram: One does not exist.
-    """
-    for doing in flow.performers():
-        own = flow.actions.get(doing.do)
-        does, inputs = (own.do, own.given) if own is not None else (doing.do, doing.inputs)
-        match inputs:
-            case {"command": [str(name), *_]} if does in _PROGRAMS and "{{" not in name:
-                place = str((folder / name).absolute()) if "/" in name else name
-                if programs.find(place, program_environment()) is None:
-                    raise MissingProgram(f"{place} is not there or may not be executed", hint="install it here")

@@ -87,7 +87,7 @@ def test_a_host_without_a_program_says_so(tmp_path: Path, settings: Settings) ->
     stored = on_this_host(begun(file, settings), settings)
     assert unfit(stored, settings) == ""
     (file.parent / "health.sh").unlink()
-    assert unfit(stored, settings) == f"{file.parent}/health.sh is not there or may not be executed"
+    assert f"there is no program {file.parent}/health.sh" in unfit(stored, settings)
     assert "cannot be read" in unfit(replace(stored, flow_text="{}"), settings)
 
 
