@@ -61,12 +61,12 @@ def test_declarations_say_what_an_action_does(name):
 
 
 def _patterns(place: str, schema: object) -> Iterator[tuple[str, Mapping[str, Any]]]:
-    """All schemas with a pattern inside a schema, with their places."""
+    """All schemas with a pattern inside a schema, with their places; one that must not fit is its owner's."""
     if isinstance(schema, Mapping):
-        if "pattern" in schema:
+        if "pattern" in schema or "not" in schema:
             yield place, schema
         for name, inner in schema.items():
-            yield from _patterns(f"{place}.{name}", inner)
+            yield from () if name == "not" else _patterns(f"{place}.{name}", inner)
     elif isinstance(schema, list | tuple):
         for inner in schema:
             yield from _patterns(place, inner)
