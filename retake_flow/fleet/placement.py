@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 
+from retake_flow.flow.duration import words
 from retake_flow.ports.fleet import Host, Job
 
 #: Cores by which what is used may exceed the capacity: sums of costs are not exact.
@@ -51,7 +52,7 @@ def reason(job: Job, hosts: Iterable[Host], now: float) -> str:
     if job.held is not None:
         return f"held after {len(job.failures)} failures: {job.trouble}"
     if job.demand.not_before > now:
-        left = f"{job.demand.not_before - now:.0f} s"
+        left = words(job.demand.not_before - now)
         return f"tried again in {left}: {job.trouble}" if job.trouble else f"starts in {left}"
     if job.host:
         return f"starts on {job.host}"

@@ -74,7 +74,7 @@ async def store(run: str, answer: BaseModel) -> dict[str, Any]:
     fields = [f"{name}={_written(value)}" for name, value in given.items()]
     where = [gate["gate"]] if gate else []
     found = await program.call("answer", run, *where, *fields, *chosen, "--by=person at an MCP client")
-    if found["driven"]:
+    if found["driven"] or found["submitted"]:
         return found
     resumed = await program.call("resume", run, "--detach", f"--within={program.WAITING:g}s", fine=(0, 1, 4))
     return {**found, "resumed": resumed}

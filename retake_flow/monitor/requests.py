@@ -8,7 +8,7 @@ from typing import Any
 
 from retake_flow.errors import UsageError
 from retake_flow.monitor.polling import Polling
-from retake_flow.ports.runs import Runs, Wish
+from retake_flow.ports.runs import Runs, Stored, Wish
 from retake_flow.redact import bears_secret
 from retake_flow.run.errors import EventNotNow, EventRefused, RunBusy, RunEnded, RunMoved, RunUnheard
 from retake_flow.run.records import Record
@@ -33,8 +33,16 @@ def why_undriven(store: Runs, run: str) -> str:
     if stored.holder is not None and stored.holder.has_moved:
         return RunMoved(run, stored.holder.host).message
     if not is_driven(stored.holder) or stored.run.phase is Phase.SUSPENDED:
-        return f"no process drives {run}; go on with `retake-flow resume {run}`"
+        return f"no process drives {run}; {_goes_on(stored)}"
     return ""
+
+
+def _goes_on(stored: Stored) -> str:
+    """How a run goes on that no process drives."""
+    if not stored.submitted:
+        return f"go on with `retake-flow resume {stored.run.id}`"
+    parked = stored.run.phase is Phase.SUSPENDED
+    return "a worker does once it is answered" if parked else "a worker will, and `retake-flow runs` says why it waits"
 
 
 def ending(run: Run) -> str:

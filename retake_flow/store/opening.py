@@ -48,7 +48,12 @@ def open_runs(
         StoreError: The store cannot be opened or created; what is there is unchanged.
         SettingsError: The place is neither a path nor the URL of a supported database.
     """
-    return open_fleet(place, alive=alive, now=now, lease=lease, owner=owner).runs
+    # Imported here, since this import takes longer than most commands.
+    from retake_flow.store.sql.runs import SqlRuns
+
+    locks = holders.locks_beside(place)
+    judge = alive or partial(holders.alive, locks=locks)
+    return SqlRuns(_database(str(place)), alive=judge, now=now, lease=lease, locks=locks, owner=owner)
 
 
 def open_fleet(
@@ -60,7 +65,6 @@ def open_fleet(
     owner: str = "",
 ) -> SqlFleet:
     """Open the same store for work on the runs that any host may drive; arguments and errors as for `open_runs`."""
-    # Imported here, since this import takes longer than most commands.
     from retake_flow.store.sql.fleet import SqlFleet
     from retake_flow.store.sql.runs import SqlRuns
 

@@ -245,7 +245,7 @@ class Page:
             case "stop" | "kill":
                 said = await writes.end(self._desk, run, wish)
             case "resume":
-                said = await writes.go_on(run)
+                said = await writes.go_on(self._desk, run)
             case _:
                 raise HTTPException(404)
         return await self._done(request, run, said)

@@ -37,8 +37,10 @@ def answer(desk: Desk, run: str, gate: str, form: Form, by: str) -> str:
     declared = open_gates[gate].fields_of(decision) if gate in open_gates else {}
     said = GivenAnswer(gate, filled_in(declared, _fields(form)), channel="web")
     store_answer(desk.store, run, said, decision, by)
-    driven = is_driven(desk.store.load(run).holder)
-    return "Answered." if driven else "Answered. No process drives this run: let it go on."
+    stored = desk.store.load(run)
+    if stored.submitted:
+        return "Answered."
+    return "Answered." if is_driven(stored.holder) else "Answered. No process drives this run: let it go on."
 
 
 def say(desk: Desk, run: str, form: Form, ways: list[str], by: str) -> str:
@@ -122,12 +124,15 @@ async def end(desk: Desk, run: str, wish: Wish) -> str:
     return "Asked to stop; it takes down what it has set up." if wish == "stop" else "Asked to end at once."
 
 
-async def go_on(run: str) -> str:
-    """Let a run go on in a process of its own.
+async def go_on(desk: Desk, run: str) -> str:
+    """Let a run go on in a process of its own, or on the next host that fits if it was submitted.
 
     Raises:
         RetakeFlowError: It cannot.
     """
+    if await desk.do(lambda desk: desk.store.load(run).submitted):
+        await _command("submit", "--run", run, "--json")
+        return "It goes on as soon as a host has room."
     await _command("resume", run, "--detach", "--json", "--within", "2s")
     return "It goes on."
 

@@ -44,7 +44,7 @@ def hosts(args: argparse.Namespace) -> int:
     waiting = sum(job.waits and job.held is None for job in jobs)
     held = sum(job.held is not None for job in jobs)
     if waiting or held:
-        terminal.say(f"{waiting} runs wait for a host, {held} are held; `retake-flow runs` says why")
+        terminal.say(f"runs that wait for a host: {waiting}, held: {held}; `retake-flow runs` says why")
     return 0
 
 

@@ -55,6 +55,7 @@ def answer(args: argparse.Namespace) -> int:
         run = store.find(args.run)
         gate, answer = store_answer(store, run, said, args.decision, args.by or this_user())
         taken = wait_until_taken(store, run, gate, args.within)
+        undriven = "" if taken else why_undriven(store, run)  # having taken it, it may have ended
         data = {
             "run": run,
             "gate": gate.id,
@@ -64,14 +65,15 @@ def answer(args: argparse.Namespace) -> int:
             "by": answer.by,
             "channel": answer.channel,
             "at": timestamp(answer.at),
-            "driven": taken or not why_undriven(store, run),  # having taken it, it may have ended
+            "driven": not undriven,
+            "submitted": store.load(run).submitted,
             "next": next_for(store, run),
         }
-    _report(data, args.json)
+    _report(data, undriven, args.json)
     return 0
 
 
-def _report(data: dict[str, Any], as_json: bool) -> None:
+def _report(data: dict[str, Any], undriven: str, as_json: bool) -> None:
     from retake_flow import printable
     from retake_flow.cli import terminal
     from retake_flow.run.records import plain
@@ -82,5 +84,5 @@ def _report(data: dict[str, Any], as_json: bool) -> None:
     run = printable.line(data["run"])
     waits = "; the run has not taken it yet" if data["driven"] and data["effect"] == "queued" else ""
     terminal.say(f"answered {printable.line(data['gate'])} of {run}{waits}")
-    if not data["driven"]:
-        terminal.say(f"no process drives it; go on with `retake-flow resume {run}`")
+    if undriven:
+        terminal.say(printable.line(undriven))

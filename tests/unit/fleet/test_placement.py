@@ -51,8 +51,8 @@ def test_a_host_on_which_it_failed_is_chosen_last() -> None:
         (Job("r", Demand("owl", 9)), [A], "a has a capacity of 4"),
         (OWL, [replace(A, used=4.0), replace(B, used=2.0)], "no host has 0.5 free"),
         (replace(OWL, host="b"), [A, B], "starts on b"),
-        (Job("r", Demand("owl", not_before=160.0)), [A], "starts in 60 s"),
-        (Job("r", Demand("owl", not_before=104.0), trouble="no ffmpeg"), [A], "tried again in 4 s: no ffmpeg"),
+        (Job("r", Demand("owl", not_before=160.0)), [A], "starts in 1m00s"),
+        (Job("r", Demand("owl", not_before=104.0), trouble="no ffmpeg"), [A], "tried again in 4s: no ffmpeg"),
         (replace(OWL, held=1.0, failures=(1, 2, 3, 4, 5), trouble="no ffmpeg"), [A], "held after 5 failures: no ff"),
     ],
 )

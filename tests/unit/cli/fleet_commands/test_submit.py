@@ -44,8 +44,9 @@ def test_a_run_is_stored_with_what_it_needs(command: Command, folder: Path) -> N
     assert (job.run, job.demand) == (said["run"], Demand("owl", 1.5, ("nvenc",), -3))
     assert (stored.run.phase, stored.agent, stored.holder) == ("pending", "owl", None)
     assert f"{said['run']} waits: no worker runs" in command("runs").out
-    assert command("hosts").out == "no hosts; `retake-flow worker` makes this machine one\n1 runs wait for a host, " \
-        "0 are held; `retake-flow runs` says why\n"  # fmt: skip
+    none, waiting = command("hosts").out.splitlines()
+    assert none == "no hosts; `retake-flow worker` makes this machine one"
+    assert waiting == "runs that wait for a host: 1, held: 0; `retake-flow runs` says why"
     assert command("submit", "--run", "o", "--cost", "0.25", "--json").records[0]["run"] == said["run"]
     fleet = open_fleet(Settings.from_environment())
     (job,) = fleet.jobs()
@@ -118,3 +119,18 @@ def test_a_submitted_run_is_driven_as_nobody_else(
     monkeypatch.setenv("RETAKE_CREDENTIALS", str(folder / "owl.json"))
     assert command("resume", run).code == 4
     assert command("runs", "--json").records[0]["agent"] == "Night Owl"
+
+
+def test_an_answer_gives_a_submitted_run_back_to_the_workers(command: Command, folder: Path) -> None:
+    """It goes on by itself, so nobody is told to resume it."""
+    file = put(folder, text=ASKING)
+    command("submit", str(file), "--name", "new")
+    said = command("say", "new", "hi")
+    assert "a worker will, and `retake-flow runs` says why it waits" in said.out + said.err
+    command("run", str(file), "--name", "o", "--json")
+    command("submit", "--run", "o")
+    said = command("say", "o", "hi")
+    assert "a worker does once it is answered" in said.out + said.err
+    (answered,) = command("answer", "o", "word=yes", "--within", "0s", "--json").records
+    assert (answered["driven"], answered["submitted"]) == (False, True)
+    assert not any("resume" in step for step in answered["next"])

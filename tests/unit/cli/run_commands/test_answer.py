@@ -37,7 +37,7 @@ def test_the_only_question_needs_no_name(command: Command, store: Runs) -> None:
     assert (said.code, said.err) == (0, "")
     assert said.out.splitlines() == [
         "answered prove.1 of owl-1",
-        "no process drives it; go on with `retake-flow resume owl-1`",
+        "no process drives owl-1; go on with `retake-flow resume owl-1`",
     ]
     answer = kept(store)
     assert (answer.fields, answer.by, answer.channel, answer.decision) == (
@@ -179,7 +179,7 @@ def test_an_answer_comes_as_json_on_standard_input(
     [one] = command("answer", "owl-1", "-", "--json").records
     assert {**one, "at": ""} == {
         "run": "owl-1", "gate": "trouble.1", "answered": True, "decision": "retry", "by": this_user(),
-        "channel": "stdin", "at": "", "driven": False, "effect": "queued",
+        "channel": "stdin", "at": "", "driven": False, "submitted": False, "effect": "queued",
         "next": ["retake-flow resume owl-1 --detach --json"],
     }  # fmt: skip
     assert kept(store).fields["wait"] == 3

@@ -124,7 +124,12 @@ def test_json_tells_all_of_it_in_one_object(command: Command, store: Runs) -> No
     """A program gets the snapshot with times, questions, timers and debts as one object."""
     stored(store, "owl-1", a_gate(), holder=AWAY, timers={("on", "timeout"): 60.0}, outputs={"a": {"n": 1}})
     [one] = command("show", "owl", "--json").records
-    assert one["holder"] == {"host": "studio-2", "pid": 77, "alive": True}
+    assert one["holder"] == {
+        "host": "studio-2",
+        "pid": 77,
+        "alive": True,
+        "lease_seconds_left": pytest.approx(35, abs=9),
+    }
     assert one["timers"] == [{"state": "on", "purpose": "timeout", "due": "1970-01-01T00:01:00.000Z"}]
     assert (one["gates"][0]["gate"], one["answered"], one["outputs"]) == ("prove.1", [], {"a": {"n": 1}})
     assert (one["run"], one["phase"], one["since"], one["epoch"]) == ("owl-1", "suspended", None, 1)
