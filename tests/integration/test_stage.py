@@ -131,6 +131,32 @@ def test_nothing_is_cut_covered_or_obeyed_in_any_size_and_scene(tmp_path: Path) 
     assert {where: wrong for where, wrong in seen.items() if wrong} == {}
 
 
+@pytest.mark.parametrize("size", ["1920x1080", "720x1280"])
+def test_the_stage_fills_the_picture_to_its_edges(size: str, tmp_path: Path) -> None:
+    """No black line at any edge, and no pointer: the outermost pixels are those of the stage."""
+
+    async def look() -> None:
+        with work_folder() as folder:
+            stage = Studio(Launcher(f"edges-{os.getpid()}", dict(os.environ)), folder, home=tmp_path)
+            async with stage.display(size) as display, stage.window_manager(), stage.screen.page(PAGE) as page:
+                assert await page.evaluate("`${innerWidth}x${innerHeight}`") == size
+                await page.evaluate(
+                    "document.body.innerHTML = '', document.documentElement.style.background = '#c06000'"
+                )
+                around = {**os.environ, **display.environment}
+                grab = ("-f", "x11grab", "-video_size", size, "-i", display.name, "-frames:v", "1")
+                shot = ("ffmpeg", "-v", "error", *grab, "-f", "rawvideo", "-pix_fmt", "rgb24", "-")
+                async with asyncio.timeout(30):
+                    while True:
+                        made = await asyncio.to_thread(
+                            subprocess.run, shot, check=True, capture_output=True, env=around
+                        )
+                        if {made.stdout[at : at + 3] for at in range(0, len(made.stdout), 3)} == {b"\xc0\x60\x00"}:
+                            return
+
+    asyncio.run(look())
+
+
 def small(height: int) -> str:
     """The filter that makes a picture small."""
     return f"scale=64:{height}:flags=area"
