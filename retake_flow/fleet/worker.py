@@ -34,13 +34,13 @@ EVERY_WHILE_STARTING: Final = 0.25
 #: which the worker begins again.
 QUIET: Final = 3.0
 SILENT: Final = 10.0
-#: Seconds until a run is tried again whose account another run streams as.
-ACCOUNT_AGAIN: Final = 15.0
+#: Seconds until a run is tried again whose driver ended by an error of these kinds, for which the run is not to blame.
+AGAIN_AFTER: Final = {"account_in_use": 15.0, "store_away": 5.0, "lease_expired": 1.0}
 _STARTS_WITHIN: Final = 120.0  # seconds that a start counts among those at once
 _BEGUN_WITHIN: Final = 20.0
 _TIDY_EVERY: Final = 600.0
 _NO_FAILURE: Final = (0, 4, 130)
-_HELD, _IN_USE = 5, "account_in_use"
+_HELD: Final = 5
 
 #: Told what happens: a word for it, and its fields.
 Tell = Callable[..., None]
@@ -288,11 +288,11 @@ class Worker:
             return
         driver.settled.set()
         placed, failure, after = driver.placed, "", 0.0
-        if ended.code == _HELD:
-            kind, said = self._hooks.trouble(placed.run)
-            failure, after = (said, ACCOUNT_AGAIN) if kind == _IN_USE else ("", 0.0)
-        elif ended.code not in _NO_FAILURE:
-            failure = message or self._hooks.trouble(placed.run)[1] or _words_of(ended.code)
+        if ended.code not in _NO_FAILURE:
+            kind, said = self._hooks.trouble(placed.run) if ended.code > 0 else ("", "")
+            after = AGAIN_AFTER.get(kind, 0.0)
+            if after or ended.code != _HELD:
+                failure = message or said or _words_of(ended.code)
         self._hooks.tell("driver_ended", run=placed.run, epoch=placed.epoch, code=ended.code, message=failure)
         self._returned.append((placed, failure, after))
 

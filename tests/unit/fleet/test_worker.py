@@ -13,7 +13,7 @@ import pytest
 from retake_flow.errors import MissingProgram, StoreAway
 from retake_flow.fleet import queue
 from retake_flow.fleet.forkserver import Ended, Started
-from retake_flow.fleet.worker import ACCOUNT_AGAIN, QUIET, SILENT, Hooks, Restart, Worker
+from retake_flow.fleet.worker import AGAIN_AFTER, QUIET, SILENT, Hooks, Restart, Worker
 from retake_flow.ports.fleet import Drain, Host, Job, Placed, Sweep
 
 HOST = Host("a", "", os.getpid(), 0.0, "1", 2.0)
@@ -118,8 +118,9 @@ def work() -> Callable[..., _World]:
         (0, ("", ""), "", 0.0),
         (4, ("", ""), "", 0.0),
         (5, ("held", "another process drives it"), "", 0.0),
-        (5, ("account_in_use", "owl is in use"), "owl is in use", ACCOUNT_AGAIN),
+        (5, ("account_in_use", "owl is in use"), "owl is in use", AGAIN_AFTER["account_in_use"]),
         (6, ("missing_program", "no ffmpeg"), "no ffmpeg", 0.0),
+        (6, ("store_away", "too many clients"), "too many clients", AGAIN_AFTER["store_away"]),
         (-9, ("", ""), "its driver was killed by SIGKILL", 0.0),
         (1, ("", ""), "its driver ended with exit code 1", 0.0),
         (-200, ("", ""), "its driver was killed by signal 200", 0.0),
