@@ -65,7 +65,18 @@ class FleetHost:
         boot = self.home.folder / "boot_id"
         boot.write_text(f"{uuid4()}\n")
         self.way.mend()
-        host = ("unshare", "--pid", "--uts", "--mount", "--fork", "--kill-child", "--mount-proc")
+        host = (
+            "setpriv",
+            "--pdeathsig",
+            "KILL",
+            "unshare",
+            "--pid",
+            "--uts",
+            "--mount",
+            "--fork",
+            "--kill-child",
+            "--mount-proc",
+        )
         self._power = subprocess.Popen(
             [*host, "sh", "-c", _FIRST, self.name, str(boot)], stdout=subprocess.PIPE, text=True
         )

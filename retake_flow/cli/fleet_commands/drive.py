@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 import os
 import signal
+from contextlib import suppress
 from dataclasses import replace
 from functools import partial
 from pathlib import Path
@@ -45,7 +46,11 @@ def prepare() -> None:
     from retake_flow.cli.session import detached, views  # noqa: F401
     from retake_flow.store import opening  # noqa: F401
     from retake_flow.store.sql import fleet, postgresql  # noqa: F401
+    from retake_flow.wiring import observability  # noqa: F401
 
+    with suppress(ImportError):  # on a SQLite store it may be missing
+        import psycopg  # noqa: F401
+        import sqlalchemy.dialects.postgresql.psycopg  # noqa: F401
     garbage.settle()
 
 

@@ -12,8 +12,8 @@ from retake_flow.ports.runs import Inbox, Request
 from retake_flow.run.errors import Fenced, LeaseExpired
 from retake_flow.run.events import GateAnswered
 
-#: How often to look, in seconds.
-LOOK_EVERY = 0.4
+#: How often to look, in seconds, and how often if the store tells of news.
+LOOK_EVERY, LOOK_ANYWAY = 0.4, 1.0
 
 
 class InboxWatch:
@@ -118,7 +118,7 @@ class InboxWatch:
                 await clock.sleep_until(clock.now() + LOOK_EVERY)
                 continue
             with suppress(TimeoutError):
-                async with asyncio.timeout(LOOK_EVERY):
+                async with asyncio.timeout(LOOK_ANYWAY):
                     await news.wait()
             news.clear()
 
