@@ -107,7 +107,7 @@ class RunsHeld(RetakeFlowError):
         held: The host and the process of each run.
     """
 
-    kind, fault, exit_code = "held", "operator", 5
+    kind, fault, exit_code = "runs_held", "operator", 5
     hint = "end them with `retake-flow stop RUN`, or wait until they wait for a person, then try again"
 
     def __init__(self, held: Mapping[str, tuple[str, int]]) -> None:
