@@ -240,6 +240,9 @@ def _expectation(error: _Mistake) -> str:
             return "is empty"
         case "pattern" if "duration" in str(error.schema.get("description", "")):
             return f"must be a duration such as 30s, 3m, 1h30m or 500ms, not {_shorten(error.instance)}"
+        case "pattern" if value == builders.ONE_EXPRESSION:
+            kind = next(_KINDS[kind] for kind in error.schema["type"] if kind != "string")
+            return f"must be {kind} or an expression, not {_shorten(error.instance)}"
         case "pattern":
             return f"is {_shorten(error.instance)}; {_naming(str(value))}"
         case _:

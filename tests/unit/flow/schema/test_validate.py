@@ -94,7 +94,7 @@ def test_a_value_where_an_input_is_declared_is_told_how(written: str, hint: str)
         ("a: {do: a.work, retry: {max: -1}}", 4, 32, "RF014",
          "'max' of 'retry' of the state 'a' must be at least 0", ""),
         ("a: {do: a.work, retry: {max: many}}", 4, 32, "RF014",
-         "'max' of 'retry' of the state 'a' must be a whole number, not 'many'", ""),
+         "'max' of 'retry' of the state 'a' must be a whole number or an expression, not 'many'", ""),
         ("a: {states: {}, initial: b}", 4, 15, "RF014", "'states' of the state 'a' is empty", ""),
         ("a: {transitions: {done: []}}", 4, 27, "RF014", "'done' of 'transitions' of the state 'a' is empty", ""),
         ("a: {transitions: {done: [{}]}}", 4, 28, "RF014",
