@@ -141,7 +141,7 @@ class SqlFleet:
             for each in takewhile(lambda _: time.monotonic() < until, waiting):  # the next sweep goes on
                 if self._begins_already(each, hosts):
                     continue
-                if each.holder is not None and not each.ended and not self._is_due_again(connection, each):
+                if each.holder is not None and not self._is_due_again(connection, each):
                     held += [each.job] if each.job.held is not None else []
                     continue
                 free = [host for host in hosts.values() if host.accepts and not (host.away or host.draining)]
@@ -160,9 +160,13 @@ class SqlFleet:
 
     @staticmethod
     def _is_due_again(connection: Connection, each: Waiting) -> bool:
-        """Release a run whose driver has died, and note that; returns whether it gets a host at once."""
-        if not each.take(connection):
+        """Take a run from a driver that has died, and note that; returns whether it gets a host at once.
+
+        With the next epoch, a driver that was only frozen can no longer write, and its worker counts no second failure.
+        """
+        if not each.take(connection, epoch=each.epoch + 1):
             return False
+        each.epoch += 1
         # Its host may have died with it, so this is no reason to avoid that one.
         each.job = jobs.fail(connection, each.job, _DIED, "")
         return each.job.held is None and each.job.demand.not_before <= jobs.now(connection)
@@ -189,8 +193,10 @@ class SqlFleet:
             if holder is not None:
                 if self._alive(holder):
                     return None
-                connection.execute(update(RUNS).where(ours, RUNS.c.epoch == row.epoch).values(rows.held_by(None)))
-            if failure and not after and (row.outcome is None or holder is not None):
+                freed = rows.held_by(None) | {"epoch": row.epoch + 1}
+                connection.execute(update(RUNS).where(ours, RUNS.c.epoch == row.epoch).values(freed))
+            undone = row.outcome is None or holder is not None or jobs.owes_undos(connection, placed.run)
+            if failure and not after and undone:
                 failed = jobs.fail(connection, job, failure, placed.host)
                 return failed if failed.held is not None else None
             changed: dict[str, Any] = {"host": None}

@@ -13,12 +13,14 @@ from typing import Any
 
 from sqlalchemy import Connection, Select, and_, delete, exists, false, func, insert, or_, select, true, update
 
+from retake_flow.errors import Damaged
 from retake_flow.ports.fleet import Demand, Job, Placed
 from retake_flow.ports.runs import Holder
 from retake_flow.run.run import Phase
 from retake_flow.store import columns, failures, job_columns
+from retake_flow.store.decoding import parsed_object
 from retake_flow.store.sql import rows
-from retake_flow.store.sql.tables import GATES, HOLDER, JOBS, REQUESTS, RUNS, StoreClock
+from retake_flow.store.sql.tables import GATES, HOLDER, JOBS, REQUESTS, RUNS, SNAPSHOTS, StoreClock
 
 _COLUMNS = tuple(JOBS.c[name] for name in job_columns.JOB)
 _ANSWERED = exists().where(GATES.c.run == RUNS.c.id, GATES.c.closed.is_(None), GATES.c.answered.is_not(None))
@@ -66,11 +68,22 @@ def now(connection: Connection) -> float:
 
 
 def tidy(connection: Connection) -> None:
-    """Delete the jobs of runs that have ended, and take from the hosts what they no longer have."""
-    over = exists().where(RUNS.c.id == JOBS.c.run, RUNS.c.outcome.is_not(None), RUNS.c.holder_host.is_(None), ~_TO_END)
-    connection.execute(delete(JOBS).where(over))
+    """Delete the jobs of runs that have ended and owe nothing, and take from the hosts what they no longer have."""
+    over = RUNS.c.outcome.is_not(None) & RUNS.c.holder_host.is_(None) & ~_TO_END
+    for run in connection.scalars(select(JOBS.c.run).join(RUNS, RUNS.c.id == JOBS.c.run).where(over)).all():
+        if not owes_undos(connection, run):
+            connection.execute(delete(JOBS).where(JOBS.c.run == run))
     theirs = exists().where(RUNS.c.id == JOBS.c.run, or_(_GIVEN, _DRIVEN))
     connection.execute(update(JOBS).where(JOBS.c.host.is_not(None), ~theirs).values(host=None))
+
+
+def owes_undos(connection: Connection, run: str) -> bool:
+    """Whether undos of a run that has ended are not done yet; not when its snapshot cannot be read."""
+    data = connection.scalar(select(SNAPSHOTS.c.data).where(SNAPSHOTS.c.run == run))
+    try:
+        return bool(parsed_object(data or "")["undoing"])
+    except (Damaged, KeyError):
+        return False
 
 
 class Waiting:
@@ -79,14 +92,13 @@ class Waiting:
     Attributes:
         job: The job.
         epoch: The epoch of the run.
-        ended: Whether the run has ended, so that only what its last process left undone is to be done.
         holder: The process that drove it and has died; None when it was released.
     """
 
     def __init__(self, row: Any) -> None:
-        *job, self.epoch, self.ended, self._lease_until = row[: len(_COLUMNS) + 3]
+        *job, self.epoch, self._lease_until = row[: len(_COLUMNS) + 2]
         self.job = job_columns.job(job, waits=True)
-        self.holder: Holder | None = columns.holder(*row[len(_COLUMNS) + 3 :])
+        self.holder: Holder | None = columns.holder(*row[len(_COLUMNS) + 2 :])
 
     def take(self, connection: Connection, **values: Any) -> bool:
         """Change the run, if it is still as it was found; returns whether it was."""
@@ -116,11 +128,9 @@ def waiting(connection: Connection, where: str | None, alive: Callable[[Holder],
     """
     near = true() if where is None else RUNS.c.holder_where == where
     loose = or_(RUNS.c.holder_host.is_(None), RUNS.c.lease_until <= StoreClock(), near)
-    open_end = or_(RUNS.c.outcome.is_not(None) & RUNS.c.holder_host.is_not(None), _TO_END)
     due = and_(JOBS.c.held.is_(None), JOBS.c.not_before <= StoreClock())
-    query = _jobs(RUNS.c.epoch, RUNS.c.outcome.is_not(None), RUNS.c.lease_until, *HOLDER).where(
-        due, loose, or_(HAS_WORK, open_end)
-    )
+    work = or_(HAS_WORK, RUNS.c.outcome.is_not(None))  # `tidy` leaves no job of a run that is over
+    query = _jobs(RUNS.c.epoch, RUNS.c.lease_until, *HOLDER).where(due, loose, work)
     query = query.order_by(JOBS.c.priority, RUNS.c.created, RUNS.c.id).limit(_MOST)
     found = [Waiting(row) for row in connection.execute(query).all()]
     return [each for each in found if each.holder is None or not (each.holder.has_moved or alive(each.holder))]

@@ -15,7 +15,7 @@ from retake_flow.fleet.placement import choose
 from retake_flow.ports.fleet import Demand, Host, Job, Sweep
 from retake_flow.run.errors import Fenced, HostTaken, HostUnknown, RunUnknown
 from retake_flow.run.gates import Answer
-from retake_flow.run.run import Phase
+from retake_flow.run.run import PendingUndo, Phase
 from retake_flow.store.opening import open_fleet
 from retake_flow.store.sql.fleet import SWEEPS_FOR, SqlFleet
 from retake_flow.store.sql.postgresql import PostgreSQL
@@ -143,7 +143,7 @@ def test_a_dead_driver_is_replaced_and_a_living_one_is_not(fleet: SqlFleet, subm
     """Whoever finds it dead gives its run away, at once for the first time; the dead one can write nothing more."""
     submit("r1")
     fleet.beat(_host())
-    fleet.place(choose)
+    (placed,) = fleet.place(choose).placed
     claim = fleet.runs.claim("r1", THEM, epoch=1)
     world.living.add(THEM)
     fleet.place(choose)
@@ -151,8 +151,24 @@ def test_a_dead_driver_is_replaced_and_a_living_one_is_not(fleet: SqlFleet, subm
     world.living.clear()
     _die(fleet)
     fleet.place(choose)
-    assert [placed.job for placed in fleet.placed("a")] == ["r1/3"]
+    assert [placed.job for placed in fleet.placed("a")] == ["r1/4"]
     assert "died" in _jobs(fleet)["r1"].trouble
+    with pytest.raises(Fenced):
+        claim.write(a_run("r1"), [])
+    fleet.give_back(placed, "its driver was killed by SIGKILL")
+    assert len(_jobs(fleet)["r1"].failures) == 1, "its worker counts the same death no second time"
+
+
+def test_a_frozen_driver_loses_its_run_while_that_waits_for_a_host(fleet: SqlFleet, submit: Submit) -> None:
+    """A lease that has run out cannot be renewed once others have counted the driver among the dead."""
+    submit("r1")
+    fleet.beat(_host())
+    fleet.place(choose)
+    claim = fleet.runs.claim("r1", THEM, epoch=1)
+    _die(fleet)
+    fleet.beat(_host(accepts=False))
+    fleet.place(choose)
+    assert fleet.placed("a") == []
     with pytest.raises(Fenced):
         claim.write(a_run("r1"), [])
 
@@ -217,14 +233,34 @@ def test_what_an_absent_host_was_given_goes_to_another(fleet: SqlFleet, submit: 
     assert [host.id for host in fleet.hosts()] == ["b"]
 
 
-def test_a_run_that_ended_without_its_undos_gets_a_host_once_more(fleet: SqlFleet, submit: Submit) -> None:
-    """Its driver died after the end was written; another one does what is left."""
+def test_undos_of_a_run_that_has_ended_are_not_lost(fleet: SqlFleet, submit: Submit) -> None:
+    """Its driver died after the end was written; hosts get the run until the undos are done, or too many fail."""
     submit("r1")
     fleet.beat(_host())
     fleet.place(choose)
     claim = fleet.runs.claim("r1", THEM, epoch=1)
-    claim.write(a_run("r1", phase=Phase.COMPLETED, outcome="completed"), [])
+    ended = a_run("r1", phase=Phase.COMPLETED, outcome="completed")
+    owing = replace(ended, undoing=(PendingUndo("a", "a", "x.close", {}),))
+    claim.write(owing, [])
     _die(fleet)
     for _ in range(2):
         fleet.place(choose)
-        assert [placed.job for placed in fleet.placed("a")] == ["r1/3"]
+        assert [placed.job for placed in fleet.placed("a")] == ["r1/4"]
+    fleet.give_back(fleet.placed("a")[0])  # its host is drained
+    fleet.place(choose)
+    assert [placed.job for placed in fleet.placed("a")] == ["r1/5"]
+    failures = 1
+    while fleet.give_back(fleet.placed("a")[0], "no flow here") is None:
+        failures += 1
+        with fleet._database.writing() as connection:
+            connection.exec_driver_sql("UPDATE jobs SET not_before = 0")
+        fleet.place(choose)
+    assert failures == 4
+    fleet.want("r1", Demand())
+    fleet.place(choose)
+    claim = fleet.runs.claim("r1", US, epoch=fleet.placed("a")[0].epoch)
+    claim.write(ended, [])
+    claim.release()
+    fleet.place(choose)
+    with fleet._database.reading() as connection:
+        assert connection.exec_driver_sql("SELECT count(*) FROM jobs").scalar() == 0
