@@ -14,14 +14,14 @@ _ROUNDING = 1e-9
 def choose(job: Job, hosts: Sequence[Host]) -> Host | None:
     """The host that drives a run: of those that fit, the one with the largest free share; None when none fits.
 
-    A host on which the run has just failed comes last.
+    Hosts on which the run has failed come last, the more often the later.
 
     Args:
         job: The run.
         hosts: Those that take runs now.
     """
     fitting = [host for host in hosts if not mismatch(job, host) and has_room(job, host)]
-    return max(fitting, key=lambda host: (host.id != job.failed_on, _free_share(host), host.id), default=None)
+    return max(fitting, key=lambda host: (-job.failed_on.count(host.id), _free_share(host), host.id), default=None)
 
 
 def has_room(job: Job, host: Host) -> bool:

@@ -45,7 +45,7 @@ class Job:
         host: The host that drives it or is about to; "" when it has none.
         epoch: The epoch of the run when it was given to that host.
         failures: When its drivers failed, in seconds since the epoch, the newest last.
-        failed_on: The host on which the last of them did.
+        failed_on: The hosts on which they did, in the same order; "" where the host is not to blame.
         trouble: Why it failed last, in words for a person.
         held: Since when it is no longer tried, in seconds since the epoch; None while it is.
         since: When the run was last written, in seconds since the epoch; 0 where nobody asked.
@@ -57,7 +57,7 @@ class Job:
     host: str = ""
     epoch: int = 0
     failures: tuple[float, ...] = ()
-    failed_on: str = ""
+    failed_on: tuple[str, ...] = ()
     trouble: str = ""
     held: float | None = None
     since: float = 0.0
@@ -75,7 +75,7 @@ class Host:
         version: The version of retake-flow there.
         capacity: How much it can drive at a time, in cores.
         labels: What it has.
-        agents: The agents whose credentials it has; None when it takes any.
+        agents: The agents whose credentials it has; None when they do not say whose they are.
         accepts: Whether it takes runs.
         draining: What happens to its runs since it is drained; "" when it is not.
         used: What its runs cost together.

@@ -38,9 +38,16 @@ def job(row: Sequence[Any], *, waits: bool = False) -> Job:
     try:
         demand = Demand(agent, float(cost), tuple(json.loads(labels)), int(priority), float(not_before))
         failed = tuple(float(at) for at in json.loads(failures))
-        return Job(run, demand, waits, host or "", int(epoch), failed, failed_on, trouble, held)
+        return Job(run, demand, waits, host or "", int(epoch), failed, _hosts(failed_on), trouble, held)
     except (TypeError, ValueError) as error:
         raise Damaged(f"the job of {columns.shown(run)} is damaged: {error}") from None
+
+
+def _hosts(text: str) -> tuple[str, ...]:
+    """The hosts on which a run failed; an older program has written only the last of them."""
+    if not text.startswith("["):
+        return (text,) if text else ()
+    return tuple(str(name) for name in json.loads(text))
 
 
 def host(row: Sequence[Any], *, used: float, runs: int, age: float, lease: float) -> Host:

@@ -59,11 +59,18 @@ class WorkerHost:
         if time.monotonic() - self._looked >= _LOOK_EVERY:
             self._looked = time.monotonic()
             self._files = self._find_agents()
-            own = accounts.identity_here(self._settings, {}).name
-            known = tuple(sorted(self._files)) if self._files is not None else (own,) if own else None
-            self._host = replace(self._host, agents=known)
+            self._host = replace(self._host, agents=self._agents())
         self.figures.beat = time.monotonic()
         return self._host
+
+    def _agents(self) -> tuple[str, ...] | None:
+        """The agents of the folder, or else the worker's own; None when its credentials do not say whose they are."""
+        if self._files is not None:
+            return tuple(sorted(self._files))
+        own = accounts.identity_here(self._settings, {})
+        if own.name:
+            return (own.name,)
+        return None if own.fingerprint else ()
 
     def _find_agents(self) -> dict[str, str] | None:
         """The file of each agent by its file's name and by its own name; None without a folder of agents."""

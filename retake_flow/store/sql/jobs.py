@@ -45,6 +45,7 @@ def demanded(demand: Demand) -> dict[str, Any]:
         "priority": demand.priority,
         "not_before": demand.not_before,
         "failures": "[]",
+        "failed_on": "",
         "trouble": "",
         "held": None,
     }
@@ -143,7 +144,7 @@ def fail(connection: Connection, job: Job, trouble: str, on: str) -> Job:
     wait = failures.wait_after(failed)
     changed: dict[str, Any] = {
         "failures": json.dumps(failed),
-        "failed_on": on,
+        "failed_on": rows.dumped((*job.failed_on, on)[-len(failed) :]),
         "trouble": rows.words(trouble),
         "host": None,
     }

@@ -34,10 +34,13 @@ def test_a_host_must_have_the_labels_the_credentials_and_the_room() -> None:
     assert _name(Job("r", Demand("owl", 0.6)), replace(B, used=1.5)) == ""
 
 
-def test_a_host_on_which_it_failed_is_chosen_last() -> None:
-    """It may lack a program that another one has."""
-    failed = replace(OWL, failed_on="a")
+def test_hosts_on_which_it_failed_are_chosen_last() -> None:
+    """They may lack a program that another one has; each is tried before one of them is tried again."""
+    failed = replace(OWL, failed_on=("a",))
     assert (_name(failed, A, replace(B, used=1.0)), _name(failed, A)) == ("b", "a")
+    third = replace(B, id="c", used=1.5)
+    assert _name(replace(OWL, failed_on=("b", "a")), A, B, third) == "c"
+    assert _name(replace(OWL, failed_on=("b", "", "a", "b", "c")), A, B, third) == "a"
 
 
 @pytest.mark.parametrize(

@@ -186,7 +186,8 @@ def test_five_failures_hold_a_run_until_it_is_wanted_again(fleet: SqlFleet, subm
         assert (held is not None) == (number == 4)
         assert fleet.placed("a") == []
     job = _jobs(fleet)["r1"]
-    assert (job.trouble, job.failed_on, len(job.failures), job.held is not None) == ("ffmpeg is missing", "a", 5, True)
+    assert (job.trouble, job.failed_on, len(job.failures)) == ("ffmpeg is missing", ("a",) * 5, 5)
+    assert job.held is not None
     fleet.place(choose)
     assert (fleet.placed("a"), fleet.hosts()[0].used) == ([], 0)
     fleet.want("r1", Demand(cost=0.5))
@@ -194,6 +195,25 @@ def test_five_failures_hold_a_run_until_it_is_wanted_again(fleet: SqlFleet, subm
     assert [placed.run for placed in fleet.placed("a")] == ["r1"]
     with pytest.raises(RunUnknown):
         fleet.want("r2", Demand())
+
+
+def test_every_host_is_tried_before_a_run_is_held(fleet: SqlFleet, submit: Submit) -> None:
+    """An older program has noted only the last of those on which it failed."""
+    submit("r1", cost=0.5)
+    for name in "abc":
+        fleet.beat(_host(name))
+    tried = []
+    for _ in range(3):
+        with fleet._database.writing() as connection:
+            connection.exec_driver_sql("UPDATE jobs SET not_before = 0")
+        (placed,) = fleet.place(choose).placed
+        tried.append(placed.host)
+        fleet.give_back(placed, "ffmpeg is missing")
+    assert sorted(tried) == ["a", "b", "c"]
+    with fleet._database.writing() as connection:
+        connection.exec_driver_sql("UPDATE jobs SET failed_on = 'c', not_before = 0")
+    assert _jobs(fleet)["r1"].failed_on == ("c",)
+    assert fleet.place(choose).placed[0].host == "b"
 
 
 def test_a_run_that_was_handed_over_is_no_failure(fleet: SqlFleet, submit: Submit) -> None:
