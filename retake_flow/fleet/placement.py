@@ -50,7 +50,7 @@ def reason(job: Job, hosts: Iterable[Host], now: float) -> str:
         now: Seconds since the epoch.
     """
     if job.held is not None:
-        return f"held after {len(job.failures)} failures: {job.trouble}"
+        return f"held{f' after {len(job.failures)} failures' if job.failures else ''}: {job.trouble}"
     if job.demand.not_before > now:
         left = words(job.demand.not_before - now)
         return f"tried again in {left}: {job.trouble}" if job.trouble else f"starts in {left}"

@@ -6,7 +6,6 @@ import json
 from collections.abc import Sequence
 from typing import Any, Final, cast
 
-from retake_flow.errors import Damaged
 from retake_flow.ports.fleet import Demand, Drain, Host, Job
 from retake_flow.store import columns
 
@@ -29,18 +28,17 @@ def away_after(lease: float) -> float:
 
 
 def job(row: Sequence[Any], *, waits: bool = False) -> Job:
-    """A job, from its columns in the order of `JOB`.
-
-    Raises:
-        Damaged: They cannot be read.
-    """
+    """A job, from its columns in the order of `JOB`; one that cannot be read is held, and says why."""
     run, agent, cost, labels, priority, not_before, failures, failed_on, trouble, held, host, epoch = row
     try:
         demand = Demand(agent, float(cost), tuple(json.loads(labels)), int(priority), float(not_before))
         failed = tuple(float(at) for at in json.loads(failures))
         return Job(run, demand, waits, host or "", int(epoch), failed, _hosts(failed_on), trouble, held)
     except (TypeError, ValueError) as error:
-        raise Damaged(f"the job of {columns.shown(run)} is damaged: {error}") from None
+        trouble = f"what it needs of a host is damaged ({error}); `retake-flow submit --run` replaces it"
+        demand = Demand(agent if isinstance(agent, str) else "")
+        since = held if isinstance(held, float) else 0.0
+        return Job(run, demand, waits, host or "", epoch if type(epoch) is int else 0, trouble=trouble, held=since)
 
 
 def _hosts(text: str) -> tuple[str, ...]:
@@ -51,7 +49,7 @@ def _hosts(text: str) -> tuple[str, ...]:
 
 
 def host(row: Sequence[Any], *, used: float, runs: int, age: float, lease: float) -> Host:
-    """A host, from its columns in the order of `HOST`.
+    """A host, from its columns in the order of `HOST`; one that cannot be read counts as away.
 
     Args:
         row: The columns.
@@ -59,15 +57,13 @@ def host(row: Sequence[Any], *, used: float, runs: int, age: float, lease: float
         runs: How many it has.
         age: Seconds since it was last seen.
         lease: For how long claims last in this store, in seconds.
-
-    Raises:
-        Damaged: They cannot be read.
     """
     name, place, pid, started, version, capacity, labels, agents, accepts, draining = row
     try:
         known = None if agents is None else tuple(json.loads(agents))
         about = (name, place, int(pid), float(started), version, float(capacity), tuple(json.loads(labels)), known)
     except (TypeError, ValueError) as error:
-        raise Damaged(f"the host {columns.shown(name)} is damaged: {error}") from None
+        version = columns.shown(f"damaged: {error}")
+        return Host(name, "", 0, 0.0, version, 0.0, accepts=False, used=used, runs=runs, age=age, away=True)
     away = age > away_after(lease)
     return Host(*about, bool(accepts), cast(Drain, draining), used, runs, age, away)

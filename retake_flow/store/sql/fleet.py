@@ -3,9 +3,8 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import replace
-from itertools import takewhile
 from typing import Any
 
 from sqlalchemy import Connection, delete, insert, select, update
@@ -55,6 +54,7 @@ class SqlFleet:
         self._alive = alive
         self._lease = lease
         self._shared = shared
+        self._after: jobs.Place | None = None  # where the next sweep goes on
 
     def submit(self, run: Run, *, agent: str, flow_file: str, flow_text: str, demand: Demand) -> None:
         """Store a run that has not started, for any host to drive."""
@@ -137,20 +137,31 @@ class SqlFleet:
             jobs.tidy(connection)
             hosts = {host.id: host for host in self._hosts(connection)}
             where, until = process_place.where() if self._shared else None, time.monotonic() + SWEEPS_FOR
-            waiting = jobs.waiting(connection, where, self._alive)
-            for each in takewhile(lambda _: time.monotonic() < until, waiting):  # the next sweep goes on
-                if self._begins_already(each, hosts):
-                    continue
-                if each.holder is not None and not self._is_due_again(connection, each):
-                    held += [each.job] if each.job.held is not None else []
-                    continue
-                free = [host for host in hosts.values() if host.accepts and not (host.away or host.draining)]
-                host = choose(each.job, free)
-                if host is not None and each.give(connection, host.id):
-                    demand = each.job.demand
-                    hosts[host.id] = replace(host, used=host.used + demand.cost, runs=host.runs + 1)
-                    placed.append(Placed(each.job.run, each.epoch, host.id, demand.agent, demand.priority))
+            after = self._after
+            for each in jobs.waiting(connection, where, self._alive, after):
+                if time.monotonic() >= until:
+                    break  # the next sweep goes on
+                after = each.place
+                if each.job.held is not None:
+                    each.job = jobs.hold(connection, each.job)
+                elif not self._begins_already(each, hosts):
+                    placed += self._give(connection, each, hosts, choose)
+                held += [each.job] if each.job.held is not None else []
+            else:
+                after = None
+        self._after = after
         return Sweep(placed, held)
+
+    def _give(self, connection: Connection, each: Waiting, hosts: dict[str, Host], choose: Choose) -> Iterator[Placed]:
+        """Give a run to a host, if one fits and it has not to wait."""
+        if each.holder is not None and not self._is_due_again(connection, each):
+            return
+        free = [host for host in hosts.values() if host.accepts and not (host.away or host.draining)]
+        host = choose(each.job, free)
+        if host is not None and each.give(connection, host.id):
+            demand = each.job.demand
+            hosts[host.id] = replace(host, used=host.used + demand.cost, runs=host.runs + 1)
+            yield Placed(each.job.run, each.epoch, host.id, demand.agent, demand.priority)
 
     @staticmethod
     def _begins_already(each: Waiting, hosts: Mapping[str, Host]) -> bool:

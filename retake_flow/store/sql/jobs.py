@@ -7,11 +7,11 @@ driver's claim. So a host's rows tell what it has, whoever started its drivers, 
 from __future__ import annotations
 
 import json
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import replace
 from typing import Any
 
-from sqlalchemy import Connection, Select, and_, delete, exists, false, func, insert, or_, select, true, update
+from sqlalchemy import Connection, Select, and_, delete, exists, false, func, insert, or_, select, true, tuple_, update
 
 from retake_flow.errors import Damaged
 from retake_flow.ports.fleet import Demand, Job, Placed
@@ -33,7 +33,9 @@ _GIVEN = (RUNS.c.epoch == JOBS.c.epoch) & RUNS.c.holder_host.is_(None)
 _DRIVEN = (RUNS.c.epoch == JOBS.c.epoch + 1) & RUNS.c.holder_host.is_not(None)
 #: Whether the run has ended, and was given to a host to do what its last process left undone.
 _TO_END = RUNS.c.outcome.is_not(None) & JOBS.c.host.is_not(None) & _GIVEN
-_MOST = 2_000  # jobs that one sweep looks at
+#: A place in the order in which jobs get a host: the priority, when the run was created, and its id.
+Place = tuple[int, float, str]
+_PAGE = 2_000  # jobs that are read at a time
 
 
 def demanded(demand: Demand) -> dict[str, Any]:
@@ -91,15 +93,21 @@ class Waiting:
     """A job that waits for a host, and the state in which its run was found.
 
     Attributes:
-        job: The job.
+        job: The job; held when it or the run cannot be read.
+        place: Its place in the order in which jobs get a host.
         epoch: The epoch of the run.
         holder: The process that drove it and has died; None when it was released.
     """
 
     def __init__(self, row: Any) -> None:
-        *job, self.epoch, self._lease_until = row[: len(_COLUMNS) + 2]
+        *job, created, self.epoch, self._lease_until = row[: len(_COLUMNS) + 3]
         self.job = job_columns.job(job, waits=True)
-        self.holder: Holder | None = columns.holder(*row[len(_COLUMNS) + 2 :])
+        self.place = (row.priority, created, row.run)
+        self.holder: Holder | None = None
+        try:
+            self.holder = columns.holder(*row[len(_COLUMNS) + 3 :])
+        except Damaged as error:
+            self.job = replace(self.job, held=0.0, trouble=f"the run is damaged: {error.message}")
 
     def take(self, connection: Connection, **values: Any) -> bool:
         """Change the run, if it is still as it was found; returns whether it was."""
@@ -119,22 +127,37 @@ class Waiting:
         return True
 
 
-def waiting(connection: Connection, where: str | None, alive: Callable[[Holder], bool]) -> list[Waiting]:
+def waiting(
+    connection: Connection, where: str | None, alive: Callable[[Holder], bool], after: Place | None
+) -> Iterator[Waiting]:
     """The jobs that wait for a host, in the order in which they get one, and those whose drivers have died.
 
     Args:
         connection: The connection of the transaction.
         where: The place whose process ids are valid here; None when `alive` knows about all.
         alive: Tells whether the process that holds a run is alive.
+        after: The place of the one before the first; None for all.
     """
     near = true() if where is None else RUNS.c.holder_where == where
     loose = or_(RUNS.c.holder_host.is_(None), RUNS.c.lease_until <= StoreClock(), near)
     due = and_(JOBS.c.held.is_(None), JOBS.c.not_before <= StoreClock())
     work = or_(HAS_WORK, RUNS.c.outcome.is_not(None))  # `tidy` leaves no job of a run that is over
-    query = _jobs(RUNS.c.epoch, RUNS.c.lease_until, *HOLDER).where(due, loose, work)
-    query = query.order_by(JOBS.c.priority, RUNS.c.created, RUNS.c.id).limit(_MOST)
-    found = [Waiting(row) for row in connection.execute(query).all()]
-    return [each for each in found if each.holder is None or not (each.holder.has_moved or alive(each.holder))]
+    order = (JOBS.c.priority, RUNS.c.created, RUNS.c.id)
+    query = _jobs(RUNS.c.created, RUNS.c.epoch, RUNS.c.lease_until, *HOLDER).where(due, loose, work)
+    while True:
+        page = query if after is None else query.where(tuple_(*order) > tuple_(*after))
+        found = [Waiting(row) for row in connection.execute(page.order_by(*order).limit(_PAGE)).all()]
+        yield from (each for each in found if each.holder is None or not (each.holder.has_moved or alive(each.holder)))
+        if len(found) < _PAGE:
+            return
+        after = found[-1].place
+
+
+def hold(connection: Connection, job: Job) -> Job:
+    """Try a run no longer that cannot be read, and return the job as it is now."""
+    held = now(connection)
+    connection.execute(update(JOBS).where(JOBS.c.run == job.run).values(held=held, trouble=rows.words(job.trouble)))
+    return replace(job, held=held)
 
 
 def fail(connection: Connection, job: Job, trouble: str, on: str) -> Job:

@@ -11,7 +11,7 @@ import pytest
 from store_samples import CHOICE, THEM, US, World, a_run
 
 from retake_flow import process_place
-from retake_flow.fleet.placement import choose
+from retake_flow.fleet.placement import choose, reason
 from retake_flow.ports.fleet import Demand, Host, Job, Sweep
 from retake_flow.run.errors import Fenced, HostTaken, HostUnknown, RunUnknown
 from retake_flow.run.gates import Answer
@@ -115,6 +115,50 @@ def test_a_sweep_ends_in_time(fleet: SqlFleet, submit: Submit, monkeypatch: pyte
     assert [placed.run for placed in fleet.place(slow).placed] == ["r0", "r1", "r2"]
     assert [placed.run for placed in fleet.place(slow).placed] == ["r3", "r4"]
     assert len(fleet.placed("a")) == 5
+
+
+def test_runs_that_no_host_fits_keep_none_from_a_host(
+    fleet: SqlFleet, submit: Submit, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """However many wait before it, and however few of them a sweep can look at."""
+    monkeypatch.setattr("retake_flow.store.sql.jobs._PAGE", 2)
+    for number in range(5):
+        submit(f"r{number}", labels=("gpu",))
+    submit("r5", priority=1)
+    submit("r6", priority=2)
+    fleet.beat(_host(capacity=0.5))
+    assert [placed.run for placed in fleet.place(choose).placed] == ["r5"]
+    fleet.beat(_host(capacity=1.0))
+    clock = [0.0]
+    monkeypatch.setattr("retake_flow.store.sql.fleet.time", SimpleNamespace(monotonic=lambda: clock[0]))
+
+    def slow(job: Job, hosts: Sequence[Host]) -> Host | None:
+        clock[0] += SWEEPS_FOR * 0.4
+        return choose(job, hosts)
+
+    given = [[placed.run for placed in fleet.place(slow).placed] for _ in range(2)]
+    assert given == [[], ["r6"]]
+
+
+def test_a_damaged_job_is_held_and_keeps_no_other_from_a_host(fleet: SqlFleet, submit: Submit) -> None:
+    """So do a damaged host and a damaged holder; a new demand mends the job. People are told once."""
+    for name in ("r1", "r2", "r3"):
+        submit(name)
+    fleet.beat(_host("b"))
+    with fleet._database.writing() as connection:
+        connection.exec_driver_sql("UPDATE hosts SET labels = 'x'")
+        connection.exec_driver_sql("UPDATE jobs SET labels = 'x' WHERE run = 'r1'")
+        connection.exec_driver_sql("UPDATE runs SET holder_host = 'h', lease_until = 5 WHERE id = 'r3'")
+    fleet.beat(_host("a"))
+    sweep = fleet.place(choose)
+    assert [placed.run for placed in sweep.placed] == ["r2"]
+    held = {job.run: job.trouble for job in sweep.held}
+    assert (list(held), "what it needs of a host is damaged" in held["r1"]) == (["r1", "r3"], True)
+    assert fleet.place(choose).held == []
+    assert [(host.id, host.away) for host in fleet.hosts()] == [("a", False), ("b", True)]
+    assert reason(_jobs(fleet)["r1"], fleet.hosts(), 0.0).startswith("held: what it needs of a host is damaged")
+    fleet.want("r1", Demand())
+    assert [placed.run for placed in fleet.place(choose).placed] == ["r1"]
 
 
 def test_a_gate_holds_no_slot_and_an_answer_asks_for_one(fleet: SqlFleet, submit: Submit) -> None:
