@@ -6,6 +6,7 @@ from collections.abc import Iterator
 
 from retake_flow.errors import ExpressionError
 from retake_flow.flow.check.references import expressions_of
+from retake_flow.flow.event_names import RETRY
 from retake_flow.flow.graph.exit_entry_sets import reachable_from
 from retake_flow.flow.model import (
     ActionState,
@@ -38,9 +39,16 @@ def _state(run: Run, new: Flow) -> Iterator[str]:
         said = _change_of_kind(run, new.states[run.state])
         if said:
             yield f"the state {run.state!r} {said}"
+    for path, purpose in run.timers:
+        if purpose == RETRY and ":" not in path and not _retries(new.states.get(path)):
+            yield f"the state {path!r} waits to be entered anew after an error, and has no `retry` any more"
     for root in run.locals:
         if not isinstance(new.states.get(root), SubFlowState):
             yield f"no flow runs in the state {root!r} any more"
+
+
+def _retries(state: State | None) -> bool:
+    return isinstance(state, CompositeState) and state.again is not None
 
 
 def _change_of_kind(run: Run, state: State) -> str:

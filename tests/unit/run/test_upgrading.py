@@ -125,6 +125,19 @@ def test_what_keeps_a_run_from_a_flow_is_said(at: str, old: str, new: str, said:
     assert said in incompatibilities(gone_to(at), flow_of(text))
 
 
+def test_a_state_that_waits_for_its_retry_keeps_it() -> None:
+    """Its timer would fire and lead nowhere; without one that is set, a flow may drop it."""
+    retrying = FLOW.replace("    initial: work\n", "    initial: work\n    retry: {max: 3, interval: 1m}\n")
+    run = gone_to("work")
+    failed = events.ActionFinished(run.state, run.visits[run.state], 1, "error", {"kind": "x", "message": "no"})
+    waits = Machine(flow_of(retrying)).step(run, failed, 0.0).run
+    assert ("scope", "retry") in waits.timers
+    assert incompatibilities(waits, flow_of(retrying)) == []
+    said = "the state 'scope' waits to be entered anew after an error, and has no `retry` any more"
+    assert said in incompatibilities(waits, flow_of())
+    assert incompatibilities(run, flow_of()) == []
+
+
 def test_a_result_that_is_still_to_come_is_no_obstacle() -> None:
     """What the run will have before it is used keeps it from nothing; what is used only before it is past."""
     text = FLOW.replace("outputs.before", "outputs.work")
