@@ -157,6 +157,8 @@ class Fleet(Protocol):
 
         Raises:
             RunUnknown: There is no run with this id.
+            RunEnded: It has ended, and nothing of it is left to undo.
+            RunMoved: It was moved to another store.
         """
         ...
 

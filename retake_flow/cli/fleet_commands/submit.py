@@ -40,7 +40,7 @@ def add_to(commands: Any) -> None:
         "--label", action="append", type=label, default=[], metavar="NAME", help="what the host must have"
     )
     parser.add_argument(
-        "--priority", type=_priority, default=0, metavar="N", help="the smallest comes first, -1000 to 1000; default 0"
+        "--priority", type=_priority, metavar="N", help="the smallest comes first, -1000 to 1000; default 0"
     )
     parser.add_argument("--at", type=moment, metavar="TIME", help="not before: 18:00, 2026-12-24T18:00, or in 2h")
     parser.add_argument("--name", type=run_name, metavar="NAME", help="a name by which every command finds it")
@@ -125,9 +125,11 @@ def _want(fleet: SqlFleet, args: argparse.Namespace) -> tuple[str, str]:
     had = next((job for job in fleet.jobs() if job.run == run), None)
     demand = _demand(args, args.agent or (had.demand.agent if had else fleet.runs.load(run).agent))
     if had is not None:
-        kept = {"cost": had.demand.cost} if args.cost is None else {}
-        kept |= {"labels": had.demand.labels} if not args.label else {}  # type: ignore[dict-item]
-        demand = replace(demand, **kept)  # type: ignore[arg-type]
+        kept: dict[str, Any] = {"cost": had.demand.cost} if args.cost is None else {}
+        kept |= {"labels": had.demand.labels} if not args.label else {}
+        kept |= {"priority": had.demand.priority} if args.priority is None else {}
+        kept |= {"not_before": had.demand.not_before} if args.at is None and not had.trouble else {}
+        demand = replace(demand, **kept)
     fleet.want(run, demand)
     return run, _reason(fleet, run)
 
@@ -136,7 +138,7 @@ def _demand(args: argparse.Namespace, agent: str) -> Demand:
     from retake_flow.ports.fleet import USUAL_COST, Demand
 
     cost = USUAL_COST if args.cost is None else args.cost
-    return Demand(agent, cost, tuple(sorted(set(args.label))), args.priority, args.at or 0.0)
+    return Demand(agent, cost, tuple(sorted(set(args.label))), args.priority or 0, args.at or 0.0)
 
 
 def _reason(fleet: SqlFleet, run: str) -> str:

@@ -12,10 +12,9 @@ from sqlalchemy import Connection, delete, insert, select, update
 from retake_flow import process_place
 from retake_flow.ports.fleet import Choose, Demand, Drain, Host, Job, Placed, Sweep
 from retake_flow.ports.runs import Holder
-from retake_flow.run.errors import HostTaken, HostUnknown
+from retake_flow.run.errors import HostTaken, HostUnknown, RunEnded, RunMoved
 from retake_flow.run.run import Run
 from retake_flow.store import columns, job_columns
-from retake_flow.store.run_lookup import unknown
 from retake_flow.store.sql import jobs, rows
 from retake_flow.store.sql.database import Database
 from retake_flow.store.sql.jobs import Waiting
@@ -64,9 +63,15 @@ class SqlFleet:
 
     def want(self, run: str, demand: Demand) -> None:
         """Have a stored run driven by any host; one that is held is tried again."""
+        stored = self.runs.load(run)
+        if stored.run.ended and not stored.run.undoing:
+            raise RunEnded(f"{run} has ended: {stored.run.outcome} in {stored.run.state or 'no state'}")
+        if stored.holder is not None and stored.holder.has_moved:
+            raise RunMoved(run, stored.holder.host)
+        # A program of before there were hosts has not stored when its next timer is due.
+        same = (RUNS.c.id == run) & (RUNS.c.updated == stored.updated)
         with self._database.writing() as connection:
-            if connection.scalar(select(RUNS.c.id).where(RUNS.c.id == run)) is None:
-                raise unknown(run, self._database.place)
+            connection.execute(update(RUNS).where(same).values(due=rows.due(stored.run)))
             jobs.store(connection, run, demand)
 
     def jobs(self) -> list[Job]:

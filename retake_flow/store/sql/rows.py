@@ -57,8 +57,13 @@ def progress(run: Run, now: float) -> Columns:
         "outcome": None if run.outcome is None else words(run.outcome),
         "reason": scrub(words(run.reason)),
         "updated": now,
-        "due": min(run.timers.values(), default=None) if run.phase is Phase.SUSPENDED else None,
+        "due": due(run),
     }
+
+
+def due(run: Run) -> float | None:
+    """When the next timer of a suspended run is due; None for a run in another phase."""
+    return min(run.timers.values(), default=None) if run.phase is Phase.SUSPENDED else None
 
 
 def held_by(holder: Holder | None, epoch: int | None = None, lease: float = 0.0) -> Columns:

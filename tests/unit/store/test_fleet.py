@@ -13,7 +13,8 @@ from store_samples import CHOICE, THEM, US, World, a_run
 from retake_flow import process_place
 from retake_flow.fleet.placement import choose, reason
 from retake_flow.ports.fleet import Demand, Host, Job, Sweep
-from retake_flow.run.errors import Fenced, HostTaken, HostUnknown, RunUnknown
+from retake_flow.ports.runs import MOVED
+from retake_flow.run.errors import Fenced, HostTaken, HostUnknown, RunEnded, RunMoved, RunUnknown
 from retake_flow.run.gates import Answer
 from retake_flow.run.run import PendingUndo, Phase
 from retake_flow.store.opening import open_fleet
@@ -258,6 +259,34 @@ def test_every_host_is_tried_before_a_run_is_held(fleet: SqlFleet, submit: Submi
         connection.exec_driver_sql("UPDATE jobs SET failed_on = 'c', not_before = 0")
     assert _jobs(fleet)["r1"].failed_on == ("c",)
     assert fleet.place(choose).placed[0].host == "b"
+
+
+def test_a_run_of_before_there_were_hosts_gets_one_when_its_timer_is_due(fleet: SqlFleet) -> None:
+    """The program that suspended it has not stored when that is."""
+    asks = a_run("r1", phase=Phase.SUSPENDED, gates={CHOICE.id: CHOICE}, timers={("a", "timeout"): 5.0})
+    fleet.runs.create(asks, agent="owl", flow_file="/f.yaml", flow_text="flow", holder=US).release()
+    with fleet._database.writing() as connection:
+        connection.exec_driver_sql("UPDATE runs SET due = NULL")
+    fleet.want("r1", Demand())
+    fleet.beat(_host())
+    assert [placed.run for placed in fleet.place(choose).placed] == ["r1"]
+
+
+def test_what_never_runs_again_is_not_wanted(fleet: SqlFleet, submit: Submit) -> None:
+    """A run that has ended, unless there is something to undo, and one that was moved to another store."""
+    ended = a_run("r1", phase=Phase.COMPLETED, outcome="completed")
+    owing = replace(ended, id="r2", undoing=(PendingUndo("a", "a", "x.close", {}),))
+    for run in (ended, owing):
+        fleet.runs.create(run, agent="owl", flow_file="/f.yaml", flow_text="flow", holder=US).release()
+    with pytest.raises(RunEnded, match="r1 has ended: completed in a"):
+        fleet.want("r1", Demand())
+    fleet.want("r2", Demand())
+    submit("r3")
+    with fleet._database.writing() as connection:
+        moved = f"holder_host = '/elsewhere', holder_where = '{MOVED}', holder_pid = 0, holder_started = 0"
+        connection.exec_driver_sql(f"UPDATE runs SET {moved}, lease_until = 99e9, lease_epoch = 0 WHERE id = 'r3'")
+    with pytest.raises(RunMoved, match="was moved to /elsewhere"):
+        fleet.want("r3", Demand())
 
 
 def test_a_run_that_was_handed_over_is_no_failure(fleet: SqlFleet, submit: Submit) -> None:

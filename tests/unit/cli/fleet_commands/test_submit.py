@@ -51,11 +51,13 @@ def test_a_run_is_stored_with_what_it_needs(command: Command, folder: Path) -> N
     fleet = open_fleet(Settings.from_environment())
     (job,) = fleet.jobs()
     fleet.close()
-    assert job.demand == Demand("owl", 0.25, ("nvenc",), 0)
+    assert job.demand == Demand("owl", 0.25, ("nvenc",), -3)
     status = command("status", "o", "--json").records[0]
     assert (status["trouble"], status["next"]) == ("it waits for a host", ["retake-flow runs --json"])
     stopped = command("stop", "o", "--json")
     assert stopped.records[0]["ended"], stopped.out
+    refused = command("submit", "--run", "o")
+    assert (refused.code, "has ended: stopped" in refused.err) == (1, True)
 
 
 @pytest.mark.parametrize(
