@@ -14,18 +14,22 @@ import threading
 import time
 from collections.abc import Callable, Iterable
 from contextlib import suppress
+from functools import partial
 from importlib.util import find_spec
 from typing import Any, Final
 from weakref import WeakSet
 
 from retake_flow import __version__
 from retake_flow.errors import MissingProgram, StoreError
+from retake_flow.fleet.backlog import Backlog
 from retake_flow.ports.fleet import Placed
 
 #: How often a queue is asked for work, in seconds.
 EVERY: Final = 0.25
 #: The schema of the queue's tables, beside those of the runs.
 SCHEMA: Final = "retake_flow_queue"
+_NAME: Final = "retake-flow"
+_VERSION: Final = "1"  # an order means the same to all versions
 _KEPT: Final = 3600.0  # seconds that entries are kept
 _LARGEST_PRIORITY: Final = 2**31 - 1
 # A connection that a firewall has forgotten fails within seconds, and one from the pool is tried before it is used.
@@ -85,12 +89,19 @@ class WorkQueue:
         self._looked = time.monotonic()
         self._dbos: Any = None
         self._order: Any = None
+        self._client: Any = None
+        self._backlog = Backlog()
         self._connections: WeakSet[Any] = WeakSet()
 
     @property
     def silent_for(self) -> float:
-        """Seconds since the queue was last asked for work."""
-        return time.monotonic() - self._looked
+        """Seconds since the queue was last asked for work, or since it was called and has not answered yet."""
+        return max(time.monotonic() - self._looked, self._backlog.stuck_for)
+
+    @property
+    def trouble(self) -> str:
+        """Why orders cannot be enqueued at the moment; "" when they can."""
+        return self._backlog.trouble
 
     def open(self) -> None:
         """Begin to take work; only once in a process.
@@ -122,16 +133,19 @@ class WorkQueue:
         self._looked = time.monotonic()
 
     def _launch(self, dbos: Any, *, create: bool) -> None:
+        from dbos import DBOSClient
+
         server = "://" in self._place and not self._place.startswith("sqlite")
+        database = self._database(server)
         config: dict[str, Any] = {
-            "name": "retake-flow",
-            "application_version": "1",  # an order means the same to all versions
+            "name": _NAME,
+            "application_version": _VERSION,
             "executor_id": self._host,
             "log_level": "CRITICAL",
             "use_listen_notify": False,
             "run_migrations": create,
             "max_executor_threads": self._at_once + 8,
-            **self._database(server),
+            **database,
         }
         dbos(config=config)
         if self._order is None:
@@ -144,6 +158,8 @@ class WorkQueue:
         dbos.listen_queues([_queue_of(self._host)])
         dbos.launch()
         self._dbos = dbos
+        about: dict[str, Any] = {"application_name": _NAME, "lazy": True}
+        self._client = DBOSClient(**database, **about, retry_connection_errors=False)
 
     def _database(self, server: bool) -> dict[str, Any]:
         from sqlalchemy import create_engine, event
@@ -180,29 +196,34 @@ class WorkQueue:
             self._looked = time.monotonic()
 
     def add(self, given: Iterable[Placed]) -> None:
-        """Enqueue orders, each for the host that the run was given to; those that are there stay as they are.
+        """Have orders enqueued, each for the host that the run was given to; those that are there stay as they are.
 
-        Raises:
-            StoreError: They could not be enqueued.
+        It returns at once: DBOS waits for connections without limit, and for an answer that a peer never gives.
         """
-        from dbos import SetEnqueueOptions, SetWorkflowID
-
         for placed in given:
-            try:
-                with SetWorkflowID(placed.job), SetEnqueueOptions(priority=_priority(placed.priority)):
-                    self._dbos.enqueue_workflow(_queue_of(placed.host), self._order, placed.run, placed.epoch)
-            except Exception as error:
-                raise StoreError(f"{placed.job} could not be enqueued: {str(error).splitlines()[0]}") from error
+            self._backlog.put(placed.job, partial(self._enqueue, placed))
+
+    def _enqueue(self, placed: Placed) -> None:
+        options: Any = {
+            "workflow_name": "drive",
+            "queue_name": _queue_of(placed.host),
+            "workflow_id": placed.job,
+            "app_version": _VERSION,
+            "priority": _priority(placed.priority),
+        }
+        self._client.enqueue(options, placed.run, placed.epoch)
 
     def tidy(self) -> None:
-        """Delete what is an hour old: orders that were carried out, and those of hosts that are gone."""
+        """Have deleted what is an hour old: orders that were carried out, and those of hosts that are gone."""
+        self._backlog.put("tidy", self._delete_old)
+
+    def _delete_old(self) -> None:
         from datetime import UTC, datetime, timedelta
 
         until = (datetime.now(UTC) - timedelta(seconds=_KEPT)).isoformat()
-        with suppress(Exception):  # the next one does it
-            old = self._dbos.list_workflows(end_time=until, limit=1000, load_input=False, load_output=False)
-            if old:
-                self._dbos.delete_workflows([each.workflow_id for each in old])
+        old = self._client.list_workflows(end_time=until, limit=1000, load_input=False, load_output=False)
+        if old:
+            self._client.delete_workflows([each.workflow_id for each in old])
 
     def close(self) -> None:
         """Take no more work. Whatever hangs is left to the end of the process."""

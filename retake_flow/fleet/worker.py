@@ -103,6 +103,7 @@ class Worker:
         self._leave_drivers = False
         self._restart = ""
         self._away = ""
+        self._queue_trouble = ""
         self._tidied = time.monotonic()
         self._dropped = float("-inf")
         self._awake, self._waker = os.pipe()
@@ -190,7 +191,7 @@ class Worker:
         self._watch_queue()
 
     def _beat(self) -> None:
-        accepts = not self._drain and self._queue.silent_for < SILENT
+        accepts = not (self._drain or self._queue.trouble) and self._queue.silent_for < SILENT
         self._host = replace(self._hooks.describe(), accepts=accepts)
         asked = self._fleet.beat(self._host)
         if asked and not self._drain:
@@ -232,7 +233,10 @@ class Worker:
 
     def _watch_queue(self) -> None:
         """Mend a queue that has not looked for work although the store answers; if need be, begin again."""
-        silent = self._queue.silent_for
+        silent, trouble = self._queue.silent_for, self._queue.trouble
+        if trouble != self._queue_trouble:
+            self._queue_trouble = trouble
+            self._hooks.tell("queue_away" if trouble else "queue_back", message=trouble)
         if silent >= SILENT and not self._drain:
             self._restart = f"the queue has not looked for {silent:.0f} s, and the store answers"
         elif silent >= QUIET > time.monotonic() - self._dropped:

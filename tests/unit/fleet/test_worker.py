@@ -34,8 +34,9 @@ class _World:
     told: list[str] = field(default_factory=list)
     asks: Drain = ""
     silent_for: float = 0.0
+    queue_trouble: str = ""
     away: bool = False
-    trouble: tuple[str, str] = ("", "")
+    said: tuple[str, str] = ("", "")
     beats: list[bool] = field(default_factory=list)
 
     def __post_init__(self) -> None:
@@ -44,7 +45,7 @@ class _World:
         hooks = Hooks(
             lambda: HOST,
             lambda placed: {"run": placed.run},
-            lambda run: self.trouble,
+            lambda run: self.said,
             lambda job: None,
             lambda event, **fields: self.told.append(event),
         )
@@ -96,6 +97,10 @@ class _World:
     def drop_connections(self) -> None:
         self.told.append("dropped")
 
+    @property
+    def trouble(self) -> str:
+        return self.queue_trouble
+
     def add(self, given: Iterable[Placed]) -> None:
         self.orders += [placed.job for placed in given]
 
@@ -141,7 +146,7 @@ def test_the_end_of_a_driver_is_a_failure_or_not(
         if world.back:
             world.asks = "hand-over"
 
-    world = work(turns, given=[ONE], trouble=trouble)
+    world = work(turns, given=[ONE], said=trouble)
     orders[0].join(10)
     assert not orders[0].is_alive(), "the order is carried out"
     assert world.started == [{"run": "r"}]
@@ -189,6 +194,18 @@ def test_a_quiet_queue_gets_new_connections_first(work: Callable[..., _World]) -
         world.asks = "hand-over" if number > 5 else ""
 
     assert work(turns).told.count("dropped") == 1
+
+
+def test_a_host_that_cannot_enqueue_takes_nothing_and_goes_on(work: Callable[..., _World]) -> None:
+    """Its server may refuse further connections for hours; that is told once, and is no reason to begin again."""
+
+    def turns(world: _World, number: int) -> None:
+        world.queue_trouble = "too many clients" if 1 <= number < 4 else ""
+        world.asks = "hand-over" if number > 5 else ""
+
+    world = work(turns)
+    assert world.beats[1:7] == [True, False, False, False, True, True]
+    assert [event for event in world.told if event.startswith("queue")] == ["queue_away", "queue_back"]
 
 
 def test_a_worker_needs_dbos(monkeypatch: pytest.MonkeyPatch) -> None:
