@@ -133,6 +133,9 @@ def test_an_answer_gives_a_submitted_run_back_to_the_workers(command: Command, f
     command("submit", "--run", "o")
     said = command("say", "o", "hi")
     assert "a worker does once it is answered" in said.out + said.err
+    command("run", str(file), "--name", "again", "--json")
+    command("submit", "--run", "again")
+    assert command("answer", "again", "word=yes", "--within", "0s").out.endswith("; a worker goes on with it\n")
     (answered,) = command("answer", "o", "word=yes", "--within", "0s", "--json").records
     assert (answered["driven"], answered["submitted"]) == (False, True)
     assert not any("resume" in step for step in answered["next"])
