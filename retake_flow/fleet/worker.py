@@ -166,10 +166,11 @@ class Worker:
         self._hooks.tell("worker_ended", host=self._host.id)
 
     def _over(self) -> bool:
-        return bool(self._drain) and (self._leave_drivers or not (self._drivers or self._known))
+        return bool(self._drain) and (self._leave_drivers or not (self._drivers or self._known or self._returned))
 
     def _look(self) -> None:
         """Do everything that the store is needed for; what fails is done at the next look."""
+        self._host = self._hooks.describe()  # first, since it notes the beat, which says nothing of the store
         try:
             self._give_back()
             self._start_wanted()
@@ -192,7 +193,7 @@ class Worker:
 
     def _beat(self) -> None:
         accepts = not (self._drain or self._queue.trouble) and self._queue.silent_for < SILENT
-        self._host = replace(self._hooks.describe(), accepts=accepts)
+        self._host = replace(self._host, accepts=accepts)
         asked = self._fleet.beat(self._host)
         if asked and not self._drain:
             self._drain = asked
@@ -206,11 +207,11 @@ class Worker:
     def _share_out(self) -> None:
         """Give waiting runs to hosts, and put into the queue what this host has been given."""
         sweep = self._fleet.place(choose)
+        for job in sweep.held:  # first, since no other sweep finds them
+            self._hold(job)
         self._queue.add(placed for placed in sweep.placed if placed.host != self._host.id)
         ours = [each for each in self._fleet.placed(self._host.id) if each.job not in self._drivers]
         self._enqueue(ours)
-        for job in sweep.held:
-            self._hold(job)
         if time.monotonic() - self._tidied > _TIDY_EVERY:
             self._tidied = time.monotonic()
             self._queue.tidy()
@@ -292,7 +293,8 @@ class Worker:
             return
         driver.settled.set()
         placed, failure, after = driver.placed, "", 0.0
-        if ended.code not in _NO_FAILURE:
+        asked_to_end = bool(self._drain) and ended.code == -signal.SIGTERM  # before it could heed that
+        if ended.code not in _NO_FAILURE and not asked_to_end:
             kind, said = self._hooks.trouble(placed.run) if ended.code > 0 else ("", "")
             after = AGAIN_AFTER.get(kind, 0.0)
             if after or ended.code != _HELD:

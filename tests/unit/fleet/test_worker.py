@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import signal
 import threading
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
@@ -14,7 +15,7 @@ from retake_flow.errors import MissingProgram, StoreAway
 from retake_flow.fleet import queue
 from retake_flow.fleet.forkserver import Ended, Started
 from retake_flow.fleet.worker import AGAIN_AFTER, QUIET, SILENT, Hooks, Restart, Worker
-from retake_flow.ports.fleet import Drain, Host, Job, Placed, Sweep
+from retake_flow.ports.fleet import Demand, Drain, Host, Job, Placed, Sweep
 
 HOST = Host("a", "", os.getpid(), 0.0, "1", 2.0)
 ONE = Placed("r", 1, "a", "owl")
@@ -38,18 +39,26 @@ class _World:
     away: bool = False
     said: tuple[str, str] = ("", "")
     beats: list[bool] = field(default_factory=list)
+    described: int = 0
+    fails: int = 0  # how often nothing can be given back
+    sweep: Sweep = field(default_factory=Sweep)
+    add_fails: bool = False
 
     def __post_init__(self) -> None:
         self._pipe = os.pipe()
         os.write(self._pipe[1], b"x")  # always ready, so that no turn waits
         hooks = Hooks(
-            lambda: HOST,
+            self.describe,
             lambda placed: {"run": placed.run},
             lambda run: self.said,
             lambda job: None,
             lambda event, **fields: self.told.append(event),
         )
         self.worker = Worker(self, self, self, hooks)  # type: ignore[arg-type]
+
+    def describe(self) -> Host:
+        self.described += 1
+        return HOST
 
     # the store
 
@@ -61,7 +70,8 @@ class _World:
         return self.asks
 
     def place(self, choose: object) -> Sweep:
-        return Sweep()
+        sweep, self.sweep = self.sweep, Sweep()
+        return sweep
 
     def placed(self, host: str) -> list[Placed]:
         return list(self.given)
@@ -70,6 +80,9 @@ class _World:
         return dict(self.running)
 
     def give_back(self, placed: Placed, failure: str = "", *, after: float = 0.0) -> Job | None:
+        if self.fails:
+            self.fails -= 1
+            raise StoreAway("gone")
         self.back.append((placed, failure, after))
         self.given = [each for each in self.given if each != placed]
         return None
@@ -102,6 +115,8 @@ class _World:
         return self.queue_trouble
 
     def add(self, given: Iterable[Placed]) -> None:
+        if self.add_fails:
+            raise StoreAway("gone")
         self.orders += [placed.job for placed in given]
 
 
@@ -157,15 +172,63 @@ def test_the_end_of_a_driver_is_a_failure_or_not(
 
 def test_a_stale_order_starts_nothing(work: Callable[..., _World]) -> None:
     """The host was given the run in another epoch, or not at all."""
+    orders: list[threading.Thread] = []
 
     def turns(world: _World, number: int) -> None:
         if number == 1:
-            thread = threading.Thread(target=world.worker.begin, args=("r", 3))
-            thread.start()
-            thread.join(0)
-        world.asks = "hand-over" if number > 3 else ""
+            orders.append(threading.Thread(target=world.worker.begin, args=("r", 3), daemon=True))
+            orders[0].start()
+        if world.started or (orders and not orders[0].is_alive()):
+            world.asks = "hand-over"
 
     assert work(turns, given=[]).started == []
+
+
+def test_drivers_that_a_drain_ends_as_they_start_have_not_failed(work: Callable[..., _World]) -> None:
+    """SIGTERM kills a driver that is not ready to heed it; a driver that something else kills has failed."""
+    orders: list[threading.Thread] = []
+    ends = {"r/1": -signal.SIGTERM, "s/1": -signal.SIGKILL}
+
+    def turns(world: _World, number: int) -> None:
+        if number == 1:
+            orders.extend(threading.Thread(target=world.worker.begin, args=(run, 1), daemon=True) for run in "rs")
+            for order in orders:
+                order.start()
+        if len(world.started) == 2:
+            world.asks = "hand-over"
+        if world.worker._drain and not world.back:
+            world.news_now = [Ended(job, code) for job, code in ends.items()]
+
+    world = work(turns, given=[ONE, Placed("s", 1, "a")])
+    assert [(placed.run, failure) for placed, failure, _ in world.back] == [
+        ("r", ""),
+        ("s", "its driver was killed by SIGKILL"),
+    ]
+
+
+def test_a_worker_is_well_while_the_store_is_away(work: Callable[..., _World]) -> None:
+    """It describes itself at each look, which notes its beat for `/healthz`, whatever of the store fails first."""
+
+    def turns(world: _World, number: int) -> None:
+        if number == 1:
+            world.fails, world.described = 3, 0
+            world.worker._returned.append((ONE, "", 0.0))
+        if number > 1:
+            world.asks = "hand-over"
+
+    assert work(turns).described >= 4
+
+
+def test_a_held_run_is_told_although_nothing_can_be_enqueued(work: Callable[..., _World]) -> None:
+    """No later sweep finds it held for the first time."""
+    job = Job("r", Demand(), trouble="no ffmpeg", held=2.0)
+
+    def turns(world: _World, number: int) -> None:
+        if number == 1:
+            world.sweep, world.add_fails = Sweep([ONE], [job]), True
+        world.asks = "hand-over" if number > 1 else ""
+
+    assert "run_held" in work(turns).told
 
 
 def test_a_silent_queue_has_the_worker_begin_again(work: Callable[..., _World]) -> None:
