@@ -139,11 +139,13 @@ def test_scenes_change_without_another_colour_between_them(tmp_path: Path) -> No
 
 
 def test_windows_lie_as_they_are_written_and_music_gives_way_to_speech(tmp_path: Path) -> None:
-    """Each in its place, whatever starts first; a film without a loop ends as one that has been played."""
+    """Each in its place, whatever starts first; a film is heard, and one without a loop ends as played."""
     for name in ("red", "yellow"):
         make("-i", f"color={name}:size=320x180", "-frames:v", "1", str(tmp_path / f"{name}.png"))
     make("-i", "color=green:size=64x36:rate=10:duration=1", "-pix_fmt", "yuv420p", str(tmp_path / "film.mp4"))
     make("-i", "sine=frequency=440:duration=5", str(tmp_path / "music.wav"))
+    make(*("-i", "testsrc=size=64x36:rate=10:duration=2", "-f", "lavfi", "-i", "sine=frequency=660:duration=2"),
+         *("-pix_fmt", "yuv420p", str(tmp_path / "talk.mp4")))  # fmt: skip
 
     async def scene() -> None:
         voice = (shutil.which("python3") or "python3", "-c", _SILENT_WAV)
@@ -181,6 +183,9 @@ def test_windows_lie_as_they_are_written_and_music_gives_way_to_speech(tmp_path:
                 once = await open_.enter_async_context(screen.film(["film.mp4"], loop=False, placed=right))
                 with pytest.raises(Finished):
                     await once.wait()
+                async with screen.film(["talk.mp4"], placed=right):
+                    await until_louder(sound, -30, 0)
+                await until_louder(sound, -200, -60)
                 await open_.enter_async_context(screen.music(["music.wav"], volume=100))
                 await until_louder(sound, -30, 0)
                 speaking = asyncio.ensure_future(stage.speak("silence"))
