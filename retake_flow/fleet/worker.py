@@ -100,6 +100,7 @@ class Worker:
         self._asked: set[str] = set()
         self._unbegun: dict[str, float] = {}  # since when, by the monotonic clock
         self._drain: Drain = ""
+        self._drain_logged: Drain = ""
         self._leave_drivers = False
         self._restart = ""
         self._away = ""
@@ -124,7 +125,7 @@ class Worker:
         driver.settled.wait(_STARTS_WITHIN)
 
     def on_signal(self, number: int) -> None:
-        """Drain on SIGTERM or SIGINT, begin again on SIGHUP; leave the drivers at a second SIGTERM or SIGINT."""
+        """Drain on SIGTERM or SIGINT, begin again on SIGHUP; end at once at a second SIGTERM or SIGINT."""
         if number == signal.SIGHUP:
             self._restart = "asked by SIGHUP"
         elif self._drain:
@@ -159,9 +160,11 @@ class Worker:
             ready, _, _ = select.select(watched, [], [], EVERY_WHILE_STARTING if self._is_starting() else EVERY)
             if self._awake in ready:
                 os.read(self._awake, 4096)
+                self._log_drain()
             self._hear()
             if self._restart:
                 raise Restart(self._restart)
+        self._log_drain()
         self._fleet.leave(self._host.id)
         self._hooks.tell("worker_ended", host=self._host.id)
 
@@ -195,9 +198,13 @@ class Worker:
         accepts = not (self._drain or self._queue.trouble) and self._queue.silent_for < SILENT
         self._host = replace(self._host, accepts=accepts)
         asked = self._fleet.beat(self._host)
-        if asked and not self._drain:
-            self._drain = asked
-            self._hooks.tell("draining", host=self._host.id, how=asked)
+        self._drain = self._drain or asked
+        self._log_drain()
+
+    def _log_drain(self) -> None:
+        if self._drain != self._drain_logged:
+            self._drain_logged = self._drain
+            self._hooks.tell("draining", host=self._host.id, how=self._drain)
 
     @property
     def _queue(self) -> WorkQueue:

@@ -22,6 +22,7 @@ def add_to(commands: Any) -> None:
 
 def hosts(args: argparse.Namespace) -> int:
     """List the hosts."""
+    import time
     from contextlib import closing
 
     from retake_flow import printable
@@ -41,10 +42,13 @@ def hosts(args: argparse.Namespace) -> int:
         terminal.say("\n".join(table.table([_HEAD, *rows], table.width())))
     else:
         terminal.say("no hosts; `retake-flow worker` makes this machine one")
-    waiting = sum(job.waits and job.held is None for job in jobs)
     held = sum(job.held is not None for job in jobs)
+    waiting = [job for job in jobs if job.waits and job.held is None]
+    later = sum(job.demand.not_before > time.time() for job in waiting)
     if waiting or held:
-        terminal.say(f"runs that wait for a host: {waiting}, held: {held}; `retake-flow runs` says why")
+        for_time = f", for their time: {later}" if later else ""
+        counts = f"runs that wait for a host: {len(waiting) - later}{for_time}, held: {held}"
+        terminal.say(f"{counts}; `retake-flow runs` says why")
     return 0
 
 

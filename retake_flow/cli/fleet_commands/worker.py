@@ -19,8 +19,9 @@ if TYPE_CHECKING:
     from retake_flow.settings import Settings
 
 _EPILOG = """\
-Signals: SIGTERM and SIGINT drain the host, so that other hosts continue its runs; a second one ends the worker and
-leaves its runs to themselves. SIGHUP starts the worker anew, as after an update, while its runs go on.
+Signals: SIGTERM and SIGINT drain the host, so that other hosts continue its runs; a second one ends the worker at
+once, and runs that were asked to hand over still do. SIGHUP starts the worker anew, as after an update, while its runs
+go on.
 """
 
 
@@ -118,7 +119,9 @@ class _Log:
             return terminal.emit(record(event, time.time(), **fields))
         run = f"[{fields.pop('run')}] " if "run" in fields else ""
         said = ", ".join(f"{name} {value}" for name, value in fields.items() if value not in ("", None))
-        return terminal.say(printable.line(f"{time.strftime('%H:%M:%S')}  {run}{event.replace('_', ' ')}: {said}"))
+        return terminal.say(
+            printable.line(f"{time.strftime('%H:%M:%S')}  {run}{event.replace('_', ' ')}{said and f': {said}'}")
+        )
 
 
 def _tell_people(settings: Settings, job: Job) -> None:
@@ -140,4 +143,4 @@ def _tell_people(settings: Settings, job: Job) -> None:
 
 
 def _capacity(text: str) -> float:
-    return cores(text, 0.0)
+    return cores(text, 0.01)

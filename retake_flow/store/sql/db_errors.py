@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import shlex
 import sqlite3
 from collections.abc import Iterator
@@ -34,6 +35,9 @@ _SQLITE = (
 
 
 _AS_OWNER = "run `retake-flow store prepare` as the owner of its tables, and grant this role what it needs"
+# What a server says to a client that it does not let in; the driver has no code of it.
+_REFUSALS = r"authentication failed|no password supplied|no pg_hba\.conf entry|(role|database) \".*\" does not exist"
+_NOT_LET_IN = "the server runs and does not let you in: correct the user, password or database in RETAKE_FLOW_STORE"
 _PASSING = "SQLITE_BUSY"  # another program writes
 _FORBIDDEN = "42501"  # PostgreSQL's code for what a role may not do
 _READ_ONLY = "25006"  # PostgreSQL's code for a server that has become a standby
@@ -47,7 +51,8 @@ def told(place: str) -> Iterator[None]:
     except DBAPIError as error:
         if _is_away(error):
             said = str(error.orig).strip().split("\n", 1)[0]
-            raise StoreAway(f"the store {place} cannot be reached: {said}") from error
+            hint = _NOT_LET_IN if re.search(_REFUSALS, said) else ""
+            raise StoreAway(f"the store {place} cannot be reached: {said}", hint=hint) from error
         raise _translated(place, error.orig) from error
     except sqlite3.Error as error:  # from code that uses the driver directly
         raise _translated(place, error) from error

@@ -172,7 +172,7 @@ class PostgreSQL(Database):
             said = (
                 error.message if isinstance(error, StoreError) else f"the store {self.place} cannot be reached: {error}"
             )
-            self._away = StoreAway(said, hint=_HINT)
+            self._away = StoreAway(said, hint=getattr(error, "hint", "") or _HINT)
             self._keeper.wake()
         self._generation += 1
         with suppress(Exception):  # a connection that is gone may not even close

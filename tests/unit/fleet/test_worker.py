@@ -271,6 +271,17 @@ def test_a_host_that_cannot_enqueue_takes_nothing_and_goes_on(work: Callable[...
     assert [event for event in world.told if event.startswith("queue")] == ["queue_away", "queue_back"]
 
 
+@pytest.mark.parametrize("turn", [0, 2])
+def test_a_signal_is_logged_as_draining(work: Callable[..., _World], turn: int) -> None:
+    """Once, also when the host has no runs and its worker ends at once."""
+
+    def turns(world: _World, number: int) -> None:
+        if number == turn:
+            world.worker.on_signal(signal.SIGTERM)
+
+    assert work(turns).told == ["worker_started", "draining", "left", "worker_ended"]
+
+
 def test_a_worker_needs_dbos(monkeypatch: pytest.MonkeyPatch) -> None:
     """Without the extra, it says what to install."""
     monkeypatch.setattr(queue, "find_spec", lambda name: None)

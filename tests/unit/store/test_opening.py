@@ -8,12 +8,14 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
+from sqlalchemy.exc import OperationalError
 from store_samples import a_run, created
 
-from retake_flow.errors import SettingsError, StoreError
+from retake_flow.errors import SettingsError, StoreAway, StoreError
 from retake_flow.ports.runs import Runs
 from retake_flow.redact import scrub
 from retake_flow.store import opening
+from retake_flow.store.sql.db_errors import told
 
 Opener = Callable[[str], Runs]
 
@@ -59,22 +61,40 @@ def test_a_postgres_url_may_be_written_as_hosts_write_it(postgres_place: str, op
 )
 def test_other_places_are_refused(place: str, opened: Opener) -> None:
     """A URL of anything else is a mistake in the settings, told with what can be written."""
-    with pytest.raises(SettingsError, match="store") as told:
+    with pytest.raises(SettingsError, match="store") as raised:
         opened(place)
-    assert "sqlite:///PATH" in told.value.hint
+    assert "sqlite:///PATH" in raised.value.hint
 
 
 def test_a_password_is_never_shown(opened: Opener) -> None:
     """A server that cannot be reached is named without the password, which is a secret from then on."""
-    with pytest.raises(StoreError, match=r"agent:\*\*\*@127\.0\.0\.1:1/runs cannot be reached") as told:
+    with pytest.raises(StoreError, match=r"agent:\*\*\*@127\.0\.0\.1:1/runs cannot be reached") as raised:
         opened("postgresql://agent:sesame-77@127.0.0.1:1/runs")
-    assert "sesame-77" not in told.value.message
+    assert "sesame-77" not in raised.value.message
     assert scrub("sesame-77") == "•••"
+
+
+@pytest.mark.parametrize(
+    ("said", "hint"),
+    [
+        ('FATAL:  password authentication failed for user "flow"', "does not let you in"),
+        ("fe_sendauth: no password supplied", "does not let you in"),
+        ('FATAL:  database "runs" does not exist', "does not let you in"),
+        ("Connection refused", ""),
+    ],
+)
+def test_a_server_that_refuses_a_client_runs(said: str, hint: str) -> None:
+    """It is not the server that has to be looked at, but what RETAKE_FLOW_STORE says."""
+    refused = type("Refused", (Exception,), {"sqlstate": None})(f"connection failed: {said}")
+    with pytest.raises(StoreAway) as raised, told("postgresql://x/y"):
+        raise OperationalError("", None, refused)
+    assert hint in raised.value.hint
+    assert bool(hint) == bool(raised.value.hint)
 
 
 def test_a_missing_driver_is_named(opened: Opener, monkeypatch: pytest.MonkeyPatch) -> None:
     """Without psycopg, a store on PostgreSQL says how to get it."""
     monkeypatch.setattr(opening, "find_spec", lambda name: None)
-    with pytest.raises(StoreError, match="psycopg") as told:
+    with pytest.raises(StoreError, match="psycopg") as raised:
         opened("postgresql://x/y")
-    assert told.value.hint == "pip install 'retake-flow[postgres]'"
+    assert raised.value.hint == "pip install 'retake-flow[postgres]'"

@@ -47,6 +47,9 @@ def test_a_run_is_stored_with_what_it_needs(command: Command, folder: Path) -> N
     none, waiting = command("hosts").out.splitlines()
     assert none == "no hosts; `retake-flow worker` makes this machine one"
     assert waiting == "runs that wait for a host: 1, held: 0; `retake-flow runs` says why"
+    command("submit", str(file), "--at", "2h", "--agent", "owl")
+    assert "wait for a host: 1, for their time: 1, held: 0" in command("hosts").out
+    command("stop", "last")
     assert command("submit", "--run", "o", "--cost", "0.25", "--json").records[0]["run"] == said["run"]
     fleet = open_fleet(Settings.from_environment())
     (job,) = fleet.jobs()
