@@ -289,7 +289,9 @@ class Worker:
                 case Started(job, pid) if job in self._drivers:
                     driver = self._drivers[job]
                     driver.pid = pid
-                    self._hooks.tell("driver_started", run=driver.placed.run, epoch=driver.placed.epoch, pid=pid)
+                    placed = driver.placed
+                    waited = {} if placed.since is None else {"waited": round(max(0.0, time.time() - placed.since), 1)}
+                    self._hooks.tell("driver_started", run=placed.run, epoch=placed.epoch, pid=pid, **waited)
                 case Ended():
                     self._end(each)
         _reap()
@@ -299,14 +301,15 @@ class Worker:
         if driver is None:
             return
         driver.settled.set()
-        placed, failure, after = driver.placed, "", 0.0
+        placed, kind, failure, after = driver.placed, "", "", 0.0
         asked_to_end = bool(self._drain) and ended.code == -signal.SIGTERM  # before it could heed that
         if ended.code not in _NO_FAILURE and not asked_to_end:
             kind, said = self._hooks.trouble(placed.run) if ended.code > 0 else ("", "")
             after = AGAIN_AFTER.get(kind, 0.0)
             if after or ended.code != _HELD:
                 failure = message or said or _words_of(ended.code)
-        self._hooks.tell("driver_ended", run=placed.run, epoch=placed.epoch, code=ended.code, message=failure)
+        about = {"code": ended.code, "kind": kind, "message": failure}
+        self._hooks.tell("driver_ended", run=placed.run, epoch=placed.epoch, **about)
         self._returned.append((placed, failure, after))
 
     def _give_back(self) -> None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from typing import Final, Literal, Protocol
 
-from retake_flow.quick_dataclasses import dataclass
+from retake_flow.quick_dataclasses import dataclass, field
 from retake_flow.run.run import Run
 
 #: What happens to the runs of a host that is drained: other hosts continue them, or they end in order.
@@ -110,6 +110,7 @@ class Placed:
         host: The host.
         agent: The agent that it is for; "" when any host can drive it.
         priority: That of its demand.
+        since: Since when it waits, in seconds since the epoch; None when that is not known.
     """
 
     run: str
@@ -117,6 +118,7 @@ class Placed:
     host: str
     agent: str = ""
     priority: int = 0
+    since: float | None = field(default=None, compare=False)
 
     @property
     def job(self) -> str:

@@ -118,7 +118,7 @@ class FlowCollector(Collector):
             yield self._gauge("draining", "Whether it hands its runs over and takes nothing new.", float(mine.draining))
         with mine.lock:
             starts, exits, start = dict(mine.starts), dict(mine.exits), Durations(mine.start.count, mine.start.seconds)
-            self_fences = mine.self_fences
+            fenced, self_fences = mine.fenced, mine.self_fences
         for name, help, label, counts in (
             ("starts", "Runs that were started, by why.", "why", starts),
             ("driver_exits", "Drivers that have ended, by exit code.", "code", exits),
@@ -127,9 +127,9 @@ class FlowCollector(Collector):
             for what, count in sorted(counts.items()):
                 family.add_metric((host, what), count)
             yield family
-        yield self._summary("start_seconds", "From when a run was wanted to its start.", start)
+        yield self._summary("start_seconds", "How long new runs and those tried again waited for their driver.", start)
         for name, help, number in (
-            ("fenced", "Drivers whose run another process has taken.", exits.get("5", 0)),
+            ("fenced", "Drivers whose run another process has taken.", fenced),
             ("self_fences", "Drivers that gave a run up because they could not renew its lease.", self_fences),
         ):
             family = CounterMetricFamily(_named(name), help, labels=("host",))

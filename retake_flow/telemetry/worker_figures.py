@@ -6,6 +6,8 @@ import threading
 from collections import Counter
 from dataclasses import dataclass, field
 
+from retake_flow.run.errors import Fenced, LeaseExpired
+
 
 @dataclass
 class Durations:
@@ -33,6 +35,7 @@ class WorkerFigures:
         starts: How many runs it has started, by why.
         start: How long it took from when a run was wanted to its start.
         exits: How many drivers have ended, by exit code.
+        fenced: How many drivers ended since another process had taken their run.
         self_fences: How many drivers gave a run up because they could not renew its lease.
     """
 
@@ -44,6 +47,7 @@ class WorkerFigures:
     starts: Counter[str] = field(default_factory=Counter)
     start: Durations = field(default_factory=Durations)
     exits: Counter[str] = field(default_factory=Counter)
+    fenced: int = 0
     self_fences: int = 0
     lock: threading.Lock = field(default_factory=threading.Lock, repr=False)
 
@@ -59,16 +63,17 @@ class WorkerFigures:
             if after is not None:
                 self.start.add(max(0.0, after))
 
-    def exited(self, code: int, *, self_fenced: bool = False) -> None:
+    def exited(self, code: int, kind: str = "") -> None:
         """Count the end of a driver.
 
         Args:
             code: Its exit code; negative for a signal.
-            self_fenced: Whether it gave its run up because it could not renew the lease.
+            kind: The kind of the error that ended it, if any.
         """
         with self.lock:
             self.exits[str(code)] += 1
-            self.self_fences += self_fenced
+            self.fenced += kind == Fenced.kind
+            self.self_fences += kind == LeaseExpired.kind
 
     @property
     def full(self) -> bool:

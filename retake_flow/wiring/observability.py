@@ -66,6 +66,8 @@ def metrics_of(
     figures: WorkerFigures,
     mine: Callable[[str, Holder], bool],
     fleet: Callable[[], FleetFigures] | None = None,
+    *,
+    host: str = "",
 ) -> Iterator[None]:
     """Serve metrics until the context is left.
 
@@ -75,6 +77,7 @@ def metrics_of(
         figures: What this process counts itself.
         mine: Whether a run is driven here; gets its id and its holder.
         fleet: Reads the figures of all hosts; None without a fleet.
+        host: The name of this host; "" for that of the machine.
 
     Raises:
         UsageError: The address cannot be used.
@@ -83,5 +86,5 @@ def metrics_of(
     from retake_flow.telemetry.metrics import serving
     from retake_flow.telemetry.readings import Reader
 
-    with serving(address, os.uname().nodename, figures, lambda: Reader(open_store(settings), mine, fleet)):
+    with serving(address, host or os.uname().nodename, figures, lambda: Reader(open_store(settings), mine, fleet)):
         yield

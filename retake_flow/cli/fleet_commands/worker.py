@@ -87,7 +87,9 @@ def _work(args: argparse.Namespace, settings: Settings, flows: Path | None, serv
             from retake_flow.wiring.observability import metrics_of
 
             fleet_too = about.figures_of_all
-            stack.enter_context(metrics_of(args.metrics, settings, about.figures, about.is_here, fleet_too))
+            stack.enter_context(
+                metrics_of(args.metrics, settings, about.figures, about.is_here, fleet_too, host=made.host.id)
+            )
         work = WorkQueue(settings.store, made.host.id, made.begin, 2 * (os.cpu_count() or 1))
         try:
             made.work(work)

@@ -129,9 +129,9 @@ class WorkerHost:
     def note(self, event: str, **fields: Any) -> None:
         """Count what a worker tells."""
         if event == "driver_started":
-            self.figures.started("submitted" if fields["epoch"] == 1 else "again")
+            self.figures.started("submitted" if fields["epoch"] == 1 else "again", fields.get("waited"))
         elif event == "driver_ended":
-            self.figures.exited(fields["code"], self_fenced="lease" in fields["message"])
+            self.figures.exited(fields["code"], fields["kind"])
 
     def is_here(self, run: str, holder: Holder) -> bool:
         """Whether a run is driven on this host."""

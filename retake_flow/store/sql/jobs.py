@@ -11,7 +11,22 @@ from collections.abc import Callable, Iterator
 from dataclasses import replace
 from typing import Any
 
-from sqlalchemy import Connection, Select, and_, delete, exists, false, func, insert, or_, select, true, tuple_, update
+from sqlalchemy import (
+    Connection,
+    Select,
+    and_,
+    case,
+    delete,
+    exists,
+    false,
+    func,
+    insert,
+    or_,
+    select,
+    true,
+    tuple_,
+    update,
+)
 
 from retake_flow.errors import Damaged
 from retake_flow.ports.fleet import Demand, Job, Placed
@@ -184,9 +199,13 @@ def one(connection: Connection, run: str) -> Job | None:
 
 def given(connection: Connection, host: str) -> list[Placed]:
     """The runs that a host has and does not drive yet."""
-    query = select(JOBS.c.run, JOBS.c.epoch, JOBS.c.agent, JOBS.c.priority).join(RUNS, RUNS.c.id == JOBS.c.run)
-    query = query.where(JOBS.c.host == host, _GIVEN).order_by(JOBS.c.priority, RUNS.c.created, RUNS.c.id)
-    return [Placed(row.run, row.epoch, host, row.agent, row.priority) for row in connection.execute(query)]
+    # A new run waits since it was stored, one that failed since it may be tried again; of others nobody has noted it.
+    fresh = (JOBS.c.epoch == 1) | (JOBS.c.not_before > RUNS.c.updated)
+    later = case((JOBS.c.not_before > RUNS.c.updated, JOBS.c.not_before), else_=RUNS.c.updated)
+    columns = JOBS.c.run, JOBS.c.epoch, JOBS.c.agent, JOBS.c.priority, case((fresh, later))
+    query = select(*columns).join(RUNS, RUNS.c.id == JOBS.c.run).where(JOBS.c.host == host, _GIVEN)
+    query = query.order_by(JOBS.c.priority, RUNS.c.created, RUNS.c.id)
+    return [Placed(run, epoch, host, *more) for run, epoch, *more in connection.execute(query)]
 
 
 def driven(connection: Connection, host: str) -> dict[str, int]:

@@ -18,7 +18,7 @@ from retake_flow.fleet.worker import AGAIN_AFTER, QUIET, SILENT, Hooks, Restart,
 from retake_flow.ports.fleet import Demand, Drain, Host, Job, Placed, Sweep
 
 HOST = Host("a", "", os.getpid(), 0.0, "1", 2.0)
-ONE = Placed("r", 1, "a", "owl")
+ONE = Placed("r", 1, "a", "owl", since=5.0)
 
 
 @dataclass
@@ -33,6 +33,7 @@ class _World:
     back: list[tuple[Placed, str, float]] = field(default_factory=list)
     orders: list[str] = field(default_factory=list)
     told: list[str] = field(default_factory=list)
+    fields: dict[str, dict[str, Any]] = field(default_factory=dict)
     asks: Drain = ""
     silent_for: float = 0.0
     queue_trouble: str = ""
@@ -52,13 +53,17 @@ class _World:
             lambda placed: {"run": placed.run},
             lambda run: self.said,
             lambda job: None,
-            lambda event, **fields: self.told.append(event),
+            self.tell,
         )
         self.worker = Worker(self, self, self, hooks)  # type: ignore[arg-type]
 
     def describe(self) -> Host:
         self.described += 1
         return HOST
+
+    def tell(self, event: str, **fields: Any) -> None:
+        self.told.append(event)
+        self.fields[event] = fields
 
     # the store
 
@@ -167,6 +172,7 @@ def test_the_end_of_a_driver_is_a_failure_or_not(
     assert world.started == [{"run": "r"}]
     assert world.back == [(ONE, failure, after)]
     assert world.told[-2:] == ["left", "worker_ended"]
+    assert (world.fields["driver_ended"]["kind"], world.fields["driver_started"]["waited"] > 5) == (trouble[0], True)
     assert set(world.orders) == {"r/1"}
 
 

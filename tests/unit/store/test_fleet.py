@@ -71,6 +71,7 @@ def test_a_submitted_run_gets_a_host_whose_driver_alone_can_claim_it(fleet: SqlF
     (placed,) = fleet.placed("a")
     assert given == [placed]
     assert (placed.job, _jobs(fleet)["r1"].waits, fleet.driven("a")) == ("r1/1", True, {})
+    assert placed.since == 10.0
     with pytest.raises(Fenced):
         fleet.runs.claim("r1", US, epoch=0)
     claim = fleet.runs.claim("r1", US, epoch=placed.epoch)
@@ -303,6 +304,7 @@ def test_a_run_that_was_handed_over_is_no_failure(fleet: SqlFleet, submit: Submi
     assert (job.waits, job.host, job.failures, job.demand.not_before) == (True, "", (), 0.0)
     fleet.place(choose)
     (again,) = fleet.placed("a")
+    assert again.since is None
     assert fleet.give_back(placed, "too late") is None, "it is about an earlier order"
     assert fleet.placed("a") == [again]
     fleet.give_back(again, "its account is in use", after=60)

@@ -7,6 +7,7 @@ from pathlib import Path
 
 from retake_flow.cli.fleet_commands.worker_host import WorkerHost
 from retake_flow.settings import Settings
+from retake_flow.telemetry.worker_figures import Durations
 
 
 def _worker(home: Path, **environment: str) -> WorkerHost:
@@ -18,3 +19,19 @@ def test_a_worker_without_credentials_takes_no_run_of_an_agent(tmp_path: Path) -
     """It offers none; a token alone does not say whose it is, so such a worker takes any."""
     assert _worker(tmp_path).describe().agents == ()
     assert _worker(tmp_path, RETAKE_ACCESS_TOKEN="rtk_" + "a" * 40).describe().agents is None
+
+
+def test_what_a_worker_tells_is_counted(tmp_path: Path) -> None:
+    """By the kinds of the errors that end its drivers: their messages and exit codes say less."""
+    worker = _worker(tmp_path)
+    worker.note("driver_started", run="r", epoch=1, pid=1, waited=2.5)
+    worker.note("driver_started", run="r", epoch=3, pid=1)
+    for kind, message in (
+        ("fenced", "another process has taken this run"),
+        ("account_in_use", "the account is used by another run; please wait until it is released"),
+        ("lease_expired", "the run was given up"),
+    ):
+        worker.note("driver_ended", run="r", epoch=1, code=5, kind=kind, message=message)
+    figures = worker.figures
+    assert (figures.start, figures.starts) == (Durations(1, 2.5), {"submitted": 1, "again": 1})
+    assert (figures.fenced, figures.self_fences, figures.exits) == (1, 1, {"5": 3})
