@@ -106,20 +106,20 @@ class SqlFleet:
             draining = connection.scalars(update(HOSTS).where(ours).values(about).returning(HOSTS.c.draining)).first()
             if draining is not None:
                 return draining  # type: ignore[no-any-return]  # a text of the table
-            self._settle_in(connection, host)
-            connection.execute(insert(HOSTS).values(id=host.id, **about))
-        return ""
+            draining = self._settle_in(connection, host)
+            connection.execute(insert(HOSTS).values(id=host.id, draining=draining, **about))
+        return draining
 
-    def _settle_in(self, connection: Connection, host: Host) -> None:
-        """Remove what an earlier worker of a host has left, if that is gone."""
+    def _settle_in(self, connection: Connection, host: Host) -> Drain:
+        """Remove what an earlier worker of a host has left, if that is gone; returns its unfinished drain."""
         row = connection.execute(_HOSTS.where(HOSTS.c.id == host.id)).one_or_none()
         if row is None:
-            return
+            return ""
         near = row.place == process_place.where()
         gone = not process_place.runs(row.pid, row.started) if near else row.age > job_columns.away_after(self._lease)
         if not gone:
             raise HostTaken(host.id, row.pid, near=near)
-        connection.execute(delete(HOSTS).where(HOSTS.c.id == host.id))
+        return connection.scalars(delete(HOSTS).where(HOSTS.c.id == host.id).returning(HOSTS.c.draining)).one()  # type: ignore[no-any-return]  # a text of the table
 
     def leave(self, host: str) -> None:
         """Remove a host."""

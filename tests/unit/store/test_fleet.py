@@ -328,6 +328,16 @@ def test_what_an_absent_host_was_given_goes_to_another(fleet: SqlFleet, submit: 
     assert [host.id for host in fleet.hosts()] == ["b"]
 
 
+def test_a_drain_waits_for_the_next_worker_of_its_host(fleet: SqlFleet) -> None:
+    """It is over once a worker has drained the host: one that is started after that takes runs again."""
+    gone = _host(pid=2**22 + 1, started=1.0)
+    fleet.beat(gone)
+    fleet.drain("a", "end")
+    assert [fleet.beat(_host()), fleet.beat(_host())] == ["end", "end"]
+    fleet.leave("a")
+    assert fleet.beat(_host()) == ""
+
+
 def test_undos_of_a_run_that_has_ended_are_not_lost(fleet: SqlFleet, submit: Submit) -> None:
     """Its driver died after the end was written; hosts get the run until the undos are done, or too many fail."""
     submit("r1")
