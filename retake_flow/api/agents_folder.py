@@ -5,6 +5,7 @@ The folder may be an ordinary one, systemd's for credentials, or a mounted Secre
 
 from __future__ import annotations
 
+import dataclasses
 import json
 import os
 import re
@@ -22,6 +23,7 @@ _NAME: Final = re.compile(r"[A-Za-z0-9](?:[A-Za-z0-9._-]{0,61}[A-Za-z0-9])?", re
 _SUFFIX: Final = ".json"
 #: With which systemd prefixes the files of `LoadCredential=agents:/FOLDER`.
 _LOADED: Final = "agents_"
+_TAKES: Final = "pipe what `agents export` wrote, or one credentials file, into it"
 _AS_ONE: Final = (TOKEN_VARIABLE, "MOLTBOOK_API_KEY")
 
 
@@ -140,18 +142,20 @@ def parse(content: bytes, name: str = "") -> dict[str, Credentials]:
         CredentialsError: It is neither, or a name cannot be that of an agent's file.
     """
     source = Path("standard input")
+    if not content.strip():
+        raise CredentialsError("standard input is empty", hint="see why the command before the pipe wrote nothing")
     try:
-        data: Any = json.loads(content)
+        data: Any = json.loads(content.decode("utf-8-sig"))
     except (ValueError, RecursionError):
-        data = None
-    if isinstance(data, dict) and isinstance(data.get("agents"), dict):
-        found = {each: json.dumps(value).encode() for each, value in data["agents"].items()}
-    else:
-        found = {name or _called(data): content}
+        raise CredentialsError("standard input is not JSON in UTF-8", hint=_TAKES) from None
+    exported = data.get("agents") if isinstance(data, dict) else None
+    found: dict[str, Any] = exported if isinstance(exported, dict) else {name or _called(data): data}
+    if not all(isinstance(value, dict) for value in found.values()):
+        raise CredentialsError("standard input is not a JSON object of an agent", hint=_TAKES)
     read = {}
-    for each, text in found.items():
+    for each, value in found.items():
         require_name(each)
-        read[each] = credentials.parse(text, source)
+        read[each] = credentials.parse(json.dumps(value).encode(), source)
     return read
 
 
@@ -174,17 +178,19 @@ def put(folder: Path, name: str, new: Credentials, *, replace: bool) -> str:
         `added`, `updated`, `replaced` or `kept`.
 
     Raises:
-        CredentialsError: The file holds another account, or cannot be read or written.
+        CredentialsError: The file holds another account, another file holds this one, or one cannot be read or written.
     """
     path = file_of(folder, name)
+    if (there := _name_of(folder, new)) not in ("", name):
+        raise CredentialsError(f"it is {there} in {folder} already", hint=f"import it as {there}, or remove that file")
     try:
         old = credentials.load(path)
     except CredentialsError:
         if not replace:
             raise
         old = None
-    if old is not None and old.access_token == new.access_token:
-        changed = credentials.merge(old, new)
+    if old is not None and _is_same(old, new):
+        changed = dataclasses.replace(credentials.merge(old, new), access_token=new.access_token)
         if changed == old:
             return "kept"
         credentials.save(path, changed)
@@ -193,3 +199,18 @@ def put(folder: Path, name: str, new: Credentials, *, replace: bool) -> str:
         raise CredentialsError(f"{path} is of another account", hint="add --replace; the old file is kept beside it")
     credentials.save(path, new)
     return "added" if old is None else "replaced"
+
+
+def _name_of(folder: Path, wanted: Credentials) -> str:
+    """The name under which a folder has an account; "" when it has none of it that can be used."""
+    found = agents_in(folder) if folder.is_dir() else []
+    return next((each.name for each in found if each.found is not None and _is_same(each.found, wanted)), "")
+
+
+def _is_same(one: Credentials, other: Credentials) -> bool:
+    """Whether credentials are of one account: by its id, or by its token where one of them does not know the id."""
+    if one.issued_by != other.issued_by:
+        return False
+    if one.user_db_id and other.user_db_id:
+        return one.user_db_id == other.user_db_id
+    return one.access_token == other.access_token

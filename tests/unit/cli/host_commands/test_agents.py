@@ -99,6 +99,24 @@ def test_another_account_is_not_replaced_by_itself(piped: Piped, folder: Path) -
     assert OWL in (agents / "owl.json.1").read_text()
 
 
+def test_an_account_is_known_by_its_id(piped: Piped, folder: Path) -> None:
+    """A new token of it is an update; it gets no second name, and no other account gets its file by its token."""
+    agents = folder / "agents"
+    fox = json.loads(file(agents, "fox", FOX, mood="calm").read_text())
+    for again in (fox, {"access_token": FOX}):
+        done = piped(json.dumps(again), "agents", "import", "wolf", "--agents", str(agents))
+        assert (done.code, f"wolf was not imported: it is fox in {agents} already" in done.err) == (1, True)
+    assert not (agents / "wolf.json").exists()
+    rotated = json.dumps({**fox, "access_token": "rtk_fox_new_012345"})
+    assert piped(rotated, "agents", "import", "fox", "--agents", str(agents)).out == "fox: updated\n"
+    kept = json.loads((agents / "fox.json").read_text())
+    assert (kept["access_token"], kept["mood"]) == ("rtk_fox_new_012345", "calm")
+    other = json.dumps({**kept, "userDbId": "user_cat"})
+    done = piped(other, "agents", "import", "fox", "--agents", str(agents))
+    assert (done.code, "is of another account" in done.err) == (1, True)
+    assert json.loads((agents / "fox.json").read_text()) == kept
+
+
 def test_a_credentials_file_becomes_an_agent(piped: Piped, folder: Path) -> None:
     """It is called as the agent is, unless it is given a name."""
     single = json.dumps({"access_token": OWL, "agent_name": "Night Owl!"})
@@ -110,10 +128,14 @@ def test_a_credentials_file_becomes_an_agent(piped: Piped, folder: Path) -> None
         (json.dumps({"agents": {"a/b": {"access_token": OWL}}}), "", "'a/b' cannot be the name"),
         (json.dumps({"agents": {"owl": {"access_token": "a b"}}}), "", "white space"),
         ("rtk_owl_0123456789", "owl", "not JSON"),
-        ("", "owl", "not JSON"),
+        ("", "owl", "standard input is empty"),
+        (" \n", "", "standard input is empty"),
+        ("[1]", "owl", "not a JSON object"),
+        ('{"agents": {"owl": 3}}', "", "not a JSON object"),
     ):
         done = piped(text, "agents", "import", *filter(None, [name]), "--agents", "c")
         assert (done.code, words in done.err, OWL in done.err) == (6, True, False), done
+        assert "left as it is" not in done.err
     assert not (folder / "c").exists()
 
 
