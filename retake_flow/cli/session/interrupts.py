@@ -45,6 +45,7 @@ class Interrupts:
         self.count = 0
         self._hands_over = hands_over
         self._reason = ""
+        self._left = ""  # the signal on which the runs were left to others
         self._insisted = False
         self._runners: list[Runner] = []
         self._noted: list[str] = []
@@ -76,7 +77,10 @@ class Interrupts:
         self._runners.append(runner)
         for message in self._noted:
             _note(runner, message)
-        if self.count:  # it starts late and missed the first interrupt
+        # It starts late and missed the first interrupt.
+        if self._left:
+            _leave(runner, self._left)
+        elif self.count:
             _end_in_order(runner, self._reason)
 
     def interrupt(self, reason: str) -> None:
@@ -105,13 +109,11 @@ class Interrupts:
 
     def _leave_to_others(self, name: str) -> None:
         self.count += 1
+        self._left = name
         if not self._runners and self._task is not None:
             self._task.cancel()
         for runner in self._runner():
-            if runner.parked:
-                runner.suspend(f"interrupted by {name}")
-            else:
-                runner.hand_over(f"asked by {name}")
+            _leave(runner, name)
 
     def _output_lost(self, reason: str, gone: bool) -> None:
         """Handle unwritable standard output. In the foreground, a lost reader ends the run."""
@@ -127,6 +129,13 @@ class Interrupts:
 
     def _runner(self) -> list[Runner]:
         return [runner for runner in self._runners if not runner.over]
+
+
+def _leave(runner: Runner, name: str) -> None:
+    if runner.parked:
+        runner.suspend(f"interrupted by {name}")
+    else:
+        runner.hand_over(f"asked by {name}")
 
 
 def _end_in_order(runner: Runner, reason: str) -> None:

@@ -111,7 +111,8 @@ class Runner:
             if self._inbox is not None:
                 watching = self._inbox.watch(lambda: self.run.gates, self._clock, self._interrupt, self._heed_clock)
                 self._scope(_OWN).start(watching, "inbox")
-            await self._begin()
+            if self._killed or not self._broken_off:  # it may have been handed over before
+                await self._begin()
             await self._go_on()
         except asyncio.CancelledError:
             if not self._broken_off:
@@ -166,9 +167,10 @@ class Runner:
 
     def hand_over(self, reason: str) -> None:
         """Leave the run to another process, unless it ends: programs are stopped, undos stay pending."""
-        if self._driving is not None and not (self.run.ended or self._broken_off):
-            self._driving.cancel()
+        if not (self.run.ended or self._broken_off):
             self._broken_off = reason
+            if self._driving is not None:
+                self._driving.cancel()
 
     @property
     def parked(self) -> bool:

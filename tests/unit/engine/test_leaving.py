@@ -277,6 +277,14 @@ def test_a_run_that_is_handed_over_goes_on_elsewhere_with_what_it_owes() -> None
     assert journal.of("run_ended") == []
 
 
+def test_a_run_can_be_handed_over_before_it_is_driven() -> None:
+    """The wish is kept until then; nothing of the run begins here, and another process begins it as if new."""
+    actions = Actions()
+    run, journal = drive(OWING, actions, meanwhile=both(lambda runner: runner.hand_over("soon"), stop_at(5)))
+    assert (run.phase, actions.said) == (Phase.PENDING, [])
+    assert [record["event"] for record in journal.records] == ["run_handed_over"]
+
+
 def test_a_run_that_ends_is_not_handed_over_but_may_be_killed() -> None:
     """Its undos are done first; a kill counts even while it is handed over."""
     ends = Actions(a_undo=[Takes(3)])

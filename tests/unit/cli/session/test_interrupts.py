@@ -28,6 +28,10 @@ class Told:
         self.heard.append(f"stop: {reason}")
         self.arrived.set()
 
+    def hand_over(self, reason: str) -> None:
+        self.heard.append(f"hand over: {reason}")
+        self.arrived.set()
+
     def suspend(self, reason: str) -> None:
         self.heard.append(f"suspend: {reason}")
         self.arrived.set()
@@ -173,6 +177,20 @@ def test_a_run_that_comes_after_the_interruption_hears_of_it() -> None:
         return first.heard, second.heard
 
     assert asyncio.run(scene()) == (["stop: interrupted by SIGTERM"], ["stop: interrupted by SIGTERM"])
+
+
+def test_a_run_that_comes_after_a_host_is_drained_is_left_to_others_too() -> None:
+    """A driver may hear SIGTERM before it has taken its run up; that is no reason to end the run."""
+
+    async def scene() -> tuple[list[str], list[str]]:
+        first, late = Told(), Told()
+        with Interrupts(hands_over=True) as interrupts:
+            interrupted(interrupts, first)
+            await send(first, signal.SIGTERM)
+            interrupted(interrupts, late)
+        return first.heard, late.heard
+
+    assert asyncio.run(scene()) == (["hand over: asked by SIGTERM"], ["hand over: asked by SIGTERM"])
 
 
 def test_before_there_is_a_run_the_preparation_is_broken_off() -> None:
