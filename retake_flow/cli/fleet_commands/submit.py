@@ -26,12 +26,12 @@ examples:
 
 def add_to(commands: Any) -> None:
     """Declare the command."""
-    from retake_flow.cli.durations import moment
-
     parser = commands.add_parser("submit", help="store a run that any worker may drive", epilog=_EPILOG)
     parser.add_argument("flow", metavar="FLOW", nargs="?", help="a file, or the name of a shipped flow")
     parser.add_argument("--run", metavar="RUN", help="a stored run in place of a new one; a held one is tried again")
-    parser.add_argument("--agent", default="", metavar="NAME", help="the agent whose credentials the host must have")
+    parser.add_argument(
+        "--agent", type=_agent_name, metavar="NAME", help="the agent whose credentials the host must have"
+    )
     parser.add_argument("--set", action="append", default=[], metavar="NAME=VALUE", help="set an input of the flow")
     parser.add_argument(
         "--cost", type=_cost, metavar="CORES", help="how much of a host's capacity it takes; default 0.5"
@@ -42,7 +42,7 @@ def add_to(commands: Any) -> None:
     parser.add_argument(
         "--priority", type=_priority, metavar="N", help="the smallest comes first, -1000 to 1000; default 0"
     )
-    parser.add_argument("--at", type=moment, metavar="TIME", help="not before: 18:00, 2026-12-24T18:00, or in 2h")
+    parser.add_argument("--at", type=_future, metavar="TIME", help="not before: 18:00, 2026-12-24T18:00, or in 2h")
     parser.add_argument("--name", type=run_name, metavar="NAME", help="a name by which every command finds it")
     add_allow_outside(parser)
     add_json(parser)
@@ -86,7 +86,7 @@ def _submit(fleet: SqlFleet, args: argparse.Namespace, settings: Settings) -> tu
 
     flow = with_provided_inputs(flow_file.open_flow(args.flow, settings, args.allow_outside), variables())
     inputs = resolve(flow, pairs(args.set))
-    agent, identity = _agent(args.agent, flow, inputs, settings)
+    agent, identity = _agent(args.agent or "", flow, inputs, settings)
     name = ids.unique(args.name) if args.name else running.new_id(flow, agent)
     run = replace(running.new_run(name, flow, inputs), identity=identity)
     demand, file = _demand(args, agent), str(Path(flow.file).resolve())
@@ -110,11 +110,19 @@ def _agent(named: str, flow: Flow, inputs: dict[str, Any], settings: Settings) -
     if identity.fingerprint and identity.name:
         return identity.name, identity
     if accounts.acts_as_agent(flow):
-        hint = (
-            "add --agent NAME; a new agent is registered by `retake-flow run` and joins the others with `agents export`"
-        )
-        raise UsageError(f"the flow {flow.name!r} acts as an agent, and no agent is known here", hint=hint)
+        said = f"the flow {flow.name!r} acts as an agent, and "
+        if names := _names_here(settings):
+            raise UsageError(f"{said}nothing says as which: {', '.join(names)} are here", hint="add --agent NAME")
+        hint = "add --agent NAME; `retake-flow run` registers a new one, and `agents import` has it join the others"
+        raise UsageError(f"{said}no agent is known here", hint=hint)
     return "", Identity(platform=settings.origin)
+
+
+def _names_here(settings: Settings) -> list[str]:
+    """The agents of the folder of agents that can be used."""
+    from retake_flow.api.agents_folder import agents_in
+
+    return [agent.name for agent in agents_in(settings.agents) if agent.found] if settings.agents.is_dir() else []
 
 
 def _want(fleet: SqlFleet, args: argparse.Namespace) -> tuple[str, str]:
@@ -180,6 +188,25 @@ def cores(text: str, least: float) -> float:
     if not least <= number <= 4096:
         raise argparse.ArgumentTypeError(f"{text!r} is not a number of cores from {least:g} to 4096")
     return number
+
+
+def _agent_name(text: str) -> str:
+    """The name of an agent's file, or of an agent on the platform."""
+    if not re.fullmatch(r"[A-Za-z0-9 _-]{1,63}|[A-Za-z0-9]([A-Za-z0-9._-]{0,61}[A-Za-z0-9])?", text, re.ASCII):
+        said = "1 to 63 letters, digits, spaces, dots, dashes, _; with a dot, a letter or digit at both ends"
+        raise argparse.ArgumentTypeError(f"{text!r} is no name of an agent: {said}")
+    return text
+
+
+def _future(text: str) -> float:
+    from time import time
+
+    from retake_flow.cli.durations import moment
+
+    at = moment(text)
+    if at < time() - 60:  # the minute that a person reads from a clock has not passed
+        raise argparse.ArgumentTypeError(f"{text!r} is in the past; without --at, the run starts at once")
+    return at
 
 
 def _cost(text: str) -> float:

@@ -75,6 +75,11 @@ def test_a_run_is_stored_with_what_it_needs(command: Command, folder: Path) -> N
         (("{file}", "--label", "a b"), "is no label"),
         (("{file}", "--priority", "1e3"), "not a whole number from -1000 to 1000"),
         (("{file}", "--at", "tomorrow"), "is no moment"),
+        (("{file}", "--at", "2026-01-01T18:00"), "is in the past; without --at, the run starts at once"),
+        (("{file}", "--at", "2001-01-01"), "is in the past"),
+        (("{file}", "--agent", "../x"), "'../x' is no name of an agent"),
+        (("{file}", "--agent", ""), "'' is no name of an agent"),
+        (("--run", "last", "--agent", "a/b"), "'a/b' is no name of an agent"),
         (("--run", "nobody"), "nobody"),
     ],
 )
@@ -85,6 +90,19 @@ def test_what_cannot_be_submitted_is_refused(command: Command, folder: Path, wor
     assert done.code == 2
     assert said in done.err
     assert command("runs", "--json").records == []
+
+
+def test_the_agents_of_a_machine_are_offered(command: Command, folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A flow that acts as an agent has to be told as which, by its file's name or its own."""
+    agents = folder / "agents"
+    agents.mkdir()
+    for name in ("fox", "owl"):
+        write_credentials(agents / f"{name}.json", name, f"rtk_{name}_0123456789", "https://retake.tv")
+    monkeypatch.setenv("RETAKE_FLOW_AGENTS", str(agents))
+    refused = command("submit", "go-live.yaml")
+    assert (refused.code, "nothing says as which: fox, owl are here" in refused.err) == (2, True)
+    for name in ("fox", "Night Owl", "v1.owl"):
+        assert command("submit", "go-live.yaml", "--agent", name, "--at", "1m").code == 0
 
 
 def test_moments_are_read_as_people_write_them() -> None:
