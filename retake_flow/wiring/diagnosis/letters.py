@@ -53,7 +53,7 @@ async def examine(starts: Launcher, studio: Studio) -> Finding:
     if programs.find(chromium.PROGRAM, starts.environment) is None:
         hint = f"run: {programs.install_command(())} chromium"
         return Finding(
-            "page", "skipped", "streams show their log, since the studio needs Chromium (81 MB to download)", hint
+            "page", "skipped", "streams show their log, since the stage needs Chromium (81 MB to download)", hint
         )
     folder = studio.folder.ensure("page")
     (folder / "index.html").write_text(_PAGE, encoding="utf-8")
@@ -63,9 +63,9 @@ async def examine(starts: Launcher, studio: Studio) -> Finding:
     lacking = [(name, package) for name, letter, package in LETTERS if letter in boxes]
     if not lacking:
         return Finding(
-            "page", "ok", f"streams show the studio, with letters of {', '.join(name for name, *_ in LETTERS)}"
+            "page", "ok", f"streams show the stage, with letters of {', '.join(name for name, *_ in LETTERS)}"
         )
     names = ", ".join(name for name, _ in lacking)
     packages = " ".join(dict.fromkeys(package for _, package in lacking))
     hint = f"run: {programs.install_command(())} {packages}"
-    return Finding("page", "warning", f"streams show the studio, with boxes in place of letters of {names}", hint)
+    return Finding("page", "warning", f"streams show the stage, with boxes in place of letters of {names}", hint)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import resource
 from pathlib import Path
+from types import SimpleNamespace
 from typing import NamedTuple
 
 import psutil
@@ -13,7 +14,7 @@ import pytest
 from retake_flow.api.connectivity import Connectivity
 from retake_flow.errors import HostError
 from retake_flow.settings import Settings
-from retake_flow.wiring.diagnosis import host, reach, writable_places
+from retake_flow.wiring.diagnosis import host, letters, reach, writable_places
 from retake_flow.wiring.diagnosis.finding import Finding, attempt
 
 
@@ -101,6 +102,13 @@ def test_a_folder_that_is_made_for_a_trial_is_gone_after_it(tmp_path: Path) -> N
     with writable_places.temporarily_created(tmp_path / "here"):
         pass
     assert (tmp_path / "here").is_dir()
+
+
+def test_without_chromium_the_stage_is_missing_and_not_the_studio(tmp_path: Path) -> None:
+    """The studio's programs need no browser: streams show their log."""
+    starts = SimpleNamespace(environment={"PATH": str(tmp_path)})
+    found = asyncio.run(letters.examine(starts, SimpleNamespace()))  # type: ignore[arg-type]
+    assert (found.status, "since the stage needs Chromium" in found.message) == ("skipped", True)
 
 
 def test_a_store_that_is_there_is_left_as_it_is(tmp_path: Path) -> None:
