@@ -73,8 +73,10 @@ def write(
     connection.execute(insert(RUNS), [{**known, "epoch": epoch, "lease_epoch": epoch}])
     if accounts := [row["account"] for row in found[ACCOUNTS.name]]:
         connection.execute(delete(ACCOUNTS).where(ACCOUNTS.c.account.in_(accounts)))
+    raised = epoch - row["epoch"]  # also for its job, so that its host keeps it
+    jobs = [{**job, "epoch": job["epoch"] + raised} for job in found.get(JOBS.name, ())]
     for table in (SNAPSHOTS, ACCOUNTS, JOBS, GATES, RECORDS):
-        if those := found.get(table.name):
+        if those := jobs if table is JOBS else found.get(table.name):
             connection.execute(insert(table), those)
     return epoch, _ask_anew(connection, run, heard, found.get(REQUESTS.name, []))
 

@@ -15,16 +15,20 @@ import pytest
 from store_samples import THEM, TWEET, US, World, a_run, an_answer, asked, asking, created, said, whats
 
 from retake_flow.errors import StoreError
+from retake_flow.fleet.placement import choose
+from retake_flow.ports.fleet import Demand, Host
 from retake_flow.ports.runs import Claim, Runs
 from retake_flow.redact import MASK, Secret
 from retake_flow.run.errors import Fenced, RunHeld
 from retake_flow.run.identity import Identity
 from retake_flow.run.records import record
 from retake_flow.run.run import Run
+from retake_flow.store.opening import open_fleet
 
 Opener = Callable[[str], Runs]
 Loss = Callable[[Path], None]
 RUN = "go-live-1"
+HOST = Host("a", "here", US.pid, US.started, "1", 2.0)
 
 
 @pytest.fixture
@@ -209,6 +213,21 @@ def test_a_run_that_was_moved_is_no_more_in_the_store_that_was_moved_away(path: 
     away = opened(str(path.with_name("away.db")))
     assert [summary.id for summary in away.summaries()] == ["other-1"]
     assert [entry["event"] for _, entry in away.journal("other-1")] == ["o"]
+
+
+def test_a_run_that_moves_stays_with_its_host(path: Path) -> None:
+    """It costs that host what it did, and its worker still counts it as its own."""
+    fleet = open_fleet(str(path), alive=lambda holder: True)
+    fleet.submit(a_run(RUN), agent="owl", flow_file="/f.yaml", flow_text="flow", demand=Demand(cost=0.75))
+    fleet.beat(HOST)
+    (placed,) = fleet.place(choose).placed
+    claim = fleet.runs.claim(RUN, US, epoch=placed.epoch)
+    for _ in range(2):
+        remove_all(path)
+        claim.write(a_run(RUN, state="b"), [said("x")])
+        fleet.beat(HOST)
+        assert (fleet.driven("a"), fleet.hosts()[0].used) == ({RUN: US.pid}, 0.75)
+    fleet.close()
 
 
 def test_all_runs_of_a_process_move(path: Path, opened: Opener) -> None:
