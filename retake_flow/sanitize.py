@@ -33,6 +33,11 @@ def strip_controls(value: str) -> str:
     return "\n".join(re.sub(_UNPRINTABLE, "", line) for line in lines)
 
 
+def first_line(error: BaseException) -> str:
+    """The first line of an error's message; its type where it has none."""
+    return (str(error).strip().splitlines() or [type(error).__name__])[0]
+
+
 def unescaped(value: str) -> str:
     """The text with its HTML entities replaced by their characters."""
     if "&" not in value:

@@ -7,6 +7,8 @@ import time
 from collections.abc import Callable
 from typing import Final
 
+from retake_flow.sanitize import first_line
+
 #: Calls that wait at most; further ones are left out.
 MOST: Final = 10_000
 _TRIES: Final = 10
@@ -53,7 +55,7 @@ class Backlog:
             try:
                 call()
             except Exception as error:  # of whatever kind: it may succeed later
-                self._trouble = (str(error).splitlines() or [type(error).__name__])[0]
+                self._trouble = first_line(error)
             else:
                 self._trouble, tries = "", 1
             with self._changed:

@@ -23,6 +23,7 @@ from retake_flow import __version__
 from retake_flow.errors import MissingProgram, StoreError
 from retake_flow.fleet.backlog import Backlog
 from retake_flow.ports.fleet import Placed
+from retake_flow.sanitize import first_line
 
 #: How often a queue is asked for work, in seconds.
 EVERY: Final = 0.25
@@ -123,7 +124,7 @@ class WorkQueue:
                 with suppress(Exception):
                     DBOS.destroy()
                 hint = "as the owner of its tables, run `retake-flow store prepare`, and grant this role what it needs"
-                raise StoreError(f"the queue cannot be used: {str(error).splitlines()[0]}", hint=hint) from error
+                raise StoreError(f"the queue cannot be used: {first_line(error)}", hint=hint) from error
         DBOS.register_queue(
             _queue_of(self._host),
             worker_concurrency=self._at_once,
@@ -162,11 +163,12 @@ class WorkQueue:
         self._client = DBOSClient(**database, **about, retry_connection_errors=False)
 
     def _database(self, server: bool) -> dict[str, Any]:
-        from sqlalchemy import create_engine, event
+        from sqlalchemy import create_engine, event, make_url
 
         if not server:
-            file = self._place.removeprefix("sqlite:///")
-            url, engine = f"sqlite:///{file}-queue", create_engine(f"sqlite:///{file}-queue")
+            file = make_url(self._place).database if "://" in self._place else self._place
+            url = f"sqlite:///{os.path.expanduser(file or '')}-queue"
+            engine = create_engine(url)
         else:
             url = "postgresql+psycopg" + self._place[self._place.index("://") :]
             engine = create_engine(

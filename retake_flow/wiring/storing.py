@@ -14,8 +14,6 @@ from retake_flow.store.holders import this_process
 
 if TYPE_CHECKING:
     from retake_flow.store.sql.copying import Copied
-
-if TYPE_CHECKING:
     from retake_flow.store.sql.fleet import SqlFleet
 
 __all__ = [
@@ -23,6 +21,7 @@ __all__ = [
     "is_alive",
     "is_certain",
     "is_driven",
+    "open_fleet",
     "open_for_reading",
     "open_store",
     "prepare_store",

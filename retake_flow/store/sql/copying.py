@@ -17,6 +17,7 @@ from retake_flow.errors import Damaged, StoreError
 from retake_flow.ports.runs import MOVED, Holder
 from retake_flow.quick_dataclasses import dataclass, field
 from retake_flow.run.errors import RunMoved, RunsHeld
+from retake_flow.sanitize import first_line
 from retake_flow.store import columns
 from retake_flow.store.sql import moving, rows, texts
 from retake_flow.store.sql.database import Database
@@ -177,7 +178,7 @@ def _copy(source: Database, target: Database, row: _Row, copied: Copied) -> str:
         except StatementError as error:
             if isinstance(error, OperationalError | InterfaceError):
                 raise  # of the server or the disk, not of the run
-            raise Damaged(f"it does not fit the tables: {str(error.orig).strip().splitlines()[0]}") from error
+            raise Damaged(f"it does not fit the tables: {first_line(error.orig or error)}") from error
         with source.reading() as reading:
             if reading.scalar(select(RUNS.c.id).where(RUNS.c.id == run)) is None:
                 raise Damaged("it was deleted meanwhile")

@@ -152,7 +152,7 @@ class Browser:
         answer = await self._call("Runtime.evaluate", asked, within=within)
         if failed := answer.get("exceptionDetails"):
             about = failed.get("exception", {}).get("description") or failed.get("text")
-            raise ProcessFailed(f"the page failed: {str(about).splitlines()[0][:200]}")
+            raise ProcessFailed(f"the page failed: {str(about).partition(chr(10))[0][:200]}")
         return answer.get("result", {}).get("value")
 
     async def close(self) -> None:

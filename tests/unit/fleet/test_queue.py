@@ -1,0 +1,38 @@
+"""Where the queue of a host is, and what it says when it cannot be used."""
+
+from __future__ import annotations
+
+import os
+
+import pytest
+
+from retake_flow.errors import StoreError
+from retake_flow.fleet import queue
+from retake_flow.fleet.queue import WorkQueue
+
+
+@pytest.mark.parametrize(
+    ("place", "file"),
+    [
+        ("sqlite:///~/state/runs.db", "~/state/runs.db-queue"),
+        ("~/runs.db", "~/runs.db-queue"),
+        ("sqlite:////var/runs.db", "/var/runs.db-queue"),
+        ("/var/runs.db", "/var/runs.db-queue"),
+    ],
+)
+def test_the_queue_of_a_file_is_beside_it(place: str, file: str) -> None:
+    """The store expands the home folder too."""
+    config = WorkQueue(place, "a", lambda run, epoch: None, 1)._database(server=False)
+    assert config["system_database_url"] == f"sqlite:///{os.path.expanduser(file)}"
+    config["system_database_engine"].dispose()
+
+
+def test_an_error_without_a_message_is_told_by_its_type(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Libraries raise such ones, and a worker has to say why it cannot begin."""
+
+    def fails(*_: object, **__: object) -> None:
+        raise TimeoutError
+
+    monkeypatch.setattr(queue.WorkQueue, "_launch", fails)
+    with pytest.raises(StoreError, match="the queue cannot be used: TimeoutError"):
+        WorkQueue("/nowhere/runs.db", "a", lambda run, epoch: None, 1).open()
