@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
+from dataclasses import replace
 
 from retake_flow.flow.duration import words
 from retake_flow.ports.fleet import Host, Job
@@ -66,6 +67,26 @@ def reason(job: Job, hosts: Iterable[Host], now: float) -> str:
     if all(misfits.values()):
         return "no host fits: " + "; ".join(f"{name} {why}" for name, why in sorted(misfits.items())[:3])
     return f"no host has {job.demand.cost:g} free"
+
+
+def left_over(host: str, jobs: Iterable[Job], hosts: Iterable[Host], now: float) -> dict[str, str]:
+    """The runs of a host that wait when it gives them up, since no other host can take them, with why.
+
+    Args:
+        host: The host.
+        jobs: All jobs.
+        hosts: All hosts.
+        now: Seconds since the epoch.
+    """
+    others = {each.id: each for each in hosts if each.id != host}
+    left = {}
+    for job in (replace(job, host="") for job in jobs if job.host == host):
+        free = [each for each in others.values() if each.accepts and not (each.away or each.draining)]
+        if (taker := choose(job, free)) is None:
+            left[job.run] = reason(job, others.values(), now)
+        else:
+            others[taker.id] = replace(taker, used=taker.used + job.demand.cost)
+    return left
 
 
 def _free_share(host: Host) -> float:

@@ -26,19 +26,33 @@ def add_to(commands: Any) -> None:
 
 def drain(args: argparse.Namespace) -> int:
     """Drain a host. The exit code is 0 once it has no runs and its worker has ended, and 1 when it has some in time."""
+    import time
     from contextlib import closing
 
     from retake_flow import printable
     from retake_flow.cli import terminal
+    from retake_flow.fleet.placement import left_over
     from retake_flow.settings import Settings
     from retake_flow.wiring.storing import open_fleet
 
     with closing(open_fleet(Settings.from_environment())) as fleet:
+        waiting = {} if args.end else left_over(args.host, fleet.jobs(), fleet.hosts(), time.time())
         fleet.drain(args.host, "end" if args.end else "hand-over")
+        for run, reason in () if args.json else waiting.items():
+            terminal.say(printable.line(f"{run} is interrupted until a host takes it: {reason}"))
         left = _wait(fleet, args.host, args.within)
     if args.json:
+        off_air = [{"run": run, "reason": reason} for run, reason in waiting.items()]
         again = [] if left is None else [f"retake-flow drain {args.host} --json"]
-        terminal.emit({"host": args.host, "drained": left is None, "runs": left.runs if left else 0, "next": again})
+        terminal.emit(
+            {
+                "host": args.host,
+                "drained": left is None,
+                "runs": left.runs if left else 0,
+                "waiting": off_air,
+                "next": again,
+            }
+        )
     elif left is None:
         terminal.say(printable.line(f"{args.host} is drained"))
     else:

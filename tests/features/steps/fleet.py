@@ -229,7 +229,7 @@ def live_again(fleet: Fleet) -> None:
 def drained(fleet: Fleet) -> None:
     """By a command, from anywhere."""
     done = fleet.home.call("drain", fleet.host, "--json")
-    assert done.records == [{"host": fleet.host, "drained": True, "runs": 0, "next": []}]
+    assert done.records == [{"host": fleet.host, "drained": True, "runs": 0, "waiting": [], "next": []}]
     assert fleet.workers.pop(fleet.host).finish() == 0
 
 

@@ -6,7 +6,7 @@ from dataclasses import replace
 
 import pytest
 
-from retake_flow.fleet.placement import choose, reason
+from retake_flow.fleet.placement import choose, left_over, reason
 from retake_flow.ports.fleet import Demand, Host, Job
 
 A = Host("a", "", 1, 0.0, "1", 4.0, ("nvenc",), ("owl",))
@@ -41,6 +41,16 @@ def test_hosts_on_which_it_failed_are_chosen_last() -> None:
     third = replace(B, id="c", used=1.5)
     assert _name(replace(OWL, failed_on=("b", "a")), A, B, third) == "c"
     assert _name(replace(OWL, failed_on=("b", "", "a", "b", "c")), A, B, third) == "a"
+
+
+def test_runs_that_no_other_host_can_take_are_left_over() -> None:
+    """Each with why; a run that another host takes fills that one."""
+    jobs = [Job(name, Demand("owl", 0.5), host="a") for name in ("r1", "r2")]
+    jobs += [Job("r3", Demand("owl", 0.1, ("nvenc",)), host="a"), Job("r4", Demand("owl", 9.0), host="b")]
+    left = left_over("a", jobs, [A, replace(B, used=1.5)], 0.0)
+    assert left == {"r2": "no host has 0.5 free", "r3": "no host fits: b has no label nvenc"}
+    assert left_over("a", jobs[:1], [A], 0.0) == {"r1": "no worker runs"}
+    assert left_over("a", jobs, [A, replace(B, capacity=9.0), replace(A, id="c")], 0.0) == {}
 
 
 @pytest.mark.parametrize(
