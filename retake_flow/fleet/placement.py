@@ -51,7 +51,9 @@ def reason(job: Job, hosts: Iterable[Host], now: float) -> str:
         now: Seconds since the epoch.
     """
     if job.held is not None:
-        return f"held{f' after {len(job.failures)} failures' if job.failures else ''}: {job.trouble}"
+        after = f" after {len(job.failures)} failures" if job.failures else ""
+        where = f" ({output(job)})" if output(job) else ""
+        return f"held{after}: {job.trouble}{where}"
     if job.demand.not_before > now:
         left = words(job.demand.not_before - now)
         return f"tried again in {left}: {job.trouble}" if job.trouble else f"starts in {left}"
@@ -67,6 +69,12 @@ def reason(job: Job, hosts: Iterable[Host], now: float) -> str:
     if all(misfits.values()):
         return "no host fits: " + "; ".join(f"{name} {why}" for name, why in sorted(misfits.items())[:3])
     return f"no host has {job.demand.cost:g} free"
+
+
+def output(job: Job) -> str:
+    """Where the output of the drivers of a run is that failed, in words; "" when no host is known."""
+    hosts = ", ".join(dict.fromkeys(host for host in reversed(job.failed_on) if host))
+    return f"see logs/{job.run}.log in the state folder on {hosts}" if hosts else ""
 
 
 def left_over(host: str, jobs: Iterable[Job], hosts: Iterable[Host], now: float) -> dict[str, str]:

@@ -131,10 +131,12 @@ def _tell_people(settings: Settings, job: Job) -> None:
     import asyncio
     import threading
 
+    from retake_flow.fleet.placement import output
     from retake_flow.notices.apprise import notifiers
     from retake_flow.ports.notices import Notice
 
     text = f"Its drivers failed {len(job.failures)} times in ten minutes, the last time because: {job.trouble}\n"
+    text += f"For more, {output(job)}.\n" if output(job) else ""
     text += f"It is tried again after `retake-flow submit --run {job.run}`."
     said = Notice("trouble", f"{job.run} is held", text)
 

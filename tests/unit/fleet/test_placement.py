@@ -67,6 +67,11 @@ def test_runs_that_no_other_host_can_take_are_left_over() -> None:
         (Job("r", Demand("owl", not_before=160.0)), [A], "starts in 1m00s"),
         (Job("r", Demand("owl", not_before=104.0), trouble="no ffmpeg"), [A], "tried again in 4s: no ffmpeg"),
         (replace(OWL, held=1.0, failures=(1, 2, 3, 4, 5), trouble="no ffmpeg"), [A], "held after 5 failures: no ff"),
+        (
+            replace(OWL, held=1.0, failures=(1, 2, 3, 4), failed_on=("b", "a", "", "a"), trouble="no ffmpeg"),
+            [A],
+            "no ffmpeg (see logs/r.log in the state folder on a, b)",
+        ),
     ],
 )
 def test_the_reason_why_a_run_waits(job: Job, hosts: list[Host], said: str) -> None:
