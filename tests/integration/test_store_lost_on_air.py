@@ -19,6 +19,7 @@ from flow_processes import Home, Record, Running, at_home, gone, numbered, waite
 from studio_leftovers import left
 
 from retake_flow.errors import StoreError
+from retake_flow.run.records import timestamp
 from retake_flow.store.opening import open_runs
 
 pytestmark = pytest.mark.real
@@ -93,23 +94,24 @@ def _cut_the_index(store: Path) -> None:
     os.truncate(f"{store}-shm", 0)  # which the process has mapped, and dies of when it touches it
 
 
-def lock_for_a_while(store: Path) -> None:
-    """Write to the file for four seconds, as another program."""
+def lock_for_a_while(store: Path, running: Running) -> None:
+    """Write to the file as another program, until the run has gone on past a write that could not be made."""
     with closing(sqlite3.connect(store, timeout=30, isolation_level=None)) as other:
         other.execute("BEGIN IMMEDIATE")
-        time.sleep(4)
+        since = timestamp(time.time())
+        waited(lambda: any(record["t"] > since for record in running.records), "what happens while it is locked")
         other.execute("ROLLBACK")
 
 
 def test_a_stream_goes_on_when_its_store_is_lost_and_the_run_is_found_again(home: Home) -> None:
     """In each way: it is told once, `runs`, `show`, `say`, `answer` and `stop` reach the run, and nothing is cut.
 
-    Before that, another program locks the file for some seconds, of which nobody is told.
+    Before that, another program locks the file for a while, of which nobody is told.
     """
     running = rehearse(home)
     running.on_air()
     run, store = running.run, home.state / "runs.sqlite"
-    lock_for_a_while(store)
+    lock_for_a_while(store, running)
     assert told(running) == []
     losses = [_remove, _move_the_folder, _truncate, _remove_what_is_beside, _restore_by_mv, _cut_the_index]
     losses.append(_restore_by_cp)
