@@ -17,6 +17,7 @@ from contextlib import suppress
 from dataclasses import replace
 from typing import Any, Final
 
+from retake_flow.backoff import Backoff
 from retake_flow.errors import RetakeFlowError, StoreError
 from retake_flow.fleet.forkserver import Ended, ForkServer, Started
 from retake_flow.fleet.placement import choose
@@ -36,6 +37,10 @@ QUIET: Final = 3.0
 SILENT: Final = 10.0
 #: Seconds until a run is tried again whose driver ended by an error of these kinds, for which the run is not to blame.
 AGAIN_AFTER: Final = {"account_in_use": 15.0, "store_away": 5.0, "lease_expired": 1.0}
+#: When a worker that has to begin again does so, in seconds since it began, and how long one works after which it
+#: counts as well.
+RESTARTS: Final = Backoff(first=1.0, cap=60.0)
+STEADY: Final = 120.0
 _STARTS_WITHIN: Final = 120.0  # seconds that a start counts among those at once
 _BEGUN_WITHIN: Final = 20.0
 _TIDY_EVERY: Final = 600.0
@@ -73,7 +78,15 @@ class _Driver:
 
 
 class Restart(Exception):
-    """The worker has to begin again, as a new program."""
+    """The worker has to begin again, as a new program.
+
+    Attributes:
+        restarts: How often it had to in a row.
+    """
+
+    def __init__(self, reason: str, restarts: int) -> None:
+        super().__init__(reason)
+        self.restarts = restarts
 
 
 class Worker:
@@ -84,9 +97,10 @@ class Worker:
         runs: The runs.
         server: Starts the drivers.
         hooks: The program around it.
+        restarts: How often the worker had to begin again in a row.
     """
 
-    def __init__(self, fleet: Fleet, runs: Runs, server: ForkServer, hooks: Hooks) -> None:
+    def __init__(self, fleet: Fleet, runs: Runs, server: ForkServer, hooks: Hooks, restarts: int = 0) -> None:
         self._fleet = fleet
         self._runs = runs
         self._server = server
@@ -103,6 +117,10 @@ class Worker:
         self._drain_logged: Drain = ""
         self._leave_drivers = False
         self._restart = ""
+        self._restart_at = 0.0  # by the monotonic clock
+        self._restarts = restarts
+        self._began = time.monotonic()
+        self._server_gone = False
         self._away = ""
         self._queue_trouble = ""
         self._tidied = time.monotonic()
@@ -127,7 +145,7 @@ class Worker:
     def on_signal(self, number: int) -> None:
         """Drain on SIGTERM or SIGINT, begin again on SIGHUP; end at once at a second SIGTERM or SIGINT."""
         if number == signal.SIGHUP:
-            self._restart = "asked by SIGHUP"
+            self._restart, self._restart_at, self._restarts = "asked by SIGHUP", 0.0, 0
         elif self._drain:
             self._leave_drivers = True
         else:
@@ -156,20 +174,28 @@ class Worker:
         self._hooks.tell("worker_started", host=self._host.id, capacity=self._host.capacity, pid=os.getpid())
         while not self._over():
             self._look()
-            watched = [self._server.fileno(), self._awake]
+            watched = [self._awake] if self._server_gone else [self._server.fileno(), self._awake]
             ready, _, _ = select.select(watched, [], [], EVERY_WHILE_STARTING if self._is_starting() else EVERY)
             if self._awake in ready:
                 os.read(self._awake, 4096)
                 self._log_drain()
             self._hear()
-            if self._restart:
-                raise Restart(self._restart)
+            if self._restart and not self._drain and time.monotonic() >= self._restart_at:
+                raise Restart(self._restart, self._restarts)
         self._log_drain()
         self._fleet.leave(self._host.id)
         self._hooks.tell("worker_ended", host=self._host.id)
 
     def _over(self) -> bool:
         return bool(self._drain) and (self._leave_drivers or not (self._drivers or self._known or self._returned))
+
+    def _begin_again(self, reason: str) -> None:
+        """Have the worker begin again, the later the more often it had to; until then it starts nothing."""
+        if self._restart:
+            return
+        now = time.monotonic()
+        self._restarts = 1 if now - self._began >= STEADY else self._restarts + 1
+        self._restart, self._restart_at = reason, self._began + RESTARTS.wait(self._restarts)
 
     def _look(self) -> None:
         """Do everything that the store is needed for; what fails is done at the next look."""
@@ -195,7 +221,7 @@ class Worker:
         self._watch_queue()
 
     def _beat(self) -> None:
-        accepts = not (self._drain or self._queue.trouble) and self._queue.silent_for < SILENT
+        accepts = not (self._drain or self._restart or self._queue.trouble) and self._queue.silent_for < SILENT
         self._host = replace(self._host, accepts=accepts)
         asked = self._fleet.beat(self._host)
         self._drain = self._drain or asked
@@ -246,7 +272,7 @@ class Worker:
             self._queue_trouble = trouble
             self._hooks.tell("queue_away" if trouble else "queue_back", message=trouble)
         if silent >= SILENT and not self._drain:
-            self._restart = f"the queue has not looked for {silent:.0f} s, and the store answers"
+            self._begin_again(f"the queue has not looked for {silent:.0f} s, and the store answers")
         elif silent >= QUIET > time.monotonic() - self._dropped:
             return
         elif silent >= QUIET:
@@ -258,7 +284,7 @@ class Worker:
 
     def _start_wanted(self) -> None:
         given = None
-        while not self._wanted.empty():
+        while not (self._server_gone or self._wanted.empty()):
             if given is None:
                 given = {placed.job: placed for placed in self._fleet.placed(self._host.id)}
             driver = self._wanted.get()
@@ -279,10 +305,16 @@ class Worker:
 
     def _hear(self) -> None:
         """Note which drivers have started and ended."""
+        if self._server_gone:
+            return
         try:
             news = self._server.news()
         except EOFError:
-            self._restart = "the fork server has died"
+            self._server_gone = True
+            self._begin_again("the fork server has died")
+            for driver in self._drivers.values():
+                driver.settled.set()
+            self._drivers.clear()  # the store knows which of them drive runs
             return
         for each in news:
             match each:

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import os
-import socket
 import time
 import urllib.request
 
 import postgres_server
+import psutil
 import pytest
 from fleet_hosts import LEASE, Takeover, a_fleet
 from flow_processes import waited
@@ -43,9 +43,9 @@ def told(what: str, follows: Takeover) -> dict[str, float]:
 def test_a_stream_outlasts_a_host_without_power_and_one_that_is_cut_off() -> None:
     """It goes on elsewhere, with a fresh key and never twice at once, and a forgetful firewall does not end it."""
     with a_fleet("owl") as fleet:
-        with socket.create_server(("127.0.0.1", 0)) as reserved:
-            port = reserved.getsockname()[1]
-        fleet.host("north").start_worker("--metrics", f"127.0.0.1:{port}", capacity=2)
+        fleet.host("north").start_worker("--metrics", "127.0.0.1:0", capacity=2)
+        sockets = fleet.hosts["north"].worker_process.net_connections("tcp")
+        [port] = [each.laddr.port for each in sockets if each.status == psutil.CONN_LISTEN]
         run = fleet.submit("go-live.yaml", "--agent", "owl", "--set", "size=320x180", "--cost", "1")
         fleet.on_air(run)
         waited(lambda: metrics(port).get("retake_flow_on_air owl go-live") == 1, "the metrics to say so", every=1.0)

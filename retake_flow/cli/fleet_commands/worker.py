@@ -35,6 +35,7 @@ def add_to(commands: Any) -> None:
     parser.add_argument("--agents", metavar="DIR", help="the folder of AGENT.json files; default RETAKE_FLOW_AGENTS")
     parser.add_argument("--flows", metavar="DIR", help="where flows are here, with what lies beside them")
     parser.add_argument("--name", type=label, metavar="NAME", help="the name of this host; its own by default")
+    parser.add_argument("--restarts", type=int, default=0, help=argparse.SUPPRESS)  # set by a worker that begins again
     add_metrics(parser)
     add_json(parser, "one JSON object per line")
     parser.set_defaults(command=worker)
@@ -75,7 +76,7 @@ def _work(args: argparse.Namespace, settings: Settings, flows: Path | None, serv
     with ExitStack() as stack:
         fleet = stack.enter_context(closing(open_fleet(settings)))
         hooks = Hooks(about.describe, about.order, about.trouble, lambda job: _tell_people(settings, job), log.tell)
-        made = Worker(fleet, fleet.runs, server, hooks)
+        made = Worker(fleet, fleet.runs, server, hooks, args.restarts)
 
         def heed(number: int, _: object) -> None:
             about.figures.draining |= number != signal.SIGHUP
@@ -96,7 +97,9 @@ def _work(args: argparse.Namespace, settings: Settings, flows: Path | None, serv
         except Restart as reason:
             log.tell("worker_restarts", reason=str(reason))
             sys.stdout.flush()
-            os.execv(sys.executable, [sys.executable, *sys.orig_argv[1:]])
+            as_asked = sys.orig_argv[1:-2] if args.restarts else sys.orig_argv[1:]
+            counted = ["--restarts", str(reason.restarts)] if reason.restarts else []
+            os.execv(sys.executable, [sys.executable, *as_asked, *counted])
         work.close()
     return 0
 

@@ -7,14 +7,15 @@ import signal
 import threading
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
 
 from retake_flow.errors import MissingProgram, StoreAway
-from retake_flow.fleet import queue
+from retake_flow.fleet import queue, worker
 from retake_flow.fleet.forkserver import Ended, Started
-from retake_flow.fleet.worker import AGAIN_AFTER, QUIET, SILENT, Hooks, Restart, Worker
+from retake_flow.fleet.worker import AGAIN_AFTER, QUIET, SILENT, STEADY, Hooks, Restart, Worker
 from retake_flow.ports.fleet import Demand, Drain, Host, Job, Placed, Sweep
 
 HOST = Host("a", "", os.getpid(), 0.0, "1", 2.0)
@@ -44,6 +45,9 @@ class _World:
     fails: int = 0  # how often nothing can be given back
     sweep: Sweep = field(default_factory=Sweep)
     add_fails: bool = False
+    restarts: int = 0
+    server_dies: bool = False
+    requested: list[str] = field(default_factory=list)
 
     def __post_init__(self) -> None:
         self._pipe = os.pipe()
@@ -55,7 +59,7 @@ class _World:
             lambda job: None,
             self.tell,
         )
-        self.worker = Worker(self, self, self, hooks)  # type: ignore[arg-type]
+        self.worker = Worker(self, self, self, hooks, self.restarts)  # type: ignore[arg-type]
 
     def describe(self) -> Host:
         self.described += 1
@@ -92,6 +96,9 @@ class _World:
         self.given = [each for each in self.given if each != placed]
         return None
 
+    def request(self, run: str, what: str) -> None:
+        self.requested.append(run)
+
     def leave(self, host: str) -> None:
         self.told.append("left")
 
@@ -104,6 +111,8 @@ class _World:
         self.started.append(order)
 
     def news(self) -> list[Started | Ended]:
+        if self.server_dies:
+            raise EOFError
         found, self.news_now = self.news_now, []
         return found
 
@@ -253,6 +262,44 @@ def test_a_silent_queue_has_the_worker_begin_again(work: Callable[..., _World]) 
     assert len(world.beats) >= 5
     assert not any(world.beats)
     assert world.told.count("store_away") == 1
+
+
+def test_a_worker_whose_fork_server_dies_begins_again_ever_later(
+    work: Callable[..., _World], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Until then it starts and takes nothing, and beats; after it has worked for long, it begins again at once."""
+    clock = [1000.0]
+    monkeypatch.setattr(worker, "time", SimpleNamespace(monotonic=lambda: clock[0]))
+    monkeypatch.setattr(worker, "EVERY", 0.0)
+
+    def begins_again(restarts: int, works: float) -> tuple[int, int]:
+        seen: list[_World] = []
+
+        def turns(world: _World, number: int) -> None:
+            clock[0] += works if number == 1 else 1.0 if number else 0.0
+            world.server_dies = number >= 1
+            seen.append(world)
+
+        with pytest.raises(Restart, match="the fork server has died") as raised:
+            work(turns, restarts=restarts)
+        assert not any(seen[-1].beats[2:])
+        return raised.value.restarts, len(seen[-1].beats) - 1
+
+    assert [begins_again(0, 1.0), begins_again(3, 1.0), begins_again(99, 1.0)] == [(1, 1), (4, 8), (100, 60)]
+    assert begins_again(99, STEADY) == (1, 1)
+
+
+def test_a_host_whose_fork_server_is_gone_is_drained_all_the_same(work: Callable[..., _World]) -> None:
+    """Its drivers go on; it does not begin again, and so keeps in mind that it is drained."""
+
+    def turns(world: _World, number: int) -> None:
+        world.running = {} if number > 3 else {"r": 77}
+        world.server_dies = number >= 1
+        world.asks = "end" if number else ""
+
+    world = work(turns, restarts=9)
+    assert world.told[-2:] == ["left", "worker_ended"]
+    assert world.requested == ["r"]
 
 
 def test_a_quiet_queue_gets_new_connections_first(work: Callable[..., _World]) -> None:
