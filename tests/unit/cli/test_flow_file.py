@@ -44,7 +44,7 @@ def test_rules_are_held_against_a_flow_that_is_sound_otherwise(
     ("more", "code"),
     [
         ("  pause: {wait: 1s, transitions: {done: broadcast}}\n", "RF060"),
-        ("  signed_off: {entry: {raise: bye}}\n", "RF053"),
+        ("  signed_off: {entry: {cancel: bye}}\n", "RF056"),
     ],
 )
 def test_what_leaves_the_paths_known_keeps_no_rule_from_being_checked(more: str, code: str, tmp_path: Path) -> None:
