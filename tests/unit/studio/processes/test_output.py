@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import os
 
+import pytest
+
 from retake_flow.studio.processes.output import LONGEST_UNREAD, Output
 
 
@@ -34,7 +36,35 @@ def test_what_was_read_takes_no_room() -> None:
         line = b"%01000d\n" % number
         os.write(output.fd, line)
         assert output.read() == line
-        assert os.fstat(output.fd).st_size <= 2 * LONGEST_UNREAD
+        assert os.fstat(output.fd).st_blocks * 512 <= 3 * LONGEST_UNREAD
+    output.close()
+
+
+def test_nothing_is_lost_that_is_written_while_it_is_read(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A program does not wait until the memory of what was read is free again."""
+    output = Output()
+    read = os.pread
+
+    def busy(fd: int, length: int, at: int) -> bytes:
+        data = read(fd, length, at)
+        os.write(fd, b"meanwhile\n")
+        return data
+
+    os.write(output.fd, b"%099999d\n" % 1)
+    monkeypatch.setattr(os, "pread", busy)
+    output.read()
+    assert output.read() == b"meanwhile\n"
+    output.close()
+
+
+def test_a_program_may_empty_what_it_wrote() -> None:
+    """What it writes afterwards is read from the beginning."""
+    output = Output()
+    os.write(output.fd, b"one\n")
+    assert output.read() == b"one\n"
+    os.ftruncate(output.fd, 0)
+    os.write(output.fd, b"2\n")
+    assert output.read() == b"2\n"
     output.close()
 
 
