@@ -50,9 +50,7 @@ def _end(args: argparse.Namespace, what: Wish) -> int:
         last = store.journal(run, last=1)
         parked = before.run.phase is Phase.SUSPENDED
         elsewhere = what == "stop" and before.submitted and bool(before.run.undos) and not parked  # a host undoes it
-        if not before.run.ended and (elsewhere or is_driven(before.holder)):
-            store.request(run, what)
-        after = _wait_for_end(store, run, args.within, elsewhere=elsewhere)
+        after = _ask_to_end(store, run, what, args.within, elsewhere=elsewhere)
         # A stopped run that has not ended goes where its flow says, for example to a question.
         stopped = bool(store.journal(run, last[0][0] if last else 0, events=("stop_requested",)))
         driven = is_driven(after.holder)
@@ -70,25 +68,33 @@ def _end(args: argparse.Namespace, what: Wish) -> int:
     return 0 if is_over(after) else 1
 
 
-def _wait_for_end(store: Runs, run: str, within: float, *, elsewhere: bool) -> Stored:
-    """The run once no process drives it, for it ends before all is undone; as it is when the time is up.
+def _ask_to_end(store: Runs, run: str, what: Wish, within: float, *, elsewhere: bool) -> Stored:
+    """Ask whoever drives a run to end it, also a process that takes it up meanwhile.
 
     Args:
         store: The store.
         run: Its id.
-        within: The time, in seconds.
+        what: The request.
+        within: For how long to wait for the end, in seconds.
         elsewhere: Whether a host will drive it to its end if none does now.
+
+    Returns:
+        The run once no process drives it, for it ends before all is undone; as it is when the time is up.
     """
     from retake_flow.monitor.following import is_over
     from retake_flow.monitor.polling import Polling
     from retake_flow.run.run import Phase
     from retake_flow.wiring.storing import is_driven
 
-    polling = Polling(within, _EVERY)
+    polling, asked = Polling(within, _EVERY), False
     while True:
         stored = store.load(run)
+        driven = is_driven(stored.holder)
+        if not (asked or stored.run.ended) and (driven or elsewhere):
+            store.request(run, what)
+            asked = True
         left = not elsewhere or is_over(stored) or stored.run.phase is Phase.SUSPENDED
-        if (left and not is_driven(stored.holder)) or not polling.again():
+        if (left and not driven) or not polling.again():
             return stored
 
 
