@@ -70,7 +70,7 @@ class Part:
 
     async def die(self) -> None:
         """Kill the platform as a killed run takes it with it."""
-        (child,) = psutil.Process().children()
+        (child,) = (child for child in psutil.Process().children() if "rehearsal" in child.cmdline())
         child.kill()
         async with asyncio.timeout(20):
             while True:
