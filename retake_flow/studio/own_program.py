@@ -90,11 +90,16 @@ class OwnPrograms:
 
         def hear(data: bytes) -> None:
             output.extend(data[: MOST_OUTPUT + 1 - len(output)])
+            end_flood()
+
+        def end_flood() -> None:
             if len(output) > MOST_OUTPUT:
-                started[0].send_signal(signal.SIGKILL)
+                for process in started:
+                    process.send_signal(signal.SIGKILL)
 
         async with self._launcher.process(spec, stdout=hear) as process:
             started.append(process)
+            end_flood()  # it may have written all that before we have it
             process.finish(program.given)
             if not await process.exits_within(timeout):
                 said = _with_lines(f"{program.shown} did not end within {timeout:g} s", process)
