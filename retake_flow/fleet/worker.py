@@ -31,6 +31,7 @@ from retake_flow.quick_dataclasses import dataclass, field
 #: How often the worker looks at the store, in seconds, and how often while drivers start.
 EVERY: Final = 1.0
 EVERY_WHILE_STARTING: Final = 0.25
+_LEAST: Final = 0.02  # seconds between two looks
 #: Seconds without a look of the queue, while the store answers, after which its connections are dropped, and after
 #: which the worker begins again.
 QUIET: Final = 3.0
@@ -120,6 +121,7 @@ class Worker:
         self._restart_at = 0.0  # by the monotonic clock
         self._restarts = restarts
         self._began = time.monotonic()
+        self._lease_ends = float("inf")  # the next one of any host, by the monotonic clock
         self._server_gone = False
         self._away = ""
         self._queue_trouble = ""
@@ -175,7 +177,7 @@ class Worker:
         while not self._over():
             self._look()
             watched = [self._awake] if self._server_gone else [self._server.fileno(), self._awake]
-            ready, _, _ = select.select(watched, [], [], EVERY_WHILE_STARTING if self._is_starting() else EVERY)
+            ready, _, _ = select.select(watched, [], [], self._pause())
             if self._awake in ready:
                 os.read(self._awake, 4096)
                 self._log_drain()
@@ -185,6 +187,11 @@ class Worker:
         self._log_drain()
         self._fleet.leave(self._host.id)
         self._hooks.tell("worker_ended", host=self._host.id)
+
+    def _pause(self) -> float:
+        """Seconds until the next look; it is no later than the end of a lease, whose run is then free."""
+        usual = EVERY_WHILE_STARTING if self._is_starting() else EVERY
+        return max(_LEAST, min(usual, self._lease_ends - time.monotonic()))
 
     def _over(self) -> bool:
         return bool(self._drain) and (self._leave_drivers or not (self._drivers or self._known or self._returned))
@@ -200,6 +207,7 @@ class Worker:
     def _look(self) -> None:
         """Do everything that the store is needed for; what fails is done at the next look."""
         self._host = self._hooks.describe()  # first, since it notes the beat, which says nothing of the store
+        self._lease_ends = float("inf")
         try:
             self._give_back()
             self._start_wanted()
@@ -240,6 +248,8 @@ class Worker:
     def _share_out(self) -> None:
         """Give waiting runs to hosts, and put into the queue what this host has been given."""
         sweep = self._fleet.place(choose)
+        if sweep.lease_ends is not None:
+            self._lease_ends = time.monotonic() + sweep.lease_ends
         for job in sweep.held:  # first, since no other sweep finds them
             self._hold(job)
         self._queue.add(placed for placed in sweep.placed if placed.host != self._host.id)

@@ -133,10 +133,12 @@ class Sweep:
     Attributes:
         placed: The runs that were given to hosts.
         held: The jobs that are held from now on, because their drivers failed too often.
+        lease_ends: Seconds until the next lease of a driver ends, unless it is renewed; None without one.
     """
 
     placed: Sequence[Placed] = ()
     held: Sequence[Job] = ()
+    lease_ends: float | None = field(default=None, compare=False)
 
 
 #: Chooses the host for a job among those that have room now; None when none fits.

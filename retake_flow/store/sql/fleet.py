@@ -154,8 +154,9 @@ class SqlFleet:
                 held += [each.job] if each.job.held is not None else []
             else:
                 after = None
+            lease_ends = jobs.lease_ends(connection)
         self._after = after
-        return Sweep(placed, held)
+        return Sweep(placed, held, lease_ends)
 
     def _give(self, connection: Connection, each: Waiting, hosts: dict[str, Host], choose: Choose) -> Iterator[Placed]:
         """Give a run to a host, if one fits and it has not to wait."""

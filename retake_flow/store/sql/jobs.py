@@ -85,6 +85,13 @@ def now(connection: Connection) -> float:
     return float(connection.scalars(select(StoreClock())).one())
 
 
+def lease_ends(connection: Connection) -> float | None:
+    """Seconds until the next lease of a driver ends, unless it is renewed; None without one."""
+    query = select(func.min(RUNS.c.lease_until) - StoreClock()).join(JOBS, JOBS.c.run == RUNS.c.id)
+    left = connection.scalar(query.where(RUNS.c.lease_until > StoreClock()))
+    return None if left is None else float(left)
+
+
 def tidy(connection: Connection) -> None:
     """Delete the jobs of runs that have ended and owe nothing, and take from the hosts what they no longer have."""
     over = RUNS.c.outcome.is_not(None) & RUNS.c.holder_host.is_(None) & ~_TO_END

@@ -15,7 +15,7 @@ import pytest
 from retake_flow.errors import MissingProgram, StoreAway
 from retake_flow.fleet import queue, worker
 from retake_flow.fleet.forkserver import Ended, Started
-from retake_flow.fleet.worker import AGAIN_AFTER, QUIET, SILENT, STEADY, Hooks, Restart, Worker
+from retake_flow.fleet.worker import AGAIN_AFTER, EVERY, QUIET, SILENT, STEADY, Hooks, Restart, Worker
 from retake_flow.ports.fleet import Demand, Drain, Host, Job, Placed, Sweep
 
 HOST = Host("a", "", os.getpid(), 0.0, "1", 2.0)
@@ -244,6 +244,25 @@ def test_a_held_run_is_told_although_nothing_can_be_enqueued(work: Callable[...,
         world.asks = "hand-over" if number > 1 else ""
 
     assert "run_held" in work(turns).told
+
+
+def test_a_worker_looks_as_soon_as_a_lease_ends(work: Callable[..., _World], monkeypatch: pytest.MonkeyPatch) -> None:
+    """A run is free then; not in a hurry when the end is further away, has passed, or the store is away."""
+    waits: list[float] = []
+
+    def chosen(watched: list[int], _: object, __: object, wait: float) -> tuple[list[int], list[int], list[int]]:
+        waits.append(round(wait, 1))
+        return watched[:1], [], []
+
+    monkeypatch.setattr(worker.select, "select", chosen)
+
+    def turns(world: _World, number: int) -> None:
+        ends = dict(enumerate([0.3, 9.0, None, 0.3, -1.0], start=1))
+        world.sweep, world.away = Sweep(lease_ends=ends.get(number)), number == 4
+        world.asks = "hand-over" if number > 5 else ""
+
+    work(turns)
+    assert waits[:5] == [0.3, EVERY, EVERY, EVERY, 0.0]
 
 
 def test_a_silent_queue_has_the_worker_begin_again(work: Callable[..., _World]) -> None:

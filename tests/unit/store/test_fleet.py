@@ -17,6 +17,7 @@ from retake_flow.ports.runs import MOVED
 from retake_flow.run.errors import Fenced, HostTaken, HostUnknown, RunEnded, RunMoved, RunUnknown
 from retake_flow.run.gates import Answer
 from retake_flow.run.run import PendingUndo, Phase
+from retake_flow.settings import USUAL_LEASE
 from retake_flow.store.opening import open_fleet
 from retake_flow.store.sql.fleet import SWEEPS_FOR, SqlFleet
 from retake_flow.store.sql.postgresql import PostgreSQL
@@ -192,12 +193,15 @@ def test_a_dead_driver_is_replaced_and_a_living_one_is_not(fleet: SqlFleet, subm
     (placed,) = fleet.place(choose).placed
     claim = fleet.runs.claim("r1", THEM, epoch=1)
     world.living.add(THEM)
-    fleet.place(choose)
+    left = fleet.place(choose).lease_ends
+    assert left is not None, "when the next look has to be"
+    assert 0 < left <= USUAL_LEASE
     assert fleet.driven("a") == {"r1": THEM.pid}
     world.living.clear()
     _die(fleet)
     fleet.place(choose)
     assert [placed.job for placed in fleet.placed("a")] == ["r1/4"]
+    assert fleet.place(choose).lease_ends is None
     assert "died" in _jobs(fleet)["r1"].trouble
     with pytest.raises(Fenced):
         claim.write(a_run("r1"), [])
