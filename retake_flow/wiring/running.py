@@ -30,7 +30,7 @@ from retake_flow.api.realtime import connection
 from retake_flow.clock import STEP, SystemClock
 from retake_flow.engine.core.machine import Machine
 from retake_flow.engine.driver.runner import Runner
-from retake_flow.engine.notify.notices import Notices
+from retake_flow.engine.notify import Notices
 from retake_flow.errors import SecretRefused, StudioError
 from retake_flow.flow.model import Flow
 from retake_flow.notices.apprise import host, notifiers

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Collection, Mapping
 from typing import Any
 
-from retake_flow.engine.core import extension
+from retake_flow.engine.core import timers
 from retake_flow.flow.diagnostics import did_you_mean
 from retake_flow.flow.fields import Declared, read
 from retake_flow.flow.graph.exit_entry_sets import reachable_from
@@ -17,7 +17,7 @@ from retake_flow.run.run import Run
 def accepted(flow: Flow) -> Mapping[str, Declared]:
     """The events that a flow accepts from outside, besides `stop`, with the fields of their data."""
     limited = any(state.timeout is not None for state in flow.states.values())
-    return {**({extension.EXTEND: extension.FIELDS} if limited else {}), **flow.events}
+    return {**({timers.EXTEND: timers.EXTEND_FIELDS} if limited else {}), **flow.events}
 
 
 def read_data(flow: Flow, name: str, given: Mapping[str, Any]) -> dict[str, Any]:
@@ -57,7 +57,7 @@ def unexpected_error(
         takers: The paths of the states that have a route for it.
         expected: What the active states have routes for.
     """
-    if extension.is_meant(flow, name):
+    if timers.is_extension(flow, name):
         return EventNotNow("no active state has a timeout that could be extended, or not the one that is named")
     message = f"{run.state!r} does not expect the event {name!r}"
     hint = f"expected: {', '.join(each for each in expected if each in flow.events) or 'nothing from outside'}"

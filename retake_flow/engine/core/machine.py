@@ -9,7 +9,7 @@ from dataclasses import replace
 from types import MappingProxyType
 from typing import Any
 
-from retake_flow.engine.core import delayed_events, extension, gates, recovery
+from retake_flow.engine.core import gates, recovery, timers
 from retake_flow.engine.core.chart import Chart
 from retake_flow.engine.core.draft import OUTSIDE
 from retake_flow.engine.core.step import Macrostep, as_expression_error, group
@@ -141,8 +141,8 @@ class Machine:
 
     def expects(self, run: Run, event: str, data: Mapping[str, Any] = MappingProxyType({})) -> bool:
         """Whether an active state has a route for an event, ignoring guards."""
-        if extension.is_meant(self.flow, event):
-            return bool(extension.place(self.flow, run, data))
+        if timers.is_extension(self.flow, event):
+            return bool(timers.extended_state(self.flow, run, data))
         return any(matches(pattern, event) for pattern in self.expected_events(run))
 
     def expected_events(self, run: Run) -> tuple[str, ...]:
@@ -171,7 +171,7 @@ class Machine:
                 self._on_timer(macrostep, event)
             case events.StopRequested():
                 macrostep.signal({"reason": event.reason}, ("stop", ""))
-            case events.Raised() if extension.is_meant(self.flow, event.name):
+            case events.Raised() if timers.is_extension(self.flow, event.name):
                 self._extend(macrostep, event.data)
             case events.Raised():
                 macrostep.signal_from_outside(event.data, (event.name, ""))
@@ -183,9 +183,9 @@ class Machine:
     @staticmethod
     def _extend(macrostep: Macrostep, data: Mapping[str, Any]) -> None:
         try:
-            extension.extend(macrostep, data)
+            timers.extend(macrostep, data)
         except ExpressionError as error:
-            macrostep.skip_event(extension.EXTEND, error)
+            macrostep.skip_event(timers.EXTEND, error)
 
     def _source(self, run: MutableRun, event: events.Event) -> str:
         """The path of the state or the key of the activity that an event comes from, or `OUTSIDE`."""
@@ -296,7 +296,7 @@ class Machine:
     def _on_timer(self, macrostep: Macrostep, event: events.TimerFired) -> None:
         late = macrostep.now - macrostep.run.timers[event.state, event.purpose]
         macrostep.forget_timers(event.state, (event.purpose,))
-        if delayed_events.raise_due(macrostep, event.state, event.purpose):
+        if timers.raise_due_event(macrostep, event.state, event.purpose):
             return
         place, root, question = self._question(event.state)
         match event.purpose:

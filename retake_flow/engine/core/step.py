@@ -12,7 +12,7 @@ from dataclasses import replace
 from math import inf
 from typing import Any, assert_never
 
-from retake_flow.engine.core import composite_retry, delayed_events, gates
+from retake_flow.engine.core import gates, timers
 from retake_flow.engine.core.draft import Draft
 from retake_flow.errors import ExpressionError
 from retake_flow.flow.event_names import ANY, RETRY, SKIPPED, matches
@@ -143,7 +143,7 @@ class Macrostep(Draft):
         for name, origin in candidates:
             self._event = {**event, "name": name}
             route = self.chart.take(self.run.state, name, origin, self.names)
-            if composite_retry.schedule(self, name, origin, route):
+            if timers.schedule_retry(self, name, origin, route):
                 return
             if route is not None and not (route.event == ANY and matches(SKIPPED, name)):
                 self._follow(route)
@@ -267,9 +267,9 @@ class Macrostep(Draft):
             if effect.set:
                 self.assign(self.fill(effect.set, root), root)
             for event in effect.cancels:
-                delayed_events.cancel(self, event)
+                timers.cancel_event(self, event)
             for each in effect.raises:
-                delayed_events.raise_event(self, each, root, place)
+                timers.raise_event(self, each, root, place)
             if effect.tell is not None:
                 message = str(self.fill(effect.tell.message, root))
                 self.commands.append(Note("notice", {"kind": effect.tell.kind, "message": message}))
@@ -289,7 +289,7 @@ class Macrostep(Draft):
         if not state.ends_flow:
             self.signal({"source": state.path, "reason": reason, "message": reason}, (state.final, state.ends))
             return
-        if state.fails and composite_retry.schedule_state(self, self.flow.states[state.ends], state.final):
+        if state.fails and timers.schedule_retry_of(self, self.flow.states[state.ends], state.final):
             return
         within = self.chart.paths[state.root].items()
         result = {name: self.run.outputs[path] for name, path in within if path in self.run.outputs}

@@ -11,12 +11,14 @@ from typing import Any
 from retake_flow import os_errors
 from retake_flow.backoff import Backoff
 from retake_flow.errors import Finished, RetakeFlowError
+from retake_flow.flow.action_spec import Catalogue
 from retake_flow.flow.retry import Retry
 from retake_flow.ports.actions import ActionRunner, Call, Completion
 from retake_flow.ports.clock import Clock
 from retake_flow.run import events
 from retake_flow.run.commands import Command, Note, SetTimer, StartAction, StartActivity
 from retake_flow.run.events import Noted
+from retake_flow.run.run import PendingUndo
 
 Post = Callable[[events.Event], None]
 #: Maps the last inputs of an activity to its new ones, once the run has taken its results so far.
@@ -28,6 +30,8 @@ STEADY = 60.0
 SLOWEST = 60.0
 #: A failure that is retried within this time (seconds) may still go unreported.
 SOON = 60.0
+#: The longest that one undo may take with all its retries, in seconds; the person who ends a stream waits for it.
+UNDO_WITHIN = 75.0
 
 
 async def action(command: StartAction, call: Call, actions: ActionRunner, post: Post) -> None:
@@ -297,3 +301,61 @@ def failures_of(commands: Sequence[Command]) -> int:
     """How many times in a row an action that is retried soon has failed; 0 when there is none."""
     notes = (command.fields for command in commands if isinstance(command, Note) and command.event == "retry_scheduled")
     return next((int(note["failures"]) for note in notes if note["after"] <= SOON), 0)
+
+
+async def undo(
+    owed: PendingUndo,
+    run: str,
+    actions: ActionRunner,
+    note: Callable[..., None],
+    catalogue: Catalogue,
+    clock: Clock,
+) -> dict[str, Any]:
+    """Perform an undo. Every error is retried, even one that only a person can fix, since nobody is asked.
+
+    Args:
+        owed: The undo.
+        run: The id of the run.
+        actions: Performs it.
+        note: Writes records while it runs.
+        catalogue: Says how it is retried.
+        clock: Gives the time.
+
+    Returns:
+        How it ended, as fields of a record. A failed undo must not hide why the scope was left or block the next
+        undo, so nothing is raised.
+    """
+    spec = catalogue.get(owed.do)
+    retry = None if spec is None else spec.retry
+    call = Call(run, owed.state, 1, owed.do, owed.inputs, {}, f"{run}/{owed.state}/undo", note)
+    try:
+        async with asyncio.timeout(UNDO_WITHIN):
+            done = await _perform_with_retries(call, actions, retry, clock)
+    except TimeoutError:
+        done = _TookTooLong(f"{owed.do} took longer than {UNDO_WITHIN:g} s")
+    if isinstance(done, Completion):
+        return {"outcome": done.outcome, "result": done.value}
+    return {"outcome": f"error.{done.kind}", "message": done.message}
+
+
+class _TookTooLong(RetakeFlowError):
+    """An undo did not end in its time."""
+
+    kind = "timeout"
+
+
+async def _perform_with_retries(
+    call: Call, actions: ActionRunner, retry: Retry | None, clock: Clock
+) -> Completion | RetakeFlowError:
+    until = clock.now() + UNDO_WITHIN
+    while True:
+        done = await performed(call, actions)
+        if isinstance(done, Completion) or retry is None or done.unsure or not retry.covers(call.attempt, done.kind):
+            return done
+        wait = retry.wait(call.attempt, done.retry_after)
+        if clock.now() + wait > until:
+            return done
+        about = {"kind": done.kind, "message": done.message, "hint": done.hint}
+        call.note("error", place=call.place, **about, failures=call.attempt)
+        await clock.sleep_until(clock.now() + wait)
+        call = replace(call, attempt=call.attempt + 1)

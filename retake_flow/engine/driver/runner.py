@@ -12,13 +12,11 @@ from typing import Any
 from retake_flow.engine.core import external_events
 from retake_flow.engine.core.machine import Machine
 from retake_flow.engine.core.step import as_expression_error, group
-from retake_flow.engine.driver import compensation, execute, say_request, screen_request
-from retake_flow.engine.driver.defects import Watched
-from retake_flow.engine.driver.durability import Durability
-from retake_flow.engine.driver.inbox import InboxWatch
+from retake_flow.engine.driver import execute, outside_requests
+from retake_flow.engine.driver.guarded_actions import GuardedActions
+from retake_flow.engine.driver.inbox import Durability, InboxWatch
 from retake_flow.engine.driver.mailbox import Mailbox
 from retake_flow.engine.driver.scope import Scope
-from retake_flow.engine.driver.time_limits import Limited
 from retake_flow.errors import StoreError
 from retake_flow.flow.action_spec import Catalogue, with_own
 from retake_flow.ports.actions import ActionRunner, Call
@@ -75,7 +73,7 @@ class Runner:
         self.over = False
         self._machine = machine
         self._catalogue = catalogue = with_own(machine.flow, catalogue)
-        self._actions = Watched(Limited(actions, catalogue), clock)
+        self._actions = GuardedActions(actions, clock, catalogue)
         self._store = store
         self._clock = clock
         self._listeners = listeners
@@ -195,11 +193,11 @@ class Runner:
         """Handle a request from outside, other than to end the run."""
         if request.what == "say":
             call = Call(self.run.id, "say", 1, "", {}, {}, f"{self.run.id}/say/{request.number}", self.note)
-            ways = say_request.there(self._machine.flow, self.run)
-            self._scope(_OWN).start(say_request.say(request, ways, call, self._actions), "say")
+            ways = outside_requests.ready_ways(self._machine.flow, self.run)
+            self._scope(_OWN).start(outside_requests.say(request, ways, call, self._actions), "say")
             return
         if request.what == "screen":
-            event, fields = screen_request.settled(request, self._machine.flow, self.run)
+            event, fields = outside_requests.settle_scene(request, self._machine.flow, self.run)
             self.note(event, **fields)
             return
         name, data, by = request.data.get("name", ""), request.data.get("data", {}), request.data.get("by", "")
@@ -403,7 +401,7 @@ class Runner:
         self._write([self._record("undo_finished", **about, **ending)], replace(self.run, undoing=tuple(owed)))
 
     async def _undone(self, undo: PendingUndo, note: Callable[..., None]) -> dict[str, Any]:
-        return await compensation.perform(undo, self.run.id, self._actions, note, self._catalogue, self._clock)
+        return await execute.undo(undo, self.run.id, self._actions, note, self._catalogue, self._clock)
 
     async def _abandon(self) -> None:
         """End all that is still running, innermost first; after an orderly end there is nothing."""

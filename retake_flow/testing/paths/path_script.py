@@ -20,7 +20,7 @@ from retake_flow.testing.paths.guard_solver import inputs as chosen_inputs
 from retake_flow.testing.paths.paths import Path
 from retake_flow.testing.runs.trial import Trial
 from retake_flow.whatif.plan.samples import sample, with_samples
-from retake_flow.whatif.simulate.mock_errors import kinds
+from retake_flow.whatif.simulate.mock_replies import kinds
 
 Values = Mapping[str, Any]
 #: The person who answers questions.

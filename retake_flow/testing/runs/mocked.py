@@ -13,7 +13,7 @@ from retake_flow.flow.diagnostics import did_you_mean
 from retake_flow.flow.model import Flow
 from retake_flow.ports.actions import Call
 from retake_flow.whatif.plan import samples
-from retake_flow.whatif.simulate import action_places, mock_errors
+from retake_flow.whatif.simulate import mock_replies, script_fields
 from retake_flow.whatif.simulate.mock_replies import EXITED, Reply
 from retake_flow.whatif.simulate.mocks import Mocks
 from retake_flow.whatif.simulate.script_fields import InvalidField
@@ -52,7 +52,7 @@ class MockedAnswers(Mocks):
         super().__init__()
         self._catalogue = with_own(flow, catalogue)
         self._mocks = mocks
-        self._performing = action_places.action_places(flow)
+        self._performing = script_fields.action_places(flow)
         self._undos = {undo.do for undo in flow.undos()}
         self._said: dict[str, _Replies] = {}
 
@@ -108,7 +108,7 @@ class MockedAnswers(Mocks):
         """
         key, _ = self._resolve(name)
         try:
-            fault = mock_errors.fault(kind, ())
+            fault = mock_replies.fault(kind, ())
         except InvalidField as error:
             raise UsageError(error.message, hint=error.hint) from None
         self._say(key, [Reply(fault=replace(fault, message=f"{kind}, as the scenario says"))], times)
@@ -160,7 +160,7 @@ class MockedAnswers(Mocks):
                     f"the flow never performs {name!r}", hint=did_you_mean(name, self._performing.values())
                 )
             return name, self._catalogue[name]
-        found = action_places.matching(name, self._performing)
+        found = script_fields.matching(name, self._performing)
         if len(found) > 1:
             raise UsageError(f"{name!r} may be any of {', '.join(found)}", hint="write more of the path")
         if not found:

@@ -39,7 +39,7 @@ from retake_flow.api.guides import Guides
 from retake_flow.api.http import own_request
 from retake_flow.engine.core.machine import Machine
 from retake_flow.engine.driver.runner import Runner
-from retake_flow.engine.notify.notices import Notices
+from retake_flow.engine.notify import Notices
 from retake_flow.errors import UsageError
 from retake_flow.flow.check.check import check
 from retake_flow.flow.diagnostics import Problems, errors

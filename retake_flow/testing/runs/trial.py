@@ -21,9 +21,8 @@ from retake_flow.testing.runs.machines import machine_of
 from retake_flow.testing.runs.mocked import MockedAnswers
 from retake_flow.testing.runs.observed import Unmet, matches_name
 from retake_flow.whatif.plan import samples
-from retake_flow.whatif.simulate.changes import MOST_IN_A_LINE
 from retake_flow.whatif.simulate.mocks import Mocks
-from retake_flow.whatif.simulate.simulation import Simulation
+from retake_flow.whatif.simulate.simulation import MOST_IN_A_LINE, Simulation
 
 #: The place of a mistake in the line of a script, which a scenario does not show.
 _WHERE: Final = re.compile(r"^(answer|result|error|event|advance)(\.\w+)*: ")

@@ -13,8 +13,7 @@ from retake_flow.run import events
 from retake_flow.run.commands import StartActivity
 from retake_flow.run.run import Run
 from retake_flow.whatif.plan.plan import MOST_TURNS
-from retake_flow.whatif.plan.possible_errors import Failure
-from retake_flow.whatif.plan.prospects import Prospect, Prospects
+from retake_flow.whatif.plan.prospects import Failure, Prospect, Prospects
 from retake_flow.whatif.plan.step_log import StepLog
 
 #: Schedules something after this many seconds.

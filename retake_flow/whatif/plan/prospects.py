@@ -1,4 +1,4 @@
-"""Predicts how actions would end and how questions would be answered."""
+"""Prospects: how actions would end, with which errors, and how questions would be answered."""
 
 from __future__ import annotations
 
@@ -6,11 +6,41 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any, Final
 
+from retake_flow.errors import kinds
 from retake_flow.flow.action_spec import Catalogue, Idempotency
 from retake_flow.run.gates import Answer, Gate
 from retake_flow.whatif.plan import samples
 from retake_flow.whatif.plan.assumptions import Assumptions
-from retake_flow.whatif.plan.possible_errors import Failure, failure
+
+
+@dataclass(frozen=True, slots=True)
+class Failure:
+    """An error of an action.
+
+    Attributes:
+        message: The message for people.
+        permanent: Whether a retry cannot help, or could do the action twice.
+    """
+
+    kind: str
+    message: str
+    permanent: bool = False
+
+
+def failure(kind: str, *, once: bool = False) -> Failure:
+    """The error of a kind, with its general message.
+
+    Args:
+        kind: The kind of the error.
+        once: Whether the action is not repeated when it may already have been done.
+    """
+    known = kinds().get(kind)
+    if known is None:
+        return Failure(kind, kind)
+    words = (known.__doc__ or kind).partition("\n")[0].rstrip(".")
+    permanent = known.fault == "operator" or not known.passing or (once and known.doubtful)
+    return Failure(kind, words, permanent)
+
 
 _ERROR: Final = "error."
 

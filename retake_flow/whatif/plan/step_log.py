@@ -6,9 +6,11 @@ from collections.abc import Iterable, Mapping
 from dataclasses import replace
 from typing import Any, Final
 
+from retake_flow.errors import ExpressionError
 from retake_flow.flow.action_spec import ActionSpec, Catalogue, retry_of
 from retake_flow.flow.duration import seconds
-from retake_flow.flow.expressions.expression import Expression
+from retake_flow.flow.expressions.expression import Expression, render
+from retake_flow.flow.load.functions import called_function
 from retake_flow.flow.model import ActionState, FinalState, Flow
 from retake_flow.flow.retry import Poll, Retry
 from retake_flow.redact import Secret, scrub
@@ -16,7 +18,6 @@ from retake_flow.run.answers import schema
 from retake_flow.run.commands import Leave, StartAction, StartActivity
 from retake_flow.run.gates import Answer, Gate
 from retake_flow.run.run import PendingUndo, Run
-from retake_flow.whatif.plan.own_steps import programs_and_requests
 from retake_flow.whatif.plan.plan import MOST_TURNS, Kind, Step
 from retake_flow.whatif.plan.prospects import Prospect
 
@@ -252,3 +253,19 @@ def _retry(retry: Retry | None) -> dict[str, Any]:
 def _time(value: Any) -> Any:
     """The seconds of a duration; the expression as written if it depends on the run."""
     return value.text if isinstance(value, Expression) else seconds(value)
+
+
+def programs_and_requests(flow: Flow, do: str, inputs: Mapping[str, Any]) -> tuple[tuple[str, ...], tuple[str, ...]]:
+    """The programs that an action of one's own runs, and the requests that it sends; nothing for other actions."""
+    own = flow.actions.get(do)
+    if own is not None:
+        try:
+            do, inputs = own.do, render(own.given, {"inputs": {**dict.fromkeys(own.inputs), **inputs}})
+        except ExpressionError:
+            do, inputs = own.do, own.given
+    if do == "http.request":
+        return (), (scrub(f"{inputs.get('method', 'GET')} {inputs.get('url', '')}"),)
+    if do in ("program.run", "program.lines"):
+        command = inputs.get("command") or [""]
+        return (scrub(called_function(command) or str(command[0])),), ()
+    return (), ()

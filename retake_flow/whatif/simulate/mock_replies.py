@@ -1,18 +1,141 @@
-"""How a simulated action ends: by a line of the script, or by a mock."""
+"""How a simulated action ends, well or with an error: by a line of the script, or by a mock."""
 
 from __future__ import annotations
 
+import json
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import Any
+from functools import cache
+from typing import Any, Final
 
-from retake_flow.flow.action_spec import ActionSpec
+from retake_flow.api.protocol import Request
+from retake_flow.api.responses import Response, interpret
+from retake_flow.errors import (
+    CredentialsError,
+    InDoubt,
+    InputError,
+    PlatformError,
+    RequestFailed,
+    RequestRefused,
+    ResponderFailed,
+    RetakeFlowError,
+    SecretRefused,
+    SettingsError,
+    ShareFailed,
+    StudioError,
+    TimedOut,
+    UnexpectedResult,
+    family,
+)
+from retake_flow.flow.action_spec import ActionSpec, Idempotency
 from retake_flow.flow.diagnostics import did_you_mean
 from retake_flow.flow.text.yaml_source import Path
 from retake_flow.ports.actions import Completion
 from retake_flow.redact import Secret
-from retake_flow.whatif.simulate.mock_errors import Fault
 from retake_flow.whatif.simulate.script_fields import InvalidField, Part
+
+#: The type of an error that is an HTTP status; the API client interprets it.
+HTTP: Final = "http"
+KEYS: Final = ("type", "status", "message", "hint", "retry_after")
+
+
+class _Performance(Request):
+    """A call that is never sent, named after its action."""
+
+    __slots__ = ()
+
+    @property
+    def call(self) -> str:
+        """The action."""
+        return self.path
+
+
+@dataclass(frozen=True, slots=True)
+class Fault:
+    """An error to raise.
+
+    Attributes:
+        type: `http`, or the kind of the error.
+        status: The HTTP status.
+        message: The message instead of the usual one; with `http`, the platform's message.
+        retry_after: Seconds that the platform asks to wait.
+    """
+
+    type: str
+    status: int = 0
+    message: str = ""
+    hint: str = ""
+    retry_after: float | None = None
+
+    def error(self, spec: ActionSpec) -> RetakeFlowError:
+        """The error as the action would raise it."""
+        once = spec.idempotency is Idempotency.ONCE
+        if self.type == HTTP:
+            return _error_of_fault(_Performance("GET", spec.name, repeatable=not once), self)
+        error = kinds()[self.type](self.message, hint=self.hint)
+        error.retry_after, error.unsure = self.retry_after, once and error.doubtful
+        return error
+
+
+def fault(data: Any, path: Path, also: tuple[str, ...] = ()) -> Fault:
+    """Read an error.
+
+    Args:
+        data: A mapping of the keys, or the kind alone.
+        path: Where it is in the data.
+        also: Further keys that are allowed beside these.
+
+    Raises:
+        InvalidField: The data is not an error.
+    """
+    part = Part({"type": data} if isinstance(data, str) else data, path, (*also, *KEYS))
+    status = part.whole("status")
+    name = part.text("type", HTTP if status is not None else "")
+    if not name:
+        raise InvalidField(path, "'type' is missing", f"there are: {', '.join(_types())}")
+    if name not in _types():
+        raise InvalidField((*path, "type"), f"there is no error {name!r}", did_you_mean(name, _types()))
+    if name == HTTP and status is None:
+        raise InvalidField(path, "'status' is missing, which an error of the type 'http' has")
+    if name != HTTP and status is not None:
+        raise InvalidField((*path, "status"), f"a 'status' belongs to the type {HTTP!r}, not to {name!r}")
+    if status is not None and not 300 <= status <= 599:
+        raise InvalidField((*path, "status"), f"the status {status} is not an error", "write one from 300 to 599")
+    return Fault(name, status or 0, part.text("message"), part.text("hint"), part.seconds("retry_after"))
+
+
+_ALONE: Final[tuple[type[RetakeFlowError], ...]] = (
+    *(CredentialsError, InputError, InDoubt, TimedOut, SecretRefused, SettingsError),
+    *(ShareFailed, UnexpectedResult, RequestRefused, RequestFailed),
+)
+_FAMILIES: Final[tuple[type[RetakeFlowError], ...]] = (PlatformError, StudioError, ResponderFailed)
+
+
+@cache
+def kinds() -> Mapping[str, type[RetakeFlowError]]:
+    """The errors that actions raise, by kind; if several share a kind, the outermost."""
+    found: dict[str, type[RetakeFlowError]] = {}
+    errors: list[type[RetakeFlowError]] = [*_ALONE, *(each for root in _FAMILIES for each in family(root))]
+    errors.append(RetakeFlowError)
+    for error in errors:
+        found.setdefault(error.kind, error)
+    return found
+
+
+def _types() -> tuple[str, ...]:
+    return (HTTP, *kinds())
+
+
+def _error_of_fault(performance: _Performance, fault: Fault) -> RetakeFlowError:
+    headers = {} if fault.retry_after is None else {"retry-after": str(fault.retry_after)}
+    body = json.dumps({"error": fault.message}).encode()
+    try:
+        interpret(performance, Response(fault.status, headers, body))
+    except PlatformError as error:
+        error.hint = fault.hint or error.hint
+        return error
+    raise AssertionError(f"the status {fault.status} is not an error")
+
 
 READY, EXITED = "ready", "exited"
 

@@ -12,7 +12,7 @@ from retake_flow.flow.diagnostics import did_you_mean
 from retake_flow.flow.model import Flow
 from retake_flow.flow.text.yaml_source import Path, Source, decode, parse
 from retake_flow.ports.actions import Call
-from retake_flow.whatif.simulate import action_places, mock_errors, mock_replies
+from retake_flow.whatif.simulate import mock_replies, script_fields
 from retake_flow.whatif.simulate.mock_replies import Reply
 from retake_flow.whatif.simulate.script_fields import InvalidField, Part
 
@@ -64,7 +64,7 @@ class _Reading:
         self.problems: list[str] = []
         self._source = source
         self._catalogue = catalogue
-        self._performing = action_places.action_places(flow)
+        self._performing = script_fields.action_places(flow)
 
     def answers(self) -> Iterator[tuple[str, tuple[Reply, ...]]]:
         for name, written in self._source.data.items():
@@ -84,7 +84,7 @@ class _Reading:
         """The action or the place that is meant, and the action there."""
         if name in self._catalogue:
             return name, self._catalogue[name]
-        place = action_places.resolve(name, {place: place for place in self._performing}, (name,), key=True)
+        place = script_fields.resolve(name, {place: place for place in self._performing}, (name,), key=True)
         if place is not None:
             return place, self._catalogue[self._performing[place]]
         hint = did_you_mean(name, [*self._performing, *self._catalogue], "`retake-flow actions` lists the actions")
@@ -115,7 +115,7 @@ def _read(written: Any, path: Path, spec: ActionSpec) -> Reply:
         beside = next((key for key in ("outcome", "value", "reason", "exits") if key in part), "")
         if beside:
             raise InvalidField((*path, beside), f"{beside!r} and 'error' do not go together")
-        return Reply(fault=mock_errors.fault(part["error"], (*path, "error")), after=after)
+        return Reply(fault=mock_replies.fault(part["error"], (*path, "error")), after=after)
     if "reason" in part and exits is None:
         raise InvalidField((*path, "reason"), "a 'reason' belongs to 'exits'")
     if part.text("outcome") == mock_replies.EXITED:

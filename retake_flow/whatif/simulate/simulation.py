@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 
@@ -12,8 +12,10 @@ from retake_flow.engine.driver.runner import Runner
 from retake_flow.errors import RetakeFlowError, UsageError
 from retake_flow.flow.action_spec import Catalogue, with_own
 from retake_flow.flow.diagnostics import did_you_mean
+from retake_flow.flow.expressions.sandbox import work_done
 from retake_flow.flow.model import Flow
 from retake_flow.flow.text.yaml_source import Path
+from retake_flow.ports.clock import Clock
 from retake_flow.ports.journal import Listener
 from retake_flow.redact import Secret
 from retake_flow.run import answers
@@ -21,15 +23,72 @@ from retake_flow.run.errors import AnswerInvalid, EventRefused
 from retake_flow.run.gates import Answer, Gate
 from retake_flow.run.records import Record, plain
 from retake_flow.run.run import Run
-from retake_flow.whatif.simulate import action_places, mock_replies, script
+from retake_flow.whatif.simulate import mock_replies, script, script_fields
 from retake_flow.whatif.simulate.calls import Calls, WaitingCall
-from retake_flow.whatif.simulate.changes import Track
 from retake_flow.whatif.simulate.mock_replies import Reply
 from retake_flow.whatif.simulate.mocks import Mocks
 from retake_flow.whatif.simulate.script import Advance, Event, Failure, GateAnswer, Happening, Result
 from retake_flow.whatif.simulate.script_fields import InvalidField
 from retake_flow.whatif.simulate.view import milliseconds, view
 from retake_flow.whatif.virtual_time import SteppedClock, SteppedLoop
+
+#: The most records at one moment before the run counts as looping.
+MOST_AT_ONCE = 10_000
+CIRCLES = f"more than {MOST_AT_ONCE} things happened without any time passing: the run goes round in a circle"
+#: The most records within one line of the script; a stream of a day has fewer.
+MOST_IN_A_LINE = 50_000
+ENDLESS = f"more than {MOST_IN_A_LINE} things happened within one line: advance by less"
+_MOST_WORK = 10_000_000  # by expressions within one line: half a second
+LABORIOUS = "the expressions of the flow are more work than a simulation can be"
+
+
+class Track:
+    """Listens to the records of the run: which states are entered and left, and whether it loops.
+
+    Attributes:
+        reason: Why the run was ended, if it loops; otherwise "".
+    """
+
+    def __init__(self, clock: Clock, end: Callable[[], None]) -> None:
+        self.reason = ""
+        self._clock = clock
+        self._end = end
+        self._entered: list[str] = []
+        self._exited: list[str] = []
+        self._at = 0.0
+        self._count = self._in_line = 0
+        self._work = work_done()
+
+    def on_record(self, record: Record) -> None:
+        """Handle a record."""
+        if record["event"] == "state_entered":
+            self._entered.append(record["state"])
+        elif record["event"] == "state_left":
+            self._exited.append(record["state"])
+        now = self._clock.now()
+        if now != self._at:
+            self._count = -1
+        self._count += 1
+        self._at = now
+        self._in_line += 1
+        if not self.reason and (reason := self._endless()):
+            self.reason = reason
+            self._end()
+
+    def _endless(self) -> str:
+        if self._count >= MOST_AT_ONCE:
+            return CIRCLES
+        if self._in_line >= MOST_IN_A_LINE:
+            return ENDLESS
+        return LABORIOUS if work_done() - self._work > _MOST_WORK else ""
+
+    def take(self) -> tuple[list[str], list[str]]:
+        """The states entered and left since the last call."""
+        self._in_line, self._work = 0, work_done()
+        taken = self._entered, self._exited
+        self._entered, self._exited = [], []
+        return taken
+
 
 #: The name of a simulated run.
 RUN = "simulated"
@@ -66,7 +125,7 @@ class Simulation:
         catalogue = with_own(flow, catalogue)
         self.refused = 0
         self._flow = flow
-        self._places = {**action_places.action_places(flow), **dict.fromkeys(flow.states, "")}
+        self._places = {**script_fields.action_places(flow), **dict.fromkeys(flow.states, "")}
         self._time = 0.0
         self._interrupted = False
         self._loop = SteppedLoop()
@@ -194,10 +253,10 @@ class Simulation:
     def _waiting(self, name: str, path: Path) -> WaitingCall:
         """Find the call that a name means."""
         waiting = {each.call.place: each for each in self._calls.waiting}
-        found = action_places.resolve(name, waiting, path)
+        found = script_fields.resolve(name, waiting, path)
         if found is not None:
             return found
-        if not action_places.matching(name, self._places):
+        if not script_fields.matching(name, self._places):
             raise InvalidField(path, f"there is no state or activity {name!r}", did_you_mean(name, self._places))
         waits = ", ".join(waiting) or "none"
         raise InvalidField(path, f"no action is in progress in {name!r}", f"in progress: {waits}")
@@ -207,7 +266,7 @@ class Simulation:
         gates = self._runner.run.gates
         by_place = {gate.place: gate for gate in gates.values()}
         name = name or (next(iter(by_place)) if len(by_place) == 1 else "")
-        found = gates.get(name) or action_places.resolve(name, by_place, ("answer", "gate"))
+        found = gates.get(name) or script_fields.resolve(name, by_place, ("answer", "gate"))
         if found is not None:
             return found
         unnamed = "say which question is answered" if gates else "no question is open"

@@ -10,7 +10,7 @@ import pytest
 from conversation import Actions, Journal, Serves, Takes, at, drive
 
 from retake_flow.engine.core.machine import Machine
-from retake_flow.engine.driver.compensation import UNDO_WITHIN
+from retake_flow.engine.driver.execute import UNDO_WITHIN
 from retake_flow.engine.driver.runner import Runner
 from retake_flow.errors import RetakeFlowError, StoreError, Unavailable
 from retake_flow.flow.load.load import load_flow

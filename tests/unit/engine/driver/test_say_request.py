@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 from conversation import Actions, Takes
 
-from retake_flow.engine.driver import say_request
+from retake_flow.engine.driver import outside_requests
 from retake_flow.errors import NoVoice, StoreError
 from retake_flow.flow.load.load import load_flow
 from retake_flow.ports.actions import Call
@@ -47,7 +47,7 @@ def said(actions: Actions, there: list[str], **data: Any) -> list[dict[str, Any]
 
     call = Call("r", "say", 1, "", {}, {}, "r/say/7", note)
     request = Request("say", {"text": "hello", "by": "ann", **data}, 7)
-    virtual_time.run(say_request.say(request, there, call, actions))
+    virtual_time.run(outside_requests.say(request, there, call, actions))
     return notes
 
 
@@ -63,7 +63,7 @@ def said(actions: Actions, there: list[str], **data: Any) -> list[dict[str, Any]
 )
 def test_what_is_ready_can_say_something(activities: Any, ways: list[str]) -> None:
     """A way is there with its service; a sound that cannot speak is none, and chat is only taken when it is named."""
-    assert say_request.there(FLOW, running(**activities)) == ways
+    assert outside_requests.ready_ways(FLOW, running(**activities)) == ways
 
 
 def test_it_is_said_in_all_ways_at_once_and_written_before_and_after() -> None:
@@ -94,8 +94,8 @@ def test_a_way_that_fails_does_not_keep_the_others() -> None:
 @pytest.mark.parametrize(
     ("ways", "failed", "reason"),
     [
-        ([], {}, say_request.NOT_ON_AIR),
-        (["screen"], {"screen": say_request.NOT_ON_AIR}, ""),
+        ([], {}, outside_requests.NOT_ON_AIR),
+        (["screen"], {"screen": outside_requests.NOT_ON_AIR}, ""),
         (["smoke"], {"smoke": "there is no way 'smoke' of saying something"}, ""),
     ],
 )
@@ -115,5 +115,5 @@ def test_what_cannot_be_written_down_is_not_said() -> None:
         raise StoreError("full")
 
     call = Call("r", "say", 1, "", {}, {}, "k", note)
-    asyncio.run(say_request.say(Request("say", {"text": "x"}), ["voice"], call, actions))
+    asyncio.run(outside_requests.say(Request("say", {"text": "x"}), ["voice"], call, actions))
     assert actions.calls == []

@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from retake_flow.engine.driver.screen_request import settled
+from retake_flow.engine.driver.outside_requests import settle_scene
 from retake_flow.flow.load.load import load_flow
 from retake_flow.flow.transitions import Scene
 from retake_flow.ports.runs import Request
@@ -37,7 +37,7 @@ CONTENT = {"show:content": ActivityState(1, Work.READY, {"shows": "log"})}
 def test_a_scene_of_the_flow_can_be_set_and_no_other(scene: str, event: str) -> None:
     """Scenes of windows need no stage."""
     run = replace(Run("r", "talk", SCENES.digest, {}), activities=CONTENT)
-    name, fields = settled(Request("screen", {"to": scene}, 7), SCENES, run)
+    name, fields = settle_scene(Request("screen", {"to": scene}, 7), SCENES, run)
     assert name == event
     assert event == "scene_set" or "there are starting, live, brb, ended, desk" in fields["reason"]
 
@@ -58,7 +58,7 @@ def test_a_stage_takes_it_and_a_log_does_not(work: Work | None, value: Mapping[s
     run = Run("r", "talk", FLOW.digest, {})
     if work is not None:
         run = replace(run, activities={"show:content": ActivityState(1, work, value)})
-    event, fields = settled(Request("screen", {**ASKED, "secret": 1}, 7), FLOW, run)
+    event, fields = settle_scene(Request("screen", {**ASKED, "secret": 1}, 7), FLOW, run)
     assert event == ("scene_refused" if reason else "scene_set")
     assert fields["reason"].startswith(reason) if reason else "reason" not in fields
     assert {name: fields[name] for name in ASKED} == ASKED
@@ -83,7 +83,7 @@ def test_a_page_needs_chromium_and_content(
     run = Run("r", "talk", FLOW.digest, {})
     if content is not None:
         run = replace(run, activities={"show:content": ActivityState(1, Work.READY, content)})
-    _, fields = settled(Request("screen", asked, 7), FLOW, run)
+    _, fields = settle_scene(Request("screen", asked, 7), FLOW, run)
     assert str(fields.get("reason", "")).startswith(reason)
     assert bool(fields.get("reason")) is bool(reason)
 
@@ -96,5 +96,5 @@ def test_a_secret_is_not_shown_and_this_is_told(field: str, shape: str) -> None:
     """Plain or encoded; the stage would show a mask, and nobody would know why."""
     Secret("screen-secret-0123456789")
     run = replace(Run("r", "talk", FLOW.digest, {}), activities={"show:content": SHOWN})
-    event, fields = settled(Request("screen", {"data": {field: f"look: {shape}"}}, 7), FLOW, run)
+    event, fields = settle_scene(Request("screen", {"data": {field: f"look: {shape}"}}, 7), FLOW, run)
     assert (event, fields["reason"]) == ("scene_refused", "it contains a secret")

@@ -6,7 +6,7 @@ import pytest
 
 from retake_flow.actions.registry import CATALOGUE
 from retake_flow.flow.load.load import load_flow
-from retake_flow.whatif.simulate import changes
+from retake_flow.whatif.simulate import simulation
 from retake_flow.whatif.simulate.mocks import Mocks
 from retake_flow.whatif.simulate.simulation import Simulation
 
@@ -28,15 +28,15 @@ def told(states: str, advance: str, size: int = 1) -> str:
 
 def test_what_happens_without_end_while_time_passes_is_ended(monkeypatch: pytest.MonkeyPatch) -> None:
     """A flow whose states last a millisecond, and a line that lets years pass."""
-    monkeypatch.setattr(changes, "MOST_IN_A_LINE", 2_000)
-    assert told(_ROUND.replace("LONG", "1ms"), "9w") == changes.ENDLESS
+    monkeypatch.setattr(simulation, "MOST_IN_A_LINE", 2_000)
+    assert told(_ROUND.replace("LONG", "1ms"), "9w") == simulation.ENDLESS
 
 
 def test_what_goes_round_without_time_is_ended() -> None:
     """As before."""
-    assert told(_ROUND.replace("LONG", "0s"), "1s") == changes.CIRCLES
+    assert told(_ROUND.replace("LONG", "0s"), "1s") == simulation.CIRCLES
 
 
 def test_expressions_that_are_work_are_ended() -> None:
     """Each of them is bounded, and so is what they are at one moment."""
-    assert told(_ROUND.replace("LONG", "'{{ inputs.big|sum }}'"), "1s", 15_000) == changes.LABORIOUS
+    assert told(_ROUND.replace("LONG", "'{{ inputs.big|sum }}'"), "1s", 15_000) == simulation.LABORIOUS

@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from retake_flow.engine.notify.notices import QUIET, RESENT, SAME_WITHIN, Notices
+from retake_flow.engine.notify import QUIET, RESENT, SAME_WITHIN, Notices
 from retake_flow.errors import NoticeFailed, StoreError
 from retake_flow.ports.notices import Notice
 from retake_flow.run.errors import Fenced

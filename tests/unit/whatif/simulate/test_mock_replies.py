@@ -7,7 +7,7 @@ import pytest
 from retake_flow.actions.registry import CATALOGUE
 from retake_flow.errors import NotFound, ProcessFailed, RateLimited, Unavailable, Unreachable
 from retake_flow.flow.action_spec import ActionSpec
-from retake_flow.whatif.simulate.mock_errors import Fault, fault, kinds
+from retake_flow.whatif.simulate.mock_replies import Fault, fault, kinds
 from retake_flow.whatif.simulate.script_fields import InvalidField
 
 

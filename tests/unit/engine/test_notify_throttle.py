@@ -7,7 +7,7 @@ from collections.abc import Awaitable, Callable
 
 import pytest
 
-from retake_flow.engine.notify.throttle import GATHERED, MOST_TOLD, NoticeThrottle
+from retake_flow.engine.notify import GATHERED, MOST_TOLD, NoticeThrottle
 from retake_flow.ports.notices import Kind, Notice
 from retake_flow.whatif.virtual_time import VirtualClock, run
 

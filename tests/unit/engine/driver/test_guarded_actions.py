@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 
 from retake_flow.engine.driver import execute
-from retake_flow.engine.driver.defects import MOST, Watched
+from retake_flow.engine.driver.guarded_actions import MOST, GuardedActions
 from retake_flow.errors import LastingDefect, RetakeFlowError, Unavailable
 from retake_flow.flow.retry import Retry
 from retake_flow.ports.actions import Call, Completion
@@ -83,7 +83,7 @@ def outcomes(actions: Actions, notes: Notes, times: int, place: Callable[[int], 
     """How so many performances ended: the kinds of their errors, or the outcome."""
 
     async def scene() -> list[str]:
-        watched, found = Watched(actions, VirtualClock()), []
+        watched, found = GuardedActions(actions, VirtualClock(), {}), []
         for number in range(times):
             try:
                 found.append((await watched.perform(call(notes, place(number)))).outcome)
@@ -130,7 +130,7 @@ def served(actions: Actions, within: float) -> tuple[list[Any], Notes]:
         found: list[events.Event] = []
         clock = VirtualClock()
         command = StartActivity("on:it", 1, "studio.content", {}, {}, retry=Retry(600, 1.0, cap=2.0))
-        work = execute.service(command, call(notes), Watched(actions, clock), clock, found.append)
+        work = execute.service(command, call(notes), GuardedActions(actions, clock, {}), clock, found.append)
         task = asyncio.get_running_loop().create_task(work)
         await asyncio.wait([task], timeout=within)
         task.cancel()

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from retake_flow.actions.registry import CATALOGUE
-from retake_flow.whatif.plan.possible_errors import failure
+from retake_flow.whatif.plan.prospects import failure
 
 
 @pytest.mark.parametrize("kind", sorted({kind for spec in CATALOGUE.values() for kind in spec.errors}))

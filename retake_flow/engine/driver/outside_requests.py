@@ -1,18 +1,20 @@
-"""Handles requests from outside the flow to say something on the stream."""
+"""Handles requests from outside the flow: to say something on the stream, and to change the stage."""
 
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Container, Mapping
+from collections.abc import Container, Iterator, Mapping
 from dataclasses import replace
 from typing import Any, Final
 
 from retake_flow.engine.driver.execute import known
 from retake_flow.errors import StoreError
 from retake_flow.flow.model import Flow
+from retake_flow.flow.transitions import scene_names
 from retake_flow.ports.actions import ActionRunner, Call
 from retake_flow.ports.runs import Request
 from retake_flow.quick_dataclasses import dataclass
+from retake_flow.redact import bears_secret
 from retake_flow.run.run import Run, Work
 
 
@@ -42,13 +44,9 @@ WAYS: Final[Mapping[str, Way]] = {
 NOT_ON_AIR: Final = "the run is not on air"
 
 
-def there(flow: Flow, run: Run) -> list[str]:
+def ready_ways(flow: Flow, run: Run) -> list[str]:
     """The ways whose service is ready; a silent sound does not count."""
-    services: dict[str, Mapping[str, Any]] = {}
-    for activity in flow.activities():
-        doing = run.activities.get(activity.key)
-        if doing is not None and doing.work is Work.READY:
-            services[activity.do] = doing.value
+    services = dict(_ready_services(flow, run))
     return [
         name
         for name, way in WAYS.items()
@@ -94,3 +92,49 @@ async def _in(name: str, asked: Mapping[str, Any], ways: Container[str], call: C
         error = known(raised, way.do)
         return f"{error.message}; {error.hint}" if error.hint else error.message
     return ""
+
+
+CONTENT: Final = "studio.content"
+_FIELDS: Final = ("to", "data", "for", "clear", "by")
+
+
+def settle_scene(request: Request, flow: Flow, run: Run) -> tuple[str, Mapping[str, Any]]:
+    """The record that settles a request: `scene_set`, which the stage follows, or `scene_refused` with the reason."""
+    asked = {name: request.data[name] for name in _FIELDS if name in request.data}
+    texts = map(str, dict(request.data.get("data", {})).values())
+    secret = "it contains a secret" if any(map(bears_secret, texts)) else ""
+    if reason := _unknown(str(asked.get("to") or ""), flow) or _unready(asked, flow, run) or secret:
+        return "scene_refused", {"request": request.number, **asked, "reason": reason}
+    return "scene_set", {"request": request.number, **asked}
+
+
+def _unknown(scene: str, flow: Flow) -> str:
+    """Why a scene cannot be set; "" when it can."""
+    known = scene_names(flow.scenes)
+    return "" if not scene or scene in known else f"there is no scene {scene!r}; there are {', '.join(known)}"
+
+
+def _unready(asked: Mapping[str, Any], flow: Flow, run: Run) -> str:
+    """Why what is asked for cannot be changed now; "" when it can."""
+    contents = [value for do, value in _ready_services(flow, run) if do == CONTENT]
+    return _unshowable(asked, contents[0], flow) if contents else "no stage is on"
+
+
+def _unshowable(asked: Mapping[str, Any], content: Mapping[str, Any], flow: Flow) -> str:
+    """Why this content cannot show what is asked for."""
+    page = "page" in asked.get("data", {})
+    if asked.get("clear") or (page and content.get("pages")):
+        return ""
+    if page:
+        return "pages need Chromium, which is not installed; `retake-flow doctor` says how to install it"
+    if content.get("shows") == "stage" or flow.scenes:
+        return ""
+    return "the stream shows its log, not the stage; `retake-flow doctor` says why"
+
+
+def _ready_services(flow: Flow, run: Run) -> Iterator[tuple[str, Mapping[str, Any]]]:
+    """The actions of the activities that are ready, with their values."""
+    for activity in flow.activities():
+        doing = run.activities.get(activity.key)
+        if doing is not None and doing.work is Work.READY:
+            yield activity.do, doing.value
