@@ -57,7 +57,7 @@ class CheckCache:
 def _same(file: str, uses: Sequence[Use], allowed: Sequence[str]) -> bool:
     """Whether names, each resolved beside the file before it, lead from a flow's file to the texts of these digests."""
     from retake_flow.errors import RetakeFlowError
-    from retake_flow.flow.load.folders import Folders
+    from retake_flow.flow.text.locate import Folders
 
     within = Folders.beside(file, allowed)
     try:

@@ -114,6 +114,6 @@ def open_flow(name: str, settings: Settings, outside: Iterable[str] = (), *, tol
 def _allowed_files(outside: Iterable[str]) -> tuple[str, ...]:
     if not outside:
         return ()
-    from retake_flow.flow.load import folders
+    from retake_flow.flow.text import locate
 
-    return folders.outside(outside)
+    return locate.resolve_places(outside)

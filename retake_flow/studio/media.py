@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Final
 
 from retake_flow.errors import InputError, UsageError
-from retake_flow.flow.load.folders import Folders
+from retake_flow.flow.text.locate import Folders
 from retake_flow.quick_dataclasses import dataclass
 from retake_flow.studio.browser.folder_site import FolderSite
 

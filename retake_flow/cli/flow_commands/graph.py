@@ -85,7 +85,7 @@ def _open_flow(args: argparse.Namespace) -> tuple[Flow, Trace | None]:
 def _check_rules(flow: Flow) -> BrokenRule:
     from retake_flow.actions.registry import CATALOGUE
     from retake_flow.flow.diagram.diagram import BrokenRule
-    from retake_flow.flow.rules.applies_to import rules_of, subjects
+    from retake_flow.flow.rules.check import rules_of, subjects
 
     rules = rules_of(flow, CATALOGUE)
     return BrokenRule({rule.name: rule.because for rule in rules}, subjects(flow, rules))

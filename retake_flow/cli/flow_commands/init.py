@@ -36,7 +36,6 @@ def init(args: argparse.Namespace) -> int:
     from retake_flow.cli import flow_file, terminal
     from retake_flow.cli.flow_commands.flow_template import starter_flow
     from retake_flow.errors import UsageError
-    from retake_flow.flow.load import folders
     from retake_flow.flow.text import locate
     from retake_flow.settings import Settings
 
@@ -51,7 +50,7 @@ def init(args: argparse.Namespace) -> int:
         raise UsageError(message, hint="choose another NAME, or give --output")
     named = _reference(args.extends, Path(base.file), file)
     allowed = _allowed_files(base, file)
-    options = (option for place in allowed for option in (folders.OPTION, place))
+    options = (option for place in allowed for option in (locate.OPTION, place))
     shown = printable.line(shlex.join([str(file), *options]))
     text = starter_flow(args.name, named, base, str(locate.schema_file()), shown)
     _hold(text, file, allowed)
@@ -88,7 +87,7 @@ def _allowed_files(base: Flow, file: Path) -> tuple[str, ...]:
     import os
 
     from retake_flow.errors import UsageError
-    from retake_flow.flow.load.folders import Folders
+    from retake_flow.flow.text.locate import Folders
 
     try:
         Folders.beside(file).require(base.file)

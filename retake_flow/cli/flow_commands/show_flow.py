@@ -47,12 +47,12 @@ def show_flow(args: argparse.Namespace) -> int:
 def _resolve(name: str, outside: Sequence[str]) -> Source:
     from retake_flow.cli import flow_file
     from retake_flow.flow.diagnostics import Position, Problem, Problems
-    from retake_flow.flow.load import folders
     from retake_flow.flow.load.files import Files
+    from retake_flow.flow.text import locate
     from retake_flow.flow.text.yaml_source import decode
 
     path, content = flow_file.read(name)
-    files = Files(folders.Folders.beside(path, folders.outside(outside)).find)
+    files = Files(locate.Folders.beside(path, locate.resolve_places(outside)).find)
     text, problems = decode(content, str(path))
     source = files.add(text, str(path))
     problems += files.problems if not problems else []

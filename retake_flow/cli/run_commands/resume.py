@@ -142,7 +142,7 @@ async def _interruptible(
     from retake_flow.cli.session.interrupts import Interrupts
     from retake_flow.cli.session.session import Session, is_attended
     from retake_flow.cli.session.views import view_for
-    from retake_flow.flow.load.folders import outside
+    from retake_flow.flow.text.locate import resolve_places
 
     def upgrade_claim(claim: Claim) -> None:
         if args.upgrade:
@@ -150,7 +150,7 @@ async def _interruptible(
 
             upgrade(runs, stored.run.id, claim, settings, allowed)
 
-    allowed = outside(args.allow_outside)
+    allowed = resolve_places(args.allow_outside)
     as_json = args.json or log is not None
     session = Session(runs, settings, as_json=as_json, wait=args.wait)
     prompted = is_attended(as_json)

@@ -1,21 +1,33 @@
-"""Checks how a flow uses actions and sub-flows: their inputs, and whether they may appear where they do."""
+"""Checks how a flow uses and declares actions and sub-flows: inputs, places, and what would be done twice."""
 
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping
-from typing import Any
+from typing import Any, Final
 
+from retake_flow.flow import side_effects
 from retake_flow.flow.action_spec import ActionSpec, Catalogue
 from retake_flow.flow.check.asks import RESERVED
+from retake_flow.flow.check.references import mentions
 from retake_flow.flow.diagnostics import Position, Problem, did_you_mean
 from retake_flow.flow.expressions.expression import Expression, templates
 from retake_flow.flow.expressions.type_inference import Typed, describe_types, types_of_schema
 from retake_flow.flow.fields import Declared, flaw, mismatch
-from retake_flow.flow.model import ActionState, Activity, FinalState, Flow, Input, State, SubFlow, SubFlowState
+from retake_flow.flow.model import (
+    ActionState,
+    Activity,
+    FinalState,
+    Flow,
+    Input,
+    OwnAction,
+    State,
+    SubFlow,
+    SubFlowState,
+)
 
 
 def problems(flow: Flow, catalogue: Catalogue, typed: Typed) -> Iterator[Problem]:
-    """Problems with inputs, actions and sub-flows."""
+    """Problems with inputs, actions and sub-flows; `catalogue` has the flow's own actions too."""
     yield from _inputs(flow.inputs.values())
     for state in flow.states.values():
         yield from _inputs(state.sub.inputs.values() if isinstance(state, SubFlowState) else ())
@@ -23,6 +35,8 @@ def problems(flow: Flow, catalogue: Catalogue, typed: Typed) -> Iterator[Problem
         yield from _needs(flow, state, catalogue)
         for activity in state.activities.values():
             yield from _activity(activity, catalogue, typed)
+    yield from _own_actions(flow, catalogue)
+    yield from _repetitions(flow)
 
 
 def _inputs(given: Iterable[Input]) -> Iterator[Problem]:
@@ -185,3 +199,96 @@ def _needs_itself(activity: Activity, available: Mapping[str, Activity]) -> bool
             seen.add(needed)
             pending += available[needed].needs
     return activity.name in seen
+
+
+_RESERVED: Final = ("error", "stop", "timeout", "ready", "exited", "idle")
+
+
+def _own_actions(flow: Flow, catalogue: Catalogue) -> Iterator[Problem]:
+    """Problems with the actions that the flow declares."""
+    groups = {name.partition(".")[0] for name in catalogue if name not in flow.actions}
+    for action in flow.actions.values():
+        if action.name.partition(".")[0] in groups:
+            message = f"the action {action.name!r} has the group of actions that are built in"
+            yield Problem(action.position, "RF040", message, "give it a group of its own, such as `house.mute`")
+        yield from _schemas(action)
+        yield from _configuration(action, catalogue)
+
+
+def _schemas(action: OwnAction) -> Iterator[Problem]:
+    for what, declared in (("input", action.inputs), ("field", action.result)):
+        for name, schema in declared.items():
+            said = flaw(schema) or (mismatch(schema["default"], schema) if "default" in schema else "")
+            if said:
+                yield Problem(action.position, "RF044", f"the {what} {name!r} of {action.name!r} {said}")
+    for outcome in action.outcomes:
+        if outcome in _RESERVED:
+            message = f"the outcome {outcome!r} of {action.name!r} is an event of its own"
+            yield Problem(action.position, "RF046", message, "call it something else")
+
+
+def _configuration(action: OwnAction, catalogue: Catalogue) -> Iterator[Problem]:
+    if action.do not in catalogue:
+        return
+    base = catalogue[action.do]
+    if base.service and (action.result or action.outcomes != ("done",)):
+        message = f"{action.name!r} is a service, which has neither outcomes nor a result"
+        yield Problem(action.position, "RF045", message, "leave out `outcomes` and `result`, or `lines: true`")
+    who = f"the action {action.do!r}"
+    yield from input_problems(who, action.given, base.inputs, action.position, lambda expression: None)
+    yield from missing_inputs(who, action.given, base.required_inputs, action.position)
+    yield from choice_problems(base, action.given, action.position)
+    for expression in templates(action.given):
+        for mention in mentions(expression):
+            match mention.chain:
+                case ("inputs", name, *_) if name in action.inputs:
+                    continue
+                case ("inputs", name, *_):
+                    message, hint = f"{action.name!r} has no input {name!r}", did_you_mean(name, action.inputs)
+                case _:
+                    message = f"{'.'.join(mention.chain)!r} is not known here"
+                    hint = f"an action sees its own inputs only: {', '.join(action.inputs) or 'none'}"
+            yield Problem(expression.position, "RF031", message, hint)
+
+
+_CHANGING: Final = ("POST", "PATCH")
+_ALWAYS_CHANGING: Final = (*_CHANGING, "PUT", "DELETE")
+_SAFE: Final = "`idempotency: safe`"
+_OTHERWISE: Final = "write `idempotency: once`, and `on_crash: ask` or `fail` where it is used"
+
+
+def _repetitions(flow: Flow) -> Iterator[Problem]:
+    """Actions with `on_crash: retry` or `idempotency: safe` that would post, push or start something twice."""
+    for action in flow.actions.values():
+        if action.safe:
+            yield from _repeated(action.do, action.given, action.position, _SAFE, action.effect)
+    for doing in flow.performers():
+        own = flow.actions.get(doing.do)
+        do, given = (own.do, own.given) if own else (doing.do, doing.inputs)
+        if doing.on_crash == "retry":
+            yield from _repeated(do, given, doing.position, "`on_crash: retry`", own.effect if own else "")
+        if own and (own.safe or doing.on_crash == "retry") and (effect := side_effects.of_inputs(doing.inputs)):
+            yield Problem(doing.position, "RF049", f"{_SAFE} of {own.name!r} may {effect} twice", _OTHERWISE)
+
+
+def _repeated(
+    do: str, given: Mapping[str, Any], position: Position, declared: str, effect: str = ""
+) -> Iterator[Problem]:
+    """Why an action may not be repeated, against what is `declared`; the effect of a function comes from its source."""
+    if do == "http.request":
+        yield from _request(given, position, declared)
+    elif effect := effect or side_effects.of_inputs(given.get("command"), given.get("input")):
+        yield Problem(position, "RF049", f"{declared} may {effect} twice", _OTHERWISE)
+
+
+def _request(inputs: Mapping[str, Any], position: Position, declared: str) -> Iterator[Problem]:
+    method, url = inputs.get("method", "GET"), inputs.get("url")
+    if method in _ALWAYS_CHANGING and side_effects.is_platform(getattr(url, "text", url) or ""):
+        message = f"{declared} may send this {method} to the platform twice"
+        yield Problem(
+            position, "RF049", message, "the actions of the catalogue do this; `retake-flow actions` lists them"
+        )
+    elif method in _CHANGING and inputs.get("idempotency_key") is not True:
+        message = f"{declared} may send this {method} twice, and the server would take it for two"
+        hint = "write `idempotency_key: true` if the server knows that header; otherwise `on_crash: ask` or `fail`"
+        yield Problem(position, "RF049", message, hint)

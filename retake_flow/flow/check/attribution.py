@@ -8,7 +8,7 @@ from dataclasses import replace
 
 from retake_flow.flow.diagnostics import Position, Problem
 from retake_flow.flow.load.load import Extension, Loaded
-from retake_flow.flow.overlay.targets import path_of
+from retake_flow.flow.overlay.tree import path_of
 from retake_flow.flow.text.yaml_source import Path
 
 _UNKNOWN = re.compile(r"'(inputs|outputs)\.(\w+)")

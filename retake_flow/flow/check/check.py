@@ -9,11 +9,8 @@ from retake_flow.flow.action_spec import Catalogue, with_own
 from retake_flow.flow.check import (
     action_usage,
     asks,
-    eventless_cycles,
-    own_actions,
-    repetition,
+    reachability,
     routing,
-    scene_names,
     secrets,
     timing,
     undefined_names,
@@ -73,11 +70,8 @@ def _problems_of_flow(flow: Flow, damaged: frozenset[str], catalogue: Catalogue)
     yield from asks.problems(flow)
     yield from routing.problems(flow, moves, catalogue, damaged, whole)
     if whole:
-        yield from eventless_cycles.problems(flow, moves)
+        yield from reachability.endless_cycles(flow, moves)
     yield from timing.problems(flow, catalogue, declarations, typed)
-    yield from repetition.problems(flow)
-    yield from own_actions.problems(flow, catalogue)
-    yield from scene_names.problems(flow)
     yield from secrets.problems(flow, catalogue, declarations, seen)
     yield from _conditions(flow, typed)
     yield from _comparisons(flow, seen, declarations)

@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Collection, Iterable, Iterator
 
 from retake_flow.flow.action_spec import Catalogue
+from retake_flow.flow.check import reachability
 from retake_flow.flow.diagnostics import Problem, did_you_mean
 from retake_flow.flow.event_names import OUTSIDE, longest_match, matches
-from retake_flow.flow.graph import reachability
 from retake_flow.flow.graph.exit_entry_sets import is_within
 from retake_flow.flow.graph.transition_graph import Moves, Occurrence, error_kinds
 from retake_flow.flow.model import Activity, CompositeState, Flow, QuestionState, State, SubFlowState, performers
@@ -48,7 +48,7 @@ def problems(
             yield from _impossible_routes(state, possible[state.path], dead)
     if whole and not damaged and not unknown:
         yield from _shadowed_routes(flow, moves, dead)
-        yield from reachability.problems(flow, moves, dead.values(), loose)
+        yield from reachability.unreached(flow, moves, dead.values(), loose)
     else:
         yield from _listed_later(flow.states.values(), dead)
 

@@ -1,9 +1,10 @@
-"""Checks the names in expressions: each expression can be read, and each name means one thing that exists."""
+"""Checks names: each expression can be read, each name in it means one thing, and each scene that is set exists."""
 
 from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping
+from typing import Any
 
 from retake_flow.errors import ExpressionError
 from retake_flow.flow.check.dataflow.symbols import EVENT, Declarations, fields
@@ -11,12 +12,14 @@ from retake_flow.flow.check.references import Chain, expressions_of
 from retake_flow.flow.diagnostics import Position, Problem, did_you_mean
 from retake_flow.flow.expressions.expression import Expression
 from retake_flow.flow.model import SEPARATOR, Flow, State, SubFlowState
+from retake_flow.flow.transitions import scene_names
 
 
 def problems(flow: Flow, declarations: Declarations) -> Iterator[Problem]:
-    """Problems with expressions and their names, wherever they appear."""
+    """Problems with expressions, the names in them, and those of scenes."""
     for root in ("", *(state.path for state in flow.states.values() if isinstance(state, SubFlowState))):
         yield from _within(flow, root, declarations)
+    yield from _scenes(flow)
 
 
 def _within(flow: Flow, root: str, declarations: Declarations) -> Iterator[Problem]:
@@ -83,3 +86,27 @@ def _part(root: str, chain: Chain, expression: Expression, declarations: Declara
             hint = did_you_mean(chain[length - 1], fields(declarations.of(root, chain[: length - 1]) or {}))
             yield Problem(expression.position, "RF031", f"there is nothing called {name!r}", hint)
         return
+
+
+def _scenes(flow: Flow) -> Iterator[Problem]:
+    """Scenes that do not exist, and activities in them that do not."""
+    known = scene_names(flow.scenes)
+    for position, wanted in _scenes_set(flow):
+        if wanted not in known:
+            yield Problem(position, "RF014", f"there is no scene {wanted!r}", did_you_mean(wanted, known))
+    activities = sorted({activity.name for activity in flow.activities()})
+    for name, scene in flow.scenes.items():
+        for activity in scene.activities:
+            if activity not in activities:
+                message = f"the scene {name!r} shows {activity!r}, which is no activity of this flow"
+                yield Problem(scene.position, "RF014", message, did_you_mean(activity, activities))
+
+
+def _scenes_set(flow: Flow) -> Iterator[tuple[Position, str]]:
+    """The scenes that a flow sets, as far as they are written."""
+    for state in flow.states.values():
+        yield from ((each.position or state.position, each.scene) for each in state.effects() if each.scene)
+    for doing in flow.performers():
+        scene: Any = doing.inputs.get("to")
+        if doing.do == "studio.scene" and isinstance(scene, str):
+            yield doing.position, scene

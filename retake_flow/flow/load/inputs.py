@@ -12,8 +12,8 @@ from retake_flow import plain_file
 from retake_flow.errors import InputError, UsageError
 from retake_flow.flow.diagnostics import Problem
 from retake_flow.flow.fields import is_secret, mismatch, read
-from retake_flow.flow.load.folders import Folders
 from retake_flow.flow.model import Flow, Input, State, SubFlowState
+from retake_flow.flow.text.locate import Folders
 from retake_flow.flow.text.yaml_source import Source
 from retake_flow.redact import Secret
 from retake_flow.sanitize import one_line

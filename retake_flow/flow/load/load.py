@@ -10,12 +10,12 @@ from retake_flow.errors import StoreError
 from retake_flow.flow.diagnostics import Position, Problem, Problems
 from retake_flow.flow.load.builder import Builder
 from retake_flow.flow.load.files import Files
-from retake_flow.flow.load.folders import Folders
 from retake_flow.flow.load.functions import Functions
 from retake_flow.flow.load.inputs import flaws, with_resolved_files
 from retake_flow.flow.model import SEPARATOR, FinalState, Flow, Input, OwnAction, State, SubFlow
 from retake_flow.flow.schema.quick_validate import checker
 from retake_flow.flow.text.bundle import Find, Sources
+from retake_flow.flow.text.locate import Folders
 from retake_flow.flow.text.yaml_source import Path, Source, decode
 from retake_flow.flow.transitions import Scene
 from retake_flow.quick_dataclasses import dataclass

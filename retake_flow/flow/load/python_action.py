@@ -11,7 +11,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any, Final
 
-from retake_flow.flow.load.function_effects import effect_of
+from retake_flow.flow.side_effects import effect_of
 from retake_flow.plugins import GROUP
 from retake_flow.quick_dataclasses import dataclass, field
 

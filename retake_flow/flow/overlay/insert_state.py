@@ -7,10 +7,12 @@ from collections.abc import Iterator, Mapping
 from retake_flow.errors import ExpressionError
 from retake_flow.flow.diagnostics import Position, Problem, did_you_mean
 from retake_flow.flow.expressions.expression import Expression, Template, is_template
-from retake_flow.flow.overlay.targets import (
+from retake_flow.flow.overlay.tree import (
     SEPARATOR,
+    Node,
     Target,
     around,
+    from_data,
     join,
     states,
     target_names,
@@ -18,7 +20,6 @@ from retake_flow.flow.overlay.targets import (
     targets_of,
     within,
 )
-from retake_flow.flow.text.tree import Node, from_data
 
 _CODE = "RF025"
 

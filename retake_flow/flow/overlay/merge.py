@@ -11,9 +11,8 @@ from typing import Any
 
 from retake_flow.flow.diagnostics import Position, Problem, list_of_known
 from retake_flow.flow.overlay.insert_state import insert
-from retake_flow.flow.overlay.targets import SEPARATOR, join, path_of, states, targets
+from retake_flow.flow.overlay.tree import SEPARATOR, Node, from_source, join, path_of, plain, source_of, states, targets
 from retake_flow.flow.schema.state import KINDS
-from retake_flow.flow.text.tree import Node, from_source, plain, source_of
 from retake_flow.flow.text.yaml_source import EXTENDS, Path, Source
 from retake_flow.sanitize import one_line
 

@@ -17,13 +17,13 @@ from retake_flow.flow.diagnostics import Position, Problem, did_you_mean
 from retake_flow.flow.event_names import OUTSIDE, matches
 from retake_flow.flow.expressions.expression import Expression
 from retake_flow.flow.graph.transition_graph import Moves
-from retake_flow.flow.load.folders import Folders
 from retake_flow.flow.model import Flow
 from retake_flow.flow.rules.matching import is_called
 from retake_flow.flow.rules.model import RUN, Condition, Rule, RuleSet, Term
 from retake_flow.flow.rules.schema import FORMS, VERBS
 from retake_flow.flow.text import locate
 from retake_flow.flow.text.bundle import Use
+from retake_flow.flow.text.locate import Folders
 from retake_flow.flow.text.yaml_source import Path, Source, decode, parse, require_kind
 from retake_flow.quick_dataclasses import dataclass
 

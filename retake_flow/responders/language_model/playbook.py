@@ -8,7 +8,7 @@ from typing import Any
 
 from retake_flow import plain_file
 from retake_flow.errors import ResponderMissing, UsageError
-from retake_flow.flow.load.folders import Folders
+from retake_flow.flow.text.locate import Folders
 from retake_flow.sanitize import one_line
 
 _LARGEST = 64 * 1024  # bytes

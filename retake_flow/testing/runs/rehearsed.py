@@ -43,12 +43,12 @@ from retake_flow.engine.notify import Notices
 from retake_flow.errors import UsageError
 from retake_flow.flow.check.check import check
 from retake_flow.flow.diagnostics import Problems, errors
-from retake_flow.flow.load.folders import Folders
 from retake_flow.flow.load.inputs import resolve
 from retake_flow.flow.load.load import load_stored, read_bytes
 from retake_flow.flow.model import Flow
 from retake_flow.flow.text import locate
 from retake_flow.flow.text.bundle import parse
+from retake_flow.flow.text.locate import Folders
 from retake_flow.ports.realtime import OpenRealtime
 from retake_flow.ports.responders import OpenResponder
 from retake_flow.ports.runs import Claim, Holder, Runs

@@ -11,7 +11,7 @@ import pytest
 from pytest_bdd import given, parsers
 
 from retake_flow.errors import UsageError
-from retake_flow.flow.load.folders import Folders
+from retake_flow.flow.text.locate import Folders
 from retake_flow.testing.gherkin.cells import Table
 from retake_flow.testing.gherkin.stash import PREMISE, SUBJECT
 from retake_flow.testing.gherkin.vocabulary import Wording

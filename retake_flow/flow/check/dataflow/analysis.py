@@ -12,8 +12,7 @@ from functools import cached_property
 from operator import and_, or_
 from typing import Any
 
-from retake_flow.flow.check.dataflow.gen_kill import News
-from retake_flow.flow.check.dataflow.lattice import Facts
+from retake_flow.flow.check.dataflow.facts import Facts, News
 from retake_flow.flow.check.dataflow.symbols import Declarations
 from retake_flow.flow.check.references import assured_names
 from retake_flow.flow.expressions.expression import Expression

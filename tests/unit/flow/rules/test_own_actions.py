@@ -8,8 +8,8 @@ from flow_samples import flow_of
 from retake_flow.actions.registry import CATALOGUE
 from retake_flow.flow.action_spec import with_own
 from retake_flow.flow.rules import load
+from retake_flow.flow.rules.check import render_path
 from retake_flow.flow.rules.load import read
-from retake_flow.flow.rules.messages import render_path
 from retake_flow.flow.rules.model_checker import find_breaches
 
 HEAD = """\

@@ -7,8 +7,8 @@ from flow_samples import CATALOGUE, at, flow_of, with_sub
 
 from retake_flow.flow.action_spec import ActionSpec
 from retake_flow.flow.model import Flow
+from retake_flow.flow.rules.check import problem, render_path
 from retake_flow.flow.rules.load import read
-from retake_flow.flow.rules.messages import problem, render_path
 from retake_flow.flow.rules.model_checker import Breach, find_breaches
 
 SPECS = {

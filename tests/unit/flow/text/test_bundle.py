@@ -11,10 +11,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from retake_flow.errors import StoreError, UsageError
-from retake_flow.flow.load.folders import Folders
 from retake_flow.flow.load.load import load_flow
 from retake_flow.flow.text.bundle import Sources, parse
-from retake_flow.flow.text.locate import shipped_flows
+from retake_flow.flow.text.locate import Folders, shipped_flows
 
 _texts = st.text(st.characters(exclude_categories=("Cs",)), max_size=12)
 TWO = Sources("/x/a.yaml", {"/x/a.yaml": "outer", "/x/b.yaml": "inner"}, {"/x/a.yaml": {"b.yaml": "/x/b.yaml"}})

@@ -8,7 +8,7 @@ from flow_samples import GO_LIVE, flow_of
 from retake_flow.actions.registry import CATALOGUE as ACTIONS
 from retake_flow.flow.diagnostics import Position
 from retake_flow.flow.load.load import load_flow
-from retake_flow.flow.rules.applies_to import rules_of, subjects
+from retake_flow.flow.rules.check import rules_of, subjects
 from retake_flow.flow.rules.model import Condition, Rule, Term
 
 AT = Position("rules.yaml", 1, 1)
