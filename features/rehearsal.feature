@@ -15,7 +15,7 @@ Feature: Rehearsal on your own machine
   Scenario: A killed encoder comes back, and Ctrl-C ends everything
     Given a home that holds nothing
     When an agent rehearses for 60s
-    And its ffmpeg is killed on air
+    And its encoder is killed on air
     And Ctrl-C is pressed when it is on air again
     Then it exits with 130
     And its last line says that the run is completed

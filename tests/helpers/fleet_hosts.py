@@ -25,11 +25,11 @@ from flow_processes import (
     Running,
     at_home,
     command,
-    program,
     retake_tv,
     waited,
     write_credentials,
 )
+from run_programs import program
 
 #: The longest time that a run has without renewing its lease, in seconds; its process gives up after five sevenths.
 LEASE = 6.0

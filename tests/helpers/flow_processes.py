@@ -18,9 +18,7 @@ from typing import Any
 
 import json_output
 import psutil
-import studio_leftovers
-
-from retake_flow.studio.processes.launcher import RUN_VARIABLE
+from run_programs import programs
 
 #: Seconds after which something that is waited for counts as not coming.
 WITHIN = 90.0
@@ -268,7 +266,7 @@ def at_home(folder: Path, **variables: str) -> Iterator[Home]:
 
 def gone(run: str, within: float = WITHIN) -> None:
     """Wait until no program of a run lives."""
-    waited(lambda: not studio_leftovers.left(run), f"the end of {studio_leftovers.left(run)}", within, 0.1)
+    waited(lambda: not programs(run), f"the end of {programs(run)}", within, 0.1)
 
 
 @dataclass
@@ -339,15 +337,3 @@ def write_credentials(path: Path, name: str, token: str, issued_by: str) -> None
     path.parent.mkdir(parents=True, exist_ok=True)
     with os.fdopen(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "w") as file:
         json.dump({"access_token": token, "agent_name": name, "issued_by": issued_by}, file)
-
-
-def program(run: str, name: str, word: str = "") -> psutil.Process | None:
-    """The living program of a run, by its name and a word of its command line."""
-    for process in psutil.process_iter():
-        try:
-            ours = process.name() == name and process.environ().get(RUN_VARIABLE) == run
-            if ours and word in " ".join(process.cmdline()) and process.status() != psutil.STATUS_ZOMBIE:
-                return process
-        except psutil.Error:
-            continue
-    return None

@@ -13,7 +13,8 @@ from uuid import uuid4
 
 import postgres_server
 import psutil
-from flow_processes import Home, Record, RetakeTv, Running, at_home, command, program, waited, write_credentials
+from flow_processes import Home, Record, RetakeTv, Running, at_home, command, waited, write_credentials
+from run_programs import program
 
 TOKEN = "rtk_leases_0123456789"
 #: The options of a retake.tv that knows the agent of the hosts.

@@ -12,7 +12,7 @@ from pathlib import Path
 import psutil
 import pytest
 from flow_processes import Home, at_home, command, gone, waited
-from studio_leftovers import left
+from run_programs import programs
 
 pytestmark = pytest.mark.real
 
@@ -105,7 +105,7 @@ def test_an_agent_goes_live_by_commands_that_end(tmp_path: Path) -> None:
         waiting = f"retake-flow wait {run} --until ended --within 50s --json"
         assert (stopping["effect"], stopping["next"][0]) == ("queued", waiting)
         over = home.call("wait", "show", "--until", "ended", "--json").records[0]
-        assert left(run) == []
+        assert programs(run) == []
         waited(lambda: not lives(pid), f"the end of {pid}")
         stopped = home.call("stop", "show", "--json").records[0]
         assert stopped["effect"] == "done"

@@ -7,7 +7,8 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from flow_processes import Home, at_home, program, waited
+from flow_processes import Home, at_home, waited
+from run_programs import program
 
 MARK = "\N{ZERO WIDTH NO-BREAK SPACE}"
 FLOW = """\

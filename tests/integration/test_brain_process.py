@@ -7,9 +7,9 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-import psutil
 import pytest
 from flow_processes import Home, at_home, gone, waited
+from run_programs import programs
 
 pytestmark = pytest.mark.real
 
@@ -52,17 +52,6 @@ def home(tmp_path: Path) -> Iterator[Home]:
         yield home
 
 
-def _brains(run: str) -> list[psutil.Process]:
-    found = []
-    for process in psutil.process_iter():
-        try:
-            if "--owl" in process.cmdline() and process.environ().get("RETAKE_FLOW_RUN") == run:
-                found.append(process)
-        except (psutil.Error, OSError):
-            continue
-    return found
-
-
 def test_a_brain_answers_dies_is_started_again_and_ends_with_the_run(home: Home, tmp_path: Path) -> None:
     """On air chat is answered by the program beside the flow, over its death too, and nothing of it is left."""
     options = ["--rehearse", "--folder", str(tmp_path / "kept"), "--rehearsal-options", str(tmp_path / "options.json")]
@@ -73,7 +62,7 @@ def test_a_brain_answers_dies_is_started_again_and_ends_with_the_run(home: Home,
         return [r for r in running.records if r["event"] == "chat_sent" and "says" in r["text"]]
 
     waited(lambda: len(answered()) == 3)
-    (brain,) = _brains(running.run)
+    (brain,) = programs(running.run, word="--owl")
     running.process.terminate()
     assert running.finish() == 130
     assert not brain.is_running()

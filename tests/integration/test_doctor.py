@@ -11,10 +11,10 @@ import tempfile
 from pathlib import Path
 from typing import Any
 
-import psutil
 import pytest
 from flow_processes import Done, Home, at_home, command, retake_tv, waited, write_credentials
 from machines import nameless, no_fonts, reduced_ffmpeg
+from run_programs import programs
 
 from retake_flow.studio.programs import PROGRAMS
 from retake_flow.wiring.diagnosis.stream import CHECKS
@@ -36,18 +36,6 @@ def finding(done: Done, check: str) -> dict[str, Any]:
 def examined(home: Home, *more: str, **variables: str) -> Done:
     """What the doctor finds, as JSON."""
     return home.call("doctor", "--json", "--offline", *more, **variables)
-
-
-def left(marker: str) -> list[psutil.Process]:
-    """Processes of a doctor that still live."""
-    found = []
-    for process in psutil.process_iter():
-        try:
-            if process.environ().get("RETAKE_FLOW_RUN") == marker:
-                found.append(process)
-        except (psutil.Error, OSError):
-            continue
-    return found
 
 
 def test_a_whole_machine_is_ready_and_stays_as_it_is(tmp_path: Path) -> None:
@@ -309,12 +297,12 @@ def test_an_interruption_leaves_nothing(tmp_path: Path, number: signal.Signals) 
             command("doctor", "--offline"), stdout=subprocess.PIPE, stderr=subprocess.PIPE, env=home.environment
         ) as process:
             marker = f"doctor-{process.pid}"
-            waited(lambda: any(each.name() == "Xvfb" for each in left(marker)), "a display")
+            waited(lambda: any(each.name() == "Xvfb" for each in programs(marker)), "a display")
             process.send_signal(number)
             out, err = process.communicate(timeout=60)
         assert process.returncode == 130, (out, err)
         assert b"Traceback" not in err
-        assert left(marker) == []
+        assert programs(marker) == []
         assert list(home.folder.iterdir()) == []
     assert list((tmp_path / "tmp").iterdir()) == []
 

@@ -9,8 +9,8 @@ from pathlib import Path
 
 import psutil
 import pytest
-from flow_processes import Home, Running, at_home, program, waited
-from studio_leftovers import left
+from flow_processes import Home, Running, at_home, waited
+from run_programs import program, programs
 
 from retake_flow.locks import is_held
 
@@ -64,15 +64,15 @@ def test_whatever_is_killed_the_stream_is_back(tmp_path: Path) -> None:
         assert report["broken_rules"] == []
         told = [r["message"] for r in running.records if r["event"] == "notice" and r["kind"] == "recovered"]
         assert len(told) == 3
-        assert left(running.run) == []
+        assert programs(running.run) == []
 
 
 def test_what_hangs_is_replaced_like_what_is_dead(tmp_path: Path) -> None:
     """A program that lives and does not work is noticed within seconds, and nothing of it is left."""
-    programs = {"ffmpeg": "-progress", "Xvfb": "", "pulseaudio": ""}
+    killed = {"ffmpeg": "-progress", "Xvfb": "", "pulseaudio": ""}
     with at_home(tmp_path) as home:
         running = rehearsing(home)
-        for times, (name, word) in enumerate(programs.items(), start=2):
+        for times, (name, word) in enumerate(killed.items(), start=2):
             stopped = hit(running, name, signal.SIGSTOP, word)
             on_air(running, times)
             assert time.monotonic() - stopped < NOTICED_WITHIN + BACK_WITHIN
@@ -80,9 +80,9 @@ def test_what_hangs_is_replaced_like_what_is_dead(tmp_path: Path) -> None:
         assert running.finish() == 130
         ended = [r["reason"] for r in running.records if r["event"] == "activity_ended" and r["outcome"] == "exited"]
         ended += [r["message"] for r in running.records if r["event"] == "error" and r["kind"] == "exited"]
-        for name in programs:
+        for name in killed:
             assert any(reason.startswith(f"{name} has ") for reason in ended), name
-        assert left(running.run) == []
+        assert programs(running.run) == []
 
 
 def remove(folder: Path) -> None:
@@ -118,7 +118,7 @@ def test_whatever_folder_is_removed_the_stream_goes_on(tmp_path: Path, short: bo
         assert running.finish() == 130
         assert not [record for record in running.records if record.get("kind") == "internal"]
         assert not work.exists()
-        assert left(running.run) == []
+        assert programs(running.run) == []
 
 
 def test_other_processes_see_how_the_stream_does(tmp_path: Path) -> None:

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 from flow_processes import Home, Running, at_home, retake_tv, write_credentials
-from studio_leftovers import left
+from run_programs import programs
 
 pytestmark = pytest.mark.real
 
@@ -28,7 +28,7 @@ def signed_off(running: Running) -> None:
     """Stop a run; it ends in order and leaves nothing."""
     running.process.send_signal(signal.SIGINT)
     assert running.finish() == 130
-    assert left(running.run) == []
+    assert programs(running.run) == []
 
 
 @pytest.mark.parametrize(

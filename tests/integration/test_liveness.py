@@ -10,9 +10,9 @@ from contextlib import AbstractAsyncContextManager, suppress
 from pathlib import Path
 from typing import Any
 
-import psutil
 import pytest
 from flow_processes import Home, RetakeTv, Running, at_home, retake_tv, waited, write_credentials
+from run_programs import encoder
 
 from retake_flow.actions.liveness.announcements import watch_announcements
 from retake_flow.actions.liveness.lag import LagFile
@@ -24,7 +24,6 @@ from retake_flow.rehearsal.server import serve
 from retake_flow.rehearsal.setup.options import Options, PreparedAgent
 from retake_flow.rehearsal.state.agents import Agent
 from retake_flow.rehearsal.state.platform import Platform
-from retake_flow.studio.processes.launcher import RUN_VARIABLE
 
 pytestmark = pytest.mark.real
 
@@ -57,18 +56,6 @@ def first_looks(tv: RetakeTv) -> list[float]:
     looks = [call["t"] for call in report["timeline"] if call["path"].endswith("/stream/status")]
     pushes = [push["first_video"] for push in report["recordings"]]
     return [next(at for at in looks if at > began) - began for began in pushes]
-
-
-def encoder(run: str) -> psutil.Process:
-    """The encoder of a run."""
-    for process in psutil.process_iter():
-        try:
-            ours = process.name() == "ffmpeg" and process.environ().get(RUN_VARIABLE) == run
-            if ours and "-progress" in process.cmdline():
-                return process
-        except psutil.Error:
-            continue
-    raise LookupError(f"{run} has no encoder")
 
 
 def signed_off(running: Running) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+import os
 import subprocess
 import sys
 from contextlib import suppress
@@ -13,11 +14,12 @@ from typing import Any
 import httpx2
 import psutil
 import pytest
-from flow_processes import Home, at_home, gone, program
+from flow_processes import Home, at_home, gone
 from mcp import Client
 from mcp.client.stdio import StdioServerParameters, stdio_client
 from mcp.client.streamable_http import streamable_http_client
 from mcp.types import ElicitResult
+from run_programs import children, program
 
 pytestmark = pytest.mark.real
 
@@ -80,7 +82,7 @@ def test_a_client_takes_a_stream_through(tmp_path: Path, mode: str) -> None:
             with suppress(Exception):
                 async with client(home, mode) as mcp:
                     assert (await call(mcp, "stream_status", run="show"))["on_air"]
-                    [server] = [one for one in psutil.Process().children() if "mcp" in one.cmdline()]
+                    [server] = children(os.getpid(), word=" mcp")
                     server.kill()
                     server.wait()
                     killed.append(server.pid)

@@ -16,7 +16,7 @@ import other_user
 import pytest
 from flow_processes import Home, at_home
 from other_user import OTHER, other_says
-from studio_leftovers import left
+from run_programs import programs
 
 from retake_flow.studio import display as displays
 from retake_flow.studio.processes.launcher import Launcher
@@ -144,7 +144,7 @@ def test_planted_sockets_are_not_taken_for_a_displays(marker: str) -> None:
                         path.unlink()
 
     asyncio.run(run())
-    assert left(marker) == []
+    assert programs(marker) == []
 
 
 @pytest.fixture

@@ -13,7 +13,7 @@ from typing import Any
 import other_user
 import pytest
 from other_user import on_air, other_says
-from studio_leftovers import left
+from run_programs import programs
 
 from retake_flow.studio import picture, screenshot
 from retake_flow.studio.display import open_display
@@ -70,7 +70,7 @@ def test_no_frame_is_in_memory_that_another_user_can_attach(marker: str, tmp_pat
                 on_air(marker, work, tmp_path / "rehearsal") as _,
                 Launcher(marker, os.environ).process(sharing, lambda _: shared.wait(), lambda _: shared.set()) as prey,
             ):
-                ours = {int(program.split()[0]) for program in left(marker)}
+                ours = {program.pid for program in programs(marker)}
                 got = json.loads(await asyncio.to_thread(other_says, _ATTACH))
                 assert [prey.pid, prey.pid] in got  # or the test would prove nothing
                 assert [pair for pair in got if ours & set(pair) - {prey.pid}] == []
@@ -167,7 +167,7 @@ def test_another_user_types_nothing(marker: str) -> None:
                 wrong = [secrets.token_bytes(16), cookie[:15], cookie + b"\0", bytes(16), second.authority.cookie]
                 for tried in (b"", *wrong):
                     assert other_says(_TYPE, number, tried.hex(), "38") == "refused", tried
-        assert left(marker) == []
+        assert programs(marker) == []
 
     asyncio.run(run())
 
@@ -190,7 +190,7 @@ def test_another_user_writes_to_no_terminal_of_the_stream(marker: str, tmp_path:
     async def run() -> None:
         with work_folder() as work:
             async with on_air(marker, work, tmp_path / "rehearsal"):
-                pids = [int(program.split()[0]) for program in left(marker)]
+                pids = [program.pid for program in programs(marker)]
                 places = [str(file) for pid in pids for file in Path(f"/proc/{pid}/fd").glob("*")]
                 terminals = {os.readlink(place) for place in places if "/dev/pt" in os.readlink(place)} - {"/dev/ptmx"}
                 assert any(terminal.startswith("/dev/pts/") for terminal in terminals)

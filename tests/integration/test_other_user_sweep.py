@@ -17,7 +17,7 @@ import psutil
 import pytest
 from flow_processes import Running, at_home, waited
 from other_user import other_says
-from studio_leftovers import left
+from run_programs import programs
 
 pytestmark = [pytest.mark.real, other_user.needed]
 
@@ -147,8 +147,8 @@ def decoy() -> Iterator[str]:
 def cookies(running: Running) -> list[bytes]:
     """The cookies of the displays of a run, from where their programs find them."""
     found = []
-    for program in left(running.run):
-        process = psutil.Process(int(program.split()[0]))
+    for program in programs(running.run):
+        process = psutil.Process(program.pid)
         authority = process.environ().get("XAUTHORITY", "")
         if authority and Path(authority).exists():
             found.append(Path(authority).read_bytes()[-16:])
@@ -157,7 +157,7 @@ def cookies(running: Running) -> list[bytes]:
 
 def listening(running: Running) -> list[int]:
     """The ports on which a run and its programs listen, all of them on loopback."""
-    pids = {running.pid, *(int(program.split()[0]) for program in left(running.run))}
+    pids = {running.pid, *(program.pid for program in programs(running.run))}
     found = [each.laddr for each in psutil.net_connections("inet") if each.status == "LISTEN" and each.pid in pids]
     assert {address.ip for address in found} <= {"127.0.0.1", "::1"}
     return sorted({address.port for address in found})

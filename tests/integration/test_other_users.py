@@ -16,7 +16,7 @@ import psutil
 import pytest
 from flow_processes import at_home
 from other_user import OTHER, as_other, on_air, other_says
-from studio_leftovers import left
+from run_programs import programs
 
 from retake_flow.studio import display as displays
 from retake_flow.studio.processes.launcher import Launcher
@@ -70,7 +70,7 @@ def test_nothing_of_a_stream_on_air_is_another_users(marker: str, tmp_path: Path
         with work_folder() as work:
             async with on_air(marker, work, tmp_path / "rehearsal") as (stage, key):
                 assert stage.current_display.process.alive
-                pids = [int(program.split()[0]) for program in left(marker)]
+                pids = [program.pid for program in programs(marker)]
                 names = {psutil.Process(pid).name() for pid in pids}
                 assert {"Xvfb", "openbox", "xterm", "tail", "pulseaudio", "ffmpeg"} <= names
                 cookie = stage.current_display.authority.cookie
@@ -81,7 +81,7 @@ def test_nothing_of_a_stream_on_air_is_another_users(marker: str, tmp_path: Path
             assert {f"/proc/{pid}/cmdline" for pid in pids} <= read  # or the test would prove nothing
             assert [found for found in got if found[0] in ("secret", "connected")] == []
             assert [place for _, place in got if place.startswith(str(work.path))] == []
-        assert left(marker) == []
+        assert programs(marker) == []
 
     asyncio.run(run())
 
@@ -126,7 +126,7 @@ def test_another_user_sees_no_screen(marker: str) -> None:
                 assert "ConnectionRefusedError" in refused.stderr
                 taken = as_other(sys.executable, "-I", "-c", bare.replace("connect", "bind"), name)
                 assert "Address already in use" in taken.stderr
-        assert left(marker) == []
+        assert programs(marker) == []
 
     asyncio.run(run())
 
@@ -166,7 +166,7 @@ def test_what_another_user_plants_keeps_no_display_from_opening(marker: str) -> 
             for file in (Path(f"/tmp/.X{number}-lock"), Path(f"/tmp/.tX{number}-lock")):
                 if os.path.lexists(file) and file.lstat().st_uid == OTHER:
                     file.unlink()
-    assert left(marker) == []
+    assert programs(marker) == []
 
 
 @pytest.fixture
@@ -191,7 +191,7 @@ def test_a_run_keeps_nothing_that_another_user_can_read(open_folder: Path) -> No
             where = ["--rehearsal-options", str(options), "--folder", str(home.folder / "rehearsed")]
             running = home.start("run", "go-live.yaml", "--rehearse", *where, "--set", "size=320x240", "--for", "2s")
             running.on_air()
-            pids = [int(program.split()[0]) for program in left(running.run)]
+            pids = [program.pid for program in programs(running.run)]
             with_keys = [pid for pid in pids if b"-key-1234" in Path(f"/proc/{pid}/environ").read_bytes()]
             needles, folders = json.dumps([token, "-key-1234"]), json.dumps([str(open_folder)])
             during = json.loads(other_says(_INTRUDER, needles, folders, json.dumps([running.pid, *pids])))

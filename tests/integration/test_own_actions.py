@@ -9,9 +9,9 @@ from collections.abc import Iterator
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 
-import psutil
 import pytest
 from flow_processes import Home, at_home, gone, waited
+from run_programs import programs
 
 pytestmark = pytest.mark.real
 
@@ -157,7 +157,7 @@ def test_lines_are_events_until_the_state_is_left(home: Home) -> None:
     )
     running = home.start("run", flow)
     running.until("state_entered", state="over")
-    waited(lambda: not [p for p in psutil.process_iter() if p.pid != running.pid and _of(p, running.run)])
+    waited(lambda: not [one for one in programs(running.run) if one.pid != running.pid])
     assert running.process.poll() is None
     assert running.finish() == 0, running.err
     events = [r for r in running.records if r["event"] in ("event_raised", "event_refused", "program_said")]
@@ -194,13 +194,6 @@ def test_a_program_that_writes_without_end_has_to_wait(home: Home) -> None:
     said = [r["text"] for r in done.records if r["event"] == "program_said"]
     assert [text.partition(" in 10 s")[0] for text in said] == ["more than 100 events", "more than 1000 lines"]
     assert int((home.folder / "count.txt").read_text()) < 2_000_000  # hundreds of millions, were all of it read
-
-
-def _of(process: psutil.Process, run: str) -> bool:
-    try:
-        return process.environ().get("RETAKE_FLOW_RUN") == run
-    except psutil.Error:
-        return False
 
 
 class Counting(BaseHTTPRequestHandler):

@@ -4,14 +4,15 @@ from __future__ import annotations
 
 import asyncio
 import json
+import os
 from collections.abc import Callable, Coroutine
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import httpx
-import psutil
 import pytest
+from run_programs import children
 
 from retake_flow.api import credentials
 from retake_flow.api.client import RetakeClient
@@ -70,8 +71,8 @@ class Part:
 
     async def die(self) -> None:
         """Kill the platform as a killed run takes it with it."""
-        (child,) = (child for child in psutil.Process().children() if "rehearsal" in child.cmdline())
-        child.kill()
+        (platform,) = children(os.getpid(), word="retake_flow rehearsal")
+        platform.kill()
         async with asyncio.timeout(20):
             while True:
                 try:

@@ -12,9 +12,8 @@ from pathlib import Path
 from textwrap import dedent
 from typing import Any
 
-import psutil
 import pytest
-from studio_leftovers import left
+from run_programs import children, programs
 
 from retake_flow.errors import MissingProgram, ResponderFailed
 from retake_flow.ports.responders import Answer, Batch, Message
@@ -72,7 +71,7 @@ def ask(request: pytest.FixtureRequest, tmp_path: Path, notes: Notes) -> Callabl
                 return await asking(running)
 
         answer = asyncio.run(main())
-        assert left(marker) == []
+        assert programs(marker) == []
         return answer
 
     return ask
@@ -163,7 +162,7 @@ def test_a_brain_that_dies_is_started_again(ask: Any, notes: Notes) -> None:
 
     async def killed(running: CommandResponder) -> tuple[Answer, Answer]:
         first = await running.respond(BATCH)
-        (victim,) = [c for c in psutil.Process().children() if "brain.py" in c.cmdline()]
+        (victim,) = children(os.getpid(), word="brain.py")
         victim.kill()
         process = running._process
         assert process is not None

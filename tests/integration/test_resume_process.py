@@ -19,6 +19,7 @@ from typing import Any
 import psutil
 import pytest
 from flow_processes import WITHIN, Home, Record, Running, at_home, command, gone, waited
+from run_programs import programs
 
 pytestmark = pytest.mark.real
 
@@ -81,28 +82,16 @@ def one_error(running: Running, code: int) -> Record:
     return error
 
 
-def ours(run: str, name: str) -> list[psutil.Process]:
-    """The living programs of a run that have a name."""
-    found = []
-    for process in psutil.process_iter():
-        try:
-            if process.name() == name and process.environ().get("RETAKE_FLOW_RUN") == run:
-                found.append(process)
-        except psutil.Error:
-            continue
-    return found
-
-
 def test_a_run_killed_on_air_is_on_air_again(home: Home) -> None:
     """Two seconds after kill -9 no program of it lives; `resume last` goes on air with a new key and ends with 0."""
     first = rehearse(home, "--for", "4s")
     first.on_air()
     run = first.run
-    assert ours(run, "ffmpeg")
-    assert ours(run, "Xvfb")
+    assert programs(run, "ffmpeg")
+    assert programs(run, "Xvfb")
     first.kill()
     time.sleep(2)
-    assert ours(run, "ffmpeg") + ours(run, "Xvfb") == []
+    assert programs(run, "ffmpeg") + programs(run, "Xvfb") == []
     second = home.start("resume", "last")
     second.on_air()
     assert second.finish() == 0
@@ -436,7 +425,7 @@ def _stream_keys(home: Home, run: str) -> list[str]:
     kept = json.loads((home.folder / "rehearsed" / ".rehearsal.json").read_text())
     keys: list[str] = kept["agents"][0]["spent_keys"]
     words = []
-    for program in ours(run, "ffmpeg"):  # the encoder, and perhaps one that takes a picture and is gone at once
+    for program in programs(run, "ffmpeg"):  # the encoder, and perhaps one that takes a picture and is gone at once
         with suppress(psutil.NoSuchProcess):
             words += program.cmdline()
     assert words

@@ -15,6 +15,7 @@ from typing import Any
 
 import psutil
 import pytest
+from run_programs import programs
 
 pytestmark = pytest.mark.real
 
@@ -50,21 +51,9 @@ class Started:
         assert self.records[-1]["event"] == "run_ended"
         return next(r for r in self.records if r["event"] == "rehearsal_report")
 
-    def child(self, name: str) -> psutil.Process:
-        """A program that it started."""
-        return next(c for c in psutil.Process(self.process.pid).children(recursive=True) if c.name() == name)
-
     def left(self) -> list[psutil.Process]:
         """Every process that still bears the run's mark."""
-        run = next(r["run"] for r in self.records if r["event"] == "run_started")
-        found = []
-        for process in psutil.process_iter():
-            try:
-                if process.environ().get("RETAKE_FLOW_RUN") == run:
-                    found.append(process)
-            except (psutil.Error, OSError):
-                continue
-        return found
+        return programs(next(r["run"] for r in self.records if r["event"] == "run_started"))
 
 
 @contextmanager

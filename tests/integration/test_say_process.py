@@ -10,7 +10,7 @@ import psutil
 import pytest
 from flow_processes import Home, Running, at_home, gone, waited
 from recorded import HEARD, SILENT, heard, levels, longest_gap
-from studio_leftovers import left
+from run_programs import programs
 
 pytestmark = pytest.mark.real
 
@@ -22,7 +22,7 @@ BACK_WITHIN = 30.0
 
 def pulseaudio(run: str) -> psutil.Process:
     """The sound of a run."""
-    [number] = [int(name.split()[0]) for name in left(run) if name.endswith(" pulseaudio")]
+    [number] = [program.pid for program in programs(run, "pulseaudio")]
     return psutil.Process(number)
 
 

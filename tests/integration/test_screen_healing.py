@@ -10,6 +10,7 @@ from pathlib import Path
 import psutil
 import pytest
 from flow_processes import at_home, gone, waited
+from run_programs import children
 
 pytestmark = [
     pytest.mark.real,
@@ -63,11 +64,8 @@ def test_windows_come_back_and_the_push_goes_on(tmp_path: Path) -> None:
 
 def _child(pid: int, name: str, word: str) -> psutil.Process:
     """A program of a run, whose environment may be unreadable: Chromium wipes its own."""
-    found = [
-        each for each in psutil.Process(pid).children() if each.name() == name and word in " ".join(each.cmdline())
-    ]
-    assert len(found) == 1, found
-    return found[0]
+    (only,) = children(pid, name, word)
+    return only
 
 
 def _ready(records: list[dict[str, object]], activity: str, scope: str = "broadcast") -> int:

@@ -9,7 +9,8 @@ import shlex
 from pathlib import Path
 
 import pytest
-from flow_processes import Home, Record, at_home, gone, program
+from flow_processes import Home, Record, at_home, gone
+from run_programs import program
 from skills_ref import validate
 
 ROOT = Path(__file__).resolve().parents[2]

@@ -10,7 +10,7 @@ import signal
 import subprocess
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from threading import Thread
@@ -20,6 +20,7 @@ import psutil
 import pytest
 from flow_processes import at_home, gone, waited
 from recorded import longest_gap
+from run_programs import living
 
 from retake_flow.run.records import record
 from retake_flow.stage import PAGE
@@ -209,7 +210,7 @@ def test_a_stream_shows_its_stage_takes_scenes_from_outside_and_heals(tmp_path: 
             assert home.call("screen", running.run, "clear").code == 0
             pause(recording, 3.0)
         assert home.call("status", running.run, "--json").records[0]["scene"] == "live"
-        waited(lambda: len(browsers(running.process.pid)) == 1, "the browser of the page to end")
+        waited(lambda: len(_browsers(running.process.pid)) == 1, "the browser of the page to end")
 
         chromium(running.process.pid).send_signal(signal.SIGKILL)
         waited(lambda: len(readies(home, ready["activity"])) == 2, "the stage to come back")
@@ -230,18 +231,13 @@ def test_a_stream_shows_its_stage_takes_scenes_from_outside_and_heals(tmp_path: 
 
 def chromium(runner: int) -> psutil.Process:
     """The browser of a run."""
-    [found] = browsers(runner)
+    [found] = _browsers(runner)
     return found
 
 
-def browsers(runner: int) -> list[psutil.Process]:
-    """All browsers of a run."""
-    found = []
-    for each in psutil.Process(runner).children(recursive=True):
-        with suppress(psutil.NoSuchProcess):
-            if each.name() == "chromium" and "--type=" not in " ".join(each.cmdline()):
-                found.append(each)
-    return found
+def _browsers(runner: int) -> list[psutil.Process]:
+    found = psutil.Process(runner).children(recursive=True)
+    return living(found, lambda one: one.name() == "chromium" and "--type=" not in " ".join(one.cmdline()))
 
 
 @contextmanager

@@ -12,25 +12,12 @@ import psutil
 import pytest
 from flow_processes import Running, at_home, waited
 from recorded import last_time, longest_gap
-
-from retake_flow.studio.processes.launcher import RUN_VARIABLE
+from run_programs import programs
 
 pytestmark = pytest.mark.real
 
 #: Seconds of video that have to come while the runner is stopped; the smallest pipe is full after two.
 _GOES_ON = 8.0
-
-
-def programs(run: str) -> list[psutil.Process]:
-    """Everything that a run has started."""
-    found = []
-    for process in psutil.process_iter():
-        try:
-            if process.environ().get(RUN_VARIABLE) == run:
-                found.append(process)
-        except psutil.Error:
-            continue
-    return found
 
 
 def narrow(process: psutil.Process) -> None:

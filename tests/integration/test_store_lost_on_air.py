@@ -16,7 +16,7 @@ from pathlib import Path
 import pytest
 import store_processes
 from flow_processes import Home, Record, Running, at_home, gone, numbered, waited
-from studio_leftovers import left
+from run_programs import programs
 
 from retake_flow.errors import StoreError
 from retake_flow.run.records import timestamp
@@ -136,7 +136,7 @@ def test_a_stream_goes_on_when_its_store_is_lost_and_the_run_is_found_again(home
     assert home.row(run)["outcome"] == "completed"
     one_stream(home)
     gone(run)
-    assert left(run) == []
+    assert programs(run) == []
 
 
 def _file_in_the_way(store: Path) -> None:

@@ -13,7 +13,7 @@ from pathlib import Path
 
 import psutil
 import pytest
-from studio_leftovers import left
+from run_programs import programs
 
 from retake_flow.errors import NoDisplay, ProcessFailed
 from retake_flow.studio import display as displays
@@ -68,7 +68,7 @@ def test_a_display_answers_and_leaves_no_trace(launcher: Launcher, marker: str, 
             spec = ProcessSpec(("xdpyinfo",), environment=display.environment)
             described = await launcher.run(spec, timeout=10)
             assert b"640x360 pixels" in described.stdout
-        assert left(marker) == []
+        assert programs(marker) == []
         assert traces(display.name) == []
         assert not displays.is_taken(number)
 
@@ -92,7 +92,7 @@ def test_displays_opened_at_the_same_moment_never_collide(
         found = await asyncio.gather(*(open_one(opened) for _ in range(3)))
         assert len({name for name, _ in found}) == 3
         assert len({pid for _, pid in found}) == 3
-        assert left(marker) == []
+        assert programs(marker) == []
 
     asyncio.run(run())
 
@@ -152,7 +152,7 @@ def test_a_killed_display_is_noticed_and_cleaned_up(launcher: Launcher, marker: 
             os.kill(display.process.pid, signal.SIGKILL)
             assert await display.wait() == "Xvfb was killed by signal 9"
         assert traces(display.name) == []
-        assert left(marker) == []
+        assert programs(marker) == []
 
     asyncio.run(run())
 
@@ -169,7 +169,7 @@ def test_a_server_that_cannot_start_is_a_failure_and_not_a_taken_number(marker: 
                 Launcher(marker, {"PATH": f"{tmp_path}:/usr/bin:/bin"}), tmp_path, "64x64"
             ):
                 raise AssertionError("there is no such display")
-        assert left(marker) == []
+        assert programs(marker) == []
 
     asyncio.run(run())
 
@@ -187,7 +187,7 @@ def test_what_is_said_shows_again_after_the_folder_was_removed(launcher: Launche
             async with asyncio.timeout(60):
                 while await widest_green(launcher, (await stage.screenshot(500_000)).path) <= 200:
                     pass
-        assert left(marker) == []
+        assert programs(marker) == []
 
     asyncio.run(run())
 
@@ -215,7 +215,7 @@ def test_what_is_said_shows_on_stream(launcher: Launcher, marker: str, tmp_path:
                 await until_wide_line(stage, shown=False)
                 stage.say(wide)
                 await until_wide_line(stage, shown=True)
-        assert left(marker) == []
+        assert programs(marker) == []
 
     asyncio.run(run())
 
@@ -231,8 +231,8 @@ def test_a_killed_content_window_leaves_no_tail(launcher: Launcher, marker: str,
                 assert names == {"tail"}
                 os.kill(content.process.pid, signal.SIGKILL)
                 assert await content.wait() == "xterm was killed by signal 9"
-            assert all("Xvfb" in program for program in left(marker))
-        assert left(marker) == []
+            assert all(program.name() == "Xvfb" for program in programs(marker))
+        assert programs(marker) == []
 
     asyncio.run(run())
 
@@ -247,7 +247,7 @@ def test_windows_end_with_their_display(launcher: Launcher, marker: str, tmp_pat
             async with asyncio.timeout(20):
                 assert (await manager.wait()).startswith("openbox ended with status 1")
                 assert (await content.wait()).startswith("xterm ended with status")
-        assert left(marker) == []
+        assert programs(marker) == []
 
     asyncio.run(run())
 
@@ -270,7 +270,7 @@ def test_windows_that_are_started_beside_each_other_are_both_there(
                 windows = [stage.window_manager(), stage.content()]
                 for window in windows if number % 2 else reversed(windows):
                     group.create_task(opened(window, both))
-        assert left(marker) == []
+        assert programs(marker) == []
 
     asyncio.run(run())
 

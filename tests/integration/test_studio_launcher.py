@@ -15,7 +15,7 @@ from typing import Any
 import psutil
 import pytest
 from flow_processes import waited
-from studio_leftovers import left
+from run_programs import programs
 
 from retake_flow.errors import MissingProgram, NotReady, ProcessFailed, SecretRefused
 from retake_flow.redact import MASK, Secret
@@ -67,7 +67,7 @@ def test_a_program_lives_exactly_as_long_as_its_context(marker: str) -> None:
             assert process.alive
             assert psutil.Process(process.pid).name() == "sh"
         assert not process.alive
-        assert left(marker) == []
+        assert programs(marker) == []
 
     asyncio.run(run())
 
@@ -78,9 +78,9 @@ def test_what_ignores_the_request_to_end_is_killed_with_all_it_started(marker: s
     async def run() -> None:
         hear, ready = said(b"up")
         async with Launcher(marker, os.environ).process(shell(STUBBORN, grace=0.1), ready, hear) as process:
-            assert len(left(marker)) >= 3
+            assert len(programs(marker)) >= 3
         assert await process.wait() == "sh was killed by signal 9"
-        assert left(marker) == []
+        assert programs(marker) == []
 
     asyncio.run(run())
 
@@ -126,7 +126,7 @@ def test_a_cancellation_at_any_instant_leaves_nothing(marker: str, again_after: 
             task.cancel()
         with pytest.raises(asyncio.CancelledError):
             await task
-        assert left(marker) == []
+        assert programs(marker) == []
 
     for instant in (0, 1, 2, 3, 4, 5, 6, 8, 12, 20, 50, None):
         asyncio.run(run(instant))
@@ -148,7 +148,7 @@ def test_a_loop_that_is_torn_down_leaves_nothing(marker: str) -> None:
         assert not task.done()
 
     asyncio.run(run())
-    assert left(marker) == []
+    assert programs(marker) == []
 
 
 def test_a_killed_program_is_noticed_and_its_children_are_swept(marker: str) -> None:
@@ -160,8 +160,8 @@ def test_a_killed_program_is_noticed_and_its_children_are_swept(marker: str) -> 
             os.kill(process.pid, signal.SIGKILL)
             assert await process.wait() == "sh was killed by signal 9"
             assert not process.alive
-            assert left(marker) != []
-        assert left(marker) == []
+            assert programs(marker) != []
+        assert programs(marker) == []
 
     asyncio.run(run())
 
@@ -177,7 +177,7 @@ def test_a_program_that_ends_too_early_says_why(marker: str) -> None:
         message = "sh ended with status 3 before it was ready; its last lines: one / cannot open it"
         assert raised.value.message == message
         assert raised.value.hint == "look at it"
-        assert left(marker) == []
+        assert programs(marker) == []
 
     asyncio.run(run())
 
@@ -189,7 +189,7 @@ def test_a_program_that_is_never_ready_is_ended(marker: str) -> None:
         with pytest.raises(NotReady, match=r"sh was not ready within 0\.2 s"):
             async with Launcher(marker, os.environ).process(shell("exec sleep 300", ready_within=0.2), never):
                 raise AssertionError("it is not ready")
-        assert left(marker) == []
+        assert programs(marker) == []
 
     asyncio.run(run())
 
@@ -201,7 +201,7 @@ def test_an_error_inside_the_context_ends_the_program_and_comes_out(marker: str)
         with pytest.raises(ZeroDivisionError):
             async with Launcher(marker, os.environ).process(shell("exec sleep 300")):
                 _ = 1 / 0
-        assert left(marker) == []
+        assert programs(marker) == []
 
     asyncio.run(run())
 
@@ -273,7 +273,7 @@ def test_no_program_gets_an_access_token_by_another_name(marker: str, value: str
         assert "rtk_" not in raised.value.message + raised.value.hint
 
     asyncio.run(run())
-    assert left(marker) == []
+    assert programs(marker) == []
 
 
 def test_what_a_program_says_of_its_variables_is_masked(marker: str) -> None:
@@ -309,7 +309,7 @@ def test_a_program_that_does_not_finish_is_ended(marker: str) -> None:
     async def run() -> None:
         with pytest.raises(NotReady, match=r"sh did not finish within 0\.2 s"):
             await Launcher(marker, os.environ).run(shell(STUBBORN, grace=0.05), timeout=0.2)
-        assert left(marker) == []
+        assert programs(marker) == []
 
     asyncio.run(run())
 
@@ -321,7 +321,7 @@ def test_a_grandchild_that_holds_the_output_open_does_not_hold_us(marker: str) -
         launcher = Launcher(marker, os.environ)
         async with asyncio.timeout(20), launcher.process(shell("setsid sleep 300 & exit 5")) as process:
             assert await process.wait() == "sh ended with status 5"
-        assert left(marker) == []
+        assert programs(marker) == []
 
     asyncio.run(run())
 
@@ -344,7 +344,7 @@ def test_a_program_goes_on_while_nobody_reads_what_it_writes(marker: str, tmp_pa
         assert heard.endswith(b"end\n")
         assert numbers[-1] == 1_000_000
         assert numbers == list(range(numbers[0], 1_000_001))
-        assert left(marker) == []
+        assert programs(marker) == []
 
     asyncio.run(run())
 
@@ -376,9 +376,9 @@ def test_only_the_programs_of_the_run_are_swept(marker: str) -> None:
         ):
             assert sweep(marker) >= 3
             assert await swept.wait() == "sh was killed by signal 9"
-            assert len(left(f"{marker}-other")) >= 3
+            assert len(programs(f"{marker}-other")) >= 3
             assert sweep("a run that never was") == 0
-        assert left(marker) == left(f"{marker}-other") == []
+        assert programs(marker) == programs(f"{marker}-other") == []
 
     asyncio.run(run())
 

@@ -11,7 +11,7 @@ import pytest
 from machines import no_fonts, reduced_ffmpeg
 from recorded import heard
 from rtmp_listener import listening, seconds_sent
-from studio_leftovers import left
+from run_programs import programs
 
 from retake_flow.errors import HostError, MissingProgram
 from retake_flow.studio.display import open_display
@@ -54,13 +54,13 @@ def test_an_ffmpeg_without_a_part_is_found_before_it_is_needed(marker: str, tmp_
     with pytest.raises(MissingProgram, match=PARTS[part]) as raised:
         asyncio.run(tried(Launcher(marker, environment)))
     assert raised.value.hint.startswith(f"{tmp_path}/ffmpeg comes first in PATH")
-    assert left(marker) == []
+    assert programs(marker) == []
 
 
 def test_a_whole_ffmpeg_passes(marker: str) -> None:
     """Nothing is found where nothing is missing."""
     asyncio.run(tried(Launcher(marker, os.environ)))
-    assert left(marker) == []
+    assert programs(marker) == []
 
 
 @pytest.mark.parametrize("name", ["a blank", 'an owl\'s "nest"', "Eulé-ö日本", "x" * 160, "a;b,c=d $HOME"])
@@ -80,7 +80,7 @@ def test_the_sound_is_heard_whatever_the_folder_is_called(marker: str, tmp_path:
     asyncio.run(run())
     first, last = heard(tmp_path / "recording.flv")
     assert last > first
-    assert left(marker) == []
+    assert programs(marker) == []
 
 
 def test_an_ffmpeg_that_cannot_listen_makes_a_silent_stream(marker: str, tmp_path: Path) -> None:
@@ -94,7 +94,7 @@ def test_an_ffmpeg_that_cannot_listen_makes_a_silent_stream(marker: str, tmp_pat
 
     value = asyncio.run(run())
     assert (value["sound"], value["reason"]) == ("silent", "this ffmpeg cannot read from pulse")
-    assert left(marker) == []
+    assert programs(marker) == []
 
 
 def test_a_machine_without_fonts_shows_no_black_stream(marker: str, tmp_path: Path) -> None:
@@ -111,7 +111,7 @@ def test_a_machine_without_fonts_shows_no_black_stream(marker: str, tmp_path: Pa
     with pytest.raises(HostError, match="no font is installed") as raised:
         asyncio.run(capability.require_fonts(launcher))
     assert "apt install fonts-dejavu-core" in raised.value.hint
-    assert left(marker) == []
+    assert programs(marker) == []
 
 
 @pytest.mark.parametrize(
@@ -141,7 +141,7 @@ def test_a_program_that_this_machine_cannot_run(
             assert raised.value.fault == "operator"
 
     asyncio.run(run())
-    assert left(marker) == []
+    assert programs(marker) == []
 
 
 def test_a_limit_of_open_files_is_the_operators(marker: str, tmp_path: Path) -> None:

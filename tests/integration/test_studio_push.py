@@ -11,7 +11,7 @@ from pathlib import Path
 import psutil
 import pytest
 from rtmp_listener import KEY, listening, seconds_sent
-from studio_leftovers import left
+from run_programs import programs
 
 from retake_flow.errors import HostError, IngestUnreachable, ProcessFailed, PushClosed, PushRefused
 from retake_flow.redact import Secret
@@ -59,7 +59,7 @@ def test_what_is_pushed_is_what_the_guide_asks_for(stage: Studio, marker: str, t
         assert recording.frames_per_second == 30.0
         assert recording.frames >= 30
         assert recording.duration_seconds >= 1.5
-        assert left(marker) == []
+        assert programs(marker) == []
 
     asyncio.run(run())
 
@@ -76,7 +76,7 @@ def test_a_killed_encoder_is_noticed(stage: Studio, marker: str, tmp_path: Path)
             os.kill(running.process.pid, signal.SIGKILL)
             async with asyncio.timeout(10):
                 assert await running.wait() == "ffmpeg was killed by signal 9"
-        assert left(marker) == []
+        assert programs(marker) == []
 
     asyncio.run(run())
 
@@ -96,7 +96,7 @@ def test_the_encoder_ends_when_the_ingest_goes_away(stage: Studio, marker: str, 
                     await running.wait()
             for text in (closed.value.message, *running.process.lines):
                 assert KEY not in text
-        assert left(marker) == []
+        assert programs(marker) == []
 
     asyncio.run(run())
 
@@ -113,7 +113,7 @@ def test_the_encoder_ends_with_its_display(stage: Studio, marker: str, tmp_path:
             os.kill(display.process.pid, signal.SIGKILL)
             async with asyncio.timeout(20):
                 assert (await running.wait()).startswith("ffmpeg ended with status 1: ")
-        assert left(marker) == []
+        assert programs(marker) == []
 
     asyncio.run(run())
 
@@ -132,7 +132,7 @@ def test_a_stalled_encoder_is_given_up(stage: Studio, marker: str, tmp_path: Pat
                 assert loop.time() - stopped < 8.0
                 noticed = loop.time()
             assert loop.time() - noticed < 3.0
-        assert left(marker) == []
+        assert programs(marker) == []
 
     asyncio.run(run())
 
@@ -155,7 +155,7 @@ def test_a_display_that_hangs_is_noticed_before_its_encoder(stage: Studio, marke
                 assert not frozen.done()
                 assert await hung == "Xvfb has not answered for 4 s"
                 assert (await frozen).startswith("ffmpeg ended with status 1: ")
-        assert left(marker) == []
+        assert programs(marker) == []
 
     asyncio.run(run())
 
@@ -192,7 +192,7 @@ def test_an_encoder_that_gets_too_little_time_goes_on_with_less(
             ):
                 assert isinstance(running, AdaptiveEncoder)
                 assert "superfast" in psutil.Process(running.encoder.process.pid).cmdline()
-        assert left(marker) == []
+        assert programs(marker) == []
 
     asyncio.run(run())
 
@@ -212,7 +212,7 @@ def test_how_well_the_encoder_does_is_known(stage: Studio, marker: str, tmp_path
         assert 5 <= health.fps <= 15
         assert health.bitrate > 1
         assert health.speed > 0.5
-        assert left(marker) == []
+        assert programs(marker) == []
 
     asyncio.run(run())
 
@@ -231,7 +231,7 @@ def test_an_ingest_that_cannot_be_reached_is_a_clean_error(stage: Studio, marker
         assert KEY not in raised.value.message
         assert "firewall" in raised.value.hint
         assert stage.progress is None
-        assert left(marker) == []
+        assert programs(marker) == []
 
     asyncio.run(run())
 
@@ -256,7 +256,7 @@ def test_the_video_takes_no_proxy(marker: str, tmp_path: Path, scheme: str, vari
                         raise AssertionError("nothing was sent")
             with pytest.raises(BlockingIOError):
                 proxy.accept()
-        assert left(marker) == []
+        assert programs(marker) == []
 
     asyncio.run(run())
 
@@ -276,7 +276,7 @@ def test_an_ingest_that_refuses_is_a_clean_error(stage: Studio, marker: str) -> 
                 async with stage.encoder(url):
                     raise AssertionError("nothing was sent")
         assert KEY not in raised.value.message
-        assert left(marker) == []
+        assert programs(marker) == []
 
     asyncio.run(run())
 

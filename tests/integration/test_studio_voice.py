@@ -16,7 +16,7 @@ from pathlib import Path
 import pytest
 from recorded import SILENT, heard, levels, longest_gap
 from rtmp_listener import Ingest, listening, seconds_sent
-from studio_leftovers import left
+from run_programs import programs
 
 from retake_flow.errors import NotReady, NoVoice, ProcessFailed
 from retake_flow.studio import speech
@@ -86,7 +86,7 @@ def test_speech_is_heard_where_it_was_silent_and_the_picture_has_no_gap(
     assert max(before) < SILENT
     assert longest_gap(recording, "v") < 5 / RATE
     assert longest_gap(recording, "a") < 0.1
-    assert left(marker) == []
+    assert programs(marker) == []
     assert list((tmp_path / "home").iterdir()) == []
 
 
@@ -132,7 +132,7 @@ def test_the_encoder_ends_with_the_sound_and_a_new_one_hears_the_new_sound(marke
         (tmp_path / folder).mkdir()
     assert asyncio.run(run()) < 15
     heard(tmp_path / "b" / "recording.flv")
-    assert left(marker) == []
+    assert programs(marker) == []
 
 
 def test_a_sound_that_hangs_is_given_up_and_an_encoder_waits_for_the_next(marker: str, tmp_path: Path) -> None:
@@ -161,7 +161,7 @@ def test_a_sound_that_hangs_is_given_up_and_an_encoder_waits_for_the_next(marker
 
     assert asyncio.run(run()) < 20
     heard(tmp_path / "recording.flv")
-    assert left(marker) == []
+    assert programs(marker) == []
 
 
 def test_without_pulseaudio_the_sound_is_ready_and_silent(marker: str, tmp_path: Path) -> None:
@@ -250,7 +250,7 @@ def test_a_voice_that_does_not_do_its_work_is_ended_and_told(
             for _ in range(2):
                 with pytest.raises(error, match=words):
                     await stage.speak("hello")
-            assert [name for name in left(marker) if "pulse" not in name] == []
+            assert [program for program in programs(marker) if "pulse" not in program.name()] == []
 
     asyncio.run(run())
 

@@ -13,11 +13,10 @@ from pathlib import Path
 from typing import Any
 
 import postgres_server
-import psutil
 import pytest
 from pytest_bdd import given, parsers, then, when
+from run_programs import encoder, programs
 
-from retake_flow.studio.processes.launcher import RUN_VARIABLE
 from retake_flow.testing.steps.tables import ON_AIR
 
 
@@ -61,10 +60,10 @@ class Program:
         self._limit.cancel()
         return self.process.wait(timeout=30)
 
-    def children(self, name: str = "") -> list[psutil.Process]:
-        """The living programs that bear the run's marker."""
-        run = self.records[0]["run"]
-        return [process for process in psutil.process_iter() if _bears(process, run) and name in ("", process.name())]
+    @property
+    def run(self) -> str:
+        """The run that it drives."""
+        return str(self.records[0]["run"])
 
     @property
     def report(self) -> dict[str, Any]:
@@ -80,13 +79,6 @@ class Program:
     def soak(self) -> dict[str, Any]:
         """What a long rehearsal has shown."""
         return next(record for record in self.records if record["event"] == "soak_report")
-
-
-def _bears(process: psutil.Process, run: str) -> bool:
-    try:
-        return process.status() != psutil.STATUS_ZOMBIE and process.environ().get(RUN_VARIABLE) == run
-    except psutil.Error:
-        return False
 
 
 @pytest.fixture
@@ -126,12 +118,11 @@ def rehearses_long(home: Path, hours: str, started: list[Program]) -> Program:
     return started[-1]
 
 
-@when(parsers.parse("its {name} is killed on air"))
-def killed_on_air(program: Program, name: str) -> None:
+@when("its encoder is killed on air")
+def encoder_killed_on_air(program: Program) -> None:
     """As by kill -9."""
     program.until("state_entered", state=ON_AIR)
-    (victim,) = program.children(name)
-    victim.kill()
+    encoder(program.run).kill()
 
 
 @when("Ctrl-C is pressed when it is on air again")
@@ -222,11 +213,11 @@ def keys_used(program: Program, used: int) -> None:
 @then("no program that it started is left")
 def no_program_left(program: Program) -> None:
     """None that bears the run's marker."""
-    assert program.children() == []
+    assert programs(program.run) == []
 
 
 @then("nothing it started is left")
 def nothing_left(program: Program) -> None:
     """No program that bears the run's marker lives, and no session is open."""
-    assert program.children() == []
+    assert programs(program.run) == []
     assert [s for s in program.report["agents"][0]["sessions"] if s["ended"] is None] == []
