@@ -33,7 +33,6 @@ SHARED = {
     "guide": "the platform's guide: the action, and what this machine keeps of it",
     "load": "reading files of a flow, and of rules",
     "check": "holding a flow against the language, and against rules",
-    "schema": "the schema of rules, and that of responders",
     "model": "a flow, rules, a language model",
     "preflight": "what is tried before a run begins",
     "registry": "which name stands for what: of actions, of responders",

@@ -1,4 +1,7 @@
-"""Loads rules files: turns them into rules, and reports each problem with its position."""
+"""Loads rules files: turns them into rules, and reports each problem with its position.
+
+`schemas/rules.schema.json` says the same to editors.
+"""
 
 from __future__ import annotations
 
@@ -7,7 +10,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import replace
 from hashlib import sha256
 from pathlib import Path as File
-from typing import Any
+from typing import Any, Final
 
 from retake_flow import plain_file
 from retake_flow.errors import ExpressionError, UsageError
@@ -20,13 +23,29 @@ from retake_flow.flow.graph.transition_graph import Moves
 from retake_flow.flow.model import Flow
 from retake_flow.flow.rules.matching import is_called
 from retake_flow.flow.rules.model import RUN, Condition, Rule, RuleSet, Term
-from retake_flow.flow.rules.schema import FORMS, VERBS
 from retake_flow.flow.text import locate
 from retake_flow.flow.text.bundle import Use
 from retake_flow.flow.text.locate import Folders
 from retake_flow.flow.text.yaml_source import Path, Source, decode, parse, require_kind
 from retake_flow.quick_dataclasses import dataclass
 
+#: Forms of rules, by their first key: the required and the optional keys of each.
+FORMS: Final[Mapping[str, tuple[tuple[str, ...], tuple[str, ...]]]] = {
+    "before": (("before", "comes"), ("since",)),
+    "before_each": (("before_each", "fresh"), ()),
+    "between": (("between", "and", "nothing"), ()),
+    "while": (("while", "also"), ()),
+}
+#: Things that can happen, by key, with the further keys that each may have.
+VERBS: Final[Mapping[str, tuple[str, ...]]] = {
+    "begins": ("with", "while"),
+    "done": ("outcome", "where", "with", "while"),
+    "ends": ("outcome", "where", "with", "while"),
+    "enters": ("while",),
+    "leaves": ("while",),
+    "takes": ("where", "while"),
+    "holds": (),
+}
 _TOP = ("rules", "version", "guide", "description", "every_path")
 _KEYS = tuple(dict.fromkeys(key for needed, may in FORMS.values() for key in (*needed, *may)))
 _HINT = (
