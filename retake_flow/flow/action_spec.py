@@ -8,7 +8,7 @@ from enum import StrEnum
 from typing import Any
 
 from retake_flow.flow.model import ActionState, Activity, Flow, OwnAction, State
-from retake_flow.flow.retry import Retry
+from retake_flow.flow.state_parts import Retry
 from retake_flow.quick_dataclasses import dataclass, field
 
 

@@ -13,10 +13,8 @@ from typing import Any, ClassVar
 from retake_flow.flow.diagnostics import Position
 from retake_flow.flow.expressions.expression import Expression
 from retake_flow.flow.fields import Declared, is_required
-from retake_flow.flow.question import Ask
-from retake_flow.flow.retry import Poll, Retry, Undo
+from retake_flow.flow.state_parts import Ask, Effect, Poll, Raise, Retry, Route, Scene, Undo, Value
 from retake_flow.flow.text.bundle import Sources
-from retake_flow.flow.transitions import Effect, Raise, Route, Scene, Value
 from retake_flow.quick_dataclasses import dataclass, field
 from retake_flow.redact import Secret
 

@@ -9,7 +9,7 @@ from retake_flow.quick_dataclasses import dataclass, field
 from retake_flow.run.run import PendingUndo
 
 if TYPE_CHECKING:  # it imports Jinja2, which reading runs does not need
-    from retake_flow.flow.retry import Retry
+    from retake_flow.flow.state_parts import Retry
 
 
 @dataclass(frozen=True, slots=True)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Final
 
-from retake_flow.flow.schema.common import SCENES
+from retake_flow.flow.schema.builders import SCENES
 from retake_flow.run.records import Record
 
 #: How long "be right back" shows after all is well again, and at most, in seconds. A flow may well go on without what

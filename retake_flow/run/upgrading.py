@@ -18,7 +18,7 @@ from retake_flow.flow.model import (
     SubFlowState,
     WaitState,
 )
-from retake_flow.flow.question import Ask
+from retake_flow.flow.state_parts import Ask
 from retake_flow.run.gates import Gate
 from retake_flow.run.run import Run, Work
 

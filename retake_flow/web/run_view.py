@@ -11,7 +11,7 @@ from markupsafe import Markup
 from retake_flow import printable
 from retake_flow.engine.core.external_events import accepted
 from retake_flow.flow.model import SEPARATOR, Flow
-from retake_flow.flow.transitions import scene_names
+from retake_flow.flow.state_parts import scene_names
 from retake_flow.monitor.journal_text import lines
 from retake_flow.run.records import Record
 from retake_flow.web.live_run import Entry, LiveRun

@@ -12,8 +12,8 @@ from flow_samples import GO_LIVE
 
 from retake_flow.flow.load.load import load_flow
 from retake_flow.flow.model import Flow
+from retake_flow.flow.state_parts import Route
 from retake_flow.flow.text.yaml_source import parse
-from retake_flow.flow.transitions import Route
 
 #: The ten states on the way to air, in their order, each with the outcomes that lead on.
 TEN = {

@@ -6,7 +6,7 @@ from typing import Final
 
 from retake_flow.actions.spec_schemas import TEXT
 from retake_flow.flow.action_spec import ActionSpec
-from retake_flow.flow.schema.common import TOLD
+from retake_flow.flow.schema.builders import TOLD
 
 SPECS: Final = (
     ActionSpec(

@@ -7,7 +7,7 @@ from typing import Any, Final
 
 from retake_flow.actions.spec_schemas import COUNT, FLAG, SERVICE, STARTED, TEXT
 from retake_flow.flow.action_spec import ActionSpec
-from retake_flow.flow.retry import Retry
+from retake_flow.flow.state_parts import Retry
 from retake_flow.responders.schema import VARIABLES
 
 #: How a window comes back when the flow does not say it: soon, and for as long as it takes.

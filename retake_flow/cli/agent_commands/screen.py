@@ -65,7 +65,7 @@ def asked(what: str, value: str) -> dict[str, Any]:
         UsageError: The value cannot be shown.
     """
     from retake_flow.errors import UsageError
-    from retake_flow.flow.schema.common import SCENE_NAME, SCENES
+    from retake_flow.flow.schema.builders import SCENE_NAME, SCENES
     from retake_flow.monitor.requests import text_to_show
 
     if what == "clear":

@@ -11,7 +11,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
     from retake_flow.flow.model import Flow
-    from retake_flow.flow.transitions import Route
+    from retake_flow.flow.state_parts import Route
     from retake_flow.testing.paths.paths import Path, Paths
 
 _EPILOG = """\

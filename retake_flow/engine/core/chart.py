@@ -16,7 +16,7 @@ from transitions.extensions.nesting import HierarchicalMachine, NestedState, Nes
 
 from retake_flow.flow.event_names import ANY, by_precision, longest_match, matches
 from retake_flow.flow.model import SEPARATOR, CompositeState, Flow, HistoryState, State
-from retake_flow.flow.transitions import Route
+from retake_flow.flow.state_parts import Route
 
 Names = Mapping[str, Any]
 

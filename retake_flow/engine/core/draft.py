@@ -13,7 +13,7 @@ from retake_flow.flow import calendar, duration
 from retake_flow.flow.expressions.expression import render
 from retake_flow.flow.expressions.reserved_names import ACTIVE
 from retake_flow.flow.model import SEPARATOR, Flow
-from retake_flow.flow.retry import Retry
+from retake_flow.flow.state_parts import Retry
 from retake_flow.run.commands import Command, SetTimer
 from retake_flow.run.run import ActivityState, Local, MutableRun, Phase, Run, Work
 

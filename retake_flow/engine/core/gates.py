@@ -8,7 +8,7 @@ from typing import Any, Final
 
 from retake_flow.engine.core.draft import Draft
 from retake_flow.flow.model import ActionState
-from retake_flow.flow.question import Ask
+from retake_flow.flow.state_parts import Ask
 from retake_flow.run.commands import Note
 from retake_flow.run.gate_prompt import as_record
 from retake_flow.run.gates import Answer, Gate

@@ -18,7 +18,7 @@ from retake_flow.flow.action_spec import Catalogue, with_own, with_retries
 from retake_flow.flow.calendar import is_missed
 from retake_flow.flow.event_names import matches
 from retake_flow.flow.model import ActionState, Activity, CompositeState, Flow, QuestionState, State, WaitState
-from retake_flow.flow.question import Ask
+from retake_flow.flow.state_parts import Ask
 from retake_flow.quick_dataclasses import dataclass
 from retake_flow.run import events
 from retake_flow.run.commands import Command, Note

@@ -31,7 +31,7 @@ from retake_flow.flow.model import (
     SubFlowState,
     WaitState,
 )
-from retake_flow.flow.transitions import Effect, Route
+from retake_flow.flow.state_parts import Effect, Route
 from retake_flow.run.commands import EndRun, Enter, Leave, Note, StartAction, StartActivity
 from retake_flow.run.run import ActivityState, Attempt, Local, MutableRun, PendingUndo, Phase, Work
 

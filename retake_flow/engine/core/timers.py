@@ -15,7 +15,7 @@ from retake_flow.engine.core.draft import Draft
 from retake_flow.flow.event_names import RETRY, matches
 from retake_flow.flow.fields import Declared
 from retake_flow.flow.model import CompositeState, Flow, State
-from retake_flow.flow.transitions import Raise, Route
+from retake_flow.flow.state_parts import Raise, Route
 from retake_flow.run.commands import Note
 from retake_flow.run.run import Delayed, MutableRun, Retried, Run
 

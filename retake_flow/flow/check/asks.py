@@ -8,7 +8,7 @@ from retake_flow.flow.check.references import Chain, all_expressions, mentions
 from retake_flow.flow.diagnostics import Problem
 from retake_flow.flow.fields import flaw, mismatch
 from retake_flow.flow.model import Activity, Flow, QuestionState, askers
-from retake_flow.flow.question import ANSWERED, Ask
+from retake_flow.flow.state_parts import ANSWERED, Ask
 
 #: Names of events that decisions and ends of sub-flows must not use.
 RESERVED = ("timeout", "stop", "error")

@@ -14,7 +14,7 @@ from retake_flow.flow.event_names import RETRY, matches
 from retake_flow.flow.graph.exit_entry_sets import entry_set, first
 from retake_flow.flow.graph.transition_graph import Move, Moves
 from retake_flow.flow.model import ActionState, FinalState, Flow, HistoryState, WaitState, askers
-from retake_flow.flow.transitions import Route
+from retake_flow.flow.state_parts import Route
 
 if TYPE_CHECKING:
     import networkx

@@ -11,8 +11,7 @@ from retake_flow.flow.event_names import OUTSIDE, longest_match, matches
 from retake_flow.flow.graph.exit_entry_sets import is_within
 from retake_flow.flow.graph.transition_graph import Moves, Occurrence, error_kinds
 from retake_flow.flow.model import Activity, CompositeState, Flow, QuestionState, State, SubFlowState, performers
-from retake_flow.flow.retry import Retry
-from retake_flow.flow.transitions import Route
+from retake_flow.flow.state_parts import Retry, Route
 
 
 def problems(

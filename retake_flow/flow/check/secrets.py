@@ -13,7 +13,7 @@ from retake_flow.flow.diagnostics import Problem
 from retake_flow.flow.expressions.expression import Expression, templates
 from retake_flow.flow.fields import Declared, is_secret
 from retake_flow.flow.model import ActionState, Activity, FinalState, Flow, State, SubFlowState, askers, performers
-from retake_flow.flow.question import Ask
+from retake_flow.flow.state_parts import Ask
 
 #: The kinds of chat responders whose settings viewers read or an external service receives.
 _SAID_BY_RESPONDERS = {"greeter", "openai"}

@@ -26,8 +26,7 @@ from retake_flow.flow.model import (
     askers,
     performers,
 )
-from retake_flow.flow.question import Ask
-from retake_flow.flow.retry import NUMBERS, TIMES, Poll, Retry
+from retake_flow.flow.state_parts import NUMBERS, TIMES, Ask, Poll, Retry
 
 _DURATIONS = frozenset({"string", "integer", "number"})
 

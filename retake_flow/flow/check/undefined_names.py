@@ -12,7 +12,7 @@ from retake_flow.flow.check.references import Chain, expressions_of
 from retake_flow.flow.diagnostics import Position, Problem, did_you_mean
 from retake_flow.flow.expressions.expression import Expression
 from retake_flow.flow.model import SEPARATOR, Flow, State, SubFlowState
-from retake_flow.flow.transitions import scene_names
+from retake_flow.flow.state_parts import scene_names
 
 
 def problems(flow: Flow, declarations: Declarations) -> Iterator[Problem]:

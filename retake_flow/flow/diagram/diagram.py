@@ -25,7 +25,7 @@ from retake_flow.flow.model import (
     SubFlowState,
     WaitState,
 )
-from retake_flow.flow.transitions import Route
+from retake_flow.flow.state_parts import Route
 
 _FAILING = ("error", "exited", "failed")
 #: The most states from which failures are drawn as arrows to one end; more are written in their boxes.

@@ -22,8 +22,7 @@ from retake_flow.flow.model import (
     SubFlowState,
     WaitState,
 )
-from retake_flow.flow.question import Ask
-from retake_flow.flow.transitions import Effect, Raise, Route, Value
+from retake_flow.flow.state_parts import Ask, Effect, Raise, Route, Value
 from retake_flow.redact import scrub
 
 _LONGEST = 40

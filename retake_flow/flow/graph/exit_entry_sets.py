@@ -9,7 +9,7 @@ from collections.abc import Mapping
 from typing import NamedTuple
 
 from retake_flow.flow.model import SEPARATOR, CompositeState, Flow, HistoryState
-from retake_flow.flow.transitions import Route
+from retake_flow.flow.state_parts import Route
 
 
 class Change(NamedTuple):

@@ -32,7 +32,7 @@ from retake_flow.flow.model import (
     SubFlowState,
     WaitState,
 )
-from retake_flow.flow.transitions import Route
+from retake_flow.flow.state_parts import Route
 from retake_flow.quick_dataclasses import dataclass
 
 #: The characters in an expression that can build text which does not appear in it literally.

@@ -25,11 +25,9 @@ from retake_flow.flow.model import (
     SubFlowState,
     WaitState,
 )
-from retake_flow.flow.question import Ask, Escalation
-from retake_flow.flow.retry import TIMES, Poll, Retry, Undo
 from retake_flow.flow.schema.state import KINDS
+from retake_flow.flow.state_parts import TIMES, Ask, Effect, Escalation, Poll, Raise, Retry, Route, Tell, Undo, Value
 from retake_flow.flow.text.yaml_source import Path, Source
-from retake_flow.flow.transitions import Effect, Raise, Route, Tell, Value
 
 #: The keys of effects that a route may have itself.
 EFFECTS = ("set", "cancel", "raise", "tell", "scene")

@@ -14,10 +14,10 @@ from retake_flow.flow.load.functions import Functions
 from retake_flow.flow.load.inputs import flaws, with_resolved_files
 from retake_flow.flow.model import SEPARATOR, FinalState, Flow, Input, OwnAction, State, SubFlow
 from retake_flow.flow.schema.quick_validate import checker
+from retake_flow.flow.state_parts import Scene
 from retake_flow.flow.text.bundle import Find, Sources
 from retake_flow.flow.text.locate import Folders
 from retake_flow.flow.text.yaml_source import Path, Source, decode
-from retake_flow.flow.transitions import Scene
 from retake_flow.quick_dataclasses import dataclass
 from retake_flow.redact import Secret
 

@@ -12,7 +12,7 @@ from retake_flow.flow.graph.transition_graph import guards as guards_of
 from retake_flow.flow.model import SEPARATOR, ActionState, Activity, FinalState, Flow
 from retake_flow.flow.rules import guards
 from retake_flow.flow.rules.propositions import Fact, Facts
-from retake_flow.flow.transitions import Route
+from retake_flow.flow.state_parts import Route
 
 
 class Node(NamedTuple):

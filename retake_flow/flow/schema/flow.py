@@ -13,6 +13,7 @@ from retake_flow.flow.schema import state
 from retake_flow.flow.schema.builders import (
     ACTION_NAME,
     EVENT_NAME,
+    SCENE_NAME,
     STATE_NAME,
     STATE_PATH,
     VARIABLE,
@@ -20,8 +21,8 @@ from retake_flow.flow.schema.builders import (
     mapping,
     mapping_of,
     only,
+    text,
 )
-from retake_flow.flow.schema.common import SCENE_NAME
 
 _PREFIX = "#/$defs/"
 _CHANGED = "changed_"
@@ -33,13 +34,12 @@ _REPLACE: Schema = {
     "type": "boolean",
 }
 _BESIDE: Schema = {
-    "before": {
-        "description": "Of a new state: the state beside it that it comes before. What led there leads here, and what "
+    "before": text(
+        "Of a new state: the state beside it that it comes before. What led there leads here, and what "
         "this one ends with leads there.",
-        "type": "string",
-        "pattern": STATE_NAME,
-        "examples": ["broadcast"],
-    },
+        "broadcast",
+        pattern=STATE_NAME,
+    ),
     "after": {
         "description": "Of a new state: the state beside it that it comes after, or that state and the event on which "
         "it goes on. What this one ends with leads where that led.",
@@ -116,18 +116,13 @@ def _references(piece: Any) -> Iterator[str]:
 
 
 _PROPERTY: Schema = {
-    "type": {
-        "description": "Its JSON type.",
-        "type": "string",
-        "enum": ["string", "integer", "number", "boolean", "array", "object"],
-    },
+    "type": text("Its JSON type.", enum=["string", "integer", "number", "boolean", "array", "object"]),
     "description": {"description": "What it is for, in words.", "type": "string"},
     "default": {"description": "Its value when none is set."},
-    "format": {
-        "description": "`duration` for times such as 12h, `post` for the address of a post on X, `size` for 1280x720, "
-        "`bitrate` for 1500k or 2M.",
-        "type": "string",
-    },
+    "format": text(
+        "`duration` for times such as 12h, `post` for the address of a post on X, `size` for 1280x720, "
+        "`bitrate` for 1500k or 2M."
+    ),
     "optional": {"description": "It may be left out and is then nothing (none).", "type": "boolean"},
     "enum": {"type": "array", "minItems": 1},
     "pattern": {"type": "string"},
@@ -150,19 +145,17 @@ _INPUT: Schema = {
                 "description": "It must be given, whatever the extended flow says.",
                 "type": "boolean",
             },
-            "env": {
-                "description": "The variable of the environment that its value is read from, when it is not set.",
-                "type": "string",
-                "pattern": VARIABLE,
-                "examples": ["OWL_MESSAGE"],
-            },
-            "file": {
-                "description": "The file that its value is read from, when it is not set: a path in its folder. "
+            "env": text(
+                "The variable of the environment that its value is read from, when it is not set.",
+                "OWL_MESSAGE",
+                pattern=VARIABLE,
+            ),
+            "file": text(
+                "The file that its value is read from, when it is not set: a path in its folder. "
                 "Others take `--allow-outside`.",
-                "type": "string",
-                "minLength": 1,
-                "examples": ["opening.txt"],
-            },
+                "opening.txt",
+                minLength=1,
+            ),
             "secret": {
                 "description": "Nobody but the run may read it; so it is with a string from `env` or `file`, "
                 "unless this is false.",
@@ -191,17 +184,12 @@ _FIELD: Schema = {
 _OWN_ACTION: Schema = mapping_of(
     "An action of the flow's own: a program or a request, configured, under a name that reads as what it does.",
     {
-        "python": {
-            "description": "A Python function, as MODULE:FUNCTION, beside the flow or installed, in place of `do`.",
-            "type": "string",
-            "pattern": r"^[A-Za-z_]\w*(\.[A-Za-z_]\w*)*:[A-Za-z_]\w*$",
-            "examples": ["picking:pick"],
-        },
-        "do": {
-            "description": "What it configures.",
-            "type": "string",
-            "enum": ["program.run", "http.request"],
-        },
+        "python": text(
+            "A Python function, as MODULE:FUNCTION, beside the flow or installed, in place of `do`.",
+            "picking:pick",
+            pattern=r"^[A-Za-z_]\w*(\.[A-Za-z_]\w*)*:[A-Za-z_]\w*$",
+        ),
+        "do": text("What it configures.", enum=["program.run", "http.request"]),
         "description": {"description": "What it does, in words.", "type": "string"},
         "with": {
             "description": "The inputs of what it configures; expressions see its own `inputs`.",
@@ -221,38 +209,25 @@ _OWN_ACTION: Schema = mapping_of(
             "items": {"type": "string", "pattern": STATE_NAME},
             "examples": [["won", "lost"]],
         },
-        "idempotency": {
-            "description": "Whether it may be repeated when nobody knows whether it was done. Default once.",
-            "type": "string",
-            "enum": ["once", "safe"],
-        },
+        "idempotency": text(
+            "Whether it may be repeated when nobody knows whether it was done. Default once.", enum=["once", "safe"]
+        ),
     },
     allOf=[
         {"if": {"not": {"required": ["python"]}}, "then": {"required": ["do", "with"]}},
         only("python", ("do", "inputs", "result", "outcomes", "idempotency")),
     ],
 )
-_EXTENDS: Schema = {
-    "description": "The flow that this one changes, by path or name: mappings are merged, lists and values replaced, "
-    "null removes.",
-    "type": "string",
-    "minLength": 1,
-    "examples": ["go-live.yaml"],
-}
+_EXTENDS: Schema = text(
+    "The flow that this one changes, by path or name: mappings are merged, lists and values replaced, null removes.",
+    "go-live.yaml",
+    minLength=1,
+)
 _FLOW: Schema = {
-    "flow": {
-        "description": "The name of the flow.",
-        "type": "string",
-        "pattern": "^[a-z0-9][a-z0-9-]*$",
-        "examples": ["go-live"],
-    },
+    "flow": text("The name of the flow.", "go-live", pattern="^[a-z0-9][a-z0-9-]*$"),
     "version": {"description": "The version of this file.", "type": "integer", "minimum": 1},
     "description": {"description": "What the flow does, in words.", "type": "string"},
-    "guide": {
-        "description": "The version of the platform's guide that it was written for.",
-        "type": "string",
-        "examples": ["2.1.2"],
-    },
+    "guide": text("The version of the platform's guide that it was written for.", "2.1.2"),
     "notify": {
         "description": "Whom to tell what a run has to say, as addresses of apprise. Those with secrets in "
         "them belong into RETAKE_FLOW_NOTIFY instead.",
@@ -300,11 +275,7 @@ _FLOW: Schema = {
         "examples": [{"the owl wakes": "the flow is run"}],
     },
     "inputs": mapping("What an agent sets.", STATE_NAME, {"$ref": "#/$defs/input"}),
-    "initial": {
-        "description": "The state to begin with; a path when it is inside another.",
-        "type": "string",
-        "pattern": STATE_PATH,
-    },
+    "initial": text("The state to begin with; a path when it is inside another.", pattern=STATE_PATH),
     "states": {
         "description": "The states, by name.",
         "type": "object",

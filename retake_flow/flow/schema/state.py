@@ -8,22 +8,11 @@ from __future__ import annotations
 from retake_flow.flow.schema.builders import (
     ACTION_NAME,
     AUDIENCE,
-    EVENT_NAME,
-    EVENT_PATTERN,
-    STATE_NAME,
-    STATE_PATH,
-    Schema,
-    duration,
-    expression,
-    mapping,
-    mapping_of,
-    only,
-    time_or_calendar,
-)
-from retake_flow.flow.schema.common import (
     CANCEL,
     DO,
     EFFECTS,
+    EVENT_NAME,
+    EVENT_PATTERN,
     ON_CRASH,
     ONE_EFFECT,
     ONE_RAISE,
@@ -32,9 +21,20 @@ from retake_flow.flow.schema.common import (
     RETRY,
     SCENE,
     SET,
+    STATE_NAME,
+    STATE_PATH,
     TELL,
     WITH,
+    Schema,
+    duration,
+    expression,
+    mapping,
+    mapping_of,
     needs,
+    one_or_many,
+    only,
+    text,
+    time_or_calendar,
 )
 
 _OF_ACTION = ("with", "every", "delay", "retry", "needs", "on_crash")
@@ -114,15 +114,10 @@ ESCALATION: Schema = mapping_of(
 
 #: The keys that determine the kind of a state; a state has at most one of them.
 KINDS = ("do", "ask", "flow", "states", "wait", "final", "history")
-#: The keys of an activity that say how its action is performed.
-_ROUTE: Schema = {
+_ROUTES: Schema = {
     "description": "Where to go: the name of a state, or a mapping with a guard, or a list tried from top to bottom. "
     "Without `to` no state is left or entered.",
-    "type": ["string", "object", "array"],
-    "minItems": 1,
-    "if": {"type": "array"},
-    "then": {"items": {"$ref": "#/$defs/route"}},
-    "else": {"$ref": "#/$defs/route"},
+    **one_or_many("route", "string", "object"),
 }
 _ONE_ROUTE: Schema = {
     "type": ["string", "object"],
@@ -156,13 +151,12 @@ _STATE: Schema = {
         "description": {"description": "What this state is for, in words.", "type": "string"},
         "do": DO,
         "ask": ASK,
-        "flow": {
-            "description": "The flow to run inside, by path or name; its final states are events of this one. `with` "
+        "flow": text(
+            "The flow to run inside, by path or name; its final states are events of this one. `with` "
             "gives its inputs.",
-            "type": "string",
-            "minLength": 1,
-            "examples": ["verify.yaml"],
-        },
+            "verify.yaml",
+            minLength=1,
+        ),
         "on_crash": ON_CRASH,
         "with": WITH,
         "needs": needs("the action is performed"),
@@ -184,18 +178,16 @@ _STATE: Schema = {
             "propertyNames": {"pattern": STATE_NAME},
             "additionalProperties": {"$ref": "#/$defs/state"},
         },
-        "initial": {
-            "description": "The state inside to begin with, a path when it is deeper inside; of a history state, where "
+        "initial": text(
+            "The state inside to begin with, a path when it is deeper inside; of a history state, where "
             "it leads the first time.",
-            "type": "string",
-            "pattern": STATE_PATH,
-        },
-        "history": {
-            "description": "Going here enters what was active last in the state around: the state directly inside it "
+            pattern=STATE_PATH,
+        ),
+        "history": text(
+            "Going here enters what was active last in the state around: the state directly inside it "
             "(shallow), or as deep as it was (deep).",
-            "type": "string",
-            "enum": ["shallow", "deep"],
-        },
+            enum=["shallow", "deep"],
+        ),
         "wait": {
             **time_or_calendar(
                 "Stay for this long; then the event `done` is routed.",
@@ -205,36 +197,29 @@ _STATE: Schema = {
                 key="until",
                 more={
                     "cron": {"description": "Minute, hour, day, month, day of the week.", "type": "string"},
-                    "missed": {
-                        "description": "What to do if the time passed while no process was there: wait for the next "
+                    "missed": text(
+                        "What to do if the time passed while no process was there: wait for the next "
                         "one (skip, the default), or go on at once (once).",
-                        "type": "string",
-                        "enum": ["skip", "once"],
-                    },
+                        enum=["skip", "once"],
+                    ),
                 },
             ),
         },
-        "final": {
-            "description": "The run ends here with this outcome; `failed` makes the run fail.",
-            "type": "string",
-            "pattern": STATE_NAME,
-            "examples": ["completed", "failed"],
-        },
+        "final": text(
+            "The run ends here with this outcome; `failed` makes the run fail.",
+            "completed",
+            "failed",
+            pattern=STATE_NAME,
+        ),
         "fails": {
             "description": "Whether a run that ends here has failed; `failed` has in any case.",
             "type": "boolean",
         },
-        "ends": {
-            "description": "What ends here: the flow (the default), or only the state around, whose event the outcome "
-            "then is.",
-            "type": "string",
-            "enum": ["flow", "state"],
-        },
-        "reason": {
-            "description": "What to tell the person when the run ends here, and what to do.",
-            "type": "string",
-            "minLength": 1,
-        },
+        "ends": text(
+            "What ends here: the flow (the default), or only the state around, whose event the outcome then is.",
+            enum=["flow", "state"],
+        ),
+        "reason": text("What to tell the person when the run ends here, and what to do.", minLength=1),
         "transitions": mapping(
             "Where to go on which event. `error`, or `error.*`, takes every `error.KIND` that has no route of its own; "
             "`*` takes every event that has none.",
@@ -244,7 +229,7 @@ _STATE: Schema = {
         ),
         "always": {
             "description": "Transitions without an event: taken as soon as the guard holds, tried from top to bottom.",
-            **{key: value for key, value in _ROUTE.items() if key != "description"},
+            **one_or_many("route", "string", "object"),
             "examples": [[{"when": "vars.tries > 3", "to": "trouble"}]],
         },
         "entry": {"description": "What happens when the state is entered.", **EFFECTS},
@@ -300,7 +285,7 @@ def definitions() -> Schema:
         "escalation": ESCALATION,
         "state": _STATE,
         "activity": ACTIVITY,
-        "routes": _ROUTE,
+        "routes": _ROUTES,
         "route": _ONE_ROUTE,
         "raise": ONE_RAISE,
         "effect": ONE_EFFECT,

@@ -10,7 +10,7 @@ from itertools import count
 from random import Random
 from typing import Any
 
-from retake_flow.flow.schema.common import SCENE_NAME
+from retake_flow.flow.schema.builders import SCENE_NAME
 from retake_flow.rehearsal.setup import trolls
 from retake_flow.rehearsal.setup.option_fields import Fields
 from retake_flow.rehearsal.setup.viewer_script import Cue

@@ -9,7 +9,7 @@ from retake_flow.actions.registry import CATALOGUE
 from retake_flow.engine.core.chart import Chart, Names
 from retake_flow.engine.core.machine import Machine
 from retake_flow.flow.model import Flow, HistoryState, State
-from retake_flow.flow.transitions import Route
+from retake_flow.flow.state_parts import Route
 from retake_flow.testing.runs.observed import Observed, entered_states
 
 #: The identity of a route across two readings of a flow.

@@ -13,7 +13,7 @@ from retake_flow.flow.expressions.expression import Expression
 from retake_flow.flow.fields import Declared, is_required
 from retake_flow.flow.graph.transition_graph import Move
 from retake_flow.flow.model import ActionState, Activity, Flow, QuestionState, State
-from retake_flow.flow.question import Ask
+from retake_flow.flow.state_parts import Ask
 from retake_flow.testing.gherkin.cells import cell
 from retake_flow.testing.paths.guard_solver import Wish, solve, wanted_values
 from retake_flow.testing.paths.guard_solver import inputs as chosen_inputs

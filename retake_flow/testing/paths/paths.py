@@ -10,7 +10,7 @@ from retake_flow.errors import fault_of
 from retake_flow.flow.action_spec import with_own
 from retake_flow.flow.graph.transition_graph import Move, Moves, path_to
 from retake_flow.flow.model import Flow
-from retake_flow.flow.transitions import Route
+from retake_flow.flow.state_parts import Route
 from retake_flow.testing.gherkin.coverage import Key, key
 from retake_flow.testing.paths.guard_solver import solve, wanted_values
 

@@ -10,7 +10,7 @@ from typing import Any, Final
 from retake_flow.errors import RetakeFlowError
 from retake_flow.flow.graph.transition_graph import Move
 from retake_flow.flow.model import Flow
-from retake_flow.flow.transitions import Route
+from retake_flow.flow.state_parts import Route
 from retake_flow.testing.gherkin.cells import cell
 from retake_flow.testing.gherkin.coverage import Coverage, guard, words
 from retake_flow.testing.paths.path_script import Line, Script, Unknown

@@ -12,7 +12,7 @@ from retake_flow.flow.duration import seconds
 from retake_flow.flow.expressions.expression import Expression, render
 from retake_flow.flow.load.functions import called_function
 from retake_flow.flow.model import ActionState, FinalState, Flow
-from retake_flow.flow.retry import Poll, Retry
+from retake_flow.flow.state_parts import Poll, Retry
 from retake_flow.redact import Secret, scrub
 from retake_flow.run.answers import schema
 from retake_flow.run.commands import Leave, StartAction, StartActivity

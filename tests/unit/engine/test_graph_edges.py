@@ -17,7 +17,7 @@ from retake_flow.flow.action_spec import ActionSpec
 from retake_flow.flow.graph.transition_graph import Move, Moves
 from retake_flow.flow.load.load import load_flow
 from retake_flow.flow.model import FinalState, Flow
-from retake_flow.flow.transitions import Route
+from retake_flow.flow.state_parts import Route
 from retake_flow.run import commands, events
 from retake_flow.run.gates import Answer
 from retake_flow.run.run import Run

@@ -13,7 +13,7 @@ from talk import flow_of
 from retake_flow.engine.core.machine import Machine
 from retake_flow.engine.driver.runner import Runner
 from retake_flow.errors import InDoubt, NotFound, RateLimited, Rejected, RetakeFlowError, Unavailable, Unreachable
-from retake_flow.flow.retry import Retry
+from retake_flow.flow.state_parts import Retry
 from retake_flow.ports.actions import Completion
 from retake_flow.run.run import Attempt, Phase, Run
 from retake_flow.whatif import virtual_time

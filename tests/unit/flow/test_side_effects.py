@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from retake_flow.flow.load.python_action import describe
+from retake_flow.flow.diagnostics import Position
+from retake_flow.flow.load.functions import describe
 from retake_flow.flow.side_effects import is_platform, of_inputs
 
 
@@ -61,7 +62,7 @@ HEAD = "import httpx, subprocess\nfrom retake_flow.plugins import action\n"
 def effect(body: str, around: str = "") -> str:
     """What is seen of an action with this body."""
     text = f"{HEAD}{around}\n@action(idempotency='safe')\ndef act(to: str = ''):\n    {body}\n"
-    return describe(text, "acts.py", "act").effect
+    return describe("a.act", "acts:act", ("acts.py", text), Position("f.yaml", 1, 1), {}).effect
 
 
 @pytest.mark.parametrize(

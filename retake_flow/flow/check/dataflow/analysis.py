@@ -27,7 +27,7 @@ from retake_flow.flow.model import (
     State,
     SubFlowState,
 )
-from retake_flow.flow.transitions import Effect
+from retake_flow.flow.state_parts import Effect
 from retake_flow.quick_dataclasses import dataclass
 
 #: Takes what is evaluated, the path of the sub-flow whose names it uses, the current facts, and what has just happened

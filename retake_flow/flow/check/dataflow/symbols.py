@@ -11,7 +11,7 @@ from retake_flow.flow.expressions.reserved_names import STATS
 from retake_flow.flow.fields import Declared
 from retake_flow.flow.graph.transition_graph import Occurrence
 from retake_flow.flow.model import ActionState, Activity, FinalState, Flow, Input, QuestionState, State, SubFlowState
-from retake_flow.flow.question import Ask
+from retake_flow.flow.state_parts import Ask
 
 Schema = Mapping[str, Any]
 _TEXT: Schema = {"type": "string"}

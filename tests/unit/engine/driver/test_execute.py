@@ -14,7 +14,7 @@ from conversation import Actions, Serves, Takes
 
 from retake_flow.engine.driver import execute
 from retake_flow.errors import MissingProgram, NotReady, RateLimited, Unavailable
-from retake_flow.flow.retry import Retry
+from retake_flow.flow.state_parts import Retry
 from retake_flow.ports.actions import Call, Completion, Keep
 from retake_flow.run import events
 from retake_flow.run.commands import SetTimer, StartAction, StartActivity

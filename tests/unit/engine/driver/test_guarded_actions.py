@@ -12,7 +12,7 @@ import pytest
 from retake_flow.engine.driver import execute
 from retake_flow.engine.driver.guarded_actions import MOST, GuardedActions
 from retake_flow.errors import LastingDefect, RetakeFlowError, Unavailable
-from retake_flow.flow.retry import Retry
+from retake_flow.flow.state_parts import Retry
 from retake_flow.ports.actions import Call, Completion
 from retake_flow.ports.services import Service
 from retake_flow.run import events

@@ -10,7 +10,7 @@ import pytest
 
 from retake_flow.engine.driver.outside_requests import settle_scene
 from retake_flow.flow.load.load import load_flow
-from retake_flow.flow.transitions import Scene
+from retake_flow.flow.state_parts import Scene
 from retake_flow.ports.runs import Request
 from retake_flow.redact import Secret
 from retake_flow.run.run import ActivityState, Run, Work

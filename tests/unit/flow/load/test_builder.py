@@ -6,7 +6,7 @@ import pytest
 from flow_samples import at, checked, codes, flow_of, problems, with_sub, written
 
 from retake_flow.flow.expressions.expression import Template
-from retake_flow.flow.question import ANSWERED, Ask, Escalation
+from retake_flow.flow.state_parts import ANSWERED, Ask, Escalation
 from retake_flow.redact import Secret, scrub
 
 END = "\nz: {final: ok}"

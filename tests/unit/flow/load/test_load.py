@@ -8,7 +8,7 @@ from flow_samples import GO_LIVE, SMALL, at, flow_of, problems
 from retake_flow.flow.diagnostics import Position, Problems
 from retake_flow.flow.expressions.expression import Template
 from retake_flow.flow.load.load import load, load_flow, read_bytes
-from retake_flow.flow.retry import Retry
+from retake_flow.flow.state_parts import Retry
 
 NESTED = """
 a:

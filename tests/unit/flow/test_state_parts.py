@@ -5,7 +5,7 @@ from __future__ import annotations
 from hypothesis import given
 from hypothesis import strategies as st
 
-from retake_flow.flow.retry import Retry
+from retake_flow.flow.state_parts import Retry
 
 
 @given(failures=st.integers(1, 2000), spread=st.floats(0, 1, exclude_max=True), rate=st.floats(1, 100))
