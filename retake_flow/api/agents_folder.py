@@ -9,7 +9,7 @@ import dataclasses
 import json
 import os
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
 from typing import Any, Final
 
@@ -75,6 +75,12 @@ def _checked(files: Iterator[Path]) -> Iterator[Agent]:
             yield Agent(name, path, trouble=f"{path} is the same agent as {other}{_SUFFIX}")
         else:
             yield Agent(name, path, found)
+
+
+def files_by_name(agents: Iterable[Agent]) -> dict[str, str]:
+    """The file of each agent that can be used, by the file's name and by the agent's own."""
+    usable = [(agent.name, agent.found.agent_name) for agent in agents if agent.found is not None]
+    return {own: name for name, own in usable if own} | {name: name for name, _ in usable}
 
 
 def agent_of(path: Path) -> str:

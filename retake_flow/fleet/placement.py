@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Iterable, Sequence
 from dataclasses import replace
 
 from retake_flow.flow.duration import words
-from retake_flow.ports.fleet import Host, Job
+from retake_flow.ports.fleet import Fleet, Host, Job
 
 #: Cores by which what is used may exceed the capacity: sums of costs are not exact.
 _ROUNDING = 1e-9
@@ -69,6 +70,16 @@ def reason(job: Job, hosts: Iterable[Host], now: float) -> str:
     if all(misfits.values()):
         return "no host fits: " + "; ".join(f"{name} {why}" for name, why in sorted(misfits.items())[:3])
     return f"no host has {job.demand.cost:g} free"
+
+
+def waiting_reason(fleet: Fleet, run: str) -> str:
+    """Why a run has to wait for a host; "" when one will take it in a moment."""
+    hosts, now = fleet.hosts(), time.time()
+    job = next((job for job in fleet.jobs() if job.run == run), None)
+    free = [host for host in hosts if host.accepts and not (host.away or host.draining)]
+    if job is None or (job.demand.not_before <= now and choose(job, free) is not None):
+        return ""
+    return reason(job, hosts, now)
 
 
 def output(job: Job) -> str:

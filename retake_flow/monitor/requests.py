@@ -24,7 +24,7 @@ LONGEST_SHOWN = 300
 
 
 def why_undriven(store: Runs, run: str) -> str:
-    """Why no process would notice a request to a run; "" when one would."""
+    """Why no process would notice a request to a run; "" when one would, if only the next host that takes the run."""
     from retake_flow.wiring.storing import is_driven
 
     stored = store.load(run)
@@ -32,7 +32,8 @@ def why_undriven(store: Runs, run: str) -> str:
         return ending(stored.run)
     if stored.holder is not None and stored.holder.has_moved:
         return RunMoved(run, stored.holder.host).message
-    if not is_driven(stored.holder) or stored.run.phase is Phase.SUSPENDED:
+    between_hosts = stored.submitted and stored.run.phase in (Phase.RUNNING, Phase.WAITING)
+    if stored.run.phase is Phase.SUSPENDED or not (between_hosts or is_driven(stored.holder)):
         return f"no process drives {run}; {_goes_on(stored)}"
     return ""
 

@@ -119,7 +119,11 @@ async def end(desk: Desk, run: str, wish: Wish) -> str:
         return driven
 
     if not await desk.do(ask):
-        await _command(wish, run, "--json")
+        ended = await _command(wish, run, "--json", "--within", f"{_WITHIN - 10:g}s")
+        if not ended.get("ended"):
+            return f"Asked to {wish}; a host does it once it has the run" + (
+                f": {ended['waits']}" if ended["waits"] else ""
+            )
         return "Ended."
     return "Asked to stop; it takes down what it has set up." if wish == "stop" else "Asked to end at once."
 
@@ -137,21 +141,25 @@ async def go_on(desk: Desk, run: str) -> str:
     return "It goes on."
 
 
-async def _command(*arguments: str) -> None:
+async def _command(*arguments: str) -> Mapping[str, Any]:
+    """Run a command, and return the object that it printed last."""
     try:
         code, out, err = await run_command(*arguments, within=_WITHIN)
     except TimeoutError:
         raise RetakeFlowError(f"`{arguments[0]}` took longer than {_WITHIN:g} s; it may still take effect") from None
-    if code not in (0, 4):
-        raise RetakeFlowError(_message(out) or err.strip()[-300:] or f"`{arguments[0]}` failed")
+    last = _last(out)
+    if code not in (0, 4) and last.get("effect") != "queued":
+        said = str(last.get("message") or last.get("reason") or "")
+        raise RetakeFlowError(said or err.strip()[-300:] or f"`{arguments[0]}` failed")
+    return last
 
 
-def _message(out: str) -> str:
-    """The message of the error object that a command printed last."""
+def _last(out: str) -> Mapping[str, Any]:
+    """The object that a command printed last; an empty one without it."""
     import json
 
     try:
         last = json.loads(out.splitlines()[-1])
-        return str(last.get("message") or last.get("reason") or "")
-    except (ValueError, IndexError, AttributeError):
-        return ""
+    except (ValueError, IndexError):
+        return {}
+    return last if isinstance(last, dict) else {}

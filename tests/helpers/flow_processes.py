@@ -226,6 +226,10 @@ class Home:
         """The row of a run in the store; of the one that began last without a name."""
         return self._select("SELECT * FROM runs WHERE id LIKE ? ORDER BY created DESC LIMIT 1", run or "%")[0]
 
+    def asked(self, run: str) -> set[str]:
+        """What is asked of a run and not done yet."""
+        return {row["what"] for row in self._select("SELECT what FROM requests WHERE run = ?", run)}
+
     def answered(self, run: str, gate: str) -> float:
         """When a question was answered, in seconds since the epoch."""
         rows = self._select("SELECT id, answered FROM gates WHERE run = ?", run)

@@ -79,6 +79,7 @@ def _submit(fleet: SqlFleet, args: argparse.Namespace, settings: Settings) -> tu
 
     from retake_flow.cli import flow_file
     from retake_flow.cli.option_values import pairs
+    from retake_flow.fleet.placement import waiting_reason
     from retake_flow.flow.load.inputs import resolve, with_provided_inputs
     from retake_flow.run import ids
     from retake_flow.settings import variables
@@ -91,7 +92,7 @@ def _submit(fleet: SqlFleet, args: argparse.Namespace, settings: Settings) -> tu
     run = replace(running.new_run(name, flow, inputs), identity=identity)
     demand, file = _demand(args, agent), str(Path(flow.file).resolve())
     fleet.submit(run, agent=identity.name or agent, flow_file=file, flow_text=flow.sources.dump(), demand=demand)
-    return name, _reason(fleet, name)
+    return name, waiting_reason(fleet, name)
 
 
 def _agent(named: str, flow: Flow, inputs: dict[str, Any], settings: Settings) -> tuple[str, Identity]:
@@ -129,6 +130,8 @@ def _want(fleet: SqlFleet, args: argparse.Namespace) -> tuple[str, str]:
     """Submit a stored run; what is not given stays as it was."""
     from dataclasses import replace
 
+    from retake_flow.fleet.placement import waiting_reason
+
     run = fleet.runs.find(args.run)
     had = next((job for job in fleet.jobs() if job.run == run), None)
     demand = _demand(args, args.agent or (had.demand.agent if had else fleet.runs.load(run).agent))
@@ -139,7 +142,7 @@ def _want(fleet: SqlFleet, args: argparse.Namespace) -> tuple[str, str]:
         kept |= {"not_before": had.demand.not_before} if args.at is None and not had.trouble else {}
         demand = replace(demand, **kept)
     fleet.want(run, demand)
-    return run, _reason(fleet, run)
+    return run, waiting_reason(fleet, run)
 
 
 def _demand(args: argparse.Namespace, agent: str) -> Demand:
@@ -147,21 +150,6 @@ def _demand(args: argparse.Namespace, agent: str) -> Demand:
 
     cost = USUAL_COST if args.cost is None else args.cost
     return Demand(agent, cost, tuple(sorted(set(args.label))), args.priority or 0, args.at or 0.0)
-
-
-def _reason(fleet: SqlFleet, run: str) -> str:
-    """Why the run has to wait; "" when a host will take it in a moment."""
-    import time
-
-    from retake_flow.fleet.placement import choose, reason
-
-    hosts = fleet.hosts()
-    job = next((job for job in fleet.jobs() if job.run == run), None)
-    free = [host for host in hosts if host.accepts and not (host.away or host.draining)]
-    now = time.time()
-    if job is None or (job.demand.not_before <= now and choose(job, free) is not None):
-        return ""
-    return reason(job, hosts, now)
 
 
 def label(text: str) -> str:

@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Any, Final
 
 from retake_flow import __version__
-from retake_flow.api.agents_folder import agents_in
+from retake_flow.api.agents_folder import agents_in, files_by_name
 from retake_flow.cli.fleet_commands.hosts import state
 from retake_flow.cli.session.detached import log_of
 from retake_flow.errors import CredentialsError
@@ -77,13 +77,11 @@ class WorkerHost:
         if not self._required and not self._folder.is_dir():
             return None
         try:
-            found = [agent for agent in agents_in(self._folder) if agent.found is not None]
+            return files_by_name(agents_in(self._folder))
         except CredentialsError:
             if self._files is None:
                 raise
             return self._files  # it may be mounted anew at the moment
-        named = {agent.found.agent_name: agent.name for agent in found if agent.found and agent.found.agent_name}
-        return {**named, **{agent.name: agent.name for agent in found}}
 
     def order(self, placed: Placed) -> dict[str, Any]:
         """The order for the driver of a run.

@@ -8,7 +8,10 @@ from typing import TYPE_CHECKING, Any
 from retake_flow.cli.arguments import add_json, add_run, add_within
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from retake_flow.ports.runs import Runs, Stored, Wish
+    from retake_flow.settings import Settings
 
 _EVERY = 0.1
 
@@ -36,10 +39,10 @@ def kill(args: argparse.Namespace) -> int:
 
 def _end(args: argparse.Namespace, what: Wish) -> int:
     from contextlib import closing
+    from functools import cache, partial
 
     from retake_flow.monitor.brief import next_for
     from retake_flow.monitor.following import is_over
-    from retake_flow.run.run import Phase
     from retake_flow.settings import Settings
     from retake_flow.wiring.storing import is_driven, open_store
 
@@ -48,54 +51,104 @@ def _end(args: argparse.Namespace, what: Wish) -> int:
         before = store.load(store.find(args.run))
         run = before.run.id
         last = store.journal(run, last=1)
-        parked = before.run.phase is Phase.SUSPENDED
-        elsewhere = what == "stop" and before.submitted and bool(before.run.undos) and not parked  # a host undoes it
-        after = _ask_to_end(store, run, what, args.within, elsewhere=elsewhere)
-        # A stopped run that has not ended goes where its flow says, for example to a question.
-        stopped = bool(store.journal(run, last[0][0] if last else 0, events=("stop_requested",)))
+
+        def stopped() -> bool:
+            """Whether it has heard: if it has not ended then, it went where its flow says, as to a question."""
+            return bool(store.journal(run, last[0][0] if last else 0, events=("stop_requested",)))
+
+        ask: Callable[[], object] = cache(partial(store.request, run, what))  # a second stop would be another event
+        after, waits = _ask_to_end(store, run, ask, args.within), None
         driven = is_driven(after.holder)
         if what == "kill" and not after.run.ended and not driven:
             after = _kill_undriven(store, run)
-        if what == "stop" and not driven and not is_over(after) and not (stopped and not after.run.ended):
-            from retake_flow.cli.run_commands.resume import stop_parked
-
-            stop_parked(store, run, settings, silent=args.json)
-            after = store.load(run)
+        if what == "stop" and not driven and not is_over(after) and not (stopped() and not after.run.ended):
+            waits = _stop_undriven(store, after, ask, settings, silent=args.json)
+            if waits is None:
+                after = store.load(run)
+            else:
+                after = _ask_to_end(store, run, ask, 0.0 if waits else args.within, stopped)
         commands = next_for(store, run)
-        if is_driven(after.holder):
+        waits = None if is_over(after) else waits
+        if waits is not None or is_driven(after.holder):
             commands = [f"retake-flow wait {run} --until ended --within 50s --json", f"retake-flow kill {run} --json"]
-    _tell(after, what, commands, already=is_over(before), as_json=args.json)
+    _tell(after, what, commands, already=is_over(before), as_json=args.json, waits=waits)
     return 0 if is_over(after) else 1
 
 
-def _ask_to_end(store: Runs, run: str, what: Wish, within: float, *, elsewhere: bool) -> Stored:
+def _ask_to_end(
+    store: Runs, run: str, ask: Callable[[], object], within: float, stopped: Callable[[], bool] = lambda: True
+) -> Stored:
     """Ask whoever drives a run to end it, also a process that takes it up meanwhile.
 
     Args:
         store: The store.
         run: Its id.
-        what: The request.
+        ask: Asks it.
         within: For how long to wait for the end, in seconds.
-        elsewhere: Whether a host will drive it to its end if none does now.
+        stopped: Whether it needs no process any more when none drives it; if not, a host will.
 
     Returns:
         The run once no process drives it, for it ends before all is undone; as it is when the time is up.
     """
     from retake_flow.monitor.following import is_over
     from retake_flow.monitor.polling import Polling
-    from retake_flow.run.run import Phase
     from retake_flow.wiring.storing import is_driven
 
-    polling, asked = Polling(within, _EVERY), False
+    polling = Polling(within, _EVERY)
     while True:
         stored = store.load(run)
         driven = is_driven(stored.holder)
-        if not (asked or stored.run.ended) and (driven or elsewhere):
-            store.request(run, what)
-            asked = True
-        left = not elsewhere or is_over(stored) or stored.run.phase is Phase.SUSPENDED
-        if (left and not driven) or not polling.again():
+        left = not driven and (is_over(stored) or stopped())
+        if not (left or stored.run.ended):
+            ask()
+        if left or not polling.again():
             return stored
+
+
+def _stop_undriven(
+    store: Runs, stored: Stored, ask: Callable[[], object], settings: Settings, *, silent: bool
+) -> str | None:
+    """Stop a run that no process drives, here; a submitted one whose credentials are not here is left to a host.
+
+    Returns:
+        None when it is stopped; otherwise why it waits for a host, "" when one has it or takes it in a moment.
+    """
+    from contextlib import closing
+    from dataclasses import replace
+
+    from retake_flow.cli.run_commands.resume import stop_parked
+    from retake_flow.errors import AccountInUse, CredentialsError
+    from retake_flow.fleet.placement import waiting_reason
+    from retake_flow.run.errors import RunHeld
+    from retake_flow.wiring.storing import open_fleet
+
+    run = stored.run.id
+    try:
+        stop_parked(store, run, _as_its_agent(stored, settings), silent=silent)
+    except RunHeld:  # a process has taken it up meanwhile
+        return ""
+    except CredentialsError as error:
+        if not stored.submitted or isinstance(error, AccountInUse):
+            raise
+        ask()
+        with closing(open_fleet(settings)) as fleet:
+            for job in fleet.jobs():
+                if job.run == run:  # also one that is held, or is to wait after a failure
+                    fleet.want(run, replace(job.demand, not_before=0.0))
+            return waiting_reason(fleet, run)
+    return None
+
+
+def _as_its_agent(stored: Stored, settings: Settings) -> Settings:
+    """The settings with the credentials of a run's agent, if the folder of agents has them."""
+    from dataclasses import replace
+
+    from retake_flow.api.agents_folder import agents_in, file_of, files_by_name
+
+    files = files_by_name(agents_in(settings.agents)) if settings.agents.is_dir() else {}
+    if not stored.submitted or stored.agent not in files:
+        return settings
+    return replace(settings, credentials=file_of(settings.agents, files[stored.agent]), access_token=None)
 
 
 def _kill_undriven(store: Runs, run: str) -> Stored:
@@ -135,7 +188,7 @@ def _forget(rehearsal: str) -> None:
     rehearsing.forget(Path(rehearsal))
 
 
-def _tell(stored: Stored, what: Wish, commands: list[str], *, already: bool, as_json: bool) -> None:
+def _tell(stored: Stored, what: Wish, commands: list[str], *, already: bool, as_json: bool, waits: str | None) -> None:
     import time
 
     from retake_flow import printable
@@ -146,18 +199,19 @@ def _tell(stored: Stored, what: Wish, commands: list[str], *, already: bool, as_
 
     run = stored.run
     if as_json:
-        effect = "done" if is_over(stored) else "queued" if is_driven(stored.holder) else "none"
+        effect = "done" if is_over(stored) else "queued" if waits is not None or is_driven(stored.holder) else "none"
         data = {"run": run.id, "ended": run.ended, "already_ended": already, "effect": effect, "phase": run.phase.value}
         stats = run.stats.figures(time.time())
         rest = {"outcome": run.outcome, "state": run.state, "reason": run.reason, "stats": stats}
-        terminal.emit(plain({**data, **rest, "next": commands}))
+        terminal.emit(plain({**data, **rest, "waits": waits or None, "next": commands}))
         return
     if is_over(stored):
         reason = f": {run.reason}" if run.reason not in ("", run.outcome) else ""
         word = "had already ended" if already else "has ended"
         terminal.say(printable.line(f"{run.id} {word}: {run.outcome} in {run.state or 'no state'}{reason}"))
         return
-    terminal.say(printable.line(f"{run.id} has not ended yet; it is in {run.state or 'no state'}"))
+    until = f", and a host stops it once it has it: {waits}" if waits else ""
+    terminal.say(printable.line(f"{run.id} has not ended yet; it is in {run.state or 'no state'}{until}"))
     terminal.advise(_next(stored, what))
 
 

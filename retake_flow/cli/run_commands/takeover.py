@@ -17,7 +17,7 @@ from retake_flow.flow.text.bundle import parse
 from retake_flow.ports.runs import Claim, Runs, Stored
 from retake_flow.run.errors import RunHeld
 from retake_flow.run.identity import NOBODY, Identity
-from retake_flow.run.run import Run
+from retake_flow.run.run import Phase, Run
 from retake_flow.run.secret_inputs import with_secrets
 from retake_flow.settings import Settings, variables
 from retake_flow.wiring import accounts
@@ -74,11 +74,12 @@ async def take_up(
     run = before.run.id
     before = on_this_host(before, session.settings)
     flow = _readable(before)
+    streams = flow if not (stop and before.run.phase is Phase.PENDING) else None  # or else it ends before it begins
     with accounts.lock_of(before.run, session.settings) as lock:
         identity = await _account(before, flow, session.settings, stop)
-        if flow is not None:
-            _hold(lock, flow, identity, run, force=force)
-        account = accounts.shared(flow, identity, before.run.rehearsal)
+        if streams is not None:
+            _hold(lock, streams, identity, run, force=force)
+        account = accounts.shared(streams, identity, before.run.rehearsal)
         claim = claim_run(session.runs, run, force=force, account=account, epoch=epoch)
         with let_go(claim):
             prepare(claim)

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Container, Iterator, Mapping
+from collections.abc import Callable, Container, Iterator, Mapping
+from contextlib import suppress
 from dataclasses import replace
 from typing import Any, Final
 
@@ -12,6 +13,7 @@ from retake_flow.errors import StoreError
 from retake_flow.flow.model import Flow
 from retake_flow.flow.state_parts import scene_names
 from retake_flow.ports.actions import ActionRunner, Call
+from retake_flow.ports.clock import Clock
 from retake_flow.ports.runs import Request
 from retake_flow.quick_dataclasses import dataclass
 from retake_flow.redact import bears_secret
@@ -42,6 +44,10 @@ WAYS: Final[Mapping[str, Way]] = {
     "chat": Way("chat.send", "message", also=("answers",)),
 }
 NOT_ON_AIR: Final = "the run is not on air"
+_BROKEN_OFF: Final = "it was broken off"
+#: Seconds that services may take to start until it is said without them, and between two looks.
+_READY_WITHIN: Final = 30.0
+_LOOK_EVERY: Final = 0.2
 
 
 def ready_ways(flow: Flow, run: Run) -> list[str]:
@@ -52,6 +58,34 @@ def ready_ways(flow: Flow, run: Run) -> list[str]:
         for name, way in WAYS.items()
         if any(services[each].get("speaks", True) for each in way.needs if each in services)
     ]
+
+
+def _starts(flow: Flow, run: Run) -> bool:
+    """Whether a service is about to start with which something can be said."""
+    needed = {each for way in WAYS.values() for each in way.needs}
+    found = (run.activities.get(activity.key) for activity in flow.activities() if activity.do in needed)
+    return any(service is not None and service.work in (Work.WAITING, Work.STARTING) for service in found)
+
+
+async def say_when_ready(
+    request: Request, flow: Flow, run_now: Callable[[], Run], call: Call, actions: ActionRunner, clock: Clock
+) -> None:
+    """Say the text of a request once no service is starting, as all do after another process has taken up the run.
+
+    Until then nothing is recorded, so that the next process says it if this one dies. One that leaves says what became
+    of it.
+    """
+    until = clock.now() + _READY_WITHIN
+    while _starts(flow, run_now()) and clock.now() < until:
+        await clock.sleep_until(clock.now() + _LOOK_EVERY)
+    try:
+        await say(request, ready_ways(flow, run_now()), call, actions)
+    except asyncio.CancelledError:
+        if not run_now().ended:
+            with suppress(StoreError):
+                data = {name: str(request.data.get(name, "")) for name in ("by", "text")}
+                call.note("said", request=request.number, **data, how=[], failed={}, reason=_BROKEN_OFF)
+        raise
 
 
 async def say(request: Request, ways: list[str], call: Call, actions: ActionRunner) -> None:

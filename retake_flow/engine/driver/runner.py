@@ -193,8 +193,9 @@ class Runner:
         """Handle a request from outside, other than to end the run."""
         if request.what == "say":
             call = Call(self.run.id, "say", 1, "", {}, {}, f"{self.run.id}/say/{request.number}", self.note)
-            ways = outside_requests.ready_ways(self._machine.flow, self.run)
-            self._scope(_OWN).start(outside_requests.say(request, ways, call, self._actions), "say")
+            flow, run_now = self._machine.flow, lambda: self.run
+            saying = outside_requests.say_when_ready(request, flow, run_now, call, self._actions, self._clock)
+            self._scope(_OWN).start(saying, "say")
             return
         if request.what == "screen":
             event, fields = outside_requests.settle_scene(request, self._machine.flow, self.run)

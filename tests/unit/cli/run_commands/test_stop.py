@@ -15,11 +15,14 @@ from typing import Any
 
 import pytest
 from cli_command import Command
+from flow_processes import write_credentials
 from stored_runs import AWAY, DEAD, a_gate, an_answer, ended, stored
 
 from retake_flow.api import credentials
 from retake_flow.api.credentials import Credentials
 from retake_flow.cli.run_commands import resume
+from retake_flow.errors import CredentialsError
+from retake_flow.ports.fleet import Demand
 from retake_flow.ports.runs import Claim, Runs
 from retake_flow.redact import Secret
 from retake_flow.run.run import PendingUndo, Phase, Run
@@ -27,7 +30,8 @@ from retake_flow.run.stats import Stats
 from retake_flow.settings import Settings
 from retake_flow.store.holders import this_process
 from retake_flow.studio.processes.launcher import RUN_VARIABLE
-from retake_flow.wiring.storing import open_store
+from retake_flow.wiring import accounts
+from retake_flow.wiring.storing import open_fleet, open_store
 
 RUN = Run("owl-1", "go-live", "d" * 64, {}, phase=Phase.RUNNING, state="on/air")
 ASKING = """\
@@ -85,7 +89,7 @@ def test_a_program_gets_the_end_as_one_object(command: Command, store: Runs) -> 
     assert one == {
         "run": "owl-1", "ended": True, "already_ended": False, "phase": "cancelled", "outcome": "stopped",
         "state": "on/air", "reason": "by hand", "stats": Stats().figures(0), "effect": "done",
-        "next": ["retake-flow show owl-1 --json"],
+        "waits": None, "next": ["retake-flow show owl-1 --json"],
     }  # fmt: skip
 
 
@@ -189,6 +193,60 @@ def test_a_run_without_a_process_is_stopped_by_going_on(
     with nullcontext() if dies else driving(claim, [], lets_go=True):
         assert command("stop", "owl-1", "--json").code == 0
     assert asked == [("owl-1", Settings.from_environment().store, True)]
+
+
+@pytest.mark.parametrize("taken_by_a_host", [False, True])
+@pytest.mark.parametrize("phase", [Phase.RUNNING, Phase.SUSPENDED])
+def test_a_submitted_run_is_stopped_by_whoever_has_its_agent(
+    command: Command, store: Runs, folder: Path, monkeypatch: pytest.MonkeyPatch, taken_by_a_host: bool, phase: Phase
+) -> None:
+    """By this process, if the folder of agents has it; else by the next host, also if the run was held."""
+    used: list[Path] = []
+
+    def stop_parked(runs: Runs, run: str, settings: Settings, *, silent: bool) -> None:
+        used.append(settings.credentials)
+        if taken_by_a_host:
+            raise CredentialsError("no credentials of owl")
+        claim = runs.claim(run, this_process())
+        claim.write(replace(runs.load(run).run, outcome="stopped", phase=Phase.CANCELLED, undos=()), [])
+        claim.release()
+
+    monkeypatch.setattr(resume, "stop_parked", stop_parked)
+    monkeypatch.setenv("RETAKE_FLOW_AGENTS", str(folder / "agents"))
+    if not taken_by_a_host:
+        write_credentials(folder / "agents" / "night.json", "owl", "rtk_owl_0123456789", "https://retake.tv")
+    undo = PendingUndo("on", "on/air", "retake.stop_stream", {})
+    stored(store, "owl-1", undos=(undo,), phase=phase)
+    with closing(open_fleet(Settings.from_environment())) as fleet:
+        fleet.want("owl-1", Demand("owl", not_before=time.time() + 3600))
+        said = command("stop", "owl-1", "--within", "10m")
+        if not taken_by_a_host:
+            assert (said.code, used) == (0, [folder / "agents" / "night.json"])
+            return
+        told = "owl-1 has not ended yet; it is in on/air, and a host stops it once it has it: no worker runs\n"
+        assert (said.code, said.out) == (1, told)
+        assert "retake-flow kill owl-1" in said.err
+        assert (fleet.jobs()[0].waits, fleet.jobs()[0].demand.not_before) == (True, 0.0)
+        [one] = command("stop", "owl-1", "--json").records
+        assert (one["effect"], one["waits"], one["next"][-1]) == (
+            "queued", "no worker runs", "retake-flow kill owl-1 --json",
+        )  # fmt: skip
+
+
+def test_a_run_that_waits_to_begin_needs_no_account(
+    command: Command, store: Runs, folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Even while another run streams as its agent, which would keep it from beginning."""
+    own = folder / "owl.json"
+    write_credentials(own, "owl", "rtk_owl_0123456789", "https://retake.tv")
+    monkeypatch.setenv("RETAKE_CREDENTIALS", str(own))
+    assert command("submit", "go-live.yaml", "--agent", "owl").code == 0
+    settings = Settings.from_environment()
+    identity = accounts.identity_here(settings, {})
+    with accounts.AccountLock(settings.lock_folders, "other", settings.store) as lock:
+        lock.hold(identity)
+        assert command("stop", "last").code == 0
+    assert [record["event"] for _, record in store.journal(store.find("last"))][-1] == "run_ended"
 
 
 def test_a_parked_run_is_stopped_for_good(command: Command, store: Runs, folder: Path) -> None:

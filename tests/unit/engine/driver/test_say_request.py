@@ -107,6 +107,62 @@ def test_nothing_is_said_where_nobody_would_notice(ways: list[str], failed: dict
     assert actions.calls == []
 
 
+def test_it_is_said_once_no_service_starts_any_more() -> None:
+    """As after a hand-over; a service that never becomes ready is waited for only so long."""
+
+    def said_while(**works: tuple[Work, Mapping[str, Any]]) -> tuple[list[dict[str, Any]], float]:
+        run, notes = [running(**works)], list[dict[str, Any]]()
+        call = Call("r", "say", 1, "", {}, {}, "k", lambda event, **fields: notes.append({"event": event, **fields}))
+
+        async def saying() -> float:
+            clock, request = virtual_time.VirtualClock(), Request("say", {"text": "hello"}, 7)
+            begun = clock.now()
+
+            async def starts() -> None:
+                await clock.sleep_until(begun + 5)
+                assert notes == []
+                run[0] = running(content=(Work.READY, {}), sound=works["sound"])
+
+            starting = asyncio.create_task(starts())
+            await outside_requests.say_when_ready(request, FLOW, lambda: run[0], call, Actions(), clock)
+            await starting
+            return clock.now() - begun
+
+        return notes, virtual_time.run(saying())
+
+    silent = (Work.READY, {"speaks": False})
+    notes, took = said_while(content=(Work.STARTING, {}), sound=silent)
+    assert (notes[-1]["how"], round(took)) == (["screen"], 5)
+    notes, took = said_while(content=(Work.WAITING, {}), sound=(Work.STARTING, {}))
+    assert (notes[-1]["how"], round(took)) == (["screen"], 30)
+
+
+def test_what_is_broken_off_is_told() -> None:
+    """By a process that hands its run over; a run that has ended has written its last record."""
+
+    def cut_off(run: Run) -> list[str]:
+        notes: list[str] = []
+        call = Call("r", "say", 1, "", {}, {}, "k", lambda event, **fields: notes.append(event))
+
+        async def saying() -> None:
+            clock, request = virtual_time.VirtualClock(), Request("say", {"text": "hello"}, 7)
+            speaking = Actions(studio_speak=[Takes(60.0)])
+            task = asyncio.create_task(
+                outside_requests.say_when_ready(request, FLOW, lambda: run, call, speaking, clock)
+            )
+            await clock.sleep_until(clock.now() + 1)
+            task.cancel()
+            with pytest.raises(asyncio.CancelledError):
+                await task
+
+        virtual_time.run(saying())
+        return notes
+
+    there = running(sound=(Work.READY, {"speaks": True}))
+    assert cut_off(there) == ["say_requested", "said"]
+    assert cut_off(replace(there, outcome="stopped")) == ["say_requested"]
+
+
 def test_what_cannot_be_written_down_is_not_said() -> None:
     """The run's own next write tells; saying it unwritten could say it twice."""
     actions = Actions()
