@@ -49,7 +49,7 @@ _LIMITS: Final = mapping_of(
 _CHOICES: Final = {
     "type": ["array", "object"],
     "items": {**TEXT, "minLength": 1},
-    "additionalProperties": {**TEXT, "minLength": 1},
+    "additionalProperties": {**TEXT, "minLength": 1, "format": "regex"},
     "minItems": 1,
     "uniqueItems": True,
     "minProperties": 1,

@@ -97,6 +97,14 @@ def _pattern(validator: Any, pattern: Any, instance: Any, _schema: Any) -> Itera
         yield ValidationError(f"{instance!r} does not match {pattern!r}")
 
 
+def _format(_validator: Any, name: Any, instance: Any, _schema: Any) -> Iterator[ValidationError]:
+    if name == "regex" and isinstance(instance, str):
+        try:
+            require(instance)
+        except PatternError as error:
+            yield ValidationError(str(error))
+
+
 def _pattern_properties(validator: Any, pieces: Any, instance: Any, _schema: Any) -> Iterator[ValidationError]:
     if validator.is_type(instance, "object"):
         for pattern, piece in pieces.items():
@@ -142,6 +150,7 @@ def _refuse_unevaluated(_validator: Any, _piece: Any, _instance: Any, _schema: A
 
 
 _OURS: Mapping[str, _Keyword] = {
+    "format": _format,
     "pattern": _pattern,
     "patternProperties": _pattern_properties,
     "additionalProperties": _additional_properties,

@@ -235,6 +235,20 @@ def _search(pattern: str, text: str) -> bool:
         raise Unsure from None
 
 
+def _format(value: Any) -> _Check:
+    if value != "regex":
+        raise ValueError(value)
+    return lambda data: not isinstance(data, str) or _is_pattern(data)
+
+
+def _is_pattern(text: str) -> bool:
+    try:
+        require(text)
+    except PatternError:
+        return False
+    return True
+
+
 def _limit(
     kind: type | tuple[type, ...], holds: Callable[[Any, Any], bool], *, whole: bool = True
 ) -> Callable[[Any], _Check]:
@@ -281,6 +295,7 @@ _KEYWORDS: Mapping[str, Callable[[Any], _Check]] = {
     "minProperties": _limit(dict, lambda data, least: len(data) >= least),
     "minimum": _limit((int, float), lambda data, least: data >= least, whole=False),
     "maximum": _limit((int, float), lambda data, most: data <= most, whole=False),
+    "format": _format,
     "required": _has_required,
     "dependentRequired": _dependent,
 }

@@ -43,6 +43,7 @@ def test_the_shipped_flow_is_good() -> None:
             "RF042",
         ),
         ("  a: {do: studio.show, with: {text: 3}, transitions: {done: e}}\n", "RF043"),
+        ("  a: {do: chat.count, with: {choices: {a: '(ja'}, since: 0}, transitions: {done: e}}\n", "RF043"),
         ("  a: {do: studio.display, transitions: {ready: e, exited: e}}\n", "RF045"),
         ("  a: {wait: 1s, transitions: {done: f}}\n", "RF020"),
         ("  a: {wait: 1s, transitions: {done: [{when: 'nope > 1', to: e}, {to: e}]}}\n", "RF030"),
