@@ -9,14 +9,17 @@ Feature: Many hosts
     When the workers of studio-1 and studio-2 start
     Then owl is live, on one of them
     And that host has 0.5 cores less to give
-    When the worker of that host is killed
+    When the worker of that host hangs
     Then the same encoder goes on, and its host counts as away
-    When the worker starts again
+    When the worker goes on
+    Then the host has its run again, and the same encoder goes on
+    When the worker of that host is killed, and starts again
     Then the host has its run again, and the same encoder goes on
     When the process of the run is killed
     Then owl is live again, with a new key
-    When the host of the run is drained
+    When the host of the run is drained, and something is said meanwhile
     Then owl is live on the other host, with a new key, and the drained one is gone
+    And it was said there
     When the other worker is told to start anew
     Then the same encoder goes on
     When the run is stopped from anywhere

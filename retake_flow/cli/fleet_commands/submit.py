@@ -22,6 +22,10 @@ examples:
   retake-flow submit go-live.yaml --agent owl --cost 1.5 --label nvenc --at 18:00
   retake-flow submit --run last             # a stored run, also one that is held
 """
+_REHEARSE = (
+    "rehearse the flow with `retake-flow run FLOW --rehearse`, or workers with `retake-flow rehearsal` and "
+    "RETAKE_API_URL (docs/fleet.md)"
+)
 
 
 def add_to(commands: Any) -> None:
@@ -44,6 +48,7 @@ def add_to(commands: Any) -> None:
     )
     parser.add_argument("--at", type=_future, metavar="TIME", help="not before: 18:00, 2026-12-24T18:00, or in 2h")
     parser.add_argument("--name", type=run_name, metavar="NAME", help="a name by which every command finds it")
+    parser.add_argument("--rehearse", action="store_true", help=argparse.SUPPRESS)  # refused, with what to do
     add_allow_outside(parser)
     add_json(parser)
     parser.set_defaults(command=submit)
@@ -59,6 +64,10 @@ def submit(args: argparse.Namespace) -> int:
     from retake_flow.settings import Settings
     from retake_flow.wiring.storing import open_fleet
 
+    if args.rehearse:
+        raise UsageError(
+            "submit takes no --rehearse: hosts do not share the platform of a rehearsed run", hint=_REHEARSE
+        )
     if bool(args.flow) == bool(args.run):
         raise UsageError("submit takes either a FLOW or --run RUN")
     if args.run and (args.set or args.name or args.allow_outside):
@@ -130,9 +139,14 @@ def _want(fleet: SqlFleet, args: argparse.Namespace) -> tuple[str, str]:
     """Submit a stored run; what is not given stays as it was."""
     from dataclasses import replace
 
+    from retake_flow.errors import UsageError
     from retake_flow.fleet.placement import waiting_reason
 
     run = fleet.runs.find(args.run)
+    if fleet.runs.load(run).run.rehearsal:
+        raise UsageError(
+            f"{run} is a rehearsal, which no other host can continue", hint=f"`retake-flow resume {run}` does, here"
+        )
     had = next((job for job in fleet.jobs() if job.run == run), None)
     demand = _demand(args, args.agent or (had.demand.agent if had else fleet.runs.load(run).agent))
     if had is not None:

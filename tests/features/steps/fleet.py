@@ -186,10 +186,16 @@ def has_less(fleet: Fleet) -> None:
     }
 
 
-@when("the worker of that host is killed")
-def worker_killed(fleet: Fleet) -> None:
-    """As by the kernel, when memory is short."""
-    fleet.workers.pop(fleet.host).kill()
+@when("the worker of that host hangs")
+def worker_hangs(fleet: Fleet) -> None:
+    """As when its machine swaps."""
+    fleet.workers[fleet.host].process.send_signal(signal.SIGSTOP)
+
+
+@when("the worker goes on")
+def worker_goes_on(fleet: Fleet) -> None:
+    """Longer after than its host needs to count as away."""
+    fleet.workers[fleet.host].process.send_signal(signal.SIGCONT)
 
 
 @then("the same encoder goes on, and its host counts as away")
@@ -199,17 +205,19 @@ def goes_on_alone(fleet: Fleet) -> None:
     fleet.same_encoder()
 
 
-@when("the worker starts again")
+@when("the worker of that host is killed, and starts again")
 def worker_again(fleet: Fleet) -> None:
-    """Under the name of its host."""
+    """As by the kernel, when memory is short."""
+    fleet.workers.pop(fleet.host).kill()
     fleet.start(fleet.host)
 
 
 @then("the host has its run again, and the same encoder goes on")
 def has_it_again(fleet: Fleet) -> None:
     """It counts what it has not started itself."""
+    waited(lambda: fleet.hosts()[fleet.host]["state"] == "ready", "the host to be ready", every=0.2)
     host = fleet.hosts()[fleet.host]
-    assert (host["state"], host["runs"], host["used"]) == ("ready", 1, 0.5)
+    assert (host["runs"], host["used"]) == (1, 0.5)
     fleet.same_encoder()
 
 
@@ -225,12 +233,26 @@ def live_again(fleet: Fleet) -> None:
     fleet.live(keys=2)
 
 
-@when("the host of the run is drained")
+@when("the host of the run is drained, and something is said meanwhile")
 def drained(fleet: Fleet) -> None:
-    """By a command, from anywhere."""
+    """By commands, from anywhere."""
     done = fleet.home.call("drain", fleet.host, "--json")
     assert done.records == [{"host": fleet.host, "drained": True, "runs": 0, "waiting": [], "next": []}]
+    said = fleet.home.call("say", fleet.runs[-1], "We are moving", "--voice", "--json").records[0]
+    assert said["effect"] in ("done", "queued"), said
     assert fleet.workers.pop(fleet.host).finish() == 0
+
+
+@then("it was said there")
+def was_said(fleet: Fleet) -> None:
+    """Once its services were ready again."""
+
+    def said() -> list[dict[str, Any]]:
+        records = fleet.home.call("show", fleet.runs[-1], "--journal", "--json").records
+        return [record for record in records if record["event"] == "said"]
+
+    [record] = waited(said, "it to be said", every=0.5)
+    assert (record["text"], record["how"], record["failed"]) == ("We are moving", ["voice"], {})
 
 
 @then("owl is live on the other host, with a new key, and the drained one is gone")

@@ -9,10 +9,12 @@ from pathlib import Path
 import pytest
 from cli_command import Command
 from flow_processes import write_credentials
+from stored_runs import stored
 from waiting_runs import ASKING, NAPPING, put
 
 from retake_flow.cli.durations import moment
 from retake_flow.ports.fleet import Demand
+from retake_flow.ports.runs import Runs
 from retake_flow.settings import Settings
 from retake_flow.wiring.storing import open_fleet
 
@@ -90,6 +92,15 @@ def test_what_cannot_be_submitted_is_refused(command: Command, folder: Path, wor
     assert done.code == 2
     assert said in done.err
     assert command("runs", "--json").records == []
+
+
+def test_a_rehearsal_is_not_submitted(command: Command, store: Runs, folder: Path) -> None:
+    """Its platform stays on this machine; what to do instead is said, also for one that is stored."""
+    refused = command("submit", "go-live.yaml", "--agent", "owl", "--rehearse")
+    assert (refused.code, "retake-flow run FLOW --rehearse" in refused.err) == (2, True)
+    stored(store, "owl-1", rehearsal=str(folder / "rehearsed"))
+    refused = command("submit", "--run", "owl-1")
+    assert (refused.code, "`retake-flow resume owl-1` does" in refused.err) == (2, True)
 
 
 def test_the_agents_of_a_machine_are_offered(command: Command, folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
