@@ -26,7 +26,7 @@ from retake_flow.ports.fleet import Placed
 from retake_flow.sanitize import first_line
 
 #: How often a queue is asked for work, in seconds.
-EVERY: Final = 0.25
+EVERY: Final = 0.4
 #: The schema of the queue's tables, beside those of the runs.
 SCHEMA: Final = "retake_flow_queue"
 _NAME: Final = "retake-flow"
@@ -144,6 +144,7 @@ class WorkQueue:
             "executor_id": self._host,
             "log_level": "CRITICAL",
             "use_listen_notify": False,
+            "scheduler_polling_interval_sec": _KEPT,  # nothing is scheduled
             "run_migrations": create,
             "max_executor_threads": self._at_once + 8,
             **database,

@@ -144,7 +144,7 @@ class Inbox(Protocol):
     def requests(self, *, fresh: bool = False) -> list[Request]:
         """The requests to the run, oldest first, each once per claim; cheap enough to call often.
 
-        Unless `fresh`, the store may go by what it has heard of changes, which can be two seconds late.
+        Unless `fresh`, the store may go by what it has heard of changes, which can be seconds late.
 
         A request that is not done when the run's process dies goes to the next process. A stop is done once a record
         `stop_requested` is written, any other once there is a record with its number as `request`.
@@ -180,6 +180,10 @@ class Inbox(Protocol):
         Args:
             wake: The function; it is called in any thread.
         """
+        ...
+
+    def look_within(self) -> float:
+        """Seconds within which to look again although there is no news: whoever is not sure of its run has to know."""
         ...
 
     def troubles(self) -> list[str]:

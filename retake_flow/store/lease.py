@@ -10,8 +10,9 @@ import time
 
 #: The share of it after which the holder itself counts the run as lost.
 _SURE = 5 / 7
-#: It is renewed twelve times until then; a short one every two seconds, or four times until then.
-_USUAL, _SHORT, _LEAST = 12, 2.0, 4
+#: It is renewed twelve times until then; a short one every three seconds, or so often that one renewal may be lost,
+#: which has this share of it to be answered.
+_USUAL, _SHORT, _LEAST, _ANSWER = 12, 3.0, 2.5, 0.35
 
 #: Seconds by which the undos of the holder end before others may take the run.
 _APART = 2.0
@@ -43,6 +44,15 @@ class Lease:
     def due(self) -> bool:
         """Whether it is time to renew it in a store that few processes share: a third of it has passed."""
         return self.clock() - self._tried >= self.length / 3
+
+    @property
+    def beat_within(self) -> float:
+        """Seconds after which a renewal without an answer is given up, while there is time for another one."""
+        return self.length * _SURE * _ANSWER
+
+    def beat_due(self, tried: float) -> float:
+        """When to renew it next, by the clock, if that was last tried at some time; a write renews it too."""
+        return max(self._renewed, tried) + self.beat
 
     @property
     def left(self) -> float:

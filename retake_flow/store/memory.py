@@ -5,6 +5,7 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from math import inf
 from typing import Any
 
 from retake_flow.errors import StoreError
@@ -238,6 +239,10 @@ class MemoryClaim:
     def on_news(self, wake: Callable[[], None]) -> bool:
         """Whether `wake` is called when there is news: never."""
         return False
+
+    def look_within(self) -> float:
+        """Without end: nobody else can take the run."""
+        return inf
 
     def troubles(self) -> list[str]:
         """Always empty: memory is only lost together with the process."""

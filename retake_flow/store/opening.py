@@ -149,10 +149,10 @@ def _database(place: str) -> Database:
 
 
 def _server(url: URL) -> Database:
-    from retake_flow.store.sql.postgresql import PostgreSQL
-
     if find_spec("psycopg") is None:
         raise StoreError("a store on PostgreSQL needs psycopg", hint="pip install 'retake-flow[postgres]'")
+    from retake_flow.store.sql.postgresql import PostgreSQL
+
     return PostgreSQL(url.set(drivername="postgresql+psycopg"))
 
 

@@ -23,6 +23,8 @@ T = TypeVar("T")
 MOST = 20_000
 #: Seconds between attempts to write, if a store can hold everything up meanwhile.
 AGAIN_AFTER = 5.0
+#: Seconds between two looks meanwhile.
+LOOKS_AGAIN = 1.0
 #: Seconds after which people are told of a trouble that passes by itself, such as a restarted server.
 TOLD_AFTER = 10.0
 
@@ -101,6 +103,10 @@ class Steadfast:
     def on_news(self, wake: Callable[[], None]) -> bool:
         """Have a function called when there may be requests or answers; returns whether the store can do that."""
         return self._claim.on_news(wake)
+
+    def look_within(self) -> float:
+        """Seconds within which to look again; soon while there is something to write."""
+        return self._claim.look_within() if self._why is None else min(LOOKS_AGAIN, self._claim.look_within())
 
     def hold(self, account: Identity) -> None:
         """Hold an account on all hosts that share the store, as far as the store can be written."""

@@ -173,6 +173,7 @@ class Fleet:
         self._settings = {"RETAKE_API_URL": self.tv.address, "RETAKE_FLOW_LEASE": f"{lease:g}s"}
         self._settings["RETAKE_FLOW_AGENTS"] = str(self.agents)
         self.hosts: dict[str, FleetHost] = {}
+        self._asking = threading.local()
         here = {**self._settings, "RETAKE_FLOW_STORE": self.server.over(self.server.port)}
         self.desk = stack.enter_context(at_home(self.folder / "desk", **here))
 
@@ -197,11 +198,17 @@ class Fleet:
         return str(self.call("submit", *arguments, "--json").records[0]["run"])
 
     def select(self, query: str, *values: object) -> list[tuple[Any, ...]]:
-        """Ask the database, which works whatever is cut."""
+        """Ask the database, which works whatever is cut; each thread keeps a connection, since a new one costs much."""
         import psycopg
 
-        with psycopg.connect(self.server.url) as connection:
+        connection: psycopg.Connection[Any] | None = getattr(self._asking, "connection", None)
+        if connection is None or connection.closed:
+            connection = self._asking.connection = psycopg.connect(self.server.url, autocommit=True)
+        try:
             return connection.execute(query, values).fetchall()  # type: ignore[arg-type]
+        except psycopg.OperationalError:
+            connection.close()
+            raise
 
     def epoch(self, run: str) -> int:
         """How often a run was claimed."""

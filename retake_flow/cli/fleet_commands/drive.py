@@ -45,12 +45,13 @@ def prepare() -> None:
     from retake_flow.cli.run_commands import takeover  # noqa: F401
     from retake_flow.cli.session import detached, views  # noqa: F401
     from retake_flow.store import opening  # noqa: F401
-    from retake_flow.store.sql import fleet, postgresql  # noqa: F401
+    from retake_flow.store.sql import fleet  # noqa: F401
     from retake_flow.wiring import observability  # noqa: F401
 
-    with suppress(ImportError):  # on a SQLite store it may be missing
-        import psycopg  # noqa: F401
+    with suppress(ImportError):  # beside a SQLite store the driver may be missing
         import sqlalchemy.dialects.postgresql.psycopg  # noqa: F401
+
+        from retake_flow.store.sql import postgresql  # noqa: F401
     garbage.settle()
 
 

@@ -16,8 +16,8 @@ from retake_flow.run import events
 from retake_flow.run.errors import Fenced, LeaseExpired
 from retake_flow.run.events import GateAnswered
 
-#: How often to look, in seconds, and how often if the store tells of news.
-LOOK_EVERY, LOOK_ANYWAY = 0.4, 1.0
+#: How often to look, in seconds, and how often at least and at most if the store tells of news.
+LOOK_EVERY, LOOK_ANYWAY, LOOK_APART = 0.4, 5.0, 0.1
 
 
 class InboxWatch:
@@ -122,7 +122,7 @@ class InboxWatch:
                 await clock.sleep_until(clock.now() + LOOK_EVERY)
                 continue
             with suppress(TimeoutError):
-                async with asyncio.timeout(LOOK_ANYWAY):
+                async with asyncio.timeout(max(LOOK_APART, min(LOOK_ANYWAY, self._inbox.look_within()))):
                     await news.wait()
             news.clear()
 

@@ -6,7 +6,21 @@ from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
 from typing import Any
 
-from sqlalchemy import Connection, Text, bindparam, case, delete, func, insert, select, update
+from sqlalchemy import (
+    ARRAY,
+    Connection,
+    Integer,
+    Text,
+    bindparam,
+    case,
+    column,
+    delete,
+    func,
+    insert,
+    select,
+    true,
+    update,
+)
 
 from retake_flow.errors import StoreAway, StoreError
 from retake_flow.ports.runs import Holder, Request
@@ -57,6 +71,28 @@ _SINCE = (
     .order_by(RECORDS.c.number)
 )
 _RECORDS = insert(RECORDS)
+# For a server, where each statement costs a round trip: all records at once, and a whole macrostep. A pipeline would
+# save as much, but a server ends no transaction of a process that was stopped in the middle of one.
+_NEW = (
+    func.unnest(bindparam("numbers", type_=ARRAY(Integer)), bindparam("texts", type_=ARRAY(Text)))
+    .table_valued(column("number", Integer), column("data", Text), name="new")
+    .render_derived()
+)
+_APPEND = insert(RECORDS).from_select(
+    ["run", "number", "data"], select(bindparam("our_run", type_=Text), _NEW.c.number, _NEW.c.data)
+)
+_KEPT = _PROGRESS.returning(RUNS.c.id).cte("kept")
+_MACROSTEP = (
+    insert(RECORDS)
+    .from_select(["run", "number", "data"], select(_KEPT.c.id, _NEW.c.number, _NEW.c.data).join(_NEW, true()))
+    .add_cte(
+        update(SNAPSHOTS)
+        .where(SNAPSHOTS.c.run == _KEPT.c.id)
+        .values(data=bindparam("snapshot"), figures=bindparam("figures"))
+        .cte("saved")
+    )
+    .execution_options(preserve_rowcount=True)
+)
 _LET_GO = update(RUNS).where(_OURS).values(rows.held_by(None))
 _OF_RUN = REQUESTS.c.run == bindparam("our_run")
 _STOPPED = delete(REQUESTS).where(
@@ -127,11 +163,16 @@ class SqlClaim:
         now, began = self._now(), self._lease.clock()
         try:
             with self._database.writing(self._connection) as connection:
-                self._keep(connection, run, now)
-                new = self._without_written(connection, records)
-                if new:
+                if self._connection is None and records and not self._doubt and run is not self._last:
+                    self._keep_and_append(connection, run, records, now)
+                    new = records
+                else:
+                    self._keep(connection, run, now)
+                    new = self._without_written(connection, records)
                     self._append(connection, new, self._number + len(records) - len(new))
-                    self._done(connection, new)
+                if run.ended and run is not self._last:
+                    connection.execute(delete(REQUESTS).where(REQUESTS.c.run == run.id))
+                self._done(connection, new)
                 open_now = self._gates.write(connection, run, now)
                 if flow_text is not None:
                     digest = texts.keep(self._database, connection, flow_text)
@@ -148,15 +189,22 @@ class SqlClaim:
         if self._gates.written(open_now):
             self._database.erase(self._connection)
 
+    def _keep_and_append(self, connection: Connection, run: Run, records: Sequence[Record], now: float) -> None:
+        """Do what `_keep` and `_append` do, for a new run and at least one record, in one statement."""
+        saved = {**self._counted(), "snapshot": rows.dumped(encode(run))}
+        new = _numbered(records, self._number)
+        if connection.execute(_MACROSTEP, {**self._progress(run, now), **saved, **new}).rowcount == 0:
+            raise self._fenced()
+
+    def _progress(self, run: Run, now: float) -> dict[str, Any]:
+        about = {"agent": rows.words(run.identity.name), "lease": self._lease.length}
+        return {**self._ours, **rows.progress(run, now), **about}
+
     def _keep(self, connection: Connection, run: Run, now: float) -> None:
-        told = {**self._ours, **rows.progress(run, now), "agent": rows.words(run.identity.name)}
-        told["lease"] = self._lease.length
-        if connection.execute(_PROGRESS, told).rowcount == 0:
+        if connection.execute(_PROGRESS, self._progress(run, now)).rowcount == 0:
             raise self._fenced()
         if run is not self._last:  # a record outside a macrostep leaves it as it was
             connection.execute(_SNAPSHOT, {**self._counted(), "data": rows.dumped(encode(run))})
-            if run.ended:
-                connection.execute(delete(REQUESTS).where(REQUESTS.c.run == run.id))
         elif self._number - self._figures_stored >= _COUNT_EVERY:
             connection.execute(_FIGURES, self._counted())
 
@@ -191,12 +239,14 @@ class SqlClaim:
         return int(connection.scalars(select(func.coalesce(func.max(RECORDS.c.number), 0)).where(numbered)).one())
 
     def _append(self, connection: Connection, records: Sequence[Record], after: int) -> None:
-        numbered = enumerate(records, after + 1)
+        if not records:
+            return
         run = self._ours["our_run"]
-        new = [{"run": run, "number": n, "data": rows.dumped(record)} for n, record in numbered]
-        # A server ends no transaction of a process that was stopped in the middle of a pipeline, which many rows are.
-        for row in [new] if self._connection is not None else new:
-            connection.execute(_RECORDS, row)
+        if self._connection is None:
+            connection.execute(_APPEND, {"our_run": run, **_numbered(records, after)})
+        else:
+            numbered = enumerate(records, after + 1)
+            connection.execute(_RECORDS, [{"run": run, "number": n, "data": rows.dumped(each)} for n, each in numbered])
 
     def _done(self, connection: Connection, records: Sequence[Record]) -> None:
         """Delete the requests that these records complete."""
@@ -240,6 +290,10 @@ class SqlClaim:
         if self._held is not None:
             self._held.wake = wake
         return self._held is not None
+
+    def look_within(self) -> float:
+        """For how many more seconds this process is sure of the run."""
+        return max(0.0, self._lease.left)
 
     def _changes(self) -> int | None:
         return self._database.changes(self._connection) if self._held is None else self._held.changes
@@ -354,3 +408,9 @@ class SqlClaim:
         if [row["epoch"] for row in found[RUNS.name]] != [self.epoch]:
             raise Fenced(f"another process has taken {run} over")
         return found, len(found[RECORDS.name]) == self._number
+
+
+def _numbered(records: Sequence[Record], after: int) -> dict[str, Any]:
+    """Records as values of a statement for all of them."""
+    numbers = list(range(after + 1, after + 1 + len(records)))
+    return {"numbers": numbers, "texts": [rows.dumped(record) for record in records]}

@@ -9,7 +9,6 @@ from __future__ import annotations
 import asyncio
 import socket
 import threading
-import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from functools import cache
@@ -24,6 +23,7 @@ from retake_flow.store.sql.tables import GATES, REQUESTS, RUNS, StoreClock
 #: The channel on which a run's id is sent when there is news for it.
 CHANNEL = "retake_flow"
 _TRIES_AGAIN = 0.25  # seconds
+_ASKS_EVERY = 5.0  # seconds, for news: writes renew a lease, and hear of nothing
 
 
 @cache  # SQLite has no keeper
@@ -78,7 +78,7 @@ class _Server(Protocol):
     def own_connection(self) -> Connection:
         """A new connection in autocommit mode that belongs to the caller."""
 
-    def watched(self, connection: Connection) -> Any:
+    def watched(self, connection: Connection, within: float = ...) -> Any:
         """A context in which calls over a connection are ended when they hang."""
 
     def lose(self, error: Exception) -> None:
@@ -102,6 +102,7 @@ class Keeper:
         self._thread: threading.Thread | None = None
         self._loop: asyncio.AbstractEventLoop | None = None
         self._turned = True
+        self._tried = 0.0  # when it last beat, by the leases' clock
         self._closed = False
         self._waker, self._woken = socket.socketpair()
         self._waker.setblocking(False)
@@ -183,11 +184,11 @@ class Keeper:
     def _beat(self, connection: Connection) -> None:
         """Renew all leases, as long as the event loop turns, and pass on what is new."""
         held = self._all()
+        self._tried = began = Lease.clock()
         if not held or not self._loop_turns():
             return
-        began = Lease.clock()
         told = {"held": [(each.run, each.epoch) for each in held], "lease": held[0].lease.length}
-        with self._server.watched(connection):
+        with self._server.watched(connection, held[0].lease.beat_within):
             found = {run: (asked, answered) for run, asked, answered in connection.execute(_beat(), told)}
         for each in held:
             if each.run in found:
@@ -197,9 +198,7 @@ class Keeper:
     def _listen(self, connection: Connection) -> None:
         """Pass on notifications until the next beat is due or somebody wakes us."""
         driver = cast(Any, connection.connection.driver_connection)
-        lengths = [each.lease.beat for each in self._all()]
-        until = time.monotonic() + min(lengths, default=1.0)
-        while not self._closed and (left := until - time.monotonic()) > 0:
+        while not self._closed and (left := self._next_beat() - Lease.clock()) > 0:
             ready, _, _ = ready_of([driver.fileno(), self._woken], [], [], left)
             if driver.fileno() in ready:
                 driver.pgconn.consume_input()
@@ -208,6 +207,9 @@ class Keeper:
             if self._woken in ready:
                 self._forget_wakes()
                 return
+
+    def _next_beat(self) -> float:
+        return min([self._tried + _ASKS_EVERY, *(each.lease.beat_due(self._tried) for each in self._all())])
 
     def _hear(self, run: str) -> None:
         held = self._held.get(run)

@@ -11,7 +11,7 @@ from sqlalchemy import URL, Connection, NullPool, create_engine, event, text
 
 from retake_flow.errors import StoreAway, StoreError
 from retake_flow.store.lease import Lease
-from retake_flow.store.sql.call_guard import Guard
+from retake_flow.store.sql.bounded_connection import BoundedConnection
 from retake_flow.store.sql.database import Database
 from retake_flow.store.sql.db_errors import told
 from retake_flow.store.sql.keeper import CHANNEL, Held, Keeper
@@ -22,8 +22,8 @@ ANSWERS_WITHIN: Final = 3.0
 CONNECTS_TO_EACH_WITHIN: Final = 2  # of several hosts, which are tried one after the other; libpq waits no shorter
 _LONG: Final = 600.0  # for what changes whole tables
 _BOUNDS = (
-    "SET statement_timeout = '5s'",  # the server ends what we no longer wait for
-    "SET idle_in_transaction_session_timeout = '10s'",  # so a stopped process keeps no row locked
+    "SET statement_timeout = '5s';"  # the server ends what we no longer wait for
+    "SET idle_in_transaction_session_timeout = '10s'"  # so a stopped process keeps no row locked
 )
 _SOCKET = {"tcp_user_timeout": 5000, "keepalives_idle": 5, "keepalives_interval": 2, "keepalives_count": 3}
 _HINT = "see whether the database server runs and can be reached from here, then try again"
@@ -43,8 +43,8 @@ class PostgreSQL(Database):
         super().__init__(url, pool_size=2, pool_use_lifo=True, connect_args=wanted)
         self._keepers = create_engine(url, poolclass=NullPool, isolation_level="AUTOCOMMIT", connect_args=wanted)
         for engine in (self._engine, self._keepers):
+            event.listen(engine, "do_connect", _connect)
             event.listen(engine, "connect", _configured)
-        self._guard = Guard()
         self._keeper = Keeper(self)
         self._away: StoreAway | None = None
         self._generation = 0
@@ -97,12 +97,12 @@ class PostgreSQL(Database):
 
     @contextmanager
     def _watching(self, connection: Connection, within: float) -> Iterator[None]:
-        handle = cast(Any, connection.connection.driver_connection).fileno()
-        with self._guard.over(handle, within) as deadline:
+        driver = cast(BoundedConnection, connection.connection.driver_connection)
+        with driver.bounded(within):
             try:
                 yield
             except Exception as error:
-                if deadline.passed:
+                if driver.passed:
                     said = f"the store {self.place} cannot be reached: it did not answer within {within:g} s"
                     raise StoreAway(said, hint=_HINT) from error
                 raise
@@ -150,7 +150,6 @@ class PostgreSQL(Database):
     def close(self) -> None:
         """Close all connections."""
         self._keeper.close()
-        self._guard.close()
         super().close()
 
     # --- for the keeper -------------------------------------------------------------------------------------
@@ -161,9 +160,9 @@ class PostgreSQL(Database):
             return self._keepers.connect()
 
     @contextmanager
-    def watched(self, connection: Connection) -> Iterator[None]:
+    def watched(self, connection: Connection, within: float = ANSWERS_WITHIN) -> Iterator[None]:
         """A context in which calls over a connection are ended when they hang."""
-        with told(self.place), self._watching(connection, ANSWERS_WITHIN):
+        with told(self.place), self._watching(connection, min(within, ANSWERS_WITHIN)):
             yield
 
     def lose(self, error: Exception) -> None:
@@ -194,11 +193,15 @@ def _hosts(url: URL) -> int:
     return len(",".join([named] if isinstance(named, str) else named).split(","))
 
 
-def _configured(driver: Any, _record: object) -> None:
+def _connect(_dialect: object, _record: object, arguments: tuple[Any, ...], named: dict[str, Any]) -> BoundedConnection:
+    return BoundedConnection.connect(*arguments, **named)
+
+
+def _configured(driver: BoundedConnection, _record: object) -> None:
     try:
         before, driver.autocommit = driver.autocommit, True  # otherwise the settings would go with the transaction
-        for setting in _BOUNDS:
-            driver.execute(setting)
+        with driver.bounded(ANSWERS_WITHIN):
+            driver.execute(_BOUNDS)
         driver.autocommit = before
     except BaseException:
         driver.close()  # nobody else has it yet

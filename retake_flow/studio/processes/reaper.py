@@ -45,6 +45,12 @@ def _take_leave(pids: Iterable[int]) -> None:
 
 
 def _ended_orphans() -> Iterator[int]:
+    with suppress(ChildProcessError):
+        if os.waitid(os.P_ALL, 0, os.WEXITED | os.WNOHANG | os.WNOWAIT) is not None:
+            yield from _find_orphans()
+
+
+def _find_orphans() -> Iterator[int]:
     mine = str(os.getsid(0))
     for pid in _children():
         with suppress(OSError, ValueError):

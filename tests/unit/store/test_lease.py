@@ -21,14 +21,16 @@ RUN = "go-live-1"
 
 
 def test_the_holder_stops_before_others_begin(monkeypatch: pytest.MonkeyPatch) -> None:
-    """It beats every two seconds, is sure of the run for 25 and loses it after 35: by its own clock, from the start of
-    the last renewal that went through.
+    """It beats every three seconds, is sure of the run for 25 and loses it after 35: by its own clock, from the start
+    of the last renewal that went through.
     """
     now = 100.0
     monkeypatch.setattr(Lease, "clock", staticmethod(lambda: now))
     lease = Lease(35.0)
-    assert (round(lease.beat, 2), lease.left, lease.due) == (2.08, 25.0, False)
-    assert (round(Lease(6.0).beat, 2), round(Lease(600.0).beat)) == (1.07, 36)
+    assert (round(lease.beat, 2), lease.left, lease.due) == (3.0, 25.0, False)
+    assert (round(Lease(6.0).beat, 2), round(Lease(600.0).beat)) == (1.71, 36)
+    assert Lease(6.0).beat + Lease(6.0).beat_within < 0.8 * Lease(6.0).left  # there is time for another one
+    assert round(lease.beat_due(tried=102.0) - lease.beat_due(tried=0.0), 2) == 2.0  # a write has renewed it at 100
     began = lease.tried()
     now = 104.0
     lease.renewed(began)
@@ -49,7 +51,7 @@ def until(runs: Runs, change: float = 0.0) -> float:
 
 
 def test_a_server_s_lease_is_renewed_by_itself(postgres_place: str) -> None:
-    """Every two seconds, by one statement for all claims of a process; a write renews it too."""
+    """By one statement for all claims of a process; a write renews it too."""
     runs = open_runs(postgres_place, lease=5.0)
     claim = created(runs)
     claim.write(a_run(), [said("x")])

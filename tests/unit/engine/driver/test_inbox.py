@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable
+from math import inf
 from typing import Any
 
 import pytest
@@ -36,6 +37,9 @@ class Box:
 
     def on_news(self, wake: Callable[[], None]) -> bool:
         return False
+
+    def look_within(self) -> float:
+        return inf
 
     def troubles(self) -> list[str]:
         told, self.befallen = self.befallen, []
