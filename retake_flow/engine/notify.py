@@ -31,12 +31,7 @@ _AT_ONCE: Final[frozenset[Kind]] = frozenset({"gate", "reminder", "escalation", 
 
 
 class NoticeThrottle:
-    """Lets the first notice of a kind through and gathers those that follow.
-
-    Args:
-        clock: Gives the time.
-        through: Takes the notices to send.
-    """
+    """Lets the first notice of a kind through and gathers those that follow."""
 
     def __init__(self, clock: Clock, through: Callable[[Notice], None]) -> None:
         self._clock = clock
@@ -166,9 +161,7 @@ class Notices:
     def resend_missed(self, journal: Iterable[Record], open_gates: Collection[str]) -> None:
         """Send notices of open questions that were not delivered before the process ended, by the remaining channels.
 
-        Args:
-            journal: The records of the run so far.
-            open_gates: The ids of the gates that wait for an answer.
+        `open_gates` are the ids of the gates that wait for an answer.
         """
         untold: dict[str, tuple[Notice, list[_Channel]]] = {}
         for record in journal:

@@ -26,12 +26,10 @@ class ActionSpec:
 
     Attributes:
         name: `group.action`, as flows write it.
-        summary: What it does, in one sentence.
         inputs: JSON Schema properties of `with:`; those with neither `default` nor `optional` are required.
         outcomes: Its possible ends besides an error; a service has `ready` and `exited`.
         result: JSON Schema properties of its result.
         errors: The known kinds of error it can raise (`error.KIND`).
-        idempotency: Whether it may be repeated after a crash.
         retry: How it is retried after an error, unless the flow says so.
         service: Whether it runs until it is stopped or dies.
         beside: Whether a state goes on without this service: its end and its failure need no route, and lead nowhere
@@ -39,13 +37,11 @@ class ActionSpec:
         optional: The inputs that may be left out although they have no default.
         one_of: Inputs of which exactly one is given.
         exclusive: Inputs of which at most one is given.
-        secrets: The secret fields of the result.
         programs: The programs that must be installed for it.
         pace: The shortest and longest pause between repetitions, in seconds, that the platform asks for.
         public: The inputs that anybody can read on the platform, besides `says`.
         requests: The calls to the platform that it makes each time, as the guide names them (`POST /agent/rtmp`).
         occasional: The calls that it makes occasionally, with the occasion (`when somebody new writes`).
-        says: The input that is shown to people.
         samples: Sample values of its result, for plans; the rest follows from the types.
         events: The events that it can raise as an activity, each with the JSON Schema properties of its fields.
     """

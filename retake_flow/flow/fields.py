@@ -35,8 +35,6 @@ class Reading:
 
     Attributes:
         values: The values by name, with the declared types; an omitted optional one is None.
-        unknown: Problems with undeclared names.
-        missing: The required names that are missing.
         unfit: Problems with values, by name.
     """
 

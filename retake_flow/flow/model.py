@@ -23,11 +23,7 @@ SEPARATOR = "/"
 
 @dataclass(frozen=True, slots=True)
 class SubFlow:
-    """The flow that runs inside a state.
-
-    Attributes:
-        outcomes: The names of its final states.
-    """
+    """The flow that runs inside a state."""
 
     name: str
     inputs: Mapping[str, Input]
@@ -41,7 +37,6 @@ class Activity:
     Attributes:
         do: The action; "" for a question.
         on_crash: What to do if the process died while it ran; "" follows the action's idempotency.
-        root: As for routes.
     """
 
     name: str
@@ -70,10 +65,8 @@ class BaseState:
     """The parts that states of all kinds have.
 
     Attributes:
-        path: Its full path.
         parent: The path of the state around it; "" at the top.
         root: The path of the sub-flow that it belongs to; "" for the flow itself.
-        always: The routes that are taken as soon as their guards hold.
     """
 
     path: str
@@ -136,7 +129,6 @@ class ActionState(BaseState):
     """A state that performs an action.
 
     Attributes:
-        needs: The activities that must be ready first.
         on_crash: What to do if the process died while its action was in progress; "" follows the action's
             idempotency.
     """
@@ -186,9 +178,7 @@ class CompositeState(BaseState):
     """A state that contains states.
 
     Attributes:
-        initial: The path of the initial inner state.
         retry: How to enter it anew after an error that nothing inside routes.
-        again: The route of that.
     """
 
     kind: ClassVar[str] = "states"
@@ -214,7 +204,6 @@ class SubFlowState(CompositeState):
 
     Attributes:
         sub: The flow; without inputs and outcomes if its file cannot be read.
-        inputs: What it is given.
     """
 
     kind: ClassVar[str] = "flow"
@@ -245,9 +234,7 @@ class FinalState(BaseState):
     """A state that ends the run, the sub-flow, or the state around it.
 
     Attributes:
-        final: The outcome.
         ends: The path of the state that it ends, whose event the outcome is; "" for the run.
-        fails: Whether a run that ends here has failed.
     """
 
     kind: ClassVar[str] = "final"
@@ -333,7 +320,6 @@ class OwnAction:
 
     Attributes:
         given: The inputs of the configured action; expressions in them see `inputs`.
-        inputs: The JSON Schema properties of its own inputs.
         result: Those of its result; empty if it is that of the configured action.
         outcomes: Its outcomes; the first is the usual one.
         safe: Whether it may be repeated when it is unknown whether it was done.
@@ -357,14 +343,11 @@ class Flow:
     """A whole flow; `states` is in file order, with those of a sub-flow after the state it runs in.
 
     Attributes:
-        text: The text of its file.
         sources: Its text and those of all its sub-flows.
-        digest: SHA-256 of the sources.
         notify: Where to send notices besides the settings; an address may contain a password.
         events: The events that it accepts from outside, with the JSON Schema properties of their data.
         rules: The names of the files with its own rules, beside its file.
         phrases: Further wordings of steps for its scenarios, by wording.
-        actions: Its own actions, by name.
         scenes: What is shown together, by name.
     """
 

@@ -26,7 +26,6 @@ class Raise:
         after: Its delay; None means at once, before anything else happens to the run.
         scope: The path of the state with which a delayed event is dropped; "" is the flow itself, and None the state
             that raises it.
-        source: The path of the state that raises it.
     """
 
     event: str
@@ -39,11 +38,7 @@ class Raise:
 
 @dataclass(frozen=True, slots=True)
 class Tell:
-    """A notice to the operator on entering, on leaving or on a transition.
-
-    Attributes:
-        kind: The kind of notice.
-    """
+    """A notice to the operator on entering, on leaving or on a transition."""
 
     message: Value
     kind: str = "told"
@@ -53,11 +48,6 @@ class Tell:
 class Effect:
     """Effects of entering or leaving a state or of a route, in this order: set variables, cancel and raise events,
     notify the operator, change the scene of the stage ("" leaves it).
-
-    Attributes:
-        condition: They are left out unless it holds.
-        cancels: The delayed events to drop.
-        position: Where they are written.
     """
 
     set: Mapping[str, Value] = field(default_factory=dict)
@@ -90,7 +80,6 @@ class Route:
         event: The event; "" if it is taken as soon as its guard holds.
         to: The path of the target; "" if no state is left or entered.
         root: The path of the sub-flow it belongs to, whose names its expressions use; "" for the flow itself.
-        source: The path of its state.
         reenter: Whether that state is left and entered again even if the target is inside it.
     """
 
@@ -121,9 +110,7 @@ class Ask:
     """A question to a person.
 
     Attributes:
-        message: The text for the person.
         fields: The fields to answer, as JSON Schema properties, for a question without decisions.
-        decisions: Named answers, each with its own fields.
         remind: When to remind, counted from the question.
         timeout: When it expires, counted from the question.
     """
@@ -189,10 +176,6 @@ class Retry:
 
     def filled(self, fill: Callable[[Value], Any], seconds: Callable[[Value], float]) -> Retry:
         """The retry with its expressions filled in.
-
-        Args:
-            fill: Evaluates a value.
-            seconds: Evaluates a duration.
 
         Raises:
             ExpressionError: One cannot be evaluated, or gives what no retry can have.

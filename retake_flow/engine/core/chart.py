@@ -25,9 +25,7 @@ class Question:
     """Asks which route an event takes. It stands in for the model; the machine only reads its state.
 
     Attributes:
-        state: The path of the innermost active state.
         names: Gives the names that guards may use, by the sub-flow they belong to.
-        route: The answer.
     """
 
     __slots__ = ("names", "route", "state")

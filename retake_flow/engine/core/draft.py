@@ -129,7 +129,6 @@ class Draft:
     Nothing is performed here: `commands` lists what the driver has to do.
 
     Attributes:
-        run: The run during the change.
         may_retry: Whether what happens may be done again: it can pass, and is not done twice by that.
         source: Where what happens comes from: the path of a state, the key of an activity, or `OUTSIDE`.
         now: Seconds since the epoch.

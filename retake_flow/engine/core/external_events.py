@@ -50,12 +50,7 @@ def unexpected_error(
 ) -> EventRefused:
     """The error for an event that a run does not currently expect, with what to do about it.
 
-    Args:
-        flow: Of the run.
-        run: As it is.
-        name: The event.
-        takers: The paths of the states that have a route for it.
-        expected: What the active states have routes for.
+    `takers` are the paths of the states that have a route for it; `expected` is what the active states have routes for.
     """
     if timers.is_extension(flow, name):
         return EventNotNow("no active state has a timeout that could be extended, or not the one that is named")

@@ -51,11 +51,8 @@ class Machine:
     def __init__(self, flow: Flow, catalogue: Catalogue | None = None, chart: Chart | None = None) -> None:
         """Make the machine of a flow.
 
-        Args:
-            flow: The flow to run.
-            catalogue: Its actions. Gives their retries where the flow sets none, and what to do about one that was in
-                progress when its process died.
-            chart: Finds its routes; built when omitted.
+        The catalogue gives the retries where the flow sets none, and what to do about an action that was in progress
+        when its process died. The chart, which finds the routes, is built when omitted.
         """
         self._catalogue: Catalogue = with_own(flow, catalogue or {})
         self.flow = with_retries(flow, self._catalogue)
@@ -63,12 +60,7 @@ class Machine:
         self._activities: Mapping[str, Activity] = {activity.key: activity for activity in self.flow.activities()}
 
     def step(self, run: Run, event: events.Event, now: float) -> Step:
-        """Take one event through the flow, to completion.
-
-        Args:
-            run: The run before.
-            event: What happened.
-            now: The time, in seconds since the epoch.
+        """Take one event through the flow, to completion; `now` is in seconds since the epoch.
 
         Returns:
             The new run and its commands, in order. When an expression cannot be evaluated, an event from outside is
@@ -104,11 +96,7 @@ class Machine:
     def refill_inputs(self, run: Run, key: str, inputs: Mapping[str, Any], now: float) -> Mapping[str, Any]:
         """The current inputs of a repeated activity; those that can no longer be filled in keep their last value.
 
-        Args:
-            run: The run.
-            key: The activity.
-            inputs: The inputs of the last time.
-            now: The time, in seconds since the epoch.
+        `inputs` are those of the last time.
         """
         activity = self._activities[key]
         draft = Macrostep(self.flow, self._chart, run, now)

@@ -22,11 +22,6 @@ def resume(macrostep: Macrostep, catalogue: Catalogue, event: Resumed) -> None:
 
     Services ended with the process. Those that may be retried start again; the others count as exited, outermost
     first, which leaves the states that depend on them. The states still active after that begin again or are settled.
-
-    Args:
-        macrostep: Changes the run.
-        catalogue: The actions.
-        event: The run as this process found it.
     """
     was = event.was
     running = [activity for activity in _activities(macrostep, was) if activity.ask is None]

@@ -96,9 +96,7 @@ class Macrostep(Draft):
     def fail(self, error: ExpressionError, *own: tuple[str, str]) -> None:
         """Turn an expression that cannot be evaluated into an error that the flow may route, in place of what was next.
 
-        Args:
-            error: The reason.
-            own: More specific names of that error, as for `signal`.
+        `own` are more specific names of that error, as for `signal`.
         """
         self._signals.clear()
         self._from_outside.clear()
@@ -256,10 +254,7 @@ class Macrostep(Draft):
         Each sets variables, cancels and raises events, notifies the operator, and changes the scene of the stage, in
         this order, if its condition holds by then.
 
-        Args:
-            effects: Those of entering or leaving a state, or of a route.
-            root: The path of the sub-flow whose names they use; "" for the flow itself.
-            place: The path of the state whose exit drops a delayed event; "" is the flow itself.
+        `place` is the path of the state whose exit drops a delayed event; "" is the flow itself.
         """
         for effect in effects:
             if effect.condition is not None and not effect.condition.holds(self.names(root)):

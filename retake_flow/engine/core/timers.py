@@ -26,11 +26,8 @@ _LASTING: Final = ("interrupted", "expression")
 def schedule_retry(draft: Draft, name: str, origin: str, route: Route | None) -> bool:
     """Let a state retry after an error, before its own routes are asked; returns whether one does.
 
-    Args:
-        draft: The run.
-        name: The name of the error's event.
-        origin: The path of the state whose own event it is; "" is the innermost active one.
-        route: The route that would take it.
+    `name` is the event of the error, `origin` the path of the state whose own event it is ("" is the innermost active
+    one), and `route` the one that would take it.
     """
     kind = name.removeprefix("error.")
     if not matches("error", name) or kind in _LASTING or not draft.may_retry:

@@ -80,13 +80,7 @@ async def task(
 ) -> None:
     """Perform a task as an activity: repeatedly when `every` is set, else once, with retries as `retry` says.
 
-    Args:
-        command: The command.
-        call: Its first performance.
-        actions: Performs it.
-        clock: Gives the time.
-        post: Takes the results.
-        refill: Gives the current inputs of a repetition.
+    `call` is its first performance; `refill` gives the current inputs of each repetition.
     """
     await _pause(clock, command.delay)
     async with AsyncExitStack() as scope:
@@ -312,14 +306,6 @@ async def undo(
     clock: Clock,
 ) -> dict[str, Any]:
     """Perform an undo. Every error is retried, even one that only a person can fix, since nobody is asked.
-
-    Args:
-        owed: The undo.
-        run: The id of the run.
-        actions: Performs it.
-        note: Writes records while it runs.
-        catalogue: Says how it is retried.
-        clock: Gives the time.
 
     Returns:
         How it ended, as fields of a record. A failed undo must not hide why the scope was left or block the next

@@ -24,11 +24,6 @@ class GuardedActions:
     """An action runner that ends each try in time and raises only our errors.
 
     A defect that repeats in one place becomes a `LastingDefect`.
-
-    Args:
-        actions: Performs the actions.
-        clock: Gives the time.
-        catalogue: The actions; one that must not be done twice is not retried after it was ended.
     """
 
     def __init__(self, actions: ActionRunner, clock: Clock, catalogue: Catalogue) -> None:

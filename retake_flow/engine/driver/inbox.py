@@ -56,9 +56,7 @@ class InboxWatch:
     def look(self, gates: Container[str], *, fresh: bool = True) -> bool:
         """Pass on what is new; returns whether there were answers.
 
-        Args:
-            gates: The ids of the questions that are open.
-            fresh: Whether news that the store has not heard of yet counts too.
+        `gates` are the ids of the open questions; unless `fresh`, only news that the store has heard of counts.
 
         Raises:
             StoreError: It cannot be read.
@@ -138,11 +136,7 @@ _EVERY = 0.1
 class Durability:
     """Waits until what a run wrote last is stored.
 
-    Args:
-        inbox: Knows whether it is; None when the store is never away.
-        mailbox: The events of the run.
-        clock: Gives the time.
-        catalogue: The actions.
+    Without an inbox the store is never away.
     """
 
     def __init__(self, inbox: InboxWatch | None, mailbox: Mailbox, clock: Clock, catalogue: Catalogue) -> None:
@@ -176,8 +170,7 @@ class Durability:
     async def answered(self, look: Callable[[], bool]) -> bool:
         """Whether there are answers, by a store that is not away; on air, as far as can be known.
 
-        Args:
-            look: Asks the store for answers; returns whether there are any.
+        `look` asks the store for answers and returns whether there are any.
         """
         while not (found := look()) and self._inbox is not None and self._inbox.unwritten() is not None:
             await self.reached()

@@ -31,9 +31,8 @@ class Mailbox:
     async def next(self, stay: Callable[[], bool]) -> events.Event | None:
         """The next event.
 
-        Args:
-            stay: Whether to wait when there is no event; called again each time that something may have changed,
-                and may itself add one.
+        `stay` says whether to wait when there is none; it is called again each time that something may have changed,
+        and may itself add an event.
 
         Returns:
             None when there is no event and `stay` says not to wait.

@@ -25,8 +25,6 @@ class Way:
     """One way to say a text.
 
     Attributes:
-        do: The action that says it.
-        takes: The input for the text.
         needs: The services, without any of which nobody would notice. A request that names no way uses those that
             have one that is ready.
         also: The other inputs, which a request may give.
@@ -91,12 +89,8 @@ async def say_when_ready(
 async def say(request: Request, ways: list[str], call: Call, actions: ActionRunner) -> None:
     """Say the text of a request, in all its ways at once, and record the outcome.
 
-    Args:
-        request: Has the `text`, the `ways` (empty for all available ones), who asks (`by`), and for chat perhaps which
-            messages it answers (`answers`).
-        ways: The available ways.
-        call: A call of the run; the action and its inputs are filled in here.
-        actions: Perform it.
+    A request has the `text`, the `ways` (empty for all available ones), who asks (`by`), and for chat perhaps which
+    messages it answers (`answers`). The action and its inputs are filled into `call`.
     """
     text, by = str(request.data.get("text", "")), str(request.data.get("by", ""))
     wanted = list(request.data.get("ways") or ways)

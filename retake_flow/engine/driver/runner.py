@@ -39,7 +39,6 @@ class Runner:
     """Drives one run: from its start, or from where its last process left it.
 
     Attributes:
-        run: The current run.
         over: Whether its end was recorded, so that nothing of it is still active.
     """
 
@@ -139,11 +138,7 @@ class Runner:
     def send(self, name: str, data: Mapping[str, Any], by: str = "", request: int = 0) -> None:
         """Send the run an event from outside.
 
-        Args:
-            name: The event.
-            data: What expressions see of it, as `event.NAME`.
-            by: Who sends it, if known.
-            request: The number of the request that brought it, or 0.
+        Expressions see its data as `event.NAME`. `request` is the number of the request that brought it, or 0.
 
         Raises:
             EventRefused: No active state has a route for it; `EventNotNow` if the flow accepts it in another state.

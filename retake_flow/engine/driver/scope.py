@@ -10,8 +10,7 @@ from typing import Any
 class Scope:
     """Owns the tasks of one state.
 
-    Args:
-        broken: Called with the unexpected error that ended a task.
+    `broken` is called with the unexpected error that ended a task.
     """
 
     def __init__(self, broken: Callable[[BaseException], None]) -> None:

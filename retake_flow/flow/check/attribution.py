@@ -23,10 +23,7 @@ def attribute(found: set[Problem], loaded: Loaded, check: Callable[[Loaded], set
     A problem that the extended flow has by itself is reported there. A problem that exists only because of an overlay's
     change is reported in the overlay.
 
-    Args:
-        found: The problems, each at its place in the text.
-        loaded: The flow that has them.
-        check: Finds the problems of a flow, each at its place in the text.
+    `check` finds the problems of a flow, each at its place in the text.
     """
     extension = loaded.extension
     if extension is None:

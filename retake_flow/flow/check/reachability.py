@@ -23,11 +23,8 @@ if TYPE_CHECKING:
 def unreached(flow: Flow, moves: Moves, dead: Iterable[Route], loose: Collection[str]) -> Iterator[Problem]:
     """States that cannot be reached, and states that lead to no end.
 
-    Args:
-        flow: The flow.
-        moves: Its moves.
-        dead: The routes that are never taken, which are reported separately: their targets are not reported.
-        loose: The paths of the states with an unrouted outcome, whose onward paths are unknown.
+    The targets of `dead` routes, which are reported separately, are not reported, nor are states around the `loose`
+    ones: those with an unrouted outcome, whose onward paths are unknown.
     """
     leads = _onward_targets(flow, moves, dead)
     reached = {around.path for path in leads for around in flow.around(path)}

@@ -19,12 +19,8 @@ def problems(
 ) -> Iterator[Problem]:
     """Problems with the routes of a flow, except in states that have lost parts.
 
-    Args:
-        flow: The flow.
-        moves: Its moves.
-        catalogue: The actions.
-        damaged: The paths of the states that have lost parts.
-        whole: Whether every initial state exists, so that the flow can be explored.
+    `damaged` are the paths of these states; `whole` says whether every initial state exists, so that the flow can be
+    explored.
     """
     sound = [s for s in flow.states.values() if not any(around.path in damaged for around in flow.around(s.path))]
     unknown = _states_of_unknown_actions(flow, catalogue)

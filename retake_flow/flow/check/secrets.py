@@ -61,11 +61,7 @@ def _readable_secrets(value: Any, where: str, who: State | Activity, secrets: Se
 
 
 class Secrets:
-    """Knows which names of a flow hold a secret.
-
-    Attributes:
-        any: Whether there is any.
-    """
+    """Knows which names of a flow hold a secret."""
 
     def __init__(
         self, flow: Flow, catalogue: Catalogue, declarations: Declarations, seen: Mapping[Expression, Sight]

@@ -58,7 +58,6 @@ class Box:
 
     Attributes:
         first: The path of its initial inner box; "" if it has none.
-        active: Whether a run is here.
         visits: How many times a run was here; None if no run is drawn.
     """
 
@@ -88,7 +87,6 @@ class Arrow:
     """All routes of one state to one target.
 
     Attributes:
-        labels: The lines beside it.
         tail: The path of the box inside the source below which it begins; "" if there is none.
         quiet: Whether it is taken on failures only.
         onward: Whether it leads to a state later in the file.
@@ -111,7 +109,6 @@ class Step:
     """A step on the path of a run.
 
     Attributes:
-        path: The path of the innermost state.
         after: The names of what happened just before it was entered, if known.
     """
 
@@ -124,11 +121,9 @@ class Trace:
     """Where a run is and was.
 
     Attributes:
-        active: The paths of the active states.
         visits: How many times each state was entered, by path.
         way: The path to its position, oldest step first, no state twice.
         asked: Where a question is open: the paths of states and the keys of activities.
-        said: A line about the run.
     """
 
     active: frozenset[str]
@@ -143,7 +138,6 @@ class BrokenRule:
     """The rules that a flow must keep.
 
     Attributes:
-        because: The reason of each rule, by its name.
         over: The names of the rules that apply to a state, by its path.
     """
 
@@ -156,7 +150,6 @@ class Diagram:
     """A whole picture.
 
     Attributes:
-        first: The path of the initial box.
         said: A line about the drawn run; "" if there is none.
         legend: What each scene shows, and the meaning of each named rule, one line each.
     """
@@ -179,11 +172,7 @@ def diagram(
 ) -> Diagram:
     """The diagram of a flow.
 
-    Args:
-        flow: The flow.
-        trace: A run of it to mark.
-        ruled: The rules to note in the boxes that they apply to.
-        folded: Draw each sub-flow as one box without its content.
+    It marks a run (`trace`) and the rules that apply to each box (`ruled`); `folded` draws each sub-flow as one box.
     """
     drawing = _Drawing(flow, trace, ruled.over if ruled else {}, folded)
     boxes = tuple(drawing.box(state) for state in flow.states.values() if not state.parent)

@@ -126,9 +126,7 @@ def _font(text: str, size: int, colour: str) -> str:
 def _arrow(arrow: Arrow, traced: bool) -> str:
     """The labels, line style and weight of an arrow; onward arrows keep the main path straight.
 
-    Args:
-        arrow: The arrow.
-        traced: Whether to highlight the path of a run instead of the main path.
+    If `traced`, the path of a run is highlighted instead of the main path.
     """
     marks = [f"label={_quote(_lines(arrow.labels))}"] if arrow.labels else []
     if arrow.taken:

@@ -25,12 +25,7 @@ _MAPPINGS = (dict, Mapping)  # nearly all are dicts, for which the check is much
 
 
 class Expression:
-    """A bare expression, as in `when:` and `until:`.
-
-    Attributes:
-        text: The text in the flow.
-        position: Its position.
-    """
+    """A bare expression, as in `when:` and `until:`."""
 
     __slots__ = ("_names", "_trees", "position", "text")
 

@@ -32,11 +32,8 @@ class Change(NamedTuple):
     def of(cls, flow: Flow, route: Route, active: str, history: Mapping[str, str]) -> Change:
         """The change by a route.
 
-        Args:
-            flow: The flow.
-            route: The route.
-            active: The path of the innermost active state.
-            history: The last active inner state of each state that was left, by path.
+        `active` is the path of the innermost active state, `history` the last active inner state of each state that was
+        left.
         """
         if not route.to:
             return cls(route.source, (), ())
@@ -61,11 +58,8 @@ def _exit_set(flow: Flow, active: str, domain: str) -> tuple[str, ...]:
 def entry_set(flow: Flow, target: str, domain: str, history: Mapping[str, str]) -> tuple[str, ...]:
     """The paths of the states entered, outermost first, on the way from `domain` to a target and to what is inside it.
 
-    Args:
-        flow: The flow.
-        target: The path of the target; for a history state, the state that it stands for is entered.
-        domain: The path of the innermost state that stays active.
-        history: The last active inner state of each state that was left, by path.
+    `history` has the last active inner state of each state that was left, by path; a target that is a history state
+    stands for that state.
     """
     innermost = _innermost(flow, target, history)
     return tuple(reversed([state.path for state in flow.around(innermost) if not is_within(domain, state.path)]))

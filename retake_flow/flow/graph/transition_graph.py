@@ -63,7 +63,6 @@ class Move:
 
     Attributes:
         source: The path of that state; "" before the start.
-        occurrence: What happens.
         route: The route that is taken; None at the start, and where an unrouted event ends the run.
         refused: The guards before it that failed.
         left: The paths of the states left, innermost first.
@@ -127,8 +126,7 @@ class Moves:
     def nearest(self, onward: Callable[[Move], Iterable[Move]] | None = None) -> dict[str, Move]:
         """The last move of a shortest path to each innermost state that can be reached, nearest first.
 
-        Args:
-            onward: The moves to follow after a move; all by default.
+        `onward` gives the moves to follow after a move; all by default.
         """
         start = self.start()
         last = {start.target: start}

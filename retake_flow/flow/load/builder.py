@@ -48,7 +48,6 @@ class Builder:
         inner: Gives sub-flows.
 
     Attributes:
-        problems: What could not be resolved.
         damaged: The paths of the states that lost parts because of it.
     """
 

@@ -24,9 +24,6 @@ _OWN_KEYS = (*_KEYS, "initial", "states", "inputs")
 class Files:
     """Files of flows, by name.
 
-    Args:
-        find: Finds a file by its name in another file.
-
     Attributes:
         problems: Problems with their text, and with how overlays fit the flows that they extend.
     """
@@ -50,9 +47,7 @@ class Files:
     def find(self, name: str, unknown: Problem) -> str | None:
         """The file that a name means.
 
-        Args:
-            name: The name as written.
-            unknown: The problem to report, without its message, if there is no such file.
+        If there is none, `unknown` is reported, with a message.
         """
         file = unknown.position.file
         found = self._references.get(file, {}).get(name)

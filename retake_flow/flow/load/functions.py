@@ -227,10 +227,6 @@ class Functions:
 
     Attributes:
         unusable: The names of the actions that cannot be used; the problems say why.
-
-    Args:
-        files: The files of the flow; the sources beside it are kept among them.
-        builder: Of that file.
     """
 
     def __init__(self, files: Files, builder: Builder) -> None:

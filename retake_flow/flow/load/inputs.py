@@ -25,9 +25,8 @@ _LARGEST = 64 * 1024  # bytes of an input's file
 def resolve(flow: Flow, given: Mapping[str, Any]) -> dict[str, Any]:
     """The value of every input.
 
-    Args:
-        flow: Declares the inputs; their defaults include values from the environment and files (`provided`).
-        given: Values by name; texts are converted to the declared type (`--set tries=3`).
+    Texts among those `given` are converted to the declared type (`--set tries=3`); defaults include values from the
+    environment and files (`with_provided_inputs`).
 
     Raises:
         InputError: One is unknown, missing, of a wrong type, or not allowed on the command line; the error lists all.
@@ -47,10 +46,7 @@ def resolve(flow: Flow, given: Mapping[str, Any]) -> dict[str, Any]:
 def with_provided_inputs(flow: Flow, environment: Mapping[str, str], file: str = "") -> Flow:
     """The flow with values from the environment and files as defaults of its inputs and its sub-flows' inputs.
 
-    Args:
-        flow: Names the variables and files.
-        environment: The variables.
-        file: The current path of the flow's file, if it was loaded under another name.
+    `file` is the current path of the flow's file, if it was loaded under another name.
 
     Raises:
         InputError: A file cannot be read, a value has a wrong type, or a sub-flow lacks one that nothing else gives.
@@ -67,9 +63,7 @@ def with_provided_inputs(flow: Flow, environment: Mapping[str, str], file: str =
 def origins(flow: Flow, given: Container[str]) -> dict[str, str]:
     """The sources of the inputs from variables and files, by name; neither is read.
 
-    Args:
-        flow: Names the variables and files, also for its sub-flows.
-        given: The names of the inputs given in another way.
+    Those `given` in another way are left out.
     """
     inner = {
         f"{state.path}/{name}": declared
@@ -148,14 +142,7 @@ def _with_resolved_file(declared: Input, source: Source) -> Input:
 
 
 class _Provision:
-    """Reads inputs from their declared sources.
-
-    Args:
-        environment: The variables.
-        flow: The flow of the inputs.
-        now: The current path of its file.
-        problems: Receives the problems.
-    """
+    """Reads inputs from their declared sources."""
 
     def __init__(self, environment: Mapping[str, str], flow: Flow, now: str, problems: list[str]) -> None:
         self._environment = environment

@@ -33,7 +33,6 @@ class Extension:
     Attributes:
         source: The merged result.
         at: Where the overlay names the extended flow.
-        base: Loads the extended flow by itself.
     """
 
     source: Source
@@ -52,9 +51,7 @@ class Loaded:
 
     Attributes:
         flow: The flow, without the parts that could not be understood; None if no part could be.
-        problems: Problems from YAML, the schema and the resolution of names.
         damaged: The paths of the states that lost parts, on which checks should not report.
-        extension: The flow that it extends, if any.
         unusable: The names of actions whose functions cannot be used, as the problems say.
     """
 
@@ -177,7 +174,6 @@ class _File:
 
     Attributes:
         data: The part that fits the schema; all its uses share it, so it must not be changed.
-        damaged: The places that do not fit.
     """
 
     source: Source

@@ -81,13 +81,7 @@ def _node(source: Source, data: Any, path: Path) -> Node:
 
 
 def source_of(tree: Node, file: str, text: str) -> Source:
-    """The source with the data and positions of a tree.
-
-    Args:
-        tree: The data.
-        file: The name shown where no position is known.
-        text: The text of that file.
-    """
+    """The source with the data and positions of a tree."""
     source = Source(file, text, plain(tree))
     for path, node in _walk(tree, ()):
         source.values[path], source.keys[path] = node.at, node.key
@@ -116,7 +110,6 @@ class Target:
     Attributes:
         bearer: The path of the state that has it; "" for the flow itself.
         event: The event of its route; "" for eventless routes and initial states.
-        node: The text.
         inside: The path of the state that must directly contain the target; None when it is searched from `bearer`
             outward, as for routes.
     """

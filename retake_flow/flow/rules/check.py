@@ -17,12 +17,7 @@ from retake_flow.flow.rules.model_checker import Breach
 
 
 def find_breaches(flow: Flow, catalogue: Catalogue) -> tuple[Breach, ...]:
-    """The rules that a flow can break, from the platform and from the files that it names.
-
-    Args:
-        flow: The flow, loaded without mistakes.
-        catalogue: Its actions.
-    """
+    """The rules that a flow can break, from the platform and from the files that it names."""
     return model_checker.find_breaches(flow, catalogue, _readable(load.own(flow, catalogue), catalogue))
 
 

@@ -57,10 +57,8 @@ def visited_states(text: str) -> frozenset[str]:
 def truth(text: str, entered: Mapping[str, bool], known: Mapping[str, str]) -> bool | None:
     """Whether an expression holds, if that follows from the known values; else None.
 
-    Args:
-        text: The expression.
-        entered: Which states were entered before, by their names in it.
-        known: The values of other names, in dotted form.
+    `entered` says which states were entered before, by their names in it; `known` has the values of other names, in
+    dotted form.
     """
     return _truth_of(text, tuple(entered.items()), tuple(known.items()))
 

@@ -67,11 +67,7 @@ class Read:
 def read(text: str, file: str, catalogue: Catalogue, flow: Flow | None = None) -> Read:
     """Read a rules file.
 
-    Args:
-        text: Its text.
-        file: Its name in messages.
-        catalogue: The actions that rules may name.
-        flow: The flow whose states and events they may name; without a flow they may name none.
+    Without a flow, its rules may name no states and no events.
     """
     source = require_kind(parse(text, file), "rules file", ("rules", "every_path"))
     if source.problems:

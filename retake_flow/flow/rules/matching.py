@@ -18,13 +18,7 @@ from retake_flow.flow.rules.propositions import SOMEHOW, UNWELL, Fact
 
 
 class Reader:
-    """Tells which parts of a flow a rule means.
-
-    Args:
-        flow: The flow.
-        moves: Its moves.
-        catalogue: Its actions.
-    """
+    """Tells which parts of a flow a rule means."""
 
     def __init__(self, flow: Flow, moves: Moves, catalogue: Catalogue) -> None:
         self._flow = flow

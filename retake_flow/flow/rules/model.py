@@ -19,7 +19,6 @@ class Condition:
 
     Attributes:
         runs: The action of a running activity: a service or a repeated task; "" if not required.
-        inside: An active state; "" if not required.
         rests: The run only waits, and may do so for longer than these seconds; None if not required.
     """
 
@@ -35,10 +34,6 @@ class Term:
     Attributes:
         verb: `begins`, `done`, `ends`, `enters`, `leaves`, `takes`, or `holds` for conditions that become true.
         name: The action, the state or the event; "" for conditions.
-        position: Its position in the rules file.
-        outcome: The outcome of the action; "" for any.
-        where: Conditions on its result.
-        inputs: The inputs of the action.
         during: Conditions, one of which holds at that moment; empty if that does not matter.
         unless: Conditions, none of which holds at that moment.
     """
@@ -58,10 +53,7 @@ class Rule:
     """One rule.
 
     Attributes:
-        name: Its name.
         owner: The name of the rule set that it belongs to.
-        because: The reason, in words.
-        position: Its position in the rules file.
         offends: What must not happen while it is not allowed.
         allows: What allows it from then on, if it certainly happened.
         forbids: What forbids it from then on, if it may have happened.

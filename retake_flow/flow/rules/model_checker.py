@@ -32,10 +32,8 @@ class Breach:
     """A rule that a flow can break.
 
     Attributes:
-        rule: The rule.
         path: The moves of the shortest path that breaks it, from the start of a run.
         position: The position in the flow of the forbidden occurrence.
-        message: The rule and its reason.
         what: The forbidden occurrence at the end of the path, in words.
     """
 
@@ -57,13 +55,7 @@ _Step = tuple[Node, bool] | _Found
 
 
 def find_breaches(flow: Flow, catalogue: Catalogue, rule_sets: Iterable[RuleSet]) -> tuple[Breach, ...]:
-    """The rules that a flow can break, in order, each with its shortest path.
-
-    Args:
-        flow: The flow, without other mistakes.
-        catalogue: Its actions.
-        rule_sets: The rules.
-    """
+    """The rules that a flow can break, in order, each with its shortest path."""
     catalogue = with_own(flow, catalogue)
     rules = [rule for each in rule_sets for rule in each.rules if _concerns(flow, rule)]
     moves = Moves.shared(flow, catalogue)

@@ -28,11 +28,7 @@ class Fact:
 
     Attributes:
         verb: As in `Term`; also `shows`, for a guard that reads an earlier outcome of an action, and `settles`.
-        name: The action, the state or the event.
-        at: The innermost active state at that moment.
-        outcome: The outcome of the action; `?` if unknown.
         known: What is certain of its result.
-        inputs: The inputs of the action.
         position: The position in the flow of its cause.
     """
 
@@ -60,13 +56,7 @@ class Words:
 
 
 class Facts:
-    """Gives the facts of a flow.
-
-    Args:
-        flow: The flow.
-        catalogue: Its actions.
-        words: The names in the rules.
-    """
+    """Gives the facts of a flow."""
 
     def __init__(self, flow: Flow, catalogue: Catalogue, words: Words) -> None:
         self._flow = flow

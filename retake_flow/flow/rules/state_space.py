@@ -36,8 +36,6 @@ class Way(NamedTuple):
 
     Attributes:
         move: The move; None when the entered states begin their work.
-        facts: The facts on it that rules name.
-        after: The node it leads to.
     """
 
     move: Move | None
@@ -48,11 +46,7 @@ class Way(NamedTuple):
 class Ways:
     """The graph of all paths.
 
-    Args:
-        flow: The flow, without mistakes.
-        moves: Its moves.
-        facts: Gives the facts on them.
-        watched: The paths of the states for which it matters whether they were entered before.
+    `watched` are the paths of the states for which it matters whether they were entered before.
     """
 
     def __init__(self, flow: Flow, moves: Moves, facts: Facts, watched: frozenset[str] = frozenset()) -> None:

@@ -56,10 +56,7 @@ class _Mistake:
     """One error of the schema validator.
 
     Attributes:
-        path: The place in the data.
-        rule: The place in the schema.
         validator: The violated keyword, and what it expects.
-        schema: The schema around the keyword.
         instance: The data at `path`; for a wrong name, the name.
     """
 

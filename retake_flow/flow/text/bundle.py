@@ -21,8 +21,6 @@ class Sources:
     """The texts of flows and the names by which they refer to each other.
 
     Attributes:
-        file: The file of the flow itself.
-        texts: The texts, by file.
         references: The file that each name means, by the file with the name, then by name.
         allowed: The places outside its folder that the command line lets it name.
     """

@@ -106,9 +106,7 @@ class Folders:
     def require(self, path: str | os.PathLike[str], *, file: bool = False) -> None:
         """Require that a file may be opened; the targets of links count.
 
-        Args:
-            path: Its path.
-            file: Whether to suggest allowing only the file, not its folder.
+        The hint allows its folder, or only the file itself (`file`).
 
         Raises:
             UsageError: It may not be opened.

@@ -32,15 +32,10 @@ class Source:
     """A parsed YAML text.
 
     Attributes:
-        file: The name shown in messages.
-        text: The text that was read.
         data: The plain data: dict, list, str, int, float, bool, None.
         problems: The parts that could not be read, including duplicate keys.
-        values: Where each value begins.
-        keys: Where the key of each value is.
         origins: Where lines that an overlay has changed were first written; their keys now point to the overlay.
         extends: Where an overlay names the flow that it extends; None if the data is not the result of an overlay.
-        base: The file of that flow.
         explained: The messages for targets that an overlay removes, by the position of the target.
         removed: Where an overlay removes states and inputs, by their places in the extended flow.
         damaged: The paths of the states that could not be placed as an overlay says.
@@ -103,10 +98,7 @@ def parse(text: str, file: str) -> Source:
 def require_kind(source: Source, kind: str, keys: tuple[str, ...]) -> Source:
     """The source, if it is of the expected kind; else one without data, with a problem that quotes nothing of it.
 
-    Args:
-        source: The source that was read.
-        kind: The expected kind, such as `flow`.
-        keys: Keys of which a source of that kind has at least one.
+    A source of a kind, such as `flow`, has at least one of its keys.
     """
     if isinstance(source.data, dict):
         fits = any(key in source.data for key in keys)

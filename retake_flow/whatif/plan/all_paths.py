@@ -29,10 +29,8 @@ class PathStep:
     """One transition of a path.
 
     Attributes:
-        source: The path of the state that is left.
         event: The event; "" if the transition needs none.
         guards: The guards that must hold, as written; one that must not hold is wrapped in `not (…)`.
-        target: The path of the innermost state that is entered.
     """
 
     source: str
@@ -47,9 +45,6 @@ class PlannedPath:
 
     Attributes:
         goal: The path of a final state or of a state that asks, or the key of an activity that asks.
-        question: Whether it is a question.
-        legs: The transitions from the initial state on.
-        start: The path of the initial state.
         assumed: The assumptions with which a plan gets there; None if no known ones do.
         tried: Whether assumptions were searched for; false for the rest of a flow with very many goals.
     """
@@ -64,11 +59,7 @@ class PlannedPath:
 
 @dataclass(frozen=True, slots=True)
 class AllPaths:
-    """The shortest paths to all goals.
-
-    Attributes:
-        unreached: The goals that no path leads to.
-    """
+    """The shortest paths to all goals."""
 
     flow: str
     found: tuple[PlannedPath, ...]
@@ -78,10 +69,7 @@ class AllPaths:
 def all_paths(flow: Flow, catalogue: Catalogue, inputs: Mapping[str, Any]) -> AllPaths:
     """Find the shortest path to each final state and question; guards count as possible both ways.
 
-    Args:
-        flow: The flow.
-        catalogue: The actions that it may use.
-        inputs: Its inputs, for the plans that test the assumptions.
+    The inputs are those of the plans that test the assumptions.
     """
     catalogue = with_own(flow, catalogue)
     reached = Moves(flow, catalogue).nearest()
@@ -126,11 +114,7 @@ def _path_step(move: Move) -> PathStep:
 def _assumptions(flow: Flow, catalogue: Catalogue, moves: tuple[Move, ...], *, usual: bool) -> Iterator[str]:
     """The assumptions that take these transitions, as far as the flow shows them.
 
-    Args:
-        flow: The flow.
-        catalogue: The actions that it may use.
-        moves: The transitions.
-        usual: Whether to include defaults too, in case another assumption with a shared name overrides them.
+    `usual` includes defaults too, in case another assumption with a shared name overrides them.
     """
     for move in moves:
         place, name = move.occurrence.place, move.occurrence.name

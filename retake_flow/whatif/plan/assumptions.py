@@ -22,11 +22,9 @@ class Place:
 
     Attributes:
         path: The path of the state, or the key of the activity.
-        do: Its action; "" if it has none.
         ends: The outcomes, decisions, errors and events that it can have.
         fields: The fields of its result or its answer, as JSON Schema properties.
         external: The ends that come from outside while it is active.
-        secrets: The fields that are secret.
     """
 
     path: str

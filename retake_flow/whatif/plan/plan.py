@@ -35,7 +35,6 @@ class Step:
     Attributes:
         t: When, in seconds since the start.
         state: The path of its state; "" for the flow itself.
-        facts: Its other fields, as plain data.
     """
 
     t: float
@@ -51,8 +50,6 @@ class Plan:
     Attributes:
         ended: The outcome; None if nothing more would happen by itself.
         t: The time of that, in seconds since the start.
-        state: Where.
-        reason: Why it ended, or why it does not.
         expects: The events that would continue it, if it has not ended.
         assumed: The assumptions, as written, each with the place that it applied to.
     """

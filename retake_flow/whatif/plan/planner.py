@@ -39,11 +39,7 @@ RUN: Final = "‹run›"
 def plan(flow: Flow, catalogue: Catalogue, inputs: Mapping[str, Any], assumed: Iterable[str] = ()) -> Plan:
     """Plan a run.
 
-    Args:
-        flow: The flow to run.
-        catalogue: The actions that it may use.
-        inputs: Its inputs, with defaults filled in.
-        assumed: The assumptions, as `NAME=VALUE`.
+    The assumptions are written `NAME=VALUE`; the inputs have their defaults filled in.
 
     Raises:
         UsageError: An assumption fits nothing in the flow, or made no difference.

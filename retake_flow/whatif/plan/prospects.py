@@ -18,7 +18,6 @@ class Failure:
     """An error of an action.
 
     Attributes:
-        message: The message for people.
         permanent: Whether a retry cannot help, or could do the action twice.
     """
 
@@ -30,9 +29,7 @@ class Failure:
 def failure(kind: str, *, once: bool = False) -> Failure:
     """The error of a kind, with its general message.
 
-    Args:
-        kind: The kind of the error.
-        once: Whether the action is not repeated when it may already have been done.
+    `once` means that the action is not repeated when it may already have been done.
     """
     known = kinds().get(kind)
     if known is None:
@@ -51,9 +48,7 @@ class Prospect:
 
     Attributes:
         outcome: A declared outcome, or `error.KIND`; "" if it does not end by itself.
-        value: Its result.
         telling: The fields of the result that decide the path: booleans, and assumed values.
-        failure: The error, if it fails.
         begun: Whether it does anything at all; false if an input is missing.
     """
 

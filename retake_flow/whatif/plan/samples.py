@@ -44,24 +44,14 @@ def _with_sample(declared: Input) -> Input:
 
 
 def result(spec: ActionSpec, given: Mapping[str, Any]) -> dict[str, Any]:
-    """A possible result of an action.
-
-    Args:
-        spec: The action.
-        given: The known values.
-    """
+    """A possible result of an action."""
     usual = {name: spec.samples.get(name, sample(name, schema)) for name, schema in spec.result.items()}
     made = {**usual, **given}
     return {name: _hidden(value) if name in spec.secrets else value for name, value in made.items()}
 
 
 def answer(fields: Declared, given: Mapping[str, Any]) -> dict[str, Any]:
-    """A possible answer of a person.
-
-    Args:
-        fields: The fields of the question, as JSON Schema properties.
-        given: The known values.
-    """
+    """A possible answer of a person."""
     values = {name: given.get(name, sample(name, schema)) for name, schema in fields.items()}
     return {name: _hidden(value) if fields[name].get("secret") is True else value for name, value in values.items()}
 

@@ -32,7 +32,6 @@ class StepLog:
     """Records steps.
 
     Attributes:
-        run: The planned run.
         now: The current time, in seconds since the start.
     """
 
@@ -88,10 +87,7 @@ class StepLog:
     def question(self, gate: Gate, answer: Answer | None, reminder: float | None) -> None:
         """Record that a person is asked.
 
-        Args:
-            gate: The question.
-            answer: The answer; None if nobody answers.
-            reminder: Seconds until the first reminder, if any.
+        `answer` is None if nobody answers; `reminder` is in seconds until the first one, if any.
         """
         answered = None
         if answer is not None:

@@ -22,7 +22,6 @@ class WaitingCall:
     """A call that has not ended.
 
     Attributes:
-        ready: Whether it is a service that is ready.
         due: When its mock ends it, in seconds since the epoch; None if only the script can end it.
     """
 

@@ -56,9 +56,7 @@ class Fault:
 
     Attributes:
         type: `http`, or the kind of the error.
-        status: The HTTP status.
         message: The message instead of the usual one; with `http`, the platform's message.
-        retry_after: Seconds that the platform asks to wait.
     """
 
     type: str
@@ -80,10 +78,7 @@ class Fault:
 def fault(data: Any, path: Path, also: tuple[str, ...] = ()) -> Fault:
     """Read an error.
 
-    Args:
-        data: A mapping of the keys, or the kind alone.
-        path: Where it is in the data.
-        also: Further keys that are allowed beside these.
+    `data` is a mapping of the keys, or the kind alone; `also` are further keys that are allowed beside these.
 
     Raises:
         InvalidField: The data is not an error.
@@ -146,9 +141,6 @@ class Reply:
 
     Attributes:
         outcome: One of those that the action declares; unused if there is a fault.
-        value: The result.
-        reason: Why a service has ended.
-        fault: The error that the action raises instead.
         after: How long the action takes, in seconds.
         exits: How long after it was ready a service ends by itself, in seconds; None if it keeps running.
     """
@@ -175,11 +167,7 @@ class Reply:
 def result(part: Part, path: Path, spec: ActionSpec, *, ready: bool = False) -> Reply:
     """Read how an action ends.
 
-    Args:
-        part: A mapping with `outcome`, `value` and `reason`, all optional.
-        path: Where it is in the data.
-        spec: The declaration of the action.
-        ready: Whether it is a service that is already ready.
+    `part` has `outcome`, `value` and `reason`, all optional; `ready` means a service that is already ready.
 
     Raises:
         InvalidField: The action cannot end so.

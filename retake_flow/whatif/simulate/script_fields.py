@@ -23,7 +23,6 @@ class InvalidField(ValueError):
     """A value from outside is not as expected.
 
     Attributes:
-        path: Where it is in the data.
         key: Whether the mistake is in the key there, not in its value.
     """
 
@@ -40,12 +39,6 @@ class Part:
 
     def __init__(self, data: Any, path: Path, known: Collection[str], required: Collection[str] = ()) -> None:
         """Take a mapping.
-
-        Args:
-            data: The data that should be a mapping.
-            path: Where it is.
-            known: The allowed keys.
-            required: The required keys.
 
         Raises:
             InvalidField: The data is not a mapping, or has an unknown key, or lacks a required one.
@@ -136,11 +129,7 @@ def matching(name: str, places: Iterable[str]) -> list[str]:
 def resolve(name: str, known: Mapping[str, T], path: Path, *, key: bool = False) -> T | None:
     """The value at the place that a name means; None if there is no such place.
 
-    Args:
-        name: The name, as a person writes it.
-        known: The values by place.
-        path: Where the name is written.
-        key: Whether the name is a key there.
+    `path` is where the name is written, as a key there or as a value.
 
     Raises:
         InvalidField: The name is ambiguous.

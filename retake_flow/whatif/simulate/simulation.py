@@ -112,16 +112,7 @@ class Simulation:
         machine: Machine | None = None,
         listeners: Sequence[Listener] = (),
     ) -> None:
-        """Prepare to begin.
-
-        Args:
-            flow: The flow to run.
-            inputs: Its inputs, with defaults filled in.
-            mocks: The mocked results of actions.
-            catalogue: The actions.
-            machine: The machine of the flow; created if omitted.
-            listeners: Called with every record.
-        """
+        """Prepare to begin."""
         catalogue = with_own(flow, catalogue)
         self.refused = 0
         self._flow = flow
@@ -163,9 +154,7 @@ class Simulation:
     def take(self, line: bytes, number: int) -> dict[str, Any]:
         """Play a line, and everything that follows from it before time passes.
 
-        Args:
-            line: One JSON object.
-            number: The number of the line, from 1.
+        Lines are numbered from 1.
 
         Returns:
             The run as one JSON object; if the line was refused, it has an `error` and nothing has happened.

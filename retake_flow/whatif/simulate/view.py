@@ -18,13 +18,8 @@ def view(
 ) -> dict[str, Any]:
     """Build the object.
 
-    Args:
-        flow: The flow that is run.
-        run: The current run.
-        waiting: The calls that have not ended.
-        pauses: When paused activities continue (seconds since the epoch), by key.
-        over: Whether nothing more can happen.
-        more: Further members, inserted after the queue.
+    `pauses` says when paused activities continue (seconds since the epoch), by key; `over` that nothing more can
+    happen; `more` are further members, inserted after the queue.
     """
     settled = run.state and (not over or isinstance(flow.states[run.state], FinalState))
     seen = {

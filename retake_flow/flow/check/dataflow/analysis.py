@@ -63,19 +63,14 @@ class Walk:
     """Follows the moves of a flow to find what they evaluate.
 
     Attributes:
-        facts: The facts of the flow.
         certain: The facts on entering each reachable innermost state that hold on every path there.
     """
 
     def __init__(self, flow: Flow, moves: Moves, declarations: Declarations, *, guessing: bool = False) -> None:
         """Follow the facts.
 
-        Args:
-            flow: The flow.
-            moves: Its moves.
-            declarations: Its names.
-            guessing: Parts of the flow are missing, so that its paths are unknown: assume that every innermost state is
-                reached and that every fact that could hold does.
+        `guessing` means that parts of the flow are missing, so that its paths are unknown: assume that every innermost
+        state is reached and that every fact that could hold does.
         """
         self.facts = Facts(flow, declarations)
         self._news = News(flow, self.facts, declarations)
@@ -193,10 +188,8 @@ class Walk:
     def search(self, see: See, follow: Callable[[int], bool], found: Callable[[], bool]) -> tuple[str, ...]:
         """The shortest path on which something is seen, as the paths of its innermost states; empty if there is none.
 
-        Args:
-            see: Receives what is evaluated.
-            follow: Whether to follow a path that has led to these facts.
-            found: Whether the search has succeeded.
+        `see` receives what is evaluated, `follow` says whether to follow a path that has led to some facts, and `found`
+        whether the search has succeeded.
         """
         start = self._moves.start()
         facts = {start.target: self.take(start, 0, see)}

@@ -19,12 +19,7 @@ _DEEPEST = 3
 
 
 class Facts:
-    """The facts of one flow, each with a bit.
-
-    Attributes:
-        every: All facts.
-        of_event: All facts of the event being handled.
-    """
+    """The facts of one flow, each with a bit."""
 
     def __init__(self, flow: Flow, declarations: Declarations) -> None:
         self._flow = flow
@@ -38,12 +33,7 @@ class Facts:
         self.of_event = self.under(("event",)) | self.under(("result",))
 
     def needed(self, root: str, chain: Chain) -> int:
-        """The facts that a name requires; none if it always exists.
-
-        Args:
-            root: The path of the sub-flow that uses the name; "" for the flow itself.
-            chain: The name.
-        """
+        """The facts that a name requires; none if it always exists."""
         return self.these(self._stands_for(root, chain))
 
     def these(self, facts: Iterable[Fact]) -> int:

@@ -23,8 +23,6 @@ class Sight:
     """One evaluation of an expression.
 
     Attributes:
-        root: The path of the sub-flow whose names it uses.
-        certain: The facts that hold on every path.
         occurrences: The occurrences that lead to it; None stands for any.
     """
 
