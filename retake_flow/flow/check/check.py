@@ -6,15 +6,7 @@ from collections.abc import Iterator, Mapping
 from functools import partial
 
 from retake_flow.flow.action_spec import Catalogue, with_own
-from retake_flow.flow.check import (
-    action_usage,
-    asks,
-    reachability,
-    routing,
-    secrets,
-    timing,
-    undefined_names,
-)
+from retake_flow.flow.check import action_usage, asks, reachability, routing, secrets, timing, undefined_names
 from retake_flow.flow.check.attribution import attribute
 from retake_flow.flow.check.dataflow import undefined_values
 from retake_flow.flow.check.dataflow.analysis import Walk

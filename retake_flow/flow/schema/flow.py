@@ -141,10 +141,7 @@ _INPUT: Schema = {
         {
             **_PROPERTY,
             "value": {"description": "Its value for good: it cannot be set any more.", "examples": ["night-owl"]},
-            "required": {
-                "description": "It must be given, whatever the extended flow says.",
-                "type": "boolean",
-            },
+            "required": {"description": "It must be given, whatever the extended flow says.", "type": "boolean"},
             "env": text(
                 "The variable of the environment that its value is read from, when it is not set.",
                 "OWL_MESSAGE",
@@ -173,10 +170,7 @@ _INPUT: Schema = {
 _FIELD: Schema = {
     **mapping_of(
         "One field of an answer as a JSON Schema property; without a default it must be given.",
-        {
-            **_PROPERTY,
-            "secret": {"description": "Nobody but the run may read the answer.", "type": "boolean"},
-        },
+        {**_PROPERTY, "secret": {"description": "Nobody but the run may read the answer.", "type": "boolean"}},
         ("type",),
     ),
     "examples": [{"type": "string", "format": "post"}],
@@ -241,10 +235,7 @@ _FLOW: Schema = {
         "type": ["array", "object"],
         "if": {"type": "array"},
         "then": {"items": {"type": "string", "pattern": EVENT_NAME}},
-        "else": {
-            "propertyNames": {"pattern": EVENT_NAME},
-            "additionalProperties": {"$ref": "#/$defs/decision"},
-        },
+        "else": {"propertyNames": {"pattern": EVENT_NAME}, "additionalProperties": {"$ref": "#/$defs/decision"}},
         "examples": [["pause", "go"], {"tip": {"amount": {"type": "number"}}}],
     },
     "actions": mapping(

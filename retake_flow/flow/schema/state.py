@@ -130,10 +130,7 @@ _ONE_ROUTE: Schema = {
         "raise": RAISE,
         "tell": TELL,
         "scene": SCENE,
-        "effects": {
-            "description": "Further effects of the transition, each with its own `if`.",
-            **EFFECTS,
-        },
+        "effects": {"description": "Further effects of the transition, each with its own `if`.", **EFFECTS},
         "reenter": {
             "description": "Leave the state that bears the transition and enter it anew, though its target is inside.",
             "type": "boolean",
@@ -203,7 +200,7 @@ _STATE: Schema = {
                         enum=["skip", "once"],
                     ),
                 },
-            ),
+            )
         },
         "final": text(
             "The run ends here with this outcome; `failed` makes the run fail.",
@@ -255,14 +252,8 @@ _STATE: Schema = {
         "ends": ["final"],
     },
     "allOf": [
-        {
-            "if": {"not": {"required": ["flow"]}},
-            "then": {"dependentRequired": {"with": ["do"]}},
-        },
-        {
-            "if": {"not": {"required": ["history"]}},
-            "then": {"dependentRequired": {"initial": ["states"]}},
-        },
+        {"if": {"not": {"required": ["flow"]}}, "then": {"dependentRequired": {"with": ["do"]}}},
+        {"if": {"not": {"required": ["history"]}}, "then": {"dependentRequired": {"initial": ["states"]}}},
         {
             "if": {"not": {"required": ["states"]}},
             "then": {"if": {"not": {"required": ["flow"]}}, "then": {"dependentRequired": {"retry": ["do"]}}},
