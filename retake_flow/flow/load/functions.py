@@ -8,6 +8,7 @@ import os
 import re
 import sys
 from collections.abc import Iterable, Mapping, Sequence
+from functools import lru_cache
 from pathlib import Path
 from typing import Any, Final
 
@@ -206,6 +207,12 @@ def _schema(node: ast.expr, records: Mapping[str, ast.ClassDef]) -> dict[str, An
 
 def installed() -> dict[str, str]:
     """The actions that installed packages offer: their names, each with its MODULE:FUNCTION."""
+    return _installed(tuple((place, os.stat(place).st_mtime_ns) for place in sys.path if os.path.exists(place)))
+
+
+@lru_cache(maxsize=1)
+def _installed(places: tuple[tuple[str, int], ...]) -> dict[str, str]:
+    """The same, read once until a place where packages are installed changes."""
     from importlib import metadata  # a tenth of a first check, and seldom needed
 
     return {point.name: point.value for point in metadata.entry_points(group=GROUP)}

@@ -270,7 +270,7 @@ def _answers(command: commands.Command) -> list[events.Event]:
     return []
 
 
-@settings(max_examples=200)
+@settings(max_examples=120)
 @given(flow=flows(), data=st.data())
 def test_each_transition_of_a_run_is_an_edge_of_the_graph(flow: Flow, data: st.DataObject) -> None:
     """Whatever happens in any run of any flow: the same states are left and entered, with the same effects in order."""

@@ -224,7 +224,7 @@ class World:
             assert gate in run.gates or leaf.path in run.outputs or leaf.ask.timeout
 
 
-@settings(max_examples=150)
+@settings(max_examples=80)
 @given(flow=flows(), data=st.data())
 def test_every_run_of_every_flow_keeps_its_books(flow: Flow, data: st.DataObject) -> None:
     """One leaf is active, states are left in order, visits grow, what begins belongs to what is active."""
@@ -246,7 +246,7 @@ def test_every_run_of_every_flow_keeps_its_books(flow: Flow, data: st.DataObject
             break
 
 
-@settings(max_examples=60)
+@settings(max_examples=30)
 @given(flow=flows(), steps=st.integers(0, 10), data=st.data())
 def test_a_stop_ends_every_run_or_follows_a_route(flow: Flow, steps: int, data: st.DataObject) -> None:
     """A stop is never lost: either a state routes it, or the run ends."""
@@ -259,7 +259,7 @@ def test_a_stop_ends_every_run_or_follows_a_route(flow: Flow, steps: int, data: 
     assert routed or (world.run.outcome, world.run.reason) == ("stopped", "enough")
 
 
-@settings(max_examples=100)
+@settings(max_examples=50)
 @given(flow=flows(), data=st.data())
 def test_a_run_that_was_stored_goes_on_as_it_would_have(flow: Flow, data: st.DataObject) -> None:
     """What another process makes of a run follows from what was written of it, and nothing is lost by resuming it."""
