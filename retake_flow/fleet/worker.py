@@ -333,7 +333,8 @@ class Worker:
                     driver.pid = pid
                     placed = driver.placed
                     waited = {} if placed.since is None else {"waited": round(max(0.0, time.time() - placed.since), 1)}
-                    self._hooks.tell("driver_started", run=placed.run, epoch=placed.epoch, pid=pid, **waited)
+                    about = {"epoch": placed.epoch, "why": placed.why, "pid": pid}
+                    self._hooks.tell("driver_started", run=placed.run, **about, **waited)
                 case Ended():
                     self._end(each)
         _reap()

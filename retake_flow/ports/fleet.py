@@ -11,6 +11,10 @@ from retake_flow.run.run import Run
 #: What happens to the runs of a host that is drained: other hosts continue them, or they end in order.
 Drain = Literal["", "hand-over", "end"]
 
+#: Why a run needs a process: it is new; the last one handed it over, has ended in vain, or was not heard of; or it was
+#: parked until a person answered or its time came.
+Why = Literal["submitted", "handover", "exit", "expired", "answer"]
+
 #: The cost of a run that names none, in cores.
 USUAL_COST: Final = 0.5
 
@@ -111,6 +115,7 @@ class Placed:
         agent: The agent that it is for; "" when any host can drive it.
         priority: That of its demand.
         since: Since when it waits, in seconds since the epoch; None when that is not known.
+        why: Why it needs a process.
     """
 
     run: str
@@ -119,6 +124,7 @@ class Placed:
     agent: str = ""
     priority: int = 0
     since: float | None = field(default=None, compare=False)
+    why: Why = field(default="submitted", compare=False)
 
     @property
     def job(self) -> str:

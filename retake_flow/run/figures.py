@@ -11,7 +11,7 @@ from retake_flow.run.scenes import Scenes
 from retake_flow.run.vitals import Vitals
 
 #: The version of the stored form. Figures of any other version are counted anew from the journal.
-VERSION: Final = 4
+VERSION: Final = 5
 
 
 class Figures:

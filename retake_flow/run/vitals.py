@@ -11,6 +11,9 @@ from retake_flow.run.records import Record
 
 #: A figure older than this many seconds is shown with its age.
 FRESH: Final = 45.0
+#: What takes a stream off air that is brought back: its encoder, the platform, what its picture shows, a program of the
+#: studio, another process that takes the run up, or something else.
+REASONS: Final = ("encoder", "offline", "picture", "studio", "process", "other")
 _ENCODER: Final = ("bitrate", "fps", "frames", "dropped", "speed")
 
 
@@ -30,7 +33,9 @@ class Vitals:
         self._encoder: Mapping[str, Any] | None = None
         self._encoder_seen = 0.0  # when that was measured
         self._encoder_key = ""
-        self._recoveries = 0
+        self._recoveries = dict.fromkeys(REASONS, 0)
+        self._cause: Sequence[Any] = (0.0, "")  # what may take the stream off air in the same step, and when
+        self._lost_by = REASONS[-1]
         self._last = 0.0
 
     @classmethod
@@ -45,11 +50,13 @@ class Vitals:
         """Update the vitals with a record."""
         at = record_to_run_time(record)
         self._blame(record)
+        if reason := self._reason(record):
+            self._cause = (at, reason)
         match record:
             case {"event": "run_ended"}:
                 self._encoder = self._uptime = self._off_since = None
             case {"event": "run_resumed"} | {"event": "error", "kind": "not_driven"}:
-                self._assume_lost(self._last)  # the programs that its process started ended with it
+                self._assume_lost(self._last, "process")  # the programs that its process started ended with it
             case {"event": "action_started", "action": "retake.start_stream"} if not self._uptime:
                 self._off_since = self._off_since or at
             case {"event": "activity_started", "action": "studio.encoder", "activity": str(key)}:
@@ -61,7 +68,8 @@ class Vitals:
             case {"event": "state_left", "state": state} if self._encoder_key.startswith((f"{state}:", f"{state}/")):
                 self._assume_lost(at)
             case {"event": "notice", "kind": "recovered"}:
-                self._recoveries += 1
+                self._recoveries[self._lost_by] += 1
+                self._lost_by = REASONS[-1]
             case {"result": dict(result)}:
                 self._note_result(result, at)
         self._last = at
@@ -76,10 +84,20 @@ class Vitals:
             } if place == self._encoder_key or ":" not in place:
                 self._trouble = why
 
-    def _assume_lost(self, at: float) -> None:
+    def _reason(self, record: Record) -> str:
+        """Which of the `REASONS` a record is to take the stream off air; "" for none."""
+        match record:
+            case {"event": "activity_ended" | "activity_failed", "activity": key}:
+                return "encoder" if key == self._encoder_key else "studio"
+            case {"event": "event_raised", "name": "black" | "frozen"}:
+                return "picture"
+        return ""
+
+    def _assume_lost(self, at: float, reason: str = "") -> None:
         """Assume that nothing is sent any more."""
         if self._uptime is not None:
             self._off_since = at
+            self._lost_by = reason or (self._cause[1] if self._cause[0] == at else REASONS[-1])
         self._encoder = self._uptime = None
 
     def _note_result(self, result: Mapping[str, Any], at: float) -> None:
@@ -91,7 +109,7 @@ class Vitals:
             self._uptime, self._off_since, self._was_live = (result["uptime_seconds"], at), None, True
             self._trouble = ""
         elif result.get("is_live") is False and self._uptime is not None:
-            self._uptime, self._off_since = None, at
+            self._uptime, self._off_since, self._lost_by = None, at, "offline"
         if all(_is_number(result.get(name)) for name in _ENCODER):
             self._encoder, self._encoder_seen = result, at
 
@@ -105,7 +123,12 @@ class Vitals:
             data |= {"trouble": self._trouble} if self._trouble else {}
         if self._encoder is not None:
             data |= {**self._encoder, "age_seconds": round(now - self._encoder_seen, 1)}
-        return {**data, "recoveries": self._recoveries} if data else {}
+        return {**data, "recoveries": sum(self._recoveries.values())} if data else {}
+
+    @property
+    def recoveries(self) -> Mapping[str, int]:
+        """How often the stream was brought back, by what had taken it off air."""
+        return self._recoveries
 
     @property
     def seconds_to_air(self) -> float | None:
@@ -121,7 +144,8 @@ class Vitals:
         """How long the stream has been on air; "" when it is not known to be on air."""
         if self._uptime is None:
             return ""
-        again = f", brought back {self._recoveries}×" if self._recoveries else ""
+        times = sum(self._recoveries.values())
+        again = f", brought back {times}×" if times else ""
         return words(self._uptime[0] + now - self._uptime[1]) + again
 
     def off_air(self, now: float) -> float | None:

@@ -64,7 +64,6 @@ _GAUGES: Final[tuple[tuple[str, str, _Value], ...]] = (
 )
 _COUNTERS: Final[tuple[tuple[str, str, _Value], ...]] = (
     ("dropped_frames", "Frames that the present encoder has dropped.", _health("dropped")),
-    ("recoveries", "How often the stream was brought back on air.", _stat("recoveries")),
     ("chat_messages", "Messages of viewers.", _stat("messages")),
     ("tips", "Tips of viewers.", _stat("tips")),
     ("seconds_on_air", "For how long the run has been on air.", _stat("seconds_on_air")),
@@ -127,7 +126,7 @@ class FlowCollector(Collector):
             for what, count in sorted(counts.items()):
                 family.add_metric((host, what), count)
             yield family
-        yield self._summary("start_seconds", "How long new runs and those tried again waited for their driver.", start)
+        yield self._summary("start_seconds", "How long runs waited for their driver.", start)
         for name, help, number in (
             ("fenced", "Drivers whose run another process has taken.", fenced),
             ("self_fences", "Drivers that gave a run up because they could not renew its lease.", self_fences),
@@ -154,6 +153,15 @@ class FlowCollector(Collector):
         for kind, table in ((GaugeMetricFamily, _GAUGES), (CounterMetricFamily, _COUNTERS)):
             for name, help, value_of in table:
                 yield _per_run(kind(_named(name), help, labels=RUN_LABELS), reading, labels, value_of)
+        back = CounterMetricFamily(
+            _named("recoveries"),
+            "How often the stream was brought back, by what had taken it off air.",
+            labels=(*RUN_LABELS, "reason"),
+        )
+        for run in reading.runs:
+            for reason, times in run.figures.vitals.recoveries.items():
+                back.add_metric((*labels[run.summary.id], reason), times)
+        yield back
         chat = SummaryMetricFamily(
             _named("chat_reaction_seconds"), "From a message in chat to what the agent wrote next.", labels=RUN_LABELS
         )

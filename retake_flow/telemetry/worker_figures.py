@@ -55,7 +55,7 @@ class WorkerFigures:
         """Count a start.
 
         Args:
-            why: `submitted`, `expired`, `exit`, `handover`, `answer`, or another single word.
+            why: See `fleet.Why`.
             after: The seconds since the run was wanted, if known.
         """
         with self.lock:

@@ -127,7 +127,7 @@ class WorkerHost:
     def note(self, event: str, **fields: Any) -> None:
         """Count what a worker tells."""
         if event == "driver_started":
-            self.figures.started("submitted" if fields["epoch"] == 1 else "again", fields.get("waited"))
+            self.figures.started(fields["why"], fields.get("waited"))
         elif event == "driver_ended":
             self.figures.exited(fields["code"], fields["kind"])
 

@@ -25,7 +25,6 @@ _HOSTS = select(*(HOSTS.c[name] for name in job_columns.HOST), (StoreClock() - H
 #: Seconds that a sweep gives runs to hosts: a longer transaction is given up as that of a server which does not answer,
 #: and would be so for ever after a rack was lost.
 SWEEPS_FOR = 1.0
-_DIED = "the process that drove it has died"
 
 
 class SqlFleet:
@@ -185,7 +184,7 @@ class SqlFleet:
             return False
         each.epoch += 1
         # Its host may have died with it, so this is no reason to avoid that one.
-        each.job = jobs.fail(connection, each.job, _DIED, "")
+        each.job = jobs.fail(connection, each.job, jobs.DIED, "")
         return each.job.held is None and each.job.demand.not_before <= jobs.now(connection)
 
     def placed(self, host: str) -> list[Placed]:

@@ -50,6 +50,8 @@ _DRIVEN = (RUNS.c.epoch == JOBS.c.epoch + 1) & RUNS.c.holder_host.is_not(None)
 _TO_END = RUNS.c.outcome.is_not(None) & JOBS.c.host.is_not(None) & _GIVEN
 #: A place in the order in which jobs get a host: the priority, when the run was created, and its id.
 Place = tuple[int, float, str]
+#: The trouble of a run whose process nobody has seen end.
+DIED = "the process that drove it has died"
 _PAGE = 2_000  # jobs that are read at a time
 
 
@@ -206,10 +208,20 @@ def one(connection: Connection, run: str) -> Job | None:
 
 def given(connection: Connection, host: str) -> list[Placed]:
     """The runs that a host has and does not drive yet."""
-    # A new run waits since it was stored, one that failed since it may be tried again; of others nobody has noted it.
-    fresh = (JOBS.c.epoch == 1) | (JOBS.c.not_before > RUNS.c.updated)
-    later = case((JOBS.c.not_before > RUNS.c.updated, JOBS.c.not_before), else_=RUNS.c.updated)
-    columns = JOBS.c.run, JOBS.c.epoch, JOBS.c.agent, JOBS.c.priority, case((fresh, later))
+    tried = (JOBS.c.not_before > RUNS.c.updated) & (JOBS.c.trouble != "")  # by a process that has written nothing since
+    why = case(
+        (tried, case((JOBS.c.trouble == DIED, "expired"), else_="exit")),
+        (RUNS.c.phase == Phase.PENDING.value, "submitted"),
+        (_SUSPENDED, "answer"),
+        else_="handover",
+    )
+    answers = select(func.min(GATES.c.answered)).where(GATES.c.run == RUNS.c.id, GATES.c.closed.is_(None))
+    since = case(
+        (JOBS.c.not_before > RUNS.c.updated, JOBS.c.not_before),
+        (_SUSPENDED, func.coalesce(answers.scalar_subquery(), RUNS.c.due)),
+        else_=RUNS.c.updated,
+    )
+    columns = JOBS.c.run, JOBS.c.epoch, JOBS.c.agent, JOBS.c.priority, since, why
     query = select(*columns).join(RUNS, RUNS.c.id == JOBS.c.run).where(JOBS.c.host == host, _GIVEN)
     query = query.order_by(JOBS.c.priority, RUNS.c.created, RUNS.c.id)
     return [Placed(run, epoch, host, *more) for run, epoch, *more in connection.execute(query)]

@@ -79,6 +79,28 @@ def test_recoveries_are_counted() -> None:
     assert vitals.data(4)["recoveries"] == 2
 
 
+@pytest.mark.parametrize(
+    ("lost", "reason"),
+    [
+        ([record("activity_ended", 100, activity="on:e", visit=1, outcome="exited", reason="x")], "encoder"),
+        ([record("activity_ended", 100, activity="out:display", visit=1, outcome="exited", reason="x")], "studio"),
+        ([record("event_raised", 100, name="frozen", data={}, by="on:picture")], "picture"),
+        ([record("event_raised", 90, name="frozen", data={}, by="on:picture")], "other"),
+        ([result(100, {"viewers": 4, "is_live": False})], "offline"),
+        ([record("run_resumed", 100, run="r", state="on", died=True)], "process"),
+        ([], "other"),
+    ],
+)
+def test_what_took_it_off_air_is_counted(lost: list[Record], reason: str) -> None:
+    """The first that did; what ends later, while it is brought back, is no reason of its own."""
+    encoder = record("activity_started", 1, activity="on:e", visit=1, action="studio.encoder", inputs={})
+    left = record("state_left", 100, state="on", visit=1)
+    later = record("activity_ended", 102, activity="out:sound", visit=1, outcome="exited", reason="x")
+    back = record("notice", 110, kind="recovered", message="Back")
+    journal = [encoder, result(2, LIVE), *lost, left, later, result(109, LIVE), back]
+    assert {name: times for name, times in Vitals.of(journal).recoveries.items() if times} == {reason: 1}
+
+
 # --- off air --------------------------------------------------------------------------------------------------
 
 KEY = "broadcast/pushing:encoder"

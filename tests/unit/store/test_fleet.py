@@ -72,7 +72,7 @@ def test_a_submitted_run_gets_a_host_whose_driver_alone_can_claim_it(fleet: SqlF
     (placed,) = fleet.placed("a")
     assert given == [placed]
     assert (placed.job, _jobs(fleet)["r1"].waits, fleet.driven("a")) == ("r1/1", True, {})
-    assert placed.since == 10.0
+    assert (placed.since, placed.why) == (10.0, "submitted")
     with pytest.raises(Fenced):
         fleet.runs.claim("r1", US, epoch=0)
     claim = fleet.runs.claim("r1", US, epoch=placed.epoch)
@@ -177,7 +177,7 @@ def test_a_gate_holds_no_slot_and_an_answer_asks_for_one(fleet: SqlFleet, submit
     assert (_jobs(fleet)["r1"].waits, _jobs(fleet)["r1"].host, fleet.hosts()[0].used) == (False, "", 0)
     fleet.runs.answer("r1", CHOICE.id, Answer("retry", {"wait": 1}, "ada", "test", 60.0))
     fleet.place(choose)
-    assert [placed.job for placed in fleet.placed("a")] == ["r1/3"]
+    assert [(each.job, each.why, each.since) for each in fleet.placed("a")] == [("r1/3", "answer", 60.0)]
     claim = fleet.runs.claim("r1", US, epoch=3)
     claim.answers()
     claim.write(replace(asks, gates={}, timers={("a", "after"): 5.0}), [])
@@ -200,7 +200,7 @@ def test_a_dead_driver_is_replaced_and_a_living_one_is_not(fleet: SqlFleet, subm
     world.living.clear()
     _die(fleet)
     fleet.place(choose)
-    assert [placed.job for placed in fleet.placed("a")] == ["r1/4"]
+    assert [(again.job, again.why) for again in fleet.placed("a")] == [("r1/4", "expired")]
     assert fleet.place(choose).lease_ends is None
     assert "died" in _jobs(fleet)["r1"].trouble
     with pytest.raises(Fenced):
@@ -308,12 +308,16 @@ def test_a_run_that_was_handed_over_is_no_failure(fleet: SqlFleet, submit: Submi
     assert (job.waits, job.host, job.failures, job.demand.not_before) == (True, "", (), 0.0)
     fleet.place(choose)
     (again,) = fleet.placed("a")
-    assert again.since is None
+    assert (again.since, again.why) == (fleet.runs.load("r1").updated, "handover")
     assert fleet.give_back(placed, "too late") is None, "it is about an earlier order"
     assert fleet.placed("a") == [again]
     fleet.give_back(again, "its account is in use", after=60)
     fleet.place(choose)
     assert fleet.placed("a") == []
+    with fleet._database.writing() as connection:
+        connection.exec_driver_sql("UPDATE jobs SET not_before = 20")
+    fleet.place(choose)
+    assert [(each.why, each.since) for each in fleet.placed("a")] == [("exit", 20.0)]
 
 
 def test_what_an_absent_host_was_given_goes_to_another(fleet: SqlFleet, submit: Submit) -> None:

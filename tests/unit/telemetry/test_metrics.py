@@ -118,6 +118,7 @@ def test_a_run_has_its_figures_as_long_as_it_lasts(store: Runs, monkeypatch: pyt
         }
         assert found["rss_bytes"] > 1e7
         everything = get_page()
+        assert [values(everything, reason=each)["recoveries_total"] for each in ("encoder", "other")] == [0, 1]
         assert 'retake_flow_runs{host="studio",phase="running"} 1.0' in everything
         assert values(everything)["waiting_runs"] == 3
         assert values(everything, state="gone")["hosts"] == 1

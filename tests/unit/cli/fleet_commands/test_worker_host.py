@@ -24,8 +24,8 @@ def test_a_worker_without_credentials_takes_no_run_of_an_agent(tmp_path: Path) -
 def test_what_a_worker_tells_is_counted(tmp_path: Path) -> None:
     """By the kinds of the errors that end its drivers: their messages and exit codes say less."""
     worker = _worker(tmp_path)
-    worker.note("driver_started", run="r", epoch=1, pid=1, waited=2.5)
-    worker.note("driver_started", run="r", epoch=3, pid=1)
+    worker.note("driver_started", run="r", epoch=1, why="submitted", pid=1, waited=2.5)
+    worker.note("driver_started", run="r", epoch=3, why="expired", pid=1)
     for kind, message in (
         ("fenced", "another process has taken this run"),
         ("account_in_use", "the account is used by another run; please wait until it is released"),
@@ -33,5 +33,5 @@ def test_what_a_worker_tells_is_counted(tmp_path: Path) -> None:
     ):
         worker.note("driver_ended", run="r", epoch=1, code=5, kind=kind, message=message)
     figures = worker.figures
-    assert (figures.start, figures.starts) == (Durations(1, 2.5), {"submitted": 1, "again": 1})
+    assert (figures.start, figures.starts) == (Durations(1, 2.5), {"submitted": 1, "expired": 1})
     assert (figures.fenced, figures.self_fences, figures.exits) == (1, 1, {"5": 3})
