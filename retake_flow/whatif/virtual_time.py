@@ -130,5 +130,11 @@ def run(work: Coroutine[Any, Any, T]) -> T:
     Raises:
         Deadlock: It waits for something that will never happen.
     """
+    results: list[T] = []
+
+    async def keep() -> None:
+        results.append(await work)
+
     with asyncio.Runner(loop_factory=VirtualLoop) as runner:
-        return runner.run(work)
+        runner.run(keep())  # asyncio formats what a task returns, and drops the text: of a whole journal, that is slow
+    return results[0]
