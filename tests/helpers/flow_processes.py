@@ -22,6 +22,8 @@ from run_programs import programs
 
 #: Seconds after which something that is waited for counts as not coming.
 WITHIN = 90.0
+#: The usual size takes twice the computing, and where nobody looks at the picture it only has to be there.
+SMALL = "size=320x240"
 
 Record = dict[str, Any]
 
@@ -254,8 +256,9 @@ class Home:
 
 
 def command(*arguments: str) -> list[str]:
-    """The program, as somebody starts it."""
-    return [sys.executable, "-m", "retake_flow", *arguments]
+    """The program, as somebody starts it; a stream has a small picture unless it is given a size."""
+    streams = arguments[:2] == ("run", "go-live.yaml") and not any(word.startswith("size=") for word in arguments)
+    return [sys.executable, "-m", "retake_flow", *arguments, *(("--set", SMALL) if streams else ())]
 
 
 @contextmanager

@@ -6,6 +6,7 @@ import copy
 import json
 import re
 from collections.abc import Iterator
+from functools import cache
 from typing import Any
 
 from flow_samples import GO_LIVE
@@ -35,7 +36,12 @@ Data = dict[str, Any]
 
 def go_live() -> Data:
     """The data of go-live.yaml, every target as a path from the top."""
-    data = _written()
+    return copy.deepcopy(_whole_flow())
+
+
+@cache
+def _whole_flow() -> Data:
+    data = copy.deepcopy(_written())
     model = load_flow(GO_LIVE.read_text(encoding="utf-8"), str(GO_LIVE))
     for path, state in states(data):
         for event, listed in (state or {}).get("transitions", {}).items():
@@ -60,6 +66,7 @@ def _routes(state: Data | None) -> list[list[Data]]:
     return [*found.get("transitions", {}).values(), *([found["always"]] if "always" in found else [])]
 
 
+@cache
 def without(removed: str) -> Flow:
     """go-live.yaml without a state: what led to it leads to where it led."""
     data = go_live()
@@ -75,6 +82,7 @@ def without(removed: str) -> Flow:
     return _flow(_mended(data))
 
 
+@cache
 def swapped(first: str, second: str) -> Flow:
     """go-live.yaml with two states in each other's place: each leads on to where the other did."""
     data = go_live()
@@ -137,6 +145,7 @@ def _mended(data: Data) -> Data:
     return mended
 
 
+@cache
 def _written() -> Data:
     data: Data = parse(GO_LIVE.read_text(encoding="utf-8"), "go-live.yaml").data
     return data

@@ -27,15 +27,13 @@ PREPARED = 240
 ALL = os.environ.get("RETAKE_FLOW_CRASHES") == "all"
 #: With this, the runs are kept on a database server, each in tables of its own.
 ON_SERVER = os.environ.get("RETAKE_FLOW_CRASHES") == "postgresql"
-# Small and short: what is tried is the journal, and the video only has to be there.
+# Short: what is tried is the journal, and the video only has to be there.
 GO_LIVE = (
     "run",
     "go-live.yaml",
     "--json",
     "--for",
     "0.2s",
-    "--set",
-    "size=320x240",
     "--set",
     f"opening_message={OPENING}",
 )

@@ -182,7 +182,7 @@ def test_nothing_of_a_run_on_air_is_found_anywhere(open_folder: Path, decoy: str
         with at_home(open_folder / "home", MOLTBOOK_API_KEY=hidden, OPENAI_API_KEY=hidden) as home:
             rehearsed = home.folder / "rehearsed"
             where = ["--rehearsal-options", str(options), "--folder", str(rehearsed)]
-            running = home.start("run", "go-live.yaml", "--rehearse", *where, "--set", "size=320x240")
+            running = home.start("run", "go-live.yaml", "--rehearse", *where)
             running.on_air()
             kept = rehearsed / ".rehearsal.json"
             keys = waited(lambda: kept.exists() and json.loads(kept.read_text())["agents"][0]["spent_keys"], "a key")

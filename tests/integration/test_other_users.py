@@ -189,7 +189,7 @@ def test_a_run_keeps_nothing_that_another_user_can_read(open_folder: Path) -> No
             open_folder / "home", MOLTBOOK_API_KEY="moltbook-key-1234", OPENAI_API_KEY="openai-key-1234"
         ) as home:
             where = ["--rehearsal-options", str(options), "--folder", str(home.folder / "rehearsed")]
-            running = home.start("run", "go-live.yaml", "--rehearse", *where, "--set", "size=320x240", "--for", "2s")
+            running = home.start("run", "go-live.yaml", "--rehearse", *where, "--for", "2s")
             running.on_air()
             pids = [program.pid for program in programs(running.run)]
             with_keys = [pid for pid in pids if b"-key-1234" in Path(f"/proc/{pid}/environ").read_bytes()]

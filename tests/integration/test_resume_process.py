@@ -53,9 +53,9 @@ def rehearse(home: Home, *more: str, folder: str = "rehearsed", **options: objec
     agents = [{"name": "owl", "token": TOKEN, "user_id": "user_owl"}]
     file = home.folder / f"{folder}.json"
     file.write_text(json.dumps({"agents": agents, "viewers": [], **options}))
-    small = ["--set", "size=320x240", "--set", f"opening_message={OPENING}"]
+    opening = ["--set", f"opening_message={OPENING}"]
     where = ["--rehearsal-options", str(file), "--folder", str(home.folder / folder)]
-    return home.start("run", "go-live.yaml", "--rehearse", *where, *small, *more)
+    return home.start("run", "go-live.yaml", "--rehearse", *where, *opening, *more)
 
 
 def asking(home: Home) -> str:

@@ -192,7 +192,15 @@ def test_a_stream_shows_its_stage_takes_scenes_from_outside_and_heals(tmp_path: 
     with at_home(tmp_path / "home", RETAKE_FLOW_STAGE="on") as home:
         options = tmp_path / "options.json"
         options.write_text('{"viewers": [{"scene": "brb", "at": 0.5, "name": "mira", "text": "back soon?"}]}')
-        rehearse = ("--rehearse", "--folder", str(folder), "--rehearsal-options", str(options))
+        rehearse = (
+            "--rehearse",
+            "--folder",
+            str(folder),
+            "--rehearsal-options",
+            str(options),
+            "--set",
+            "size=1280x720",
+        )
         running = home.start("run", "go-live.yaml", *rehearse)
         running.on_air()
         [ready] = [r for r in running.records if r["event"] == "activity_ready" and r["activity"].endswith(":content")]

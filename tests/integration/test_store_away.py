@@ -57,7 +57,7 @@ def test_a_stream_outlasts_its_server(tmp_path: Path, server: postgres_server.Se
         at_home(tmp_path / "home", RETAKE_FLOW_STORE=server.over(network.port)) as home,
     ):
         folder = home.folder / "rehearsed"
-        running = home.start("run", "go-live.yaml", "--rehearse", "--folder", str(folder), "--set", "size=320x240")
+        running = home.start("run", "go-live.yaml", "--rehearse", "--folder", str(folder))
         running.on_air()
         pid = encoder(running.run).pid
         server.stop()
@@ -107,7 +107,7 @@ def test_hosts_take_over_and_never_stream_at_once(server: postgres_server.Server
             stack.enter_context(a_host(folder / name, tv, RETAKE_FLOW_STORE=at, RETAKE_FLOW_LEASE=f"{LEASE}s"))
             for name, at in zip("ab", places, strict=True)
         )
-        first = on_host(one, "run", "go-live.yaml", "--set", "size=320x240")
+        first = on_host(one, "run", "go-live.yaml")
         first.on_air()
         sleeper, old = runner_of(first), encoder(first.run)
         for arguments in (("resume", first.run), ("run", "go-live.yaml")):

@@ -37,7 +37,7 @@ def home(tmp_path: Path) -> Iterator[Home]:
 def rehearse(home: Home, *more: str) -> Running:
     """Begin a rehearsal whose stream goes on until it is told to end."""
     where = ["--folder", str(home.folder / "rehearsed")]
-    return home.start("run", "go-live.yaml", "--rehearse", *where, "--set", "size=320x240", *more)
+    return home.start("run", "go-live.yaml", "--rehearse", *where, *more)
 
 
 def told(running: Running) -> list[str]:

@@ -62,7 +62,7 @@ def rehearse(home: Home) -> Running:
     file = home.folder / "options.json"
     file.write_text(json.dumps({"agents": agents, "viewers": [talker]}))
     where = ["--rehearsal-options", str(file), "--folder", str(home.folder / "rehearsed")]
-    return home.start("run", "go-live.yaml", "--rehearse", *where, "--set", "size=320x240")
+    return home.start("run", "go-live.yaml", "--rehearse", *where)
 
 
 def heard(running: Running) -> int:
