@@ -28,7 +28,7 @@ from retake_flow.whatif.virtual_time import VirtualClock
 _TEXT = (Path(__file__).parents[2] / "docs" / "responders.md").read_text(encoding="utf-8")
 FILES = dict(re.findall(r"^```(?:yaml|python)\n# (\S+)\n(.*?)^```", _TEXT, re.M | re.S))
 FLOWS = {name: text for name, text in FILES.items() if name.endswith(".yaml")}
-[SHOWN] = re.findall(r"^```json\n(.*?)^```", _TEXT.partition("## What is asked")[2], re.M | re.S)
+[SHOWN] = re.findall(r"^```json\n(.*?)^```", _TEXT.partition("## The request")[2], re.M | re.S)
 CHAT = "broadcast/pushing/on_air"
 
 
@@ -51,7 +51,7 @@ def test_the_batch_has_all_fields_and_the_table_too() -> None:
     batch, message = json.loads(SHOWN), Message("", "", None, "", None, "")
     assert batch.keys() == asdict(Batch((message,))).keys()
     assert all(shown.keys() == asdict(message).keys() for shown in (*batch["messages"], *batch["recent"]))
-    told = set(re.findall(r"^\| `(\w+)` \|", _TEXT.partition("## What is asked")[2], re.M))
+    told = set(re.findall(r"^\| `(\w+)` \|", _TEXT.partition("## The request")[2], re.M))
     assert told == (batch.keys() | {"type", "newcomer", "amount"}) - {"agent"}
 
 
