@@ -34,7 +34,7 @@ class Vitals:
         self._encoder_seen = 0.0  # when that was measured
         self._encoder_key = ""
         self._recoveries = dict.fromkeys(REASONS, 0)
-        self._cause: Sequence[Any] = (0.0, "")  # what may take the stream off air in the same step, and when
+        self._cause, self._cause_at = "", 0.0  # what may take the stream off air in the same step, and when
         self._lost_by = REASONS[-1]
         self._last = 0.0
 
@@ -51,7 +51,7 @@ class Vitals:
         at = record_to_run_time(record)
         self._blame(record)
         if reason := self._reason(record):
-            self._cause = (at, reason)
+            self._cause, self._cause_at = reason, at
         match record:
             case {"event": "run_ended"}:
                 self._encoder = self._uptime = self._off_since = None
@@ -97,7 +97,7 @@ class Vitals:
         """Assume that nothing is sent any more."""
         if self._uptime is not None:
             self._off_since = at
-            self._lost_by = reason or (self._cause[1] if self._cause[0] == at else REASONS[-1])
+            self._lost_by = reason or (self._cause if self._cause_at == at else REASONS[-1])
         self._encoder = self._uptime = None
 
     def _note_result(self, result: Mapping[str, Any], at: float) -> None:
