@@ -33,7 +33,7 @@ import psutil
 from cuttable_network import CUTS, Network
 from measure import show
 
-from retake_flow.wiring.soak_metrics import findings
+from retake_flow.wiring.soak import findings
 
 ON_AIR_SHARE = 0.97
 _QUIET = 20.0  # seconds at the end in which nothing happens, so that what was begun is brought to its end

@@ -22,7 +22,7 @@ from retake_flow.api.models import StreamStatus
 from retake_flow.api.protocol import STATUS_PACE
 from retake_flow.backoff import Backoff
 from retake_flow.errors import CredentialsError
-from retake_flow.ports.realtime import OpenRealtime
+from retake_flow.ports.responders import OpenRealtime
 from retake_flow.redact import Secret
 from retake_flow.run.identity import NOBODY, Identity, Match, is_confirmed, match, merge
 

@@ -11,8 +11,7 @@ from retake_flow.actions.registry import CATALOGUE
 from retake_flow.errors import InDoubt, RetakeFlowError
 from retake_flow.flow.action_spec import with_own
 from retake_flow.flow.model import Flow, OwnAction
-from retake_flow.ports.actions import Call, Completion
-from retake_flow.ports.services import Service
+from retake_flow.ports.actions import Call, Completion, Service
 
 
 class Performer:

@@ -1,10 +1,10 @@
-"""Arguments: those that several commands declare."""
+"""Arguments: those that several commands declare, and what their values mean."""
 
 from __future__ import annotations
 
+import argparse
+from collections.abc import Iterable
 from typing import Any
-
-from retake_flow.cli.durations import span
 
 
 def add_run(parser: Any, **others: Any) -> None:
@@ -60,3 +60,131 @@ def add_detach(parser: Any) -> None:
         help="return when it is on air, waits for a person or has ended; the run goes on by itself",
     )
     add_within(parser, "--detach waits at most")
+
+
+def span(text: str) -> float:
+    """The seconds in an argument such as `30d` or `2m`.
+
+    Raises:
+        ArgumentTypeError: The text is not a duration.
+    """
+    from retake_flow.flow.duration import seconds
+
+    try:
+        return seconds(text)
+    except ValueError as error:
+        raise argparse.ArgumentTypeError(str(error)) from None
+
+
+def moment(text: str) -> float:
+    """The moment in an argument such as `18:00`, `2026-12-24T18:00` or `2h`, in seconds since the epoch.
+
+    Without a zone it is in local time; a time of day is the next one.
+
+    Raises:
+        ArgumentTypeError: The text is no moment.
+    """
+    from datetime import datetime, time, timedelta
+
+    from retake_flow.flow.duration import seconds
+
+    now = datetime.now().astimezone()
+    try:
+        return now.timestamp() + seconds(text)
+    except ValueError:
+        pass
+    try:
+        if len(text) <= len("18:00:00"):
+            at = datetime.combine(now.date(), time.fromisoformat(text)).astimezone()
+            return (at if at > now else datetime.combine(now.date() + timedelta(1), at.time()).astimezone()).timestamp()
+        return datetime.fromisoformat(text).astimezone().timestamp()
+    except (ValueError, OverflowError):
+        said = f"{text!r} is no moment: write 18:00, 2026-12-24T18:00, 2026-12-24T18:00+01:00, or a time from now as 2h"
+        raise argparse.ArgumentTypeError(said) from None
+
+
+def count(text: str) -> int:
+    """A number of things on the command line, or of one of them.
+
+    Raises:
+        ArgumentTypeError: It is no whole number from 0 to 999,999,999.
+    """
+    return _whole_number(text, 999_999_999)
+
+
+def port(text: str) -> int:
+    """A port on the command line; 0 for any.
+
+    Raises:
+        ArgumentTypeError: There is no such port.
+    """
+    return _whole_number(text, 65_535)
+
+
+def _whole_number(text: str, largest: int) -> int:
+    import argparse
+
+    if not (text.isascii() and text.isdecimal() and len(text) < 10 and int(text) <= largest):
+        shown = text if len(text) <= 40 else f"{text[:40]}…"
+        raise argparse.ArgumentTypeError(f"{shown!r} is not a whole number from 0 to {largest}")
+    return int(text)
+
+
+def run_name(text: str) -> str:
+    """A name for a run on the command line.
+
+    Raises:
+        ArgumentTypeError: No run can have it.
+    """
+    import argparse
+    import re
+
+    if not re.fullmatch(r"[A-Za-z0-9][A-Za-z0-9_-]{0,79}", text) or text == "last":
+        raise argparse.ArgumentTypeError(f"{text!r} is no name for a run: letters, digits, - and _, at most 80")
+    return text
+
+
+def pairs(written: Iterable[str]) -> dict[str, str]:
+    """The values by name of `--set NAME=VALUE`; the last value of a name counts.
+
+    Raises:
+        UsageError: A pair has no `=`.
+    """
+    from retake_flow.errors import UsageError
+
+    given: dict[str, str] = {}
+    for pair in written:
+        name, equals, value = pair.partition("=")
+        if not equals:
+            raise UsageError(f"--set takes NAME=VALUE, not {pair!r}")
+        given[name.strip()] = value
+    return given
+
+
+def read_options(file: str | None) -> dict[str, Any]:
+    """The JSON object in a file; without a file, an empty object.
+
+    Raises:
+        UsageError: The file cannot be read or is not a JSON object.
+    """
+    if file is None:
+        return {}
+    import json
+
+    from retake_flow.cli import flow_file
+    from retake_flow.errors import UsageError
+    from retake_flow.sanitize import one_line
+
+    try:
+        answer = json.loads(flow_file.content_of(file).decode("utf-8-sig"))
+    except json.JSONDecodeError as error:
+        raise UsageError(f"{one_line(file)}:{error.lineno}:{error.colno}: not JSON: {error.msg}") from None
+    except UnicodeDecodeError:
+        raise UsageError(f"{one_line(file)} is not UTF-8 text") from None
+    except ValueError:
+        raise UsageError(f"{one_line(file)} has a number of more than 4,300 digits") from None
+    except RecursionError:
+        raise UsageError(f"{one_line(file)} nests too deep") from None
+    if not isinstance(answer, dict):
+        raise UsageError(f"{one_line(file)} is not a JSON object")
+    return answer

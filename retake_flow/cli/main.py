@@ -5,10 +5,10 @@ from __future__ import annotations
 import argparse
 import os
 import sys
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from functools import partial
 from importlib import import_module
-from typing import Any, ClassVar, NoReturn
+from typing import Any, ClassVar, NoReturn, cast
 
 from retake_flow import __version__
 from retake_flow.cli import garbage, terminal
@@ -22,9 +22,23 @@ exit codes:
   3  the flow is invalid             130  interrupted, after an orderly stop
 """
 
-#: In the order of the help. Each command is a module of the same name in one of these packages.
+#: In the order of the help. Each is declared by a function of its name in the `parsers` of its package, and carried out
+#: by a function of its name in a module of its name there, if `_TOGETHER` names no other.
 _PACKAGES = {
-    "run_commands": ("run", "resume", "answer", "gates", "runs", "show", "watch", "say", "send", "stop", "prune"),
+    "run_commands": (
+        "run",
+        "resume",
+        "answer",
+        "gates",
+        "runs",
+        "show",
+        "watch",
+        "say",
+        "send",
+        "stop",
+        "kill",
+        "prune",
+    ),
     "agent_commands": ("status", "wait", "events", "chat", "reply", "screen", "scene", "mcp", "skill"),
     "flow_commands": (
         *("flows", "init", "check", "show-flow", "plan", "simulate", "test", "paths", "graph"),
@@ -33,14 +47,22 @@ _PACKAGES = {
     "fleet_commands": ("submit", "worker", "hosts", "drain"),
     "host_commands": ("serve", "notify", "guide", "doctor", "rehearsal", "store", "agents"),
 }
-_MODULES = {
-    name: f"retake_flow.cli.{package}.{name.replace('-', '_')}"
-    for package, names in _PACKAGES.items()
-    for name in names
+COMMANDS = tuple(name for names in _PACKAGES.values() for name in names)
+#: The command that only other processes of ours use.
+_HIDDEN = "drive"
+_PACKAGE_OF = {name: package for package, names in _PACKAGES.items() for name in names} | {_HIDDEN: "fleet_commands"}
+#: The modules of commands that share one with another command.
+_TOGETHER = {
+    "drain": "hosts",
+    "send": "say",
+    "gates": "answer",
+    "prune": "runs",
+    "kill": "stop",
+    "status": "wait",
+    "events": "chat",
+    "scene": "screen",
+    "schema": "actions",
 }
-COMMANDS = tuple(_MODULES)
-#: Commands that only other processes of ours use.
-_HIDDEN = {"drive": "retake_flow.cli.fleet_commands.drive"}
 
 
 #: Commands whose files other users may read.
@@ -82,19 +104,6 @@ class _Parser(argparse.ArgumentParser):
             self._plainly = False
 
 
-class _Commands:
-    """Commands whose own help begins with what the list of commands says of them."""
-
-    def __init__(self, commands: Any) -> None:
-        self._commands = commands
-
-    def add_parser(self, name: str, *, help: str, **options: Any) -> Any:
-        """Declare a command; one without a help is not listed."""
-        if not help:
-            return self._commands.add_parser(name, **options)
-        return self._commands.add_parser(name, help=help, description=f"{help[0].upper()}{help[1:]}.", **options)
-
-
 def parser(names: Sequence[str] = COMMANDS) -> argparse.ArgumentParser:
     """The parser of the command line, for all commands or for some."""
     main = _Parser(
@@ -103,10 +112,19 @@ def parser(names: Sequence[str] = COMMANDS) -> argparse.ArgumentParser:
         epilog=EPILOG,
     )
     main.add_argument("--version", action="version", version=f"retake-flow {__version__}")
-    commands = _Commands(main.add_subparsers(title="commands", metavar="COMMAND", required=True))
+    commands = main.add_subparsers(title="commands", metavar="COMMAND", required=True, dest="command")
     for name in names:
-        import_module({**_MODULES, **_HIDDEN}[name]).add_to(commands)
+        declare = _function(name, "parsers")
+        about = str(declare.__doc__)
+        listed: dict[str, Any] = {} if name == _HIDDEN else {"help": f"{about[0].lower()}{about[1:].removesuffix('.')}"}
+        declare(commands.add_parser(name, description=about, **listed))
     return main
+
+
+def _function(command: str, module: str) -> Callable[..., Any]:
+    """The function of a command's name in a module of its package."""
+    found = import_module(f"retake_flow.cli.{_PACKAGE_OF[command]}.{module}")
+    return cast("Callable[..., Any]", getattr(found, command.replace("-", "_")))
 
 
 def _formatter(prog: str) -> argparse.HelpFormatter:
@@ -120,14 +138,19 @@ def _formatter(prog: str) -> argparse.HelpFormatter:
 
 def main(arguments: Sequence[str]) -> int:
     """Run one command and return its exit code."""
-    # Each command's module costs a millisecond to import; a named command needs no other.
-    named = [name for name in arguments[:1] if name in COMMANDS or name in _HIDDEN]
+    # All parsers together cost some milliseconds; a named command needs its own alone.
+    named = [name for name in arguments[:1] if name in _PACKAGE_OF]
     _Parser.as_json = "--json" in arguments
     args = parser(named or COMMANDS).parse_args(arguments)
     as_json = getattr(args, "json", False) or getattr(args, "format", "") == "json"
     if not getattr(args, "drives", False) or getattr(args, "detach", False):
-        return exit_code(partial(args.command, args), as_json=as_json)
-    return driven(partial(args.command, args), as_json=as_json)
+        return exit_code(partial(_perform, args), as_json=as_json)
+    return driven(partial(_perform, args), as_json=as_json)
+
+
+def _perform(args: argparse.Namespace) -> int:
+    module = _TOGETHER.get(args.command, args.command.replace("-", "_"))
+    return int(_function(args.command, module)(args))
 
 
 def entry() -> NoReturn:

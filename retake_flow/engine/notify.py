@@ -13,7 +13,7 @@ from urllib.parse import quote
 from retake_flow.backoff import Backoff
 from retake_flow.engine.driver.execute import known
 from retake_flow.errors import RetakeFlowError
-from retake_flow.ports.clock import Clock
+from retake_flow.ports.actions import Clock
 from retake_flow.ports.notices import OPERATOR, SHARED, Kind, Notice, Notifier
 from retake_flow.run.dates import record_to_run_time
 from retake_flow.run.records import Record

@@ -1,4 +1,4 @@
-"""Program: runs a command of retake-flow and returns what it says.
+"""Program: runs a command of retake-flow and returns what it says, also for a person at the client who answers.
 
 Each call is a process of its own, so that streams do not depend on the server, and tools say what commands say.
 """
@@ -7,10 +7,14 @@ from __future__ import annotations
 
 import json
 import re
-from typing import Any
+from typing import Any, Literal
 
+from mcp.server.mcpserver import Context
 from mcp.server.mcpserver.exceptions import ToolError
+from mcp.server.mcpserver.resolve import Elicit
+from pydantic import BaseModel, Field, create_model
 
+from retake_flow.mcp_server import program
 from retake_flow.monitor.subcommand import run_command
 
 #: No call takes longer than this, in seconds: clients give up after a minute.
@@ -18,6 +22,8 @@ LONGEST = 50.0
 #: A command may wait so long for something to happen.
 WAITING = 40.0
 _MOST_TEXT = 12_000  # characters
+#: The answers that forms of clients can take; anything else is asked for as text.
+_TYPES: dict[str, Any] = {"string": str, "integer": int, "number": float, "boolean": bool}
 
 
 async def call(*arguments: str, given: str = "", fine: tuple[int, ...] = (0,)) -> dict[str, Any]:
@@ -78,3 +84,73 @@ async def _run(arguments: tuple[str, ...], given: str) -> tuple[int, str, str]:
     except (OSError, ValueError) as error:  # an argument with a NUL, or of megabytes
         reason = error.strerror if isinstance(error, OSError) else error
         raise ToolError(json.dumps({"kind": "usage", "message": f"no command takes this: {reason}"})) from None
+
+
+class Unasked(BaseModel):
+    """There is no form: the agent has to pass the question on."""
+
+    reason: str
+
+
+async def ask(run: str, ctx: Context[Any, Any]) -> Elicit[BaseModel] | Unasked:
+    """The form for the oldest open question of a run."""
+    gate = await oldest(run)
+    if gate is None:
+        return Unasked(reason="the run asks nothing now")
+    capabilities = ctx.client_capabilities
+    elicitation = capabilities.elicitation if capabilities is not None else None
+    if elicitation is None or (elicitation.form is None and elicitation.url is not None):
+        return Unasked(reason="this client has no forms: give the person the message word for word")
+    if any(field.get("secret") for fields in decisions(gate).values() for field in fields["properties"].values()):
+        return Unasked(reason="the answer is secret: the person gives it by the command, never to an agent")
+    return Elicit(gate["message"], form(gate))
+
+
+async def oldest(run: str) -> dict[str, Any] | None:
+    """The oldest open question of a run, in full."""
+    asked = (await program.call("show", program.name(run, "run")))["gates"]
+    readable = [gate for gate in asked if "schema" in gate]
+    return readable[0] if readable else None
+
+
+def decisions(gate: dict[str, Any]) -> dict[str, dict[str, Any]]:
+    """The schema of the fields by decision; by "" for a question without decisions."""
+    found: dict[str, dict[str, Any]] = gate["schema"].get("decisions") or {"": gate["schema"]}
+    return found
+
+
+def form(gate: dict[str, Any]) -> type[BaseModel]:
+    """A flat form for a question: the decision, and the fields of each."""
+    choices = decisions(gate)
+    fields: dict[str, Any] = {}
+    if "" not in choices:
+        fields["decision"] = (Literal[tuple(choices)], Field(description="The decision."))
+    for decision, schema in choices.items():
+        for name, declared in schema["properties"].items():
+            meaning = f"For {decision}: " if decision else ""
+            kind = _TYPES.get(str(declared.get("type")), str)
+            about = meaning + declared.get("description", "")
+            if not decision and name in schema.get("required", ()):
+                fields[name] = (kind, Field(..., description=about))
+            else:
+                fields[name] = (kind | None, Field(default=None, description=about))
+    return create_model("Answer", **fields)
+
+
+async def store(run: str, answer: BaseModel) -> dict[str, Any]:
+    """Store the answer that a person gave, and go on with the run if no process drives it."""
+    gate = await oldest(run)
+    given = {name: value for name, value in answer.model_dump().items() if value is not None}
+    decision = given.pop("decision", "")
+    chosen = [f"--decision={decision}"] if decision else []
+    fields = [f"{name}={_written(value)}" for name, value in given.items()]
+    where = [gate["gate"]] if gate else []
+    found = await program.call("answer", run, *where, *fields, *chosen, "--by=person at an MCP client")
+    if found["driven"] or found["submitted"]:
+        return found
+    resumed = await program.call("resume", run, "--detach", f"--within={program.WAITING:g}s", fine=(0, 1, 4))
+    return {**found, "resumed": resumed}
+
+
+def _written(value: object) -> str:
+    return str(value).lower() if isinstance(value, bool) else str(value)

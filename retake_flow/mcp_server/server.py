@@ -1,32 +1,39 @@
-"""Server: the tools and resources for clients of the Model Context Protocol."""
+"""Server: the tools and resources for clients of the Model Context Protocol, on stdio or by HTTP on loopback."""
 
 from __future__ import annotations
 
+import hmac
+import secrets
+import socket
+import sys
 from typing import Annotated, Any, Literal
 
+import uvicorn
 from mcp.server.elicitation import AcceptedElicitation, ElicitationResult
 from mcp.server.mcpserver import MCPServer
 from mcp.server.mcpserver.resolve import Resolve
+from mcp.server.transport_security import TransportSecuritySettings
 from mcp.types import ToolAnnotations
 from pydantic import BaseModel, Field
+from starlette.types import ASGIApp, Receive, Scope, Send
 
 from retake_flow import __version__
-from retake_flow.mcp_server import program, questions
+from retake_flow.errors import UsageError
+from retake_flow.mcp_server import program
+from retake_flow.settings import mcp_token
 
 _INSTRUCTIONS = (
     "Takes an AI agent live on retake.tv. Rehearse first (start_stream with rehearse), then start_stream, then a loop "
     "of read_chat and reply; stop_stream at the end. A question (`gates`) is for a person: ask_person; never invent an "
     "answer. Never ask for or show the access token."
 )
-
 _LOOKS = ToolAnnotations(read_only_hint=True, open_world_hint=False)
 _ACTS = ToolAnnotations(read_only_hint=False, destructive_hint=False, open_world_hint=True)
 _ENDS = ToolAnnotations(read_only_hint=False, destructive_hint=True, idempotent_hint=True, open_world_hint=True)
-
 Run = Annotated[str, Field(description="id, name, or last")]
 Flow = Annotated[str, Field(description="a file, or a shipped flow")]
-
 server = MCPServer("retake-flow", instructions=_INSTRUCTIONS, version=__version__, log_level="WARNING")
+_HOST = "127.0.0.1"
 
 
 @server.tool(annotations=_LOOKS)
@@ -149,14 +156,14 @@ async def stop_stream(run: Run = "last") -> dict[str, Any]:
 
 @server.tool(annotations=_ACTS)
 async def ask_person(
-    answer: Annotated[ElicitationResult[BaseModel], Resolve(questions.ask)], run: Run = "last"
+    answer: Annotated[ElicitationResult[BaseModel], Resolve(program.ask)], run: Run = "last"
 ) -> dict[str, Any]:
     """Put the oldest open question of a run to the person here. If not `answered`: pass `message` on word for word."""
     if not isinstance(answer, AcceptedElicitation):
         return {"answered": False, "reason": f"the person chose to {answer.action}"}
-    if not isinstance(answer.data, questions.Unasked):
-        return await questions.store(run, answer.data)
-    gate: dict[str, Any] = await questions.oldest(run) or {}
+    if not isinstance(answer.data, program.Unasked):
+        return await program.store(run, answer.data)
+    gate: dict[str, Any] = await program.oldest(run) or {}
     shown = {name: value for name, value in gate.items() if name in ("gate", "message", "answer_with")}
     return {"answered": False, "reason": answer.data.reason, **shown}
 
@@ -177,3 +184,43 @@ async def flow_text(flow: str) -> str:
 async def guide() -> dict[str, Any]:
     """The version of retake.tv's own guide, and what it says has changed."""
     return await program.call("guide")
+
+
+def serve(port: int) -> None:
+    """Serve by streamable HTTP on loopback until Ctrl-C, for those who have the token.
+
+    Args:
+        port: The port; 0 for any.
+
+    Raises:
+        UsageError: The port cannot be used.
+        SettingsError: The token in the settings can be guessed.
+    """
+    token = mcp_token() or secrets.token_urlsafe(32)
+    try:
+        listening = socket.create_server((_HOST, port))
+    except OSError as error:
+        raise UsageError(f"port {port} cannot be used: {error.strerror}", hint="`--http 0` takes a free one") from None
+    address = f"{_HOST}:{listening.getsockname()[1]}"
+    allowed = TransportSecuritySettings(enable_dns_rebinding_protection=True, allowed_hosts=[address])
+    app = server.streamable_http_app(host=_HOST, transport_security=allowed)
+    sys.stderr.write(f"http://{address}/mcp\nAuthorization: Bearer {token}\n")
+    sys.stderr.flush()
+    uvicorn.Server(uvicorn.Config(_Guarded(app, token), log_level="warning")).run(sockets=[listening])
+
+
+class _Guarded:
+    """Lets in only requests that bear the token."""
+
+    def __init__(self, app: ASGIApp, token: str) -> None:
+        self._app = app
+        self._expected = f"Bearer {token}".encode()
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Serve a request, or refuse it with 401."""
+        headers = dict(scope.get("headers", ()))
+        if scope["type"] != "http" or hmac.compare_digest(headers.get(b"authorization", b""), self._expected):
+            await self._app(scope, receive, send)
+            return
+        await send({"type": "http.response.start", "status": 401, "headers": [(b"www-authenticate", b"Bearer")]})
+        await send({"type": "http.response.body", "body": b""})

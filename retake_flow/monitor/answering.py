@@ -4,13 +4,12 @@ from __future__ import annotations
 
 import json
 import time
-from collections.abc import Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Any, NoReturn
 
 from retake_flow.errors import Damaged
-from retake_flow.monitor.gate_names import Past, matching
-from retake_flow.monitor.polling import Polling
+from retake_flow.monitor.following import Polling
 from retake_flow.monitor.requests import ending, why_undriven
 from retake_flow.ports.runs import Runs
 from retake_flow.redact import Secret
@@ -89,7 +88,7 @@ def _match_gate(run: str, name: str, waiting: Mapping[str, Gate], asked: Mapping
     Raises:
         GateUnknown: Several gates match, or the run asks nothing.
     """
-    found = [gate.id for gate in matching(name, {**asked, **waiting}.values())]
+    found = _matching(name, {**asked, **waiting})
     found = [gate for gate in found if gate in waiting] or found
     if len(found) > 1:
         raise GateUnknown(
@@ -102,9 +101,9 @@ def _match_gate(run: str, name: str, waiting: Mapping[str, Gate], asked: Mapping
 
 def _last_asked(store: Runs, run: str, name: str) -> str:
     """The id of the last gate in the journal that matches a name; the name itself when none matches."""
-    asked = [Past(record["gate"]) for _, record in store.journal(run, events=("gate_opened",)) if "gate" in record]
-    found = matching(name, asked)
-    return found[-1].id if found else name
+    asked = [record["gate"] for _, record in store.journal(run, events=("gate_opened",)) if "gate" in record]
+    found = _matching(name, asked)
+    return found[-1] if found else name
 
 
 def _asked_again(store: Runs, run: str, name: str, answer: Answer, waiting: Mapping[str, Gate]) -> Gate:
@@ -143,3 +142,28 @@ def _hide_secrets(gate: Gate, fields: Mapping[str, Any]) -> None:
         if name in fields:
             for form in (str(fields[name]), repr(fields[name])[1:-1]):
                 Secret(form)
+
+
+#: The ways in which a name may match a gate, by its id and its place, the strictest first.
+_WAYS: tuple[Callable[[str, str, str], bool], ...] = (
+    lambda name, gate, place: name == gate,
+    lambda name, gate, place: name == place,
+    lambda name, gate, place: place.endswith((f"/{name}", f":{name}")),
+    lambda name, gate, place: gate.endswith((f"/{name}", f":{name}")),
+    lambda name, gate, place: name in place,
+)
+
+
+def _matching(name: str, gates: Iterable[str]) -> list[str]:
+    """The ids (`PLACE.VISIT`) that match a name: by id or place, the end of either, or a part of the place.
+
+    Only the strictest kind of match that finds a gate counts. All of them match "".
+    """
+    known = list(gates)
+    if not name:
+        return known
+    for means in _WAYS:
+        found = [gate for gate in known if means(name, gate, gate.rpartition(".")[0])]
+        if found:
+            return found
+    return []

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any, Final
 
 from retake_flow.errors import UsageError
-from retake_flow.monitor.polling import Polling
+from retake_flow.monitor.following import Polling
 from retake_flow.ports.runs import ReadableRuns
 from retake_flow.run.records import Record
 

@@ -1,4 +1,4 @@
-"""Following: reads a run from its store again and again, and each of its records once."""
+"""Following: reads a run from its store again and again at a pace, and each of its records once."""
 
 from __future__ import annotations
 
@@ -6,12 +6,13 @@ import time
 from collections.abc import Callable, Mapping
 from typing import Any
 
-from retake_flow.monitor.polling import Polling
 from retake_flow.monitor.run_text import not_driven
 from retake_flow.ports.runs import OpenGate, ReadableRuns, Stored
 from retake_flow.run.records import Record
 from retake_flow.run.run import Phase
 from retake_flow.wiring.storing import is_driven
+
+EVERY = 0.2  # seconds between two looks
 
 
 class Following:
@@ -106,3 +107,23 @@ class Following:
 def is_over(stored: Stored) -> bool:
     """Whether a run has ended, everything is undone, and its process has let it go."""
     return stored.run.ended and not stored.run.undoing and not is_driven(stored.holder)
+
+
+class Polling:
+    """Paces the looks of somebody who waits.
+
+    Args:
+        within: Seconds for which to look.
+        every: Seconds between two looks.
+    """
+
+    def __init__(self, within: float, every: float = EVERY) -> None:
+        self._deadline = time.monotonic() + within
+        self._every = every
+
+    def again(self) -> bool:
+        """Wait until it is time for another look; False at once when the time for looking is over."""
+        if time.monotonic() >= self._deadline:
+            return False
+        time.sleep(self._every)
+        return True

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from retake_flow.errors import UsageError
-from retake_flow.monitor.polling import Polling
+from retake_flow.monitor.following import Polling
 from retake_flow.ports.runs import Runs, Stored, Wish
 from retake_flow.redact import bears_secret
 from retake_flow.run.errors import EventNotNow, EventRefused, RunBusy, RunEnded, RunMoved, RunUnheard

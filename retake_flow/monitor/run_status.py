@@ -9,9 +9,9 @@ from typing import Any
 from retake_flow.monitor.run_text import gate_data, holder_data, not_driven
 from retake_flow.ports.runs import OpenGate, Runs, Stored
 from retake_flow.run.dates import record_to_run_time
+from retake_flow.run.figures import Figures
 from retake_flow.run.records import Record, plain, timestamp
 from retake_flow.run.run import PendingUndo, Run
-from retake_flow.run.scenes import Scenes
 from retake_flow.run.vitals import Vitals
 from retake_flow.wiring.children import Child, find_marked
 from retake_flow.wiring.storing import is_driven
@@ -27,6 +27,7 @@ class RunStatus:
         answered: The ids of answered gates that the run has not noticed yet.
         journal: Its records, the oldest first.
         children: Its living programs.
+        figures: The state and the figures of its stream, up to its last record.
         now: The time of reading, in seconds since the epoch.
     """
 
@@ -35,6 +36,7 @@ class RunStatus:
     answered: list[str]
     journal: list[Record]
     children: list[Child]
+    figures: Figures
     now: float
 
     @property
@@ -67,21 +69,13 @@ class RunStatus:
 
     @property
     def vitals(self) -> Vitals:
-        """The vitals of the stream, as of the last record in the journal."""
-        vitals = Vitals.of(self.journal)
-        if not (self.run.ended or is_driven(self.stored.holder)):
-            vitals.note(not_driven(self.run.id, self.stored.holder))
-        return vitals
+        """The vitals of the stream."""
+        return self.figures.vitals
 
     @property
     def scene(self) -> str:
         """The scene that viewers see; "" without one."""
-        if not is_driven(self.stored.holder):
-            return ""
-        scenes = Scenes()
-        for record in self.journal:
-            scenes.heard(record, record_to_run_time(record))
-        return scenes.seen(self.steady)
+        return self.figures.scenes.seen(self.steady) if is_driven(self.stored.holder) else ""
 
     def data(self, last: int) -> dict[str, Any]:
         """The whole status as JSON data, with the last records of the journal."""
@@ -140,8 +134,12 @@ def run_status(store: Runs, run: str) -> RunStatus:
     asked = store.open_gates(run)
     waiting = {one.gate.id for one in asked}
     answered = [] if stored.run.ended else [gate for gate in stored.run.gates if gate not in waiting]
-    journal = [record for _, record in store.journal(run)]
-    return RunStatus(stored, asked, answered, journal, find_marked(run), time.time())
+    journal, figures = store.journal(run), stored.figures
+    figures.count(journal)
+    if not (stored.run.ended or is_driven(stored.holder)):
+        figures.vitals.note(not_driven(run, stored.holder))
+    records = [record for _, record in journal]
+    return RunStatus(stored, asked, answered, records, find_marked(run), figures, time.time())
 
 
 def _running(run: Run) -> list[tuple[str, Any]]:

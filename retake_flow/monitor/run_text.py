@@ -81,7 +81,7 @@ def not_driven(run: str, holder: Holder | None, *, submitted: bool = False) -> R
 
 def gate_data(asked: OpenGate) -> dict[str, Any]:
     """An open question as JSON data."""
-    from retake_flow.run.gate_prompt import as_record, commands
+    from retake_flow.run.answers import as_record, commands
     from retake_flow.run.records import plain, timestamp
 
     if asked.damage:
@@ -97,7 +97,7 @@ def gate_data(asked: OpenGate) -> dict[str, Any]:
 def gate_lines(asked: OpenGate, now: float) -> list[str]:
     """An open question for people: the question, the possible answers, and the command that answers it."""
     from retake_flow import printable
-    from retake_flow.run.gate_prompt import commands, describe_fields
+    from retake_flow.run.answers import commands, describe_fields
 
     gate = asked.gate
     if asked.damage:

@@ -1,4 +1,4 @@
-"""Apprise notifier: sends notices through Apprise, which supports more than a hundred services."""
+"""Apprise notifier: sends notices through Apprise, which supports more than a hundred services, within limits."""
 
 from __future__ import annotations
 
@@ -6,17 +6,17 @@ import asyncio
 import logging
 import re
 import threading
+import time
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from functools import partial
 from importlib.util import find_spec
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Any, Final
 from urllib.parse import urlsplit
 
 from retake_flow import network
 from retake_flow.daemon_threads import run_in_thread
 from retake_flow.errors import NoticeFailed, SettingsError
-from retake_flow.notices.http_limits import limit_requests
 from retake_flow.ports.notices import OPERATOR, Kind, Notice
 from retake_flow.quick_dataclasses import dataclass, field
 from retake_flow.redact import MASK, Secret, bears_secret
@@ -27,16 +27,12 @@ if TYPE_CHECKING:
 
 #: The limit for one delivery, in seconds.
 WITHIN = 20.0
-
 _ADDRESS = re.compile(r"(?:(?P<who>[\w-]+)=)?(?P<url>(?P<scheme>[A-Za-z][A-Za-z0-9+.-]*)://.+)")
-
 _HIDDEN = "(left out, since it bears a secret)"
 # The words that notify everybody on Discord, Slack, Mattermost, Matrix and Teams, and their forms of a mention.
 _MENTION = re.compile(r"@(?:everyone|here|channel|all|room|team)\b|<(?=[@!#&])", re.IGNORECASE)
-
 # Addresses hold tokens, and these loggers write addresses, or parts of them, into the log.
 _TALKATIVE = ("apprise", "urllib3.connectionpool")
-
 _LOOKS: Final[dict[Kind, str]] = {
     "reminder": "warning",
     "escalation": "warning",
@@ -45,6 +41,11 @@ _LOOKS: Final[dict[Kind, str]] = {
     "live": "success",
     "recovered": "success",
 }
+#: Bytes of an unpacked answer; services answer with a few hundred.
+LONGEST_ANSWER: Final = 1 << 20
+#: Seconds for the body of an answer.
+_READ_WITHIN: Final = 15.0
+_AT_ONCE: Final = 1024  # bytes; after each chunk, the size is checked
 
 
 @dataclass(frozen=True, slots=True)
@@ -171,3 +172,32 @@ def _unusable(number: int, shown: str) -> SettingsError:
         f"address {number} for notices ({shown}) is not one that apprise knows",
         hint="write it as apprise does, for example discord://ID/TOKEN, or owner=mailto://… for another audience",
     )
+
+
+def limit_requests() -> None:
+    """Apply the limits to every answer that the library `requests` reads in this process.
+
+    Apprise's services read whole answers, however long; there is no setting against it.
+    """
+    from requests import adapters, exceptions, sessions
+
+    class Limited(adapters.HTTPAdapter):
+        """Reads answers within the limits. A longer answer counts as a broken connection."""
+
+        def build_response(self, req: Any, resp: Any) -> Any:
+            stream = resp.stream
+
+            def limited(amt: int = _AT_ONCE, decode_content: bool | None = None) -> Iterator[bytes]:
+                late, read = time.monotonic() + _READ_WITHIN, 0
+                for chunk in stream(min(amt, _AT_ONCE), decode_content=decode_content):
+                    read += len(chunk)
+                    if read > LONGEST_ANSWER or time.monotonic() > late:
+                        resp.close()
+                        raise exceptions.ConnectionError("the answer has no end")
+                    yield chunk
+
+            resp.stream = limited
+            return super().build_response(req, resp)
+
+    if vars(sessions)["HTTPAdapter"] is adapters.HTTPAdapter:
+        vars(sessions)["HTTPAdapter"] = Limited

@@ -1,4 +1,4 @@
-"""Port for performing actions."""
+"""Port for performing actions: calls, services, and the clock of a run."""
 
 from __future__ import annotations
 
@@ -6,7 +6,6 @@ from collections.abc import Callable, Mapping, Sequence
 from contextlib import AbstractAsyncContextManager, AsyncExitStack
 from typing import Any, Protocol
 
-from retake_flow.ports.services import Service
 from retake_flow.quick_dataclasses import dataclass, field
 from retake_flow.run.events import Noted as Noted
 
@@ -107,4 +106,45 @@ class ActionRunner(Protocol):
         Raises:
             RetakeFlowError: On entering: it did not become ready.
         """
+        ...
+
+
+class Service(Protocol):
+    """A running service, opened by an asynchronous context manager that ends it on exit."""
+
+    @property
+    def value(self) -> Mapping[str, Any]:
+        """What others need from the ready service, such as the address of a display."""
+        ...
+
+    async def wait(self) -> str:
+        """Wait until it ends by itself.
+
+        Returns:
+            The reason, in words for a person, free of secrets.
+
+        Raises:
+            RetakeFlowError: The reason, when its kind lets a flow distinguish it.
+        """
+        ...
+
+
+class Clock(Protocol):
+    """The clock of a run: steady, even when the wall clock is set.
+
+    It measures every duration, deadline and pace, and is `now` in a flow. The wall clock is for dates only: those in
+    the journal, and those in data stored for other processes.
+    """
+
+    def now(self) -> float:
+        """Seconds since the epoch."""
+        ...
+
+    @property
+    def ahead(self) -> float:
+        """Seconds ahead of the wall clock; 0 unless the wall clock was set while a process drove the run."""
+        ...
+
+    async def sleep_until(self, due: float) -> None:
+        """Wait until `due` (seconds since the epoch); returns at once when that is past."""
         ...

@@ -1,8 +1,8 @@
-"""Port for responders, which answer in chat for `chat.respond`."""
+"""Port for chat: responders, which answer in it, and the platform's real-time events."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import AbstractAsyncContextManager
 from typing import Any, Literal, Protocol
 
@@ -92,3 +92,23 @@ class Responder(Protocol):
 
 #: Opens a responder from a flow's `responder` key, with a function that writes records into the journal.
 OpenResponder = Callable[[Mapping[str, Any], Callable[..., None]], AbstractAsyncContextManager[Responder]]
+
+
+class EventListener(Protocol):
+    """Receives events from one real-time connection, which may break and come back."""
+
+    def on_connected(self) -> None:
+        """All rooms are joined; every event from now on is delivered."""
+        ...
+
+    def on_lost(self, reason: str) -> None:
+        """The connection is lost, or could not be made; it will be retried."""
+        ...
+
+    def on_event(self, event: str, payload: Sequence[object]) -> None:
+        """An event from the platform; must not fail."""
+        ...
+
+
+#: Listens in rooms for as long as it is open. The rooms are asked for at each connection, since more may be known.
+OpenRealtime = Callable[[Callable[[], Sequence[str]], EventListener], AbstractAsyncContextManager[None]]

@@ -1,4 +1,4 @@
-"""Port for stored runs, for the process that drives a run and for all others."""
+"""Port for stored runs and their journals, for the process that drives a run and for all others."""
 
 from __future__ import annotations
 
@@ -6,7 +6,6 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import Any, Final, Literal, Protocol
 
 from retake_flow.errors import StoreError
-from retake_flow.ports.journal import RunStore
 from retake_flow.quick_dataclasses import dataclass, field
 from retake_flow.run.figures import Figures
 from retake_flow.run.gates import Answer, Gate
@@ -16,8 +15,6 @@ from retake_flow.run.run import Phase, Run
 
 #: The requests to a run that another process drives: end, say something, take an event, change the stage.
 Wish = Literal["stop", "kill", "say", "event", "screen"]
-
-
 #: `Holder.where` of a run that was moved to another store.
 MOVED: Final = "moved"
 
@@ -136,6 +133,29 @@ class OpenGate:
     flow: str
     gate: Gate
     damage: str = ""
+
+
+class RunStore(Protocol):
+    """Stores a run: its snapshot and its append-only journal, in one transaction."""
+
+    def write(self, run: Run, records: Sequence[Record]) -> None:
+        """Store the run and the new records; all of it or nothing.
+
+        Raises:
+            StoreError: It cannot be written.
+            Fenced: Another process has claimed the run.
+            AnswerWaiting: The run no longer holds a gate that has an answer which the run has not taken. Nothing was
+                written: take the answer first, then step again.
+        """
+        ...
+
+
+class Listener(Protocol):
+    """Receives every record after it was written."""
+
+    def on_record(self, record: Record) -> None:
+        """Receive a record; must not fail."""
+        ...
 
 
 class Inbox(Protocol):

@@ -1,14 +1,16 @@
-"""Answers to gates: the question as JSON Schema, and validation of the answer."""
+"""Answers to gates: the question as JSON Schema and in words, and validation of the answer."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+import shlex
+from collections.abc import Iterator, Mapping
 from typing import Any
 
 from retake_flow.flow.diagnostics import did_you_mean
 from retake_flow.flow.fields import OURS, Declared, is_required, read
 from retake_flow.run.errors import AnswerInvalid
 from retake_flow.run.gates import Answer, Gate
+from retake_flow.run.records import timestamp
 
 
 def schema(gate: Gate) -> dict[str, Any]:
@@ -78,3 +80,62 @@ def _object(fields: Declared) -> dict[str, Any]:
     }
     needed = [name for name, declared in fields.items() if is_required(declared)]
     return {"type": "object", "properties": properties, "required": needed}
+
+
+def answer_with(run_id: str, gate: Gate, decision: str | None = None) -> str:
+    """The command that answers a gate, to copy into a shell, with `…` in place of each value.
+
+    Args:
+        run_id: The run that asks.
+        gate: The question.
+        decision: The decision; the first one when omitted.
+    """
+    chosen = next(iter(gate.decisions), "") if decision is None else decision
+    words = ["retake-flow", "answer", shlex.quote(run_id), shlex.quote(gate.id)]
+    if chosen:
+        words += ["--decision", shlex.quote(chosen)]
+    words += [f"{shlex.quote(name)}=…" for name, schema in gate.fields_of(chosen).items() if is_required(schema)]
+    return " ".join(words)
+
+
+def as_record(run_id: str, gate: Gate) -> dict[str, Any]:
+    """A question as it appears in the journal's records."""
+    due = {} if gate.due is None else {"due": timestamp(gate.due)}
+    return {
+        "gate": gate.id,
+        "message": gate.message,
+        "schema": schema(gate),
+        **due,
+        "audience": gate.audience,
+        "answer_with": answer_with(run_id, gate),
+    }
+
+
+def commands(run_id: str, gate: Gate) -> list[str]:
+    """The commands that answer a gate, one per decision."""
+    return [answer_with(run_id, gate, decision) for decision in (gate.decisions or [""])]
+
+
+def describe_fields(fields: Mapping[str, Mapping[str, Any]]) -> Iterator[tuple[str, str]]:
+    """The name of each field with a description of its value: `url`, `text, optional: why`."""
+    for name, declared in fields.items():
+        yield name, _kind(declared) + _remarks(declared)
+
+
+def _kind(schema: Mapping[str, Any]) -> str:
+    if "enum" in schema:
+        return " | ".join(str(value) for value in schema["enum"])
+    kind = schema.get("format") or schema.get("type", "anything")
+    return " or ".join(map(str, kind)) if isinstance(kind, list) else str(kind)
+
+
+def _remarks(schema: Mapping[str, Any]) -> str:
+    remarks = ""
+    if "default" in schema:
+        remarks += f", {schema['default']!r} when left out"
+    elif not is_required(schema):
+        remarks += ", optional"
+    if schema.get("secret") is True:
+        remarks += ", secret"
+    meaning = schema.get("description") or schema.get("title")
+    return f"{remarks}: {meaning}" if meaning else remarks

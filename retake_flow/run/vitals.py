@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
-from typing import Any, Final, Self
+from collections.abc import Mapping, Sequence
+from typing import Any, Final
 
 from retake_flow.flow.duration import words
 from retake_flow.run.dates import record_to_run_time
@@ -37,14 +37,6 @@ class Vitals:
         self._cause, self._cause_at = "", 0.0  # what may take the stream off air in the same step, and when
         self._lost_by = REASONS[-1]
         self._last = 0.0
-
-    @classmethod
-    def of(cls, journal: Iterable[Record]) -> Self:
-        """Read the vitals from a journal."""
-        vitals = cls()
-        for record in journal:
-            vitals.note(record)
-        return vitals
 
     def note(self, record: Record) -> None:
         """Update the vitals with a record."""

@@ -6,7 +6,7 @@ import os
 import signal
 from collections.abc import Callable, Sequence
 
-from retake_flow.ports.journal import RunStore
+from retake_flow.ports.runs import RunStore
 from retake_flow.run.records import Record
 from retake_flow.run.run import Run
 

@@ -39,7 +39,7 @@ class Studio:
     """The studio of one run.
 
     Each program is an asynchronous context manager: entering starts it, leaving ends it. What it yields is a
-    `retake_flow.ports.services.Service`.
+    `retake_flow.ports.actions.Service`.
     """
 
     def __init__(

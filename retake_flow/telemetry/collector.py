@@ -18,9 +18,7 @@ from prometheus_client.exposition import generate_latest
 from prometheus_client.registry import Collector
 
 from retake_flow import __version__
-from retake_flow.telemetry.process_load import Load
-from retake_flow.telemetry.readings import Reading, RunReading
-from retake_flow.telemetry.worker_figures import Durations, WorkerFigures
+from retake_flow.telemetry.readings import Durations, Load, Reading, RunReading, WorkerFigures
 
 #: What every metric's name begins with.
 PREFIX: Final = "retake_flow"

@@ -1,4 +1,4 @@
-"""Guard: who may ask the page for what. It answers before anything else does.
+"""Guard: who may ask the page for what, and under which name. It answers before anything else does.
 
 In this order: the name of the host (a foreign one means DNS rebinding), where a write comes from (a foreign page means
 forgery), whether the asker has the token, whether the page may write at all, and how often.
@@ -9,16 +9,18 @@ from __future__ import annotations
 import hashlib
 import hmac
 import time
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from typing import Final
-from urllib.parse import urlsplit
+from urllib.parse import quote, unquote, urlsplit
 
 from starlette.datastructures import Headers, MutableHeaders
 from starlette.requests import Request
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
+from retake_flow import printable
 from retake_flow.redact import Secret
-from retake_flow.web.refusal import refusal
+from retake_flow.web.templates import refusal
+from retake_flow.wiring.storing import this_user
 
 #: Where the token is exchanged for the cookie.
 ENTER: Final = "/enter"
@@ -38,6 +40,10 @@ _HEADERS: Final = {
     "cross-origin-resource-policy": "same-origin",
     "cross-origin-opener-policy": "same-origin",
 }
+#: The field of a form with the name of whoever asks, for programs. Everybody has the same token, so they say it.
+_NAME_FIELD: Final = ":by"
+_NAME_COOKIE: Final = "retake-flow-name"
+_LONGEST_NAME: Final = 40
 
 
 class Limit:
@@ -166,3 +172,25 @@ def _given(request: Request, cookie: str) -> Iterable[tuple[str, str]]:
         yield "bearer", text.strip()
     if cookie in request.cookies:
         yield "cookie", request.cookies[cookie]
+
+
+def clean_name(given: str) -> str:
+    """A name as it may appear; "" for none."""
+    return printable.line(given)[:_LONGEST_NAME].strip()
+
+
+def known_name(request: Request) -> str:
+    """The name that a browser has given; "" for none."""
+    return clean_name(unquote(request.cookies.get(_NAME_COOKIE, "")))
+
+
+def keep_name(headers: MutableHeaders, name: str) -> None:
+    """Let a browser keep a name; "" lets it forget the one that it has."""
+    lasting = 31_536_000 if name else 0
+    value = f"{_NAME_COOKIE}={quote(name, safe='')}; Path=/; HttpOnly; SameSite=Lax; Max-Age={lasting}"
+    headers.append("set-cookie", value)
+
+
+def name_of(request: Request, form: Mapping[str, object]) -> str:
+    """The name of the person who asks; the user who started the page if none was given."""
+    return clean_name(str(form.get(_NAME_FIELD, ""))) or known_name(request) or this_user()

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import stat
 import time
 from collections import deque
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from operator import itemgetter
+from pathlib import Path
 from typing import Any, Final
 
 from retake_flow.monitor.brief import remaining, stream_page
@@ -16,10 +18,10 @@ from retake_flow.monitor.following import Following
 from retake_flow.monitor.journal_text import lines
 from retake_flow.monitor.run_text import process
 from retake_flow.monitor.run_trace import Way
-from retake_flow.monitor.vitals_history import VitalsHistory
 from retake_flow.ports.runs import OpenGate, Runs
 from retake_flow.run.records import Record
-from retake_flow.web.contact_sheet import contact_sheet
+from retake_flow.run.run import Run
+from retake_flow.web.charts import VitalsHistory
 
 #: How many records and messages the page shows.
 MOST_RECORDS: Final = 250
@@ -34,6 +36,7 @@ _TROUBLES: Final = ("error", "activity_ended", "sound_silent", "page_refused", "
 _CHAT: Final = (*CHAT_EVENTS, "chat_sent")
 #: How many records are read at once.
 _AT_ONCE: Final = 2000
+_LARGEST: Final = 8 << 20  # bytes
 
 
 @dataclass(frozen=True)
@@ -205,3 +208,15 @@ def stream_facts(followed: Following, *, driven: bool) -> dict[str, Any]:
         "viewers": vitals.get("viewers"),
         "problem": "" if run.ended else followed.trouble,
     }
+
+
+def contact_sheet(run: Run) -> Path | None:
+    """The newest contact sheet of a run; None when it has none."""
+    if not (run.ended and run.rehearsal):
+        return None
+    found: list[tuple[float, Path]] = []
+    for path in Path(run.rehearsal).glob("recordings/*.png"):
+        status = path.lstat()
+        if stat.S_ISREG(status.st_mode) and status.st_size <= _LARGEST:
+            found.append((status.st_mtime, path))
+    return max(found)[1] if found else None

@@ -24,15 +24,14 @@ from retake_flow.redact import Secret
 from retake_flow.run.errors import AlreadyAnswered, GateUnknown, RunUnknown
 from retake_flow.settings import Settings, variables
 from retake_flow.studio.processes.launcher import Launcher
-from retake_flow.web import person, run_view, writes
-from retake_flow.web.contact_sheet import contact_sheet
+from retake_flow.web import run_view, writes
+from retake_flow.web.charts import StateCharts
 from retake_flow.web.desk import Desk
-from retake_flow.web.guard import ENTER, Guard
-from retake_flow.web.refusal import refusal, wants_json
+from retake_flow.web.guard import ENTER, Guard, clean_name, keep_name, known_name, name_of
+from retake_flow.web.live_run import contact_sheet
 from retake_flow.web.run_list import KINDS, run_list
-from retake_flow.web.state_chart import StateCharts
-from retake_flow.web.templates import page
-from retake_flow.wiring.display_picture import take_picture
+from retake_flow.web.templates import page, refusal, wants_json
+from retake_flow.wiring.children import take_picture
 
 _STATIC: Final = Path(__file__).parent / "static"
 _FILES: Final = ("page.css", "page.js", "icon.svg")
@@ -109,8 +108,8 @@ class Page:
             return page("enter.html", status=403, title="Enter", wrong=True, goal=goal)
         response = RedirectResponse(goal, 303)
         self._guard.set_cookie(request, response.headers)
-        if name := person.clean_name(request.query_params.get("name") or str(form.get("name", ""))):
-            person.keep_name(response.headers, name)
+        if name := clean_name(request.query_params.get("name") or str(form.get("name", ""))):
+            keep_name(response.headers, name)
         return response
 
     async def _name(self, request: Request) -> Response:
@@ -118,7 +117,7 @@ class Page:
         form = await request.form(max_files=0)
         goal = str(form.get("goal", ""))
         response = RedirectResponse(goal if _OWN.fullmatch(goal) else "/", 303)
-        person.keep_name(response.headers, person.clean_name(str(form.get("name", ""))))
+        keep_name(response.headers, clean_name(str(form.get("name", ""))))
         return response
 
     async def _list(self, request: Request) -> Response:
@@ -149,7 +148,7 @@ class Page:
             return JSONResponse(await self._desk.do(lambda desk: _brief(desk, run)))
         stored = await self._desk.do(lambda desk: desk.store.load(run))
         chart = await self._charts.chart(stored.run.digest, stored.flow_text)
-        name = person.known_name(request)
+        name = known_name(request)
         return await self._desk.do(lambda desk: self._page(desk, run, chart=chart, person=name))
 
     def _page(self, desk: Desk, run: str, **more: Any) -> Response:
@@ -253,7 +252,7 @@ class Page:
     async def _do(self, request: Request, work: Callable[[Desk, str, FormData, str], str]) -> Response:
         run = await self._find(request)
         form = await request.form(max_files=0)
-        by = person.name_of(request, form)
+        by = name_of(request, form)
         return await self._done(request, run, await self._desk.do(lambda desk: work(desk, run, form, by)))
 
     async def _done(self, request: Request, run: str, said: str) -> Response:

@@ -14,11 +14,10 @@ from retake_flow.flow.model import SEPARATOR, Flow
 from retake_flow.flow.state_parts import scene_names
 from retake_flow.monitor.journal_text import lines
 from retake_flow.run.records import Record
+from retake_flow.web.charts import HEIGHT, WIDTH, StateCharts, charts
 from retake_flow.web.live_run import Entry, LiveRun
 from retake_flow.web.question_form import Field, choices, form_fields
-from retake_flow.web.state_chart import StateCharts
 from retake_flow.web.templates import render
-from retake_flow.web.vitals_chart import HEIGHT, WIDTH, charts
 
 #: The parts of the page that are sent again when they change.
 PARTS: Final = ("head", "questions", "no-picture", "stats", "trouble", "vitals")

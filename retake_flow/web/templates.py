@@ -1,16 +1,18 @@
-"""Templates: HTML from data. Every text is escaped, and freed of secrets and control characters."""
+"""Templates: HTML from data, and refusals. Every text is escaped, and freed of secrets and control characters."""
 
 from __future__ import annotations
 
 import re
 from collections.abc import Mapping
 from datetime import datetime
+from http import HTTPStatus
 from pathlib import Path
 from typing import Any, Final
 
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from markupsafe import Markup, escape
-from starlette.responses import HTMLResponse
+from starlette.requests import Request
+from starlette.responses import HTMLResponse, JSONResponse, Response
 
 from retake_flow import printable
 from retake_flow.monitor.run_text import since
@@ -86,4 +88,20 @@ _environment = Environment(
     trim_blocks=True,
     lstrip_blocks=True,
 )
+
+
 _environment.filters.update(linked=_linked, ago=_ago, clock=_clock, span=_span, words=_words, since=since)
+
+
+def wants_json(request: Request) -> bool:
+    """Whether a program, or the page's own script, asks."""
+    return "application/json" in request.headers.get("accept", "")
+
+
+def refusal(request: Request, status: int, message: str, hint: str = "") -> Response:
+    """Say why nothing was done."""
+    message, hint = printable.text(message), printable.text(hint)
+    if wants_json(request):
+        return JSONResponse({"ok": False, "message": message, "hint": hint}, status)
+    title = HTTPStatus(status).phrase
+    return page("refusal.html", status=status, title=title, message=message, hint=hint, goal=request.url.path)

@@ -11,10 +11,10 @@ from retake_flow.monitor.answering import GivenAnswer, store_answer
 from retake_flow.monitor.requests import require_driver, text_to_say, text_to_show
 from retake_flow.monitor.subcommand import run_command
 from retake_flow.ports.runs import Wish
+from retake_flow.web.charts import StateCharts
 from retake_flow.web.desk import Desk
 from retake_flow.web.question_form import filled_in
 from retake_flow.web.run_view import scenes
-from retake_flow.web.state_chart import StateCharts
 from retake_flow.wiring.storing import is_driven
 
 #: How to say something where nobody chooses: aloud and on the screen, as far as the run can.

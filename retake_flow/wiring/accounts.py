@@ -14,7 +14,7 @@ from retake_flow.actions.agent_session import Access
 from retake_flow.api.agents_folder import agent_of
 from retake_flow.errors import AccountInUse, CredentialsError, WrongAccount
 from retake_flow.flow.model import Flow
-from retake_flow.ports.realtime import OpenRealtime
+from retake_flow.ports.responders import OpenRealtime
 from retake_flow.ports.runs import Stored
 from retake_flow.redact import Secret
 from retake_flow.run.identity import NOBODY, Identity

@@ -1,12 +1,19 @@
-"""Children: finds the programs of a run by the mark in their environment."""
+"""Children: finds the programs of a run by the mark in their environment, and takes a picture of its display."""
 
 from __future__ import annotations
 
+from typing import Final
+
+from retake_flow.errors import RetakeFlowError
 from retake_flow.quick_dataclasses import dataclass
+from retake_flow.studio.display import checked_size
 from retake_flow.studio.processes import stragglers
-from retake_flow.studio.processes.launcher import RUN_VARIABLE, sweep
+from retake_flow.studio.processes.launcher import RUN_VARIABLE, Launcher, sweep
+from retake_flow.studio.processes.process_spec import ProcessSpec
 
 __all__ = ["Child", "find_marked", "sweep"]
+_WITHIN: Final = 10.0
+_LARGEST: Final = 2 << 20  # bytes
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,3 +48,42 @@ def find_marked(marker: str) -> list[Child]:
         except psutil.Error:
             continue  # it has ended meanwhile
     return sorted(found, key=lambda child: (child.started, child.pid))
+
+
+async def take_picture(launcher: Launcher, run: str, width: int = 960) -> bytes | None:
+    """The display of a run as a JPEG; None when it has no display on this machine, or shows nothing in time.
+
+    Args:
+        launcher: Starts the program.
+        run: Its id.
+        width: The width of the picture, in pixels, if the display is not narrower.
+    """
+    display = _display_of(run)
+    if display is None:
+        return None
+    name, size, authority = display
+    command = (
+        *("ffmpeg", "-hide_banner", "-loglevel", "error", "-nostdin"),
+        *("-f", "x11grab", "-draw_mouse", "0", "-video_size", checked_size(size), "-i", name),
+        *("-frames:v", "1", "-vf", f"scale='min({width},iw)':-2", "-q:v", "5", "-f", "mjpeg", "-"),
+    )
+    spec = ProcessSpec(argv=command, environment={"DISPLAY": name, "XAUTHORITY": authority}, shares_memory=False)
+    try:
+        done = await launcher.run(spec, _WITHIN)
+    except RetakeFlowError:
+        return None
+    return done.stdout if done.status == 0 and 0 < len(done.stdout) <= _LARGEST else None
+
+
+def _display_of(run: str) -> tuple[str, str, str] | None:
+    """The name, the size and the cookie file of a run's display, from the arguments of its server."""
+    import psutil
+
+    for process in stragglers.find_marked({RUN_VARIABLE: run}):
+        try:
+            match process.cmdline():
+                case [program, name, "-screen", _, screen, "-auth", authority, *_] if program.endswith("Xvfb"):
+                    return name, screen.rpartition("x")[0], authority
+        except psutil.Error:
+            continue
+    return None

@@ -19,7 +19,7 @@ from retake_flow.flow.text import locate
 from retake_flow.flow.text.bundle import Sources, parse
 from retake_flow.ports.runs import Stored
 from retake_flow.settings import Settings, variables
-from retake_flow.wiring import own_preflight, preflight
+from retake_flow.wiring import preflight
 
 
 def on_this_host(stored: Stored, settings: Settings) -> Stored:
@@ -55,7 +55,7 @@ async def why_unfit(stored: Stored, settings: Settings) -> str:
         flow = load_stored(parse(stored.flow_text))
         with_provided_inputs(flow, variables(), stored.flow_file)
         if not stored.run.rehearsal:
-            own_preflight.require(flow)
+            preflight.require_own(flow)
         await preflight.require(flow, settings, rehearsed=bool(stored.run.rehearsal))
     except RetakeFlowError as error:
         return error.message

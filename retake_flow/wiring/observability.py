@@ -14,8 +14,7 @@ from retake_flow.settings import Settings, traces_wanted
 from retake_flow.wiring.storing import open_store, this_process
 
 if TYPE_CHECKING:
-    from retake_flow.telemetry.readings import FleetFigures
-    from retake_flow.telemetry.worker_figures import WorkerFigures
+    from retake_flow.telemetry.readings import FleetFigures, WorkerFigures
 
 
 @contextmanager
@@ -33,7 +32,7 @@ def observed(address: str | None, settings: Settings, tell: Callable[[str], None
     """
     with ExitStack() as stack:
         if address is not None:
-            from retake_flow.telemetry.worker_figures import WorkerFigures
+            from retake_flow.telemetry.readings import WorkerFigures
 
             me = this_process()
             stack.enter_context(metrics_of(address, settings, WorkerFigures(), lambda run, holder: holder == me))

@@ -1,4 +1,7 @@
-"""Preflight: tests what a flow needs of this machine before a stream key and a session are spent on it."""
+"""Preflight: tests what a flow needs of this machine before a stream key and a session are spent on it.
+
+Also the programs and variables that a flow names for its own actions, so that nobody learns it after hours on air.
+"""
 
 from __future__ import annotations
 
@@ -7,7 +10,7 @@ import hashlib
 import json
 import os
 import tempfile
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import suppress
 from pathlib import Path
 from typing import Any, Final
@@ -15,9 +18,10 @@ from urllib.parse import urlsplit
 
 from retake_flow import __version__, network, os_errors
 from retake_flow.actions.registry import CATALOGUE
-from retake_flow.errors import HostError, MissingProgram, ResponderMissing
-from retake_flow.flow.action_spec import with_own
-from retake_flow.flow.model import Flow
+from retake_flow.errors import HostError, MissingProgram, RetakeFlowError, SettingsError
+from retake_flow.flow.action_spec import names_of, with_own
+from retake_flow.flow.load.functions import called_function
+from retake_flow.flow.model import Flow, performers
 from retake_flow.responders import preflight as requirements
 from retake_flow.settings import Settings, is_loopback, program_environment, variables
 from retake_flow.studio import display, programs
@@ -26,6 +30,7 @@ from retake_flow.studio.media import Media
 from retake_flow.studio.processes.launcher import Launcher
 
 _MOST_KEPT: Final = 16
+_OWN: Final = ("program.run", "http.request")
 
 
 async def require(flow: Flow, settings: Settings, *, rehearsed: bool) -> None:
@@ -81,11 +86,7 @@ def require_programs(flow: Flow) -> None:
     require_media(flow)
     around = Path(flow.file).parent, variables(), flow.sources.allowed
     lacking = [each for said in _responders(flow) for each in requirements.missing(said, *around)]
-    if len(lacking) == 1:
-        raise lacking[0]
-    if lacking:
-        messages = dict.fromkeys(f"{each.message} ({each.hint})" if each.hint else each.message for each in lacking)
-        raise ResponderMissing("\n".join(messages))
+    _raise_all(lacking)
 
 
 def require_media(flow: Flow) -> None:
@@ -205,3 +206,55 @@ def _load_known(kept: Path) -> list[str]:
 def _actions(flow: Flow) -> set[str]:
     """The names of the actions that a flow performs."""
     return {doing.do for doing in flow.performers()}
+
+
+def require_own(flow: Flow) -> None:
+    """Make sure that what a flow's own actions need is there.
+
+    What is given by an expression is not known yet. A state that routes `error.missing_program` or `error.settings`
+    expects that it may be missing.
+
+    Raises:
+        MissingProgram: Programs are missing, or are none.
+        SettingsError: Variables are not set.
+    """
+    _raise_all(list(_lacking_own(flow)))
+
+
+def _raise_all(lacking: Sequence[RetakeFlowError]) -> None:
+    """Raise errors as one of the class of the first, if there are any."""
+    if len(lacking) == 1:
+        raise lacking[0]
+    if lacking:
+        lines = dict.fromkeys(f"{each.message} ({each.hint})" if each.hint else each.message for each in lacking)
+        raise type(lacking[0])("\n".join(lines))
+
+
+def _lacking_own(flow: Flow) -> Iterator[RetakeFlowError]:
+    for state in flow.states.values():
+        routed = {route for around in flow.around(state.path) for route in around.routes}
+        for doing in performers(state):
+            *_, (do, given) = names_of(flow, doing.do, doing.inputs)
+            if do not in _OWN:
+                continue
+            for error in (*_missing_program(flow, given), *_missing_variables(given)):
+                if not any(route.endswith(f"error.{error.kind}") for route in routed):
+                    yield type(error)(f"{doing.key}: {error.message}", hint=error.hint)
+
+
+def _missing_program(flow: Flow, given: Mapping[str, Any]) -> Iterator[RetakeFlowError]:
+    match given.get("command"):
+        case [str(name), *_] as command if not called_function(command):
+            try:
+                programs.require(
+                    str((Path(flow.file).parent / name).absolute()) if "/" in name else name, program_environment()
+                )
+            except MissingProgram as error:
+                yield error
+
+
+def _missing_variables(given: Mapping[str, Any]) -> Iterator[RetakeFlowError]:
+    maps = [each for each in (given.get("env_from"), given.get("headers_from")) if isinstance(each, Mapping)]
+    for name in (*(name for each in maps for name in each.values()), given.get("secret_from")):
+        if isinstance(name, str) and not variables().get(name, "").strip():
+            yield SettingsError(f"the variable {name} is not set", hint=f"export {name}=…")

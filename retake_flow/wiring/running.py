@@ -34,10 +34,9 @@ from retake_flow.engine.notify import Notices
 from retake_flow.errors import SecretRefused, StudioError
 from retake_flow.flow.model import Flow
 from retake_flow.notices.apprise import host, notifiers
-from retake_flow.ports.journal import Listener
 from retake_flow.ports.notices import Notifier
 from retake_flow.ports.responders import OpenResponder
-from retake_flow.ports.runs import Claim, Runs, Stored
+from retake_flow.ports.runs import Claim, Listener, Runs, Stored
 from retake_flow.run import ids
 from retake_flow.run.identity import Identity
 from retake_flow.run.records import Record
@@ -227,9 +226,7 @@ async def runner(
 
             programs: Programs = OwnPrograms(starts, studio.screen.media)
             if run.rehearsal:
-                from retake_flow.wiring import rehearsed_own
-
-                programs = rehearsed_own.RehearsedPrograms(programs, rehearsing.own_answers(Path(run.rehearsal)))
+                programs = rehearsing.RehearsedPrograms(programs, rehearsing.own_answers(Path(run.rehearsal)))
             return ProgramActions(programs, clock.now)
 
         def own_requests() -> Family:
@@ -238,9 +235,7 @@ async def runner(
 
             send: Send = own_request.send
             if run.rehearsal:
-                from retake_flow.wiring import rehearsed_own
-
-                send = rehearsed_own.sender(rehearsing.own_answers(Path(run.rehearsal)))
+                send = rehearsing.sender(rehearsing.own_answers(Path(run.rehearsal)))
             return RequestActions(variables(), clock.now, send)
 
         seen = None

@@ -18,7 +18,7 @@ from retake_flow.actions.liveness.announcements import watch_announcements
 from retake_flow.actions.liveness.lag import LagFile
 from retake_flow.actions.liveness.liveness import Liveness
 from retake_flow.api.realtime import connection
-from retake_flow.ports.realtime import EventListener
+from retake_flow.ports.responders import EventListener
 from retake_flow.redact import Secret
 from retake_flow.rehearsal.server import serve
 from retake_flow.rehearsal.setup.options import Options, PreparedAgent

@@ -20,8 +20,7 @@ from retake_flow.actions.chat.speak_queue import Speak, SpeakQueue
 from retake_flow.actions.chat.turn import Turn
 from retake_flow.errors import InputError
 from retake_flow.ports.actions import Call, Completion
-from retake_flow.ports.realtime import OpenRealtime
-from retake_flow.ports.responders import OpenResponder, Responder
+from retake_flow.ports.responders import OpenRealtime, OpenResponder, Responder
 from retake_flow.responders.agent import Replies
 from retake_flow.responders.greeter import Greeter
 from retake_flow.run.records import Record

@@ -21,7 +21,7 @@ from retake_flow.api.realtime.events import EVENTS, read_event, rooms
 from retake_flow.backoff import Backoff
 from retake_flow.errors import PlatformError
 from retake_flow.ports.actions import Noted
-from retake_flow.ports.realtime import OpenRealtime
+from retake_flow.ports.responders import OpenRealtime
 
 #: How often and when one page is requested again: there may be many, and all are needed.
 MOST_REPEATS, REPEATED = 2, Backoff(2.0, rate=1.0)
@@ -44,7 +44,7 @@ _AGAIN = Backoff(2.0, cap=60.0)  # between two failing polls
 
 
 class Reader:
-    """Reads chat for one activity; a `retake_flow.ports.realtime.Hearer`.
+    """Reads chat for one activity; a `retake_flow.ports.responders.EventListener`.
 
     Args:
         access: The agent's credentials and client.

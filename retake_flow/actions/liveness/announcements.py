@@ -13,7 +13,7 @@ from contextlib import asynccontextmanager, nullcontext
 from retake_flow.actions.liveness.liveness import Push
 from retake_flow.api.realtime.events import SESSION_STARTED, live_room
 from retake_flow.errors import RetakeFlowError
-from retake_flow.ports.realtime import OpenRealtime
+from retake_flow.ports.responders import OpenRealtime
 
 _PATIENCE = 1.0  # seconds for an answer
 
@@ -79,7 +79,7 @@ async def _answer(listed: Callable[[], Awaitable[bool]]) -> bool | None:
 
 
 class _Listener:
-    """Receives the event of a started session; a `retake_flow.ports.realtime.EventListener`."""
+    """Receives the event of a started session; a `retake_flow.ports.responders.EventListener`."""
 
     def __init__(self, push: Push) -> None:
         self._push = push

@@ -13,8 +13,7 @@ from retake_flow.api.responses import parse_json
 from retake_flow.errors import SecretRefused
 from retake_flow.flow.duration import seconds
 from retake_flow.outgoing import require_no_secret
-from retake_flow.ports.actions import Call, Completion
-from retake_flow.ports.services import Service
+from retake_flow.ports.actions import Call, Completion, Service
 from retake_flow.redact import bears_secret, scrub
 from retake_flow.sanitize import strip_controls
 from retake_flow.studio.own_program import OwnProgram, Ran

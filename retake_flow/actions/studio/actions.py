@@ -13,8 +13,7 @@ from retake_flow.actions.agent_session import Access
 from retake_flow.actions.base import Family
 from retake_flow.actions.studio.first_paint import FirstPaint
 from retake_flow.errors import InputError, RetakeFlowError
-from retake_flow.ports.actions import Call, Completion
-from retake_flow.ports.services import Service
+from retake_flow.ports.actions import Call, Completion, Service
 from retake_flow.redact import Secret
 from retake_flow.studio.encoding.progress import Health
 from retake_flow.studio.encoding.quality import Quality

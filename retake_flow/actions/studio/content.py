@@ -12,8 +12,7 @@ from retake_flow.actions.base import Family
 from retake_flow.actions.studio.covering_page import covering
 from retake_flow.actions.studio.first_paint import FirstPaint
 from retake_flow.errors import RetakeFlowError
-from retake_flow.ports.actions import Call, Completion
-from retake_flow.ports.services import Service
+from retake_flow.ports.actions import Call, Completion, Service
 from retake_flow.quick_dataclasses import dataclass
 from retake_flow.stage import PAGE
 from retake_flow.stage.feed import Feed

@@ -9,7 +9,7 @@ from typing import Final
 
 from retake_flow.backoff import Backoff
 from retake_flow.errors import InputError, RetakeFlowError
-from retake_flow.ports.services import Service
+from retake_flow.ports.actions import Service
 
 _AGAIN: Final = Backoff(2.0, cap=30.0)
 

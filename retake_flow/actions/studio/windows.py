@@ -10,8 +10,7 @@ from typing import Any, Protocol
 from retake_flow.actions.base import Family
 from retake_flow.errors import InputError
 from retake_flow.flow.duration import seconds
-from retake_flow.ports.actions import Call
-from retake_flow.ports.services import Service
+from retake_flow.ports.actions import Call, Service
 from retake_flow.studio.layout import Placed
 
 Opening = AbstractAsyncContextManager[Service]

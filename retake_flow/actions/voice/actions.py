@@ -7,8 +7,7 @@ from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from typing import Protocol
 
 from retake_flow.actions.base import Family
-from retake_flow.ports.actions import Call, Completion
-from retake_flow.ports.services import Service
+from retake_flow.ports.actions import Call, Completion, Service
 
 
 class Speaker(Protocol):

@@ -18,7 +18,7 @@ from retake_flow import __version__, network, settings
 from retake_flow.api.http.origin import normalize
 from retake_flow.backoff import Backoff
 from retake_flow.errors import SettingsError
-from retake_flow.ports.realtime import EventListener
+from retake_flow.ports.responders import EventListener
 
 if TYPE_CHECKING:  # half a megabyte of modules that only a run on air needs
     import aiohttp

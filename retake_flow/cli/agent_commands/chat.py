@@ -1,47 +1,27 @@
-"""`retake-flow chat`: gives the messages in the chat of a run after one, and waits for them if there are none."""
+"""`retake-flow chat` and `events`: print what is new in the chat or the journal of a run, and wait for it."""
 
 from __future__ import annotations
 
 import argparse
+import shlex
 from collections.abc import Iterable
+from contextlib import closing
 from typing import Any
 
-from retake_flow.cli.arguments import add_json, add_run, add_wait
-from retake_flow.cli.option_values import count
-
-_EPILOG = """\
---after the id of the last message that was read gives what is new: nothing twice, nothing missed.
-
-examples:
-  retake-flow chat last --wait 50s --json
-  retake-flow chat last --after 66f1c0 --wait 50s --json
-"""
-
-
-def add_to(commands: Any) -> None:
-    """Declare the command."""
-    parser = commands.add_parser("chat", help="read the chat of a run", epilog=_EPILOG)
-    add_run(parser)
-    parser.add_argument("--after", default="", metavar="ID", help="the id of the last message that was read")
-    parser.add_argument("--limit", type=count, default=50, metavar="N", help="how many at most, the newest; default 50")
-    add_wait(parser, "a message")
-    add_json(parser)
-    parser.set_defaults(command=chat)
+from retake_flow import printable
+from retake_flow.cli import terminal
+from retake_flow.errors import UsageError
+from retake_flow.monitor.brief import next_for
+from retake_flow.monitor.chat_inbox import ChatInbox
+from retake_flow.monitor.following import Polling
+from retake_flow.monitor.journal_text import clock, lines
+from retake_flow.ports.runs import ReadableRuns
+from retake_flow.settings import Settings
+from retake_flow.wiring.storing import open_for_reading
 
 
 def chat(args: argparse.Namespace) -> int:
     """Give the messages after one. The exit code is 0, also when there are none, and 2 when the id is unknown."""
-    import shlex
-    from contextlib import closing
-
-    from retake_flow import printable
-    from retake_flow.cli import terminal
-    from retake_flow.errors import UsageError
-    from retake_flow.monitor.brief import next_for
-    from retake_flow.monitor.chat_inbox import ChatInbox
-    from retake_flow.settings import Settings
-    from retake_flow.wiring.storing import open_for_reading
-
     if args.limit < 1:
         raise UsageError("--limit is at least 1")
     with closing(open_for_reading(Settings.from_environment())) as store:
@@ -76,3 +56,28 @@ def _line(message: dict[str, Any]) -> str:
     return (
         f"{message['at']}  {message['author']}{f' ({marked})' if marked else ''}: {message['text'] or message['kind']}"
     )
+
+
+def events(args: argparse.Namespace) -> int:
+    """Print records. The exit code is 0, also when there are none."""
+    if args.limit < 1:
+        raise UsageError("--limit is at least 1")
+    with closing(open_for_reading(Settings.from_environment())) as store:
+        found = _found(store, store.find(args.run), args)
+    for number, record in found:
+        if args.json:
+            terminal.emit({"number": number, **record})
+        else:
+            for line in lines(record):
+                terminal.say(f"{number:>6}  {clock(record)}  {printable.line(line)}")
+    return 0
+
+
+def _found(store: ReadableRuns, run: str, args: argparse.Namespace) -> list[tuple[int, dict[str, Any]]]:
+    """The records that were asked for; waits for the first one, as long as the run has not ended."""
+    polling = Polling(args.wait)
+    while True:
+        ended = store.load(run).run.ended  # before the journal, so that no record of the end is missed
+        found = store.journal(run, args.after, events=args.kind)
+        if found or ended or not polling.again():
+            return found[: args.limit]

@@ -3,43 +3,18 @@
 from __future__ import annotations
 
 import argparse
-from typing import Any
+from contextlib import closing
 
-from retake_flow.cli.arguments import add_by, add_json, add_run, add_within
-
-_EPILOG = """\
-The messages that it answers need no other answer: where the flow leaves chat to the agent (responder: {agent: {}}),
-nobody else answers them. Without --to it answers everything that was read so far.
-
-examples:
-  retake-flow reply last "Hi mira, good to see you" --to 66f1c0
-  retake-flow reply last "Thank you all" --json
-"""
-
-
-def add_to(commands: Any) -> None:
-    """Declare the command."""
-    parser = commands.add_parser("reply", help="answer messages in the chat of a run", epilog=_EPILOG)
-    add_run(parser)
-    parser.add_argument("text", metavar="TEXT", help="the answer; - reads it from standard input")
-    parser.add_argument("--to", action="append", default=[], metavar="ID", help="the id of a message that it answers")
-    add_by(parser, "who answers")
-    add_within(parser, "to wait until it was sent")
-    add_json(parser)
-    parser.set_defaults(command=reply)
+from retake_flow.cli.run_commands.say import read_text, report_said
+from retake_flow.monitor.brief import next_for
+from retake_flow.monitor.chat_inbox import require_known
+from retake_flow.monitor.requests import ask_to_say
+from retake_flow.settings import Settings
+from retake_flow.wiring.storing import open_store, this_user
 
 
 def reply(args: argparse.Namespace) -> int:
     """Send an answer. The exit code is 0 when it was sent, 1 when not, and 2 when a message is unknown."""
-    from contextlib import closing
-
-    from retake_flow.cli.run_commands.say import read_text, report_said
-    from retake_flow.monitor.brief import next_for
-    from retake_flow.monitor.chat_inbox import require_known
-    from retake_flow.monitor.requests import ask_to_say
-    from retake_flow.settings import Settings
-    from retake_flow.wiring.storing import open_store, this_user
-
     text = read_text(args.text)
     with closing(open_store(Settings.from_environment())) as store:
         run = store.find(args.run)

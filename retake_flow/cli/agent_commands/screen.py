@@ -1,56 +1,26 @@
-"""`retake-flow screen`: changes what a run's stage shows."""
+"""`retake-flow screen` and `scene`: change what a run's stage shows."""
 
 from __future__ import annotations
 
 import argparse
 import re
-from typing import TYPE_CHECKING, Any
+from contextlib import closing
+from pathlib import Path
+from typing import Any
 
-from retake_flow.cli.arguments import add_by, add_json, add_run
-from retake_flow.cli.durations import span
-
-if TYPE_CHECKING:
-    from retake_flow.ports.runs import Runs
+from retake_flow import printable
+from retake_flow.cli import terminal
+from retake_flow.errors import InputError, UsageError
+from retake_flow.flow.schema.builders import SCENE_NAME, SCENES
+from retake_flow.monitor.brief import next_for
+from retake_flow.monitor.requests import HEARD_WITHIN, SentRequest, not_taken, text_to_show, why_undriven
+from retake_flow.ports.runs import Runs
+from retake_flow.settings import Settings
+from retake_flow.stage.pictures import data_uri
+from retake_flow.studio.browser.allowed_hosts import AllowedHosts
+from retake_flow.wiring.storing import open_store, this_user
 
 LONGEST_URL = 2000  # characters
-_EPILOG = """\
-It covers what the flow shows, until --for is over or `screen RUN clear`.
-
-examples:
-  retake-flow screen last title "Rebuilding a radio"
-  retake-flow screen last picture schematic.png --for 2m
-  retake-flow screen last page https://example.org/ --for 1m
-  retake-flow screen last clear
-"""
-_WHATS = {
-    "title": "what the stream is about",
-    "note": "a line below the headline",
-    "ticker": "a line at the bottom",
-    "picture": "a picture's file, in place of the log",
-    "page": "a web page over all of it, by its address",
-    "scene": "starting, live, brb, ended, or one of the flow's scenes",
-    "clear": "show again what the flow shows",
-}
-
-
-def add_to(commands: Any) -> None:
-    """Declare the command."""
-    parser = commands.add_parser("screen", help="change what a run's stage shows", epilog=_EPILOG)
-    add_run(parser)
-    told = "; ".join(f"{name}: {text}" for name, text in _WHATS.items())
-    parser.add_argument("what", choices=_WHATS, metavar="WHAT", help=told)
-    parser.add_argument("value", nargs="?", default="", metavar="VALUE", help="what it shows; empty: nothing of ours")
-    add_options(parser)
-    parser.set_defaults(command=screen)
-
-
-def add_options(parser: argparse.ArgumentParser) -> None:
-    """Declare what all changes of the stage take."""
-    parser.add_argument(
-        "--for", dest="lasts", type=span, metavar="TIME", help="for how long; until the next by default"
-    )
-    add_by(parser, "who asks for it")
-    add_json(parser)
 
 
 def screen(args: argparse.Namespace) -> int:
@@ -64,10 +34,6 @@ def asked(what: str, value: str) -> dict[str, Any]:
     Raises:
         UsageError: The value cannot be shown.
     """
-    from retake_flow.errors import UsageError
-    from retake_flow.flow.schema.builders import SCENE_NAME, SCENES
-    from retake_flow.monitor.requests import text_to_show
-
     if what == "clear":
         if value:
             raise UsageError("`clear` takes no value", hint="retake-flow screen last clear")
@@ -83,12 +49,6 @@ def asked(what: str, value: str) -> dict[str, Any]:
 
 def change(args: argparse.Namespace, request: dict[str, Any]) -> int:
     """Send a change to a run, and report whether its stage shows it."""
-    from contextlib import closing
-
-    from retake_flow.monitor.brief import next_for
-    from retake_flow.settings import Settings
-    from retake_flow.wiring.storing import open_store, this_user
-
     data = {**request, "by": args.by or this_user(), **({"for": args.lasts} if args.lasts else {})}
     with closing(open_store(Settings.from_environment())) as store:
         run = store.find(args.run)
@@ -101,9 +61,6 @@ def change(args: argparse.Namespace, request: dict[str, Any]) -> int:
 
 def _address(url: str) -> str:
     """The address of a page that can be shown."""
-    from retake_flow.errors import InputError, UsageError
-    from retake_flow.studio.browser.allowed_hosts import AllowedHosts
-
     if len(url) > LONGEST_URL:
         raise UsageError(f"that address is longer than {LONGEST_URL} characters", hint="take a shorter one")
     try:
@@ -115,11 +72,6 @@ def _address(url: str) -> str:
 
 def _picture(name: str) -> str:
     """The full path of a picture that the stage can show."""
-    from pathlib import Path
-
-    from retake_flow.errors import UsageError
-    from retake_flow.stage.pictures import data_uri
-
     path = Path(name).absolute()
     try:
         data_uri(path)
@@ -130,8 +82,6 @@ def _picture(name: str) -> str:
 
 def _ask(store: Runs, run: str, data: dict[str, Any]) -> tuple[str, str]:
     """Ask the run for a change; what came of it, and why not."""
-    from retake_flow.monitor.requests import HEARD_WITHIN, SentRequest, not_taken, why_undriven
-
     if reason := why_undriven(store, run):
         return "none", reason
     asked = SentRequest.send(store, run, "screen", data)
@@ -143,12 +93,14 @@ def _ask(store: Runs, run: str, data: dict[str, Any]) -> tuple[str, str]:
 
 
 def _tell(told: dict[str, Any], as_json: bool, what: str) -> None:
-    from retake_flow import printable
-    from retake_flow.cli import terminal
-
     if as_json:
         terminal.emit(told)
     elif told["reason"]:
         terminal.advise(printable.line(f"not shown: {told['reason']}"))
     else:
         terminal.say(printable.line(f"{told['run']} shows {what}"))
+
+
+def scene(args: argparse.Namespace) -> int:
+    """Change the scene: 0 when it shows, 1 when not."""
+    return change(args, asked("scene", args.scene))

@@ -1,41 +1,16 @@
-"""`retake-flow wait`: waits until something happens to a run, for a limited time."""
+"""`retake-flow wait` and `status`: wait until something happens to a run, and say how it stands."""
 
 from __future__ import annotations
 
 import argparse
-from typing import TYPE_CHECKING, Any
+from contextlib import closing
 
-from retake_flow.cli.arguments import add_json, add_run, add_within
-from retake_flow.cli.option_values import count
-
-if TYPE_CHECKING:
-    from retake_flow.monitor.following import Following
-    from retake_flow.run.records import Record
-
-_EPILOG = """\
-what to wait for:
-  on-air   the stream is live           gate     a person is asked
-  message  somebody writes in chat      ended    the run has ended
-  any other word: a record of the journal (`events` shows them) or an event of the flow with this name
-
-`message` and names count from now on, or from the record that --after names.
-
-example:
-  retake-flow wait last --until on-air --until gate --within 50s --json
-"""
-
-
-def add_to(commands: Any) -> None:
-    """Declare the command."""
-    parser = commands.add_parser("wait", help="wait until a run is on air, asks, ends, …", epilog=_EPILOG)
-    add_run(parser)
-    parser.add_argument(
-        "--until", action="append", metavar="WHAT", required=True, help="what to wait for; several times: any of them"
-    )
-    parser.add_argument("--after", type=count, metavar="N", help="the number of the last record that was seen")
-    add_within(parser, "to wait at most")
-    add_json(parser)
-    parser.set_defaults(command=wait)
+from retake_flow.cli import terminal
+from retake_flow.monitor import brief
+from retake_flow.monitor.following import Following
+from retake_flow.run.records import Record
+from retake_flow.settings import Settings
+from retake_flow.wiring.storing import open_for_reading
 
 
 def wait(args: argparse.Namespace) -> int:
@@ -44,27 +19,19 @@ def wait(args: argparse.Namespace) -> int:
     The exit code is 0 when what was waited for has happened, 1 when it has not in time or cannot happen any more, and 4
     when the run waits for a person instead.
     """
-    from contextlib import closing
-
-    from retake_flow.cli import terminal
-    from retake_flow.monitor.brief import brief, lines, next_commands
-    from retake_flow.monitor.following import Following
-    from retake_flow.settings import Settings
-    from retake_flow.wiring.storing import open_for_reading
-
     with closing(open_for_reading(Settings.from_environment())) as store:
         followed = Following(store, store.find(args.run), args.after)
         condition = _Condition(args.until, followed.figures.number if args.after is None else args.after)
         followed.until(condition.settled, args.within)
-        found = brief(followed)
+        found = brief.brief(followed)
         if args.json:
             terminal.emit(
                 {"met": condition.met, "event": condition.record, "last": followed.figures.number, **found}
-                | {"next": next_commands(followed)}
+                | {"next": brief.next_commands(followed)}
             )
         else:
             terminal.say(condition.met or ("it cannot happen now" if condition.hopeless else "not in time"))
-            for line in lines(found):
+            for line in brief.lines(found):
                 terminal.say(line)
         return 0 if condition.met else 4 if followed.gates else 1
 
@@ -115,3 +82,15 @@ def _named(record: Record, word: str) -> bool:
     if word == "message":
         word = "chat_message"
     return word == record["event"] or (record["event"] == "event_raised" and word == record.get("name"))
+
+
+def status(args: argparse.Namespace) -> int:
+    """Tell how a run stands. The exit code is 0, 1 when the run has failed, and 4 when it waits for a person."""
+    with closing(open_for_reading(Settings.from_environment())) as store:
+        followed = Following(store, store.find(args.run))
+        if args.json:
+            terminal.emit(brief.status(followed))
+        else:
+            for line in brief.lines(brief.brief(followed)):
+                terminal.say(line)
+        return brief.exit_code(followed)

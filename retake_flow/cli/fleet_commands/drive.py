@@ -11,21 +11,10 @@ from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NoReturn
 
-from retake_flow.cli.arguments import add_json
-
 if TYPE_CHECKING:
     from retake_flow.ports.runs import Runs, Stored
     from retake_flow.run.run import Run
     from retake_flow.settings import Settings
-
-
-def add_to(commands: Any) -> None:
-    """Declare the command."""
-    parser = commands.add_parser("drive", help="")
-    parser.add_argument("run", metavar="RUN")
-    parser.add_argument("epoch", metavar="EPOCH", type=int)
-    add_json(parser, "one JSON object per line")
-    parser.set_defaults(command=drive, drives=True)
 
 
 def drive(args: argparse.Namespace) -> int:

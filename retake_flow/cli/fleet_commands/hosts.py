@@ -1,36 +1,29 @@
-"""`retake-flow hosts`: lists the hosts that drive submitted runs."""
+"""`retake-flow hosts` and `drain`: list the hosts that drive submitted runs, and have one give up its runs."""
 
 from __future__ import annotations
 
 import argparse
-from typing import TYPE_CHECKING, Any
+import time
+from contextlib import closing
+from typing import Any
 
-from retake_flow.cli.arguments import add_json
-
-if TYPE_CHECKING:
-    from retake_flow.ports.fleet import Host
+from retake_flow import printable
+from retake_flow.cli import terminal
+from retake_flow.cli.render import table
+from retake_flow.fleet.placement import left_over
+from retake_flow.monitor.following import Polling
+from retake_flow.monitor.run_text import since
+from retake_flow.ports.fleet import Host
+from retake_flow.settings import Settings
+from retake_flow.store.sql.fleet import SqlFleet
+from retake_flow.wiring.storing import open_fleet
 
 _HEAD = ("HOST", "STATE", "SEEN", "RUNS", "USED", "CAPACITY", "LABELS", "AGENTS", "VERSION")
-
-
-def add_to(commands: Any) -> None:
-    """Declare the command."""
-    parser = commands.add_parser("hosts", help="list the hosts that drive submitted runs, and what waits for one")
-    add_json(parser, "one JSON object per host")
-    parser.set_defaults(command=hosts)
+_EVERY = 0.25
 
 
 def hosts(args: argparse.Namespace) -> int:
     """List the hosts."""
-    import time
-    from contextlib import closing
-
-    from retake_flow import printable
-    from retake_flow.cli import terminal
-    from retake_flow.cli.render import table
-    from retake_flow.settings import Settings
-    from retake_flow.wiring.storing import open_fleet
-
     with closing(open_fleet(Settings.from_environment())) as fleet:
         found, jobs = fleet.hosts(), fleet.jobs()
     if args.json:
@@ -62,8 +55,6 @@ def state(host: Host) -> str:
 
 
 def _row(host: Host) -> list[str]:
-    from retake_flow.monitor.run_text import since
-
     agents = "any" if host.agents is None else str(len(host.agents))
     numbers = [since(host.age), str(host.runs), f"{host.used:g}", f"{host.capacity:g}"]
     return [host.id, state(host), *numbers, ",".join(host.labels) or "-", agents, host.version]
@@ -85,3 +76,40 @@ def _as_json(host: Host) -> dict[str, Any]:
         "pid": host.pid,
         "next": [f"retake-flow drain {host.id} --json"],
     }
+
+
+def drain(args: argparse.Namespace) -> int:
+    """Drain a host. The exit code is 0 once it has no runs and its worker has ended, and 1 when it has some in time."""
+    with closing(open_fleet(Settings.from_environment())) as fleet:
+        waiting = {} if args.end else left_over(args.host, fleet.jobs(), fleet.hosts(), time.time())
+        fleet.drain(args.host, "end" if args.end else "hand-over")
+        for run, reason in () if args.json else waiting.items():
+            terminal.say(printable.line(f"{run} is interrupted until a host takes it: {reason}"))
+        left = _wait(fleet, args.host, args.within)
+    if args.json:
+        off_air = [{"run": run, "reason": reason} for run, reason in waiting.items()]
+        again = [] if left is None else [f"retake-flow drain {args.host} --json"]
+        terminal.emit(
+            {
+                "host": args.host,
+                "drained": left is None,
+                "runs": left.runs if left else 0,
+                "waiting": off_air,
+                "next": again,
+            }
+        )
+    elif left is None:
+        terminal.say(printable.line(f"{args.host} is drained"))
+    else:
+        why = ": its worker is away, and drains it once it is back" if left.away else ""
+        terminal.say(printable.line(f"{args.host} still has {left.runs} runs{why}"))
+    return 0 if left is None else 1
+
+
+def _wait(fleet: SqlFleet, name: str, within: float) -> Host | None:
+    """The host, if it is still there when the time is up, or away."""
+    polling = Polling(within, _EVERY)
+    while True:
+        host = next((host for host in fleet.hosts() if host.id == name), None)
+        if host is None or host.away or not polling.again():
+            return host

@@ -3,11 +3,7 @@
 from __future__ import annotations
 
 import argparse
-import re
 from typing import TYPE_CHECKING, Any
-
-from retake_flow.cli.arguments import add_allow_outside, add_json
-from retake_flow.cli.option_values import run_name
 
 if TYPE_CHECKING:
     from retake_flow.flow.model import Flow
@@ -16,42 +12,10 @@ if TYPE_CHECKING:
     from retake_flow.settings import Settings
     from retake_flow.store.sql.fleet import SqlFleet
 
-_EPILOG = """\
-examples:
-  retake-flow submit go-live.yaml --agent owl
-  retake-flow submit go-live.yaml --agent owl --cost 1.5 --label nvenc --at 18:00
-  retake-flow submit --run last             # a stored run, also one that is held
-"""
 _REHEARSE = (
     "rehearse the flow with `retake-flow run FLOW --rehearse`, or workers with `retake-flow rehearsal` and "
     "RETAKE_API_URL (docs/fleet.md)"
 )
-
-
-def add_to(commands: Any) -> None:
-    """Declare the command."""
-    parser = commands.add_parser("submit", help="store a run that any worker may drive", epilog=_EPILOG)
-    parser.add_argument("flow", metavar="FLOW", nargs="?", help="a file, or the name of a shipped flow")
-    parser.add_argument("--run", metavar="RUN", help="a stored run in place of a new one; a held one is tried again")
-    parser.add_argument(
-        "--agent", type=_agent_name, metavar="NAME", help="the agent whose credentials the host must have"
-    )
-    parser.add_argument("--set", action="append", default=[], metavar="NAME=VALUE", help="set an input of the flow")
-    parser.add_argument(
-        "--cost", type=_cost, metavar="CORES", help="how much of a host's capacity it takes; default 0.5"
-    )
-    parser.add_argument(
-        "--label", action="append", type=label, default=[], metavar="NAME", help="what the host must have"
-    )
-    parser.add_argument(
-        "--priority", type=_priority, metavar="N", help="the smallest comes first, -1000 to 1000; default 0"
-    )
-    parser.add_argument("--at", type=_future, metavar="TIME", help="not before: 18:00, 2026-12-24T18:00, or in 2h")
-    parser.add_argument("--name", type=run_name, metavar="NAME", help="a name by which every command finds it")
-    parser.add_argument("--rehearse", action="store_true", help=argparse.SUPPRESS)  # refused, with what to do
-    add_allow_outside(parser)
-    add_json(parser)
-    parser.set_defaults(command=submit)
 
 
 def submit(args: argparse.Namespace) -> int:
@@ -87,7 +51,7 @@ def _submit(fleet: SqlFleet, args: argparse.Namespace, settings: Settings) -> tu
     from pathlib import Path
 
     from retake_flow.cli import flow_file
-    from retake_flow.cli.option_values import pairs
+    from retake_flow.cli.arguments import pairs
     from retake_flow.fleet.placement import waiting_reason
     from retake_flow.flow.load.inputs import resolve, with_provided_inputs
     from retake_flow.run import ids
@@ -166,56 +130,16 @@ def _demand(args: argparse.Namespace, agent: str) -> Demand:
     return Demand(agent, cost, tuple(sorted(set(args.label))), args.priority or 0, args.at or 0.0)
 
 
-def label(text: str) -> str:
-    """A label of hosts on the command line.
+def _reason(fleet: SqlFleet, run: str) -> str:
+    """Why the run has to wait; "" when a host will take it in a moment."""
+    import time
 
-    Raises:
-        ArgumentTypeError: It is none.
-    """
-    if not re.fullmatch(r"[A-Za-z0-9][A-Za-z0-9._-]{0,62}", text, re.ASCII):
-        raise argparse.ArgumentTypeError(f"{text!r} is no label: letters, digits, dots, dashes, _, at most 63")
-    return text
+    from retake_flow.fleet.placement import choose, reason
 
-
-def cores(text: str, least: float) -> float:
-    """A number of cores on the command line.
-
-    Raises:
-        ArgumentTypeError: It is none, or less than the least.
-    """
-    try:
-        number = float(text)
-    except ValueError:
-        number = -1.0
-    if not least <= number <= 4096:
-        raise argparse.ArgumentTypeError(f"{text!r} is not a number of cores from {least:g} to 4096")
-    return number
-
-
-def _agent_name(text: str) -> str:
-    """The name of an agent's file, or of an agent on the platform."""
-    if not re.fullmatch(r"[A-Za-z0-9 _-]{1,63}|[A-Za-z0-9]([A-Za-z0-9._-]{0,61}[A-Za-z0-9])?", text, re.ASCII):
-        said = "1 to 63 letters, digits, spaces, dots, dashes, _; with a dot, a letter or digit at both ends"
-        raise argparse.ArgumentTypeError(f"{text!r} is no name of an agent: {said}")
-    return text
-
-
-def _future(text: str) -> float:
-    from time import time
-
-    from retake_flow.cli.durations import moment
-
-    at = moment(text)
-    if at < time() - 60:  # the minute that a person reads from a clock has not passed
-        raise argparse.ArgumentTypeError(f"{text!r} is in the past; without --at, the run starts at once")
-    return at
-
-
-def _cost(text: str) -> float:
-    return cores(text, 0.01)
-
-
-def _priority(text: str) -> int:
-    if not re.fullmatch(r"-?[0-9]{1,4}", text, re.ASCII) or abs(int(text)) > 1000:
-        raise argparse.ArgumentTypeError(f"{text!r} is not a whole number from -1000 to 1000")
-    return int(text)
+    hosts = fleet.hosts()
+    job = next((job for job in fleet.jobs() if job.run == run), None)
+    free = [host for host in hosts if host.accepts and not (host.away or host.draining)]
+    now = time.time()
+    if job is None or (job.demand.not_before <= now and choose(job, free) is not None):
+        return ""
+    return reason(job, hosts, now)

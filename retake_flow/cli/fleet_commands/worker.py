@@ -8,37 +8,12 @@ import signal
 import sys
 from typing import TYPE_CHECKING, Any
 
-from retake_flow.cli.arguments import add_json, add_metrics
-from retake_flow.cli.fleet_commands.submit import cores, label
-
 if TYPE_CHECKING:
     from collections.abc import Callable
     from pathlib import Path
 
     from retake_flow.ports.fleet import Job
     from retake_flow.settings import Settings
-
-_EPILOG = """\
-Signals: SIGTERM and SIGINT drain the host, so that other hosts continue its runs; a second one ends the worker at
-once, and runs that were asked to hand over still do. SIGHUP starts the worker anew, as after an update, while its runs
-go on.
-"""
-
-
-def add_to(commands: Any) -> None:
-    """Declare the command."""
-    parser = commands.add_parser("worker", help="drive submitted runs on this host", epilog=_EPILOG)
-    parser.add_argument(
-        "--capacity", type=_capacity, metavar="CORES", help="what its runs may cost together; default its cores"
-    )
-    parser.add_argument("--label", action="append", type=label, default=[], metavar="NAME", help="what this host has")
-    parser.add_argument("--agents", metavar="DIR", help="the folder of AGENT.json files; default RETAKE_FLOW_AGENTS")
-    parser.add_argument("--flows", metavar="DIR", help="where flows are here, with what lies beside them")
-    parser.add_argument("--name", type=label, metavar="NAME", help="the name of this host; its own by default")
-    parser.add_argument("--restarts", type=int, default=0, help=argparse.SUPPRESS)  # set by a worker that begins again
-    add_metrics(parser)
-    add_json(parser, "one JSON object per line")
-    parser.set_defaults(command=worker)
 
 
 def worker(args: argparse.Namespace) -> int:
@@ -147,7 +122,3 @@ def _tell_people(settings: Settings, job: Job) -> None:
         await asyncio.gather(*(each.send(said) for each in notifiers(settings.notify)), return_exceptions=True)
 
     threading.Thread(target=lambda: asyncio.run(send()), name="notice", daemon=True).start()
-
-
-def _capacity(text: str) -> float:
-    return cores(text, 0.01)

@@ -20,8 +20,7 @@ from retake_flow.errors import CredentialsError
 from retake_flow.ports.fleet import Host, Placed
 from retake_flow.ports.runs import Holder
 from retake_flow.settings import Settings
-from retake_flow.telemetry.readings import FleetFigures
-from retake_flow.telemetry.worker_figures import WorkerFigures
+from retake_flow.telemetry.readings import FleetFigures, WorkerFigures
 from retake_flow.wiring import accounts
 from retake_flow.wiring.storing import open_fleet, this_process
 

@@ -1,33 +1,25 @@
-"""`retake-flow actions`: lists the catalogue of actions."""
+"""`retake-flow actions` and `schema`: list the catalogue of actions, and print the JSON Schema of flow files."""
 
 from __future__ import annotations
 
 import argparse
-from typing import TYPE_CHECKING, Any
+import json
+from collections.abc import Mapping
+from dataclasses import asdict
+from typing import Any
 
-from retake_flow.cli.arguments import add_json
-
-if TYPE_CHECKING:
-    from collections.abc import Mapping
-
-    from retake_flow.flow.action_spec import ActionSpec, Catalogue
-
-
-def add_to(commands: Any) -> None:
-    """Declare the command."""
-    parser = commands.add_parser("actions", help="list the actions that a flow can use")
-    parser.add_argument("name", nargs="*", metavar="ACTION", help="only these (or groups, such as `studio`)")
-    add_json(parser, "one JSON object per action")
-    parser.set_defaults(command=actions)
+from retake_flow.actions import editor_schema
+from retake_flow.actions.registry import CATALOGUE
+from retake_flow.cli import terminal
+from retake_flow.errors import UsageError
+from retake_flow.flow.action_spec import ActionSpec, Catalogue, spec_of
+from retake_flow.flow.diagnostics import did_you_mean
+from retake_flow.flow.duration import exact
+from retake_flow.flow.load.functions import offered
 
 
 def actions(args: argparse.Namespace) -> int:
     """Print the catalogue."""
-    from retake_flow.actions.registry import CATALOGUE
-    from retake_flow.cli import terminal
-    from retake_flow.errors import UsageError
-    from retake_flow.flow.diagnostics import did_you_mean
-
     known, unusable = with_plugins(CATALOGUE)
     wanted = [s for s in known.values() if not args.name or s.name in args.name or s.name.split(".")[0] in args.name]
     groups = {name.split(".")[0] for name in known}
@@ -51,16 +43,11 @@ def with_plugins(catalogue: Catalogue) -> tuple[Catalogue, Mapping[str, str]]:
 
     Their source is read, and not imported.
     """
-    from retake_flow.flow.action_spec import spec_of
-    from retake_flow.flow.load.functions import offered
-
     found, unusable = offered()
     return {**catalogue, **{name: spec_of(action, catalogue) for name, action in found.items()}}, unusable
 
 
 def _as_json(spec: ActionSpec) -> dict[str, Any]:
-    from dataclasses import asdict
-
     return {
         "action": spec.name,
         "summary": spec.summary,
@@ -109,8 +96,6 @@ def _details(spec: ActionSpec) -> str:
 
 
 def _property(name: str, schema: Mapping[str, Any], more: str) -> list[str]:
-    import json
-
     kind = schema.get("type", "any")
     kinds = " or ".join(kind) if isinstance(kind, list) else kind
     if "enum" in schema:
@@ -125,8 +110,6 @@ def _property(name: str, schema: Mapping[str, Any], more: str) -> list[str]:
 
 def _example(spec: ActionSpec) -> list[str]:
     """The least that a flow writes to use it."""
-    import json
-
     given = {name: _sample(spec.inputs[name]) for name in spec.required_inputs}
     filled = ", ".join(f"{name}: {json.dumps(value, ensure_ascii=False)}" for name, value in given.items())
     name = spec.name.rpartition(".")[2]
@@ -148,8 +131,6 @@ def _sample(schema: Mapping[str, Any]) -> Any:
 
 
 def _retry(spec: ActionSpec) -> str:
-    from retake_flow.flow.duration import exact
-
     if spec.retry is None:
         return "none, unless the flow says so"
     waits = ", ".join(exact(spec.retry.wait(number)) for number in range(1, spec.retry.max + 1))
@@ -161,3 +142,13 @@ def _input(spec: ActionSpec, name: str) -> str:
     if default is not None:
         return f"{name} (default {default!r})"
     return f"{name} (optional)" if name in spec.optional else name
+
+
+def schema(args: argparse.Namespace) -> int:
+    """Print the schema."""
+    known = with_plugins(CATALOGUE)[0] if args.with_plugins else CATALOGUE
+    if args.json:
+        terminal.emit(editor_schema.schema(known))
+        return 0
+    terminal.say(json.dumps(editor_schema.schema(known), indent=2, ensure_ascii=False))
+    return 0

@@ -3,40 +3,19 @@
 from __future__ import annotations
 
 import argparse
+import shlex
+from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
-from retake_flow.cli.arguments import add_allow_outside
+from retake_flow import printable
+from retake_flow.cli import flow_file, terminal
+from retake_flow.errors import UsageError
+from retake_flow.settings import Settings
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
-
     from retake_flow.flow.diagnostics import Problem
 
-
 _MOST_SHOWN = 200  # mistakes of one flow that people are shown
-
-_EPILOG = """\
-exit codes:
-  0  all flows can run, warnings or not
-  2  a flow is not there or cannot be read; the others are checked nevertheless
-  3  all are there, and one cannot run as it is written
-"""
-
-
-def add_to(commands: Any) -> None:
-    """Declare the command."""
-    parser = commands.add_parser("check", help="report all problems of flows before anything runs", epilog=_EPILOG)
-    parser.add_argument("flows", nargs="*", metavar="FLOW", help="a file, or the name of a shipped flow (go-live.yaml)")
-    parser.add_argument(
-        "--format",
-        choices=("text", "json", "sarif", "github"),
-        default="text",
-        help="text, one JSON object per flow, SARIF 2.1.0, or GitHub Actions annotations",
-    )
-    add_allow_outside(parser)
-    parser.add_argument("--json", action="store_const", const="json", dest="format", help="the same as --format json")
-    parser.add_argument("--explain", metavar="CODE", help="explain a code such as RF050, and how to fix it")
-    parser.set_defaults(command=check)
 
 
 def check(args: argparse.Namespace) -> int:
@@ -45,15 +24,11 @@ def check(args: argparse.Namespace) -> int:
     Raises:
         UsageError: A flow does not exist; the others are checked first.
     """
-    from retake_flow.errors import UsageError
-
     args.json = args.format == "json"
     if args.explain is not None:
         return _explain(args.explain, args.json)
     if not args.flows:
         raise UsageError("name the flows to check", hint="retake-flow check go-live.yaml")
-    from retake_flow.cli import flow_file
-    from retake_flow.settings import Settings
 
     settings = Settings.from_environment()
     bad = False
@@ -77,9 +52,6 @@ def check(args: argparse.Namespace) -> int:
 
 
 def _as_text(name: str, found: Sequence[Problem]) -> None:
-    from retake_flow import printable
-    from retake_flow.cli import terminal
-
     for problem in found[:_MOST_SHOWN]:
         terminal.say(printable.text(str(problem)))
     if len(found) > _MOST_SHOWN:
@@ -103,10 +75,6 @@ def _count(number: int, what: str) -> str:
 
 
 def _as_json(name: str, found: Sequence[Problem]) -> None:
-    import shlex
-
-    from retake_flow.cli import terminal
-
     valid, flow = not _errors(found), shlex.quote(name)
     codes = dict.fromkeys(problem.code for problem in found)
     run = [f"retake-flow run {flow} --rehearse --detach --json"] if valid else []
@@ -131,23 +99,21 @@ def _problem_as_json(problem: Problem) -> dict[str, Any]:
 
 def _as_annotations(form: str, found: Sequence[Problem] | dict[Problem, None]) -> None:
     """The output for other programs beside the lines. A problem that several flows share appears once."""
-    from retake_flow.cli import terminal
-    from retake_flow.cli.render import github_annotations, sarif
+    from retake_flow.cli.render import problem_reports
 
     if form == "sarif":
-        terminal.emit(sarif.log(found))
+        terminal.emit(problem_reports.sarif_log(found))
     else:
         for problem in found:
-            terminal.say(github_annotations.command(problem))
+            terminal.say(problem_reports.github_annotation(problem))
 
 
 def _explain(code: str, as_json: bool) -> int:
-    from retake_flow.cli import terminal
-    from retake_flow.cli.render import problem_explanations
+    from retake_flow.cli.render.problem_reports import explanation
 
-    explained = problem_explanations.explanation(code)
+    explained = explanation(code)
     if as_json:
-        terminal.emit({"code": explained.code, "title": explained.title, "text": explained.text, "next": []})
+        terminal.emit({**explained, "next": []})
     else:
-        terminal.say(f"{explained.code}: {explained.title}\n\n{explained.text}")
+        terminal.say("{code}: {title}\n\n{text}".format(**explained))
     return 0

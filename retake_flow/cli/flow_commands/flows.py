@@ -5,26 +5,14 @@ from __future__ import annotations
 import argparse
 from typing import Any
 
-from retake_flow.cli.arguments import add_json
-
-_EPILOG = """\
-`plan NAME` says what a run of one would do, `show-flow NAME` prints it, `init` derives a flow from one.
-"""
-
-
-def add_to(commands: Any) -> None:
-    """Declare the command."""
-    parser = commands.add_parser("flows", help="list the shipped flows, with what they do", epilog=_EPILOG)
-    add_json(parser, "one JSON object, with their inputs")
-    parser.set_defaults(command=flows)
+from retake_flow.cli import terminal
+from retake_flow.flow.load.load import load_flow
+from retake_flow.flow.text import locate
 
 
 def flows(args: argparse.Namespace) -> int:
     """List the shipped flows by name."""
-    from retake_flow.cli import terminal
     from retake_flow.cli.render import table
-    from retake_flow.flow.load.load import load_flow
-    from retake_flow.flow.text import locate
 
     found = {
         name: load_flow(file.read_text("utf-8"), str(file)) for name, file in sorted(locate.shipped_flows().items())

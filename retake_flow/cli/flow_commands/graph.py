@@ -3,42 +3,28 @@
 from __future__ import annotations
 
 import argparse
-from typing import TYPE_CHECKING, Any
+import shlex
+import sys
+from contextlib import closing
+from pathlib import Path
+from typing import Any
 
-from retake_flow.cli.arguments import add_allow_outside, add_json
-
-if TYPE_CHECKING:
-    from retake_flow.flow.diagram.diagram import BrokenRule, Diagram, Trace
-    from retake_flow.flow.model import Flow
-
-
-def add_to(commands: Any) -> None:
-    """Declare the command."""
-    parser = commands.add_parser("graph", help="draw a flow, or the state of a run in it")
-    parser.add_argument("flow", metavar="FLOW", nargs="?", help="a file, or the name of a shipped flow")
-    parser.add_argument(
-        "--format", choices=("mermaid", "dot", "svg", "png"), default="mermaid", help="default: mermaid"
-    )
-    parser.add_argument("--output", metavar="FILE", help="write there instead of to standard output")
-    parser.add_argument("--folded", action="store_true", help="draw each sub-flow as one state")
-    parser.add_argument(
-        "--run",
-        metavar="RUN",
-        help="mark the state of a run (its id, a prefix of it, or last) in the flow that it began with",
-    )
-    parser.add_argument("--rules", action="store_true", help="note in each state the rules that hold there")
-    add_allow_outside(parser)
-    add_json(parser, "one JSON object with the diagram")
-    parser.set_defaults(command=graph)
+from retake_flow.actions.registry import CATALOGUE
+from retake_flow.cli import flow_file, terminal
+from retake_flow.errors import UsageError
+from retake_flow.flow.diagram import graphviz, mermaid
+from retake_flow.flow.diagram.diagram import BrokenRule, Diagram, Trace, diagram
+from retake_flow.flow.model import Flow
+from retake_flow.flow.rules.check import rules_of, subjects
+from retake_flow.monitor import run_trace
+from retake_flow.monitor.run_trace import data
+from retake_flow.sanitize import one_line
+from retake_flow.settings import Settings
+from retake_flow.wiring.storing import open_store
 
 
 def graph(args: argparse.Namespace) -> int:
     """Draw a flow."""
-    import sys
-
-    from retake_flow.errors import UsageError
-    from retake_flow.flow.diagram.diagram import diagram
-
     if args.format == "png" and not args.output and (args.json or sys.stdout.isatty()):
         raise UsageError("a PNG cannot be printed to a terminal or as JSON", hint="add --output FILE.png")
     flow, trace = _open_flow(args)
@@ -56,14 +42,6 @@ def graph(args: argparse.Namespace) -> int:
 
 def _open_flow(args: argparse.Namespace) -> tuple[Flow, Trace | None]:
     """The flow to draw."""
-    from contextlib import closing
-
-    from retake_flow.cli import flow_file
-    from retake_flow.errors import UsageError
-    from retake_flow.monitor import run_trace
-    from retake_flow.settings import Settings
-    from retake_flow.wiring.storing import open_store
-
     settings = Settings.from_environment()
     if args.run is None:
         if args.flow is None:
@@ -83,17 +61,11 @@ def _open_flow(args: argparse.Namespace) -> tuple[Flow, Trace | None]:
 
 
 def _check_rules(flow: Flow) -> BrokenRule:
-    from retake_flow.actions.registry import CATALOGUE
-    from retake_flow.flow.diagram.diagram import BrokenRule
-    from retake_flow.flow.rules.check import rules_of, subjects
-
     rules = rules_of(flow, CATALOGUE)
     return BrokenRule({rule.name: rule.because for rule in rules}, subjects(flow, rules))
 
 
 def _render(diagram: Diagram, form: str) -> bytes:
-    from retake_flow.flow.diagram import graphviz, mermaid
-
     if form == "mermaid":
         return mermaid.mermaid(diagram).encode()
     text = graphviz.dot(diagram)
@@ -107,11 +79,6 @@ def _render(diagram: Diagram, form: str) -> bytes:
 
 
 def _write(file: str, content: bytes) -> None:
-    from pathlib import Path
-
-    from retake_flow.errors import UsageError
-    from retake_flow.sanitize import one_line
-
     try:
         Path(file).write_bytes(content)
     except (OSError, ValueError) as error:
@@ -119,11 +86,6 @@ def _write(file: str, content: bytes) -> None:
 
 
 def _tell(args: argparse.Namespace, flow: Flow, trace: Trace | None, ruled: BrokenRule | None, content: bytes) -> None:
-    import shlex
-
-    from retake_flow.cli import terminal
-    from retake_flow.monitor.run_trace import data
-
     told: dict[str, Any] = {"flow": flow.name, "format": args.format}
     told |= {"file": args.output, "bytes": len(content)} if args.output else {"picture": content.decode()}
     if ruled is not None:

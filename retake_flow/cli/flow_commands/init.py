@@ -1,44 +1,87 @@
-"""`retake-flow init`: writes a new flow to start from."""
+"""`retake-flow init`: writes a new flow to start from, with comments on the inputs that authors usually change."""
 
 from __future__ import annotations
 
 import argparse
+import os
+import re
+import shlex
+from collections.abc import Iterator, Sequence
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from retake_flow.cli.arguments import add_allow_outside, add_json
+from retake_flow import printable
+from retake_flow.actions.registry import CATALOGUE
+from retake_flow.cli import flow_file, terminal
+from retake_flow.errors import UsageError
+from retake_flow.flow.check.check import check
+from retake_flow.flow.load.load import load
+from retake_flow.flow.model import Flow
+from retake_flow.flow.text import locate
+from retake_flow.flow.text.locate import Folders
+from retake_flow.flow.text.yaml_writer import inline
+from retake_flow.sanitize import one_line
+from retake_flow.settings import Settings
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
-    from pathlib import Path
+    from retake_flow.flow.model import Flow, Input
 
-    from retake_flow.flow.model import Flow
+_HEAD = """\
+# yaml-language-server: $schema={schema}
+# {base}, but for what is written here: mappings are merged, lists and values replaced, null removes.
+#   retake-flow check {file}       says what is wrong with it
+#   retake-flow show-flow {file}   shows all of it, and where each line is from
+#   retake-flow run {file} --rehearse{so_long}
+flow: {name}
+version: 1
+extends: {base}
 
-
-def add_to(commands: Any) -> None:
-    """Declare the command."""
-    parser = commands.add_parser("init", help="write a first flow for an agent, for you to edit")
-    parser.add_argument("name", metavar="NAME", help="the flow's name: lowercase letters, digits and -")
-    parser.add_argument("--extends", metavar="FLOW", default="go-live.yaml", help="the flow to extend")
-    parser.add_argument("--output", metavar="FILE", help="where to write it; default: NAME.yaml")
-    parser.add_argument("--force", action="store_true", help="overwrite an existing file")
-    add_allow_outside(parser)
-    add_json(parser)
-    parser.set_defaults(command=init)
+# An input is fixed by `NAME: VALUE`; `NAME: {{default: VALUE}}` leaves it open to --set.
+inputs:
+"""
+#: The inputs of go-live.yaml that a new flow sets, in the order in which an author decides them: name, text, meaning.
+_KNOWN: tuple[tuple[str, str, str], ...] = (
+    ("agent_name", "{name}", "Who the agent is. retake.tv asks for this once, to register: the name is unique there."),
+    ("agent_description", "# An agent that works in the open.", ""),
+    ("image_url", "# https://example.com/{name}.png", ""),
+    ("wallet_address", "# YOUR_SOLANA_PUBLIC_KEY", ""),
+    ("ticker", "# OWL", ""),
+    ("opening_message", "default: I'm {name}, and I'm live. What should we explore today?", "The first line in chat."),
+    ("greeting", "default: Welcome, {{names}}! Good to have you here.", "What newcomers in chat read."),
+    ("ideas", "default: a tour of what I am working on, live questions", "What you are told that it could stream."),
+    ("size", "default: 1280x720", "Of the display and the picture."),
+    ("max_duration", "default: 12h", "The longest time on air; --for sets it."),
+)
+_ON_AIR = "broadcast/pushing/on_air"
+_EXAMPLES = """
+# What else one usually changes: take the # away from what you want, and from `states:`.
+#
+# Whom to tell what happens; an address with a password in it belongs into RETAKE_FLOW_NOTIFY instead.
+# notify: ["json://127.0.0.1:8080/told"]
+#
+# Rules of your own that no path may break, beside those of retake.tv (docs/rules.md).
+# rules: [house.rules.yaml]
+#
+# states:
+#   broadcast/pushing/on_air:
+#     activities:
+#       thumbnail: {every: 5m}          # the pace of the picture; retake.tv asks for one every 2 to 5 minutes
+#       chat: {quiet: 10s}              # how often chat is read when nobody writes
+#
+#   approve:                            # nothing goes live before a person says so
+#     before: broadcast
+#     ask:
+#       message: May I go live?
+#       decisions:
+#         allow: {}
+#         refuse: {}
+#       timeout: 1d
+#     transitions: {refuse: not_live, timeout: not_live}
+"""
 
 
 def init(args: argparse.Namespace) -> int:
     """Write a flow that extends another, and print the next steps."""
-    import re
-    import shlex
-    from pathlib import Path
-
-    from retake_flow import printable
-    from retake_flow.cli import flow_file, terminal
-    from retake_flow.cli.flow_commands.flow_template import starter_flow
-    from retake_flow.errors import UsageError
-    from retake_flow.flow.text import locate
-    from retake_flow.settings import Settings
-
     if not re.fullmatch(r"[a-z0-9][a-z0-9-]{0,63}", args.name):
         raise UsageError(
             f"{args.name!r} is not a valid flow name", hint="use lowercase letters, digits and -, at most 64 characters"
@@ -67,11 +110,6 @@ def init(args: argparse.Namespace) -> int:
 
 def _reference(written: str, base: Path, file: Path) -> str:
     """The text to write after `extends` in a file, so that it leads to the same flow from there."""
-    import os
-
-    from retake_flow.errors import UsageError
-    from retake_flow.flow.text import locate
-
     relative = os.path.relpath(base, file.parent)
     for name in (base.name, written, relative):
         try:
@@ -84,11 +122,6 @@ def _reference(written: str, base: Path, file: Path) -> str:
 
 def _allowed_files(base: Flow, file: Path) -> tuple[str, ...]:
     """The files that a flow in `file` must be allowed to name to extend `base`."""
-    import os
-
-    from retake_flow.errors import UsageError
-    from retake_flow.flow.text.locate import Folders
-
     try:
         Folders.beside(file).require(base.file)
     except UsageError:
@@ -98,10 +131,7 @@ def _allowed_files(base: Flow, file: Path) -> tuple[str, ...]:
 
 def _hold(text: str, file: Path, allowed: Sequence[str]) -> None:
     """Make sure that the written text is a flow without mistakes."""
-    from retake_flow.actions.registry import CATALOGUE
-    from retake_flow.flow.check.check import check
     from retake_flow.flow.diagnostics import Problems, errors
-    from retake_flow.flow.load.load import load
 
     found = errors(check(load(text, str(file), allowed=allowed), CATALOGUE))
     if found:
@@ -109,9 +139,6 @@ def _hold(text: str, file: Path, allowed: Sequence[str]) -> None:
 
 
 def _write(file: Path, text: str, *, force: bool) -> None:
-    from retake_flow.errors import UsageError
-    from retake_flow.sanitize import one_line
-
     try:
         with file.open("w" if force else "x", encoding="utf-8") as opened:
             opened.write(text)
@@ -120,3 +147,64 @@ def _write(file: Path, text: str, *, force: bool) -> None:
         raise UsageError(f"{one_line(str(file))} is there already", hint=hint) from None
     except OSError as error:
         raise UsageError(f"{one_line(str(file))} cannot be written: {error.strerror}") from None
+
+
+def starter_flow(name: str, written: str, base: Flow, schema: str, file: str) -> str:
+    """The text of a new flow.
+
+    Args:
+        name: Its name.
+        written: The flow it extends, as written in the file.
+        base: That flow.
+        schema: The file of the schema for editors.
+        file: Its own file, quoted for a shell.
+
+    Raises:
+        UsageError: `base` has nothing that a new flow could change.
+    """
+    lines = [*_comment_lines(name, base), *_others(base)]
+    active = any(not line.lstrip().startswith("#") for line in lines)
+    lines += [] if active else _fix_one_input(base)
+    if not lines:
+        message = f"{one_line(written)} has no inputs, so there is nothing in it that a flow for one agent would set"
+        raise UsageError(message, hint="write the file by hand: docs/language.md, Overlays")
+    so_long = " --for 20s" if "max_duration" in base.inputs else ""
+    head = _HEAD.format(schema=schema, base=inline(written), file=file, name=inline(name), so_long=so_long)
+    return head + "".join(f"{line}\n" for line in lines) + (_EXAMPLES if _ON_AIR in base.states else "")
+
+
+def _comment_lines(name: str, base: Flow) -> Iterator[str]:
+    for key, value, meaning in _KNOWN:
+        if key not in base.inputs or "value" in base.inputs[key].schema:
+            continue
+        filled = value.format(name=name)
+        hidden = filled.startswith("# ")
+        filled = filled.removeprefix("# ")
+        shown = f"{{default: {inline(filled[9:])}}}" if filled.startswith("default: ") else inline(filled)
+        if meaning:
+            yield f"  # {meaning}"
+        yield f"  {'# ' if hidden else ''}{key}: {shown}"
+
+
+def _others(base: Flow) -> Iterator[str]:
+    """The inputs that are not known here, each commented out with a valid value."""
+    known = {key for key, _, _ in _KNOWN}
+    for key, declared in base.inputs.items():
+        if key not in known and not {"value", "secret"} & declared.schema.keys():
+            said = " ".join(one_line(declared.schema.get("description", "")).split())
+            yield from ([f"  # {said}"] if said else [])
+            yield f"  # {key}: {inline(_sample(declared))}"
+
+
+def _fix_one_input(base: Flow) -> Iterator[str]:
+    """One input set to its present value, since a flow that changes nothing is invalid."""
+    key = next((key for key, declared in base.inputs.items() if "default" in declared.schema), None)
+    if key is not None:
+        yield "  # This fixes it to what it is anyway: a flow has to change something."
+        yield f"  {key}: {inline(base.inputs[key].schema['default'])}"
+
+
+def _sample(declared: Input) -> Any:
+    schema = declared.schema
+    first = next(iter(schema.get("examples", ())), None)
+    return schema.get("default", first if first is not None else "")

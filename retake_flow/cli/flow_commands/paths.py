@@ -3,50 +3,24 @@
 from __future__ import annotations
 
 import argparse
-from typing import TYPE_CHECKING, Any
+from collections.abc import Iterator, Sequence
+from typing import Any
 
-from retake_flow.cli.arguments import add_allow_outside, add_json
-
-if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
-
-    from retake_flow.flow.model import Flow
-    from retake_flow.flow.state_parts import Route
-    from retake_flow.testing.paths.paths import Path, Paths
-
-_EPILOG = """\
-With --gherkin it writes a scenario for each transition, tried in virtual time. Where no steps are known that make it be
-taken, a comment says what is to be filled in. Redirect it into a file, and make it your own.
-"""
-
-
-def add_to(commands: Any) -> None:
-    """Declare the command."""
-    parser = commands.add_parser(
-        "paths", help="show the shortest path through each transition of a flow", epilog=_EPILOG
-    )
-    parser.add_argument("flow", metavar="FLOW", help="a file, or the name of a shipped flow (go-live.yaml)")
-    parser.add_argument("--gherkin", action="store_true", help="write a scenario for each path")
-    parser.add_argument(
-        "--uncovered", nargs="+", metavar="FEATURES", help="only transitions that no scenario in FEATURES takes"
-    )
-    parser.add_argument("--python", action="store_true", help="run each conftest.py beside FEATURES, for its steps")
-    parser.add_argument("--set", action="append", default=[], metavar="NAME=VALUE", help="set an input of the flow")
-    add_allow_outside(parser)
-    add_json(parser, "one JSON object per transition")
-    parser.set_defaults(command=paths)
+from retake_flow import printable
+from retake_flow.cli import flow_file, terminal
+from retake_flow.cli.arguments import pairs
+from retake_flow.cli.flow_commands.test import find_features, play
+from retake_flow.flow.model import Flow, HistoryState
+from retake_flow.flow.state_parts import Route
+from retake_flow.settings import Settings
+from retake_flow.testing.gherkin.coverage import Coverage, guard, words
+from retake_flow.testing.gherkin.suite import Suite, UnderTest
+from retake_flow.testing.paths.paths import Path, Paths
+from retake_flow.testing.paths.skeletons import feature, skeletons
 
 
 def paths(args: argparse.Namespace) -> int:
     """Show the paths of a flow."""
-    from retake_flow import printable
-    from retake_flow.cli import flow_file, terminal
-    from retake_flow.cli.option_values import pairs
-    from retake_flow.settings import Settings
-    from retake_flow.testing.gherkin.coverage import words
-    from retake_flow.testing.gherkin.suite import UnderTest
-    from retake_flow.testing.paths.paths import Paths
-
     flow = flow_file.open_flow(args.flow, Settings.from_environment(), args.allow_outside)
     inputs = pairs(args.set)
     UnderTest(flow, inputs).check()
@@ -68,12 +42,8 @@ def paths(args: argparse.Namespace) -> int:
 
 
 def _routes(flow: Flow, inputs: dict[str, str], features: Sequence[str] | None, *, python: bool) -> list[Route]:
-    from retake_flow.testing.gherkin.coverage import Coverage
-
     if features is None:
         return Coverage(flow).routes
-    from retake_flow.cli.flow_commands.test import find_features, play
-    from retake_flow.testing.gherkin.suite import Suite, UnderTest
 
     suite = Suite(UnderTest(flow, inputs))
     play(suite, find_features(flow.file, features), python=python)
@@ -81,10 +51,6 @@ def _routes(flow: Flow, inputs: dict[str, str], features: Sequence[str] | None, 
 
 
 def _gherkin(flow: Flow, inputs: dict[str, str], routes: Sequence[Route], as_json: bool) -> int:
-    from retake_flow.cli import terminal
-    from retake_flow.testing.gherkin.coverage import words
-    from retake_flow.testing.paths.skeletons import feature, skeletons
-
     written = list(skeletons(flow, inputs, routes))
     if as_json:
         for skeleton in written:
@@ -98,8 +64,6 @@ def _gherkin(flow: Flow, inputs: dict[str, str], routes: Sequence[Route], as_jso
 
 
 def _as_json(route: Route, way: Path | None) -> dict[str, Any]:
-    from retake_flow.testing.gherkin.coverage import guard
-
     steps = None
     if way is not None:
         steps = [{"from": source, "event": event, "to": target} for source, event, target in way.steps]
@@ -115,8 +79,6 @@ def _as_text(way: Path | None) -> str:
 
 
 def _unreached_lines(flow: Flow, known: Paths) -> Iterator[str]:
-    from retake_flow.flow.model import HistoryState
-
     for state in flow.states.values():
         if not isinstance(state, HistoryState) and known.to(state.path) is None:
             yield f"{state.position}: no way leads to {state.path}"

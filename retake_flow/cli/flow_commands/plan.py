@@ -3,55 +3,26 @@
 from __future__ import annotations
 
 import argparse
-from collections.abc import Iterable, Mapping
-from typing import TYPE_CHECKING, Any
+import shlex
+from collections.abc import Iterable, Iterator, Mapping
+from typing import Any
 
-from retake_flow.cli.arguments import add_allow_outside, add_json
-
-if TYPE_CHECKING:
-    from retake_flow.flow.model import Flow
-
-_EPILOG = """\
-what can be assumed:
-  credentials=missing            how an action, a program or a question of a state or an activity ends
-  session=error.rejected         an error
-  post=decline                   what a person decides; post=timeout: nobody answers
-  on_air=stop                    what comes from outside in a state
-  verification.verified=false    what a result or an answer holds
-"""
-
-
-def add_to(commands: Any) -> None:
-    """Declare the command."""
-    parser = commands.add_parser(
-        "plan", help="show what a flow would do: calls, programs, questions, times", epilog=_EPILOG
-    )
-    parser.add_argument("flow", metavar="FLOW", help="a file, or the name of a shipped flow (go-live.yaml)")
-    parser.add_argument("--set", action="append", default=[], metavar="NAME=VALUE", help="set an input of the flow")
-    parser.add_argument(
-        "--assume",
-        action="append",
-        default=[],
-        metavar="NAME=VALUE",
-        help="an outcome or value other than the usual one; see below",
-    )
-    parser.add_argument(
-        "--all-paths", action="store_true", help="show the shortest path to each end and each question instead"
-    )
-    add_allow_outside(parser)
-    add_json(parser, "one JSON document")
-    parser.set_defaults(command=plan)
+from retake_flow import printable
+from retake_flow.actions.registry import CATALOGUE
+from retake_flow.cli import flow_file, terminal
+from retake_flow.cli.arguments import pairs
+from retake_flow.errors import UsageError
+from retake_flow.flow.load.inputs import origins, resolve
+from retake_flow.flow.model import Flow
+from retake_flow.sanitize import one_line
+from retake_flow.settings import Settings
+from retake_flow.whatif.plan import all_paths, planner
+from retake_flow.whatif.plan.all_paths import AllPaths, PathStep, PlannedPath
+from retake_flow.whatif.plan.samples import with_samples
 
 
 def plan(args: argparse.Namespace) -> int:
     """Make a plan. The exit code is 0 when there is a plan, however the plan ends."""
-    from retake_flow.cli import flow_file
-    from retake_flow.cli.option_values import pairs
-    from retake_flow.errors import UsageError
-    from retake_flow.flow.load.inputs import resolve
-    from retake_flow.settings import Settings
-    from retake_flow.whatif.plan.samples import with_samples
-
     if args.all_paths and args.assume:
         raise UsageError("--all-paths shows all paths, so it cannot be combined with --assume")
     flow = with_samples(flow_file.open_flow(args.flow, Settings.from_environment(), args.allow_outside))
@@ -61,11 +32,7 @@ def plan(args: argparse.Namespace) -> int:
 
 
 def _plan(args: argparse.Namespace, flow: Flow, inputs: Mapping[str, Any]) -> tuple[dict[str, Any], Iterable[str]]:
-    from retake_flow.actions.registry import CATALOGUE
-    from retake_flow.cli.option_values import pairs
     from retake_flow.cli.render import plan_text, table
-    from retake_flow.flow.load.inputs import origins
-    from retake_flow.whatif.plan import planner
 
     made = planner.plan(flow, CATALOGUE, inputs, args.assume)
     told = origins(flow, pairs(args.set))
@@ -73,22 +40,68 @@ def _plan(args: argparse.Namespace, flow: Flow, inputs: Mapping[str, Any]) -> tu
 
 
 def _all_paths(args: argparse.Namespace, flow: Flow, inputs: Mapping[str, Any]) -> tuple[dict[str, Any], Iterable[str]]:
-    from retake_flow.actions.registry import CATALOGUE
-    from retake_flow.cli.render import paths_text as told
-    from retake_flow.whatif.plan import all_paths
-
     found = all_paths.all_paths(flow, CATALOGUE, inputs)
-    return told.document(found), told.lines(found, args.flow)
+    return _document(found), _lines(found, args.flow)
 
 
 def _say(document: dict[str, Any], lines: Iterable[str], file: str, *, as_json: bool) -> None:
-    import shlex
-
-    from retake_flow import printable
-    from retake_flow.cli import terminal
-
     if as_json:
         terminal.emit({**document, "next": [f"retake-flow run {shlex.quote(file)} --rehearse --detach --json"]})
         return
     for line in lines:
         terminal.say(printable.text(line))
+
+
+def _document(ways: AllPaths) -> dict[str, Any]:
+    """The paths as one JSON object."""
+    return {"flow": ways.flow, "ways": [_path_as_json(way) for way in ways.found], "unreached": list(ways.unreached)}
+
+
+def _path_as_json(way: PlannedPath) -> dict[str, Any]:
+    legs = [{"from": leg.source, "event": leg.event, "guards": list(leg.guards), "to": leg.target} for leg in way.legs]
+    return {
+        "to": way.goal,
+        "kind": "question" if way.question else "end",
+        "start": way.start,
+        "path": legs,
+        "assume": None if way.assumed is None else list(way.assumed),
+        "tried": way.tried or way.assumed is not None,
+    }
+
+
+def _lines(ways: AllPaths, file: str) -> Iterator[str]:
+    """The paths in words, each with the command that plans it.
+
+    Args:
+        ways: The paths through a flow.
+        file: The flow's name on the command line.
+    """
+    for title, question in (("Ends", False), ("Questions", True)):
+        found = [way for way in ways.found if way.question is question]
+        if found:
+            yield title
+        for way in found:
+            yield from (
+                "",
+                f"  {way.goal}",
+                f"    {way.start}{''.join(map(_step_line, way.legs))}",
+                f"    {_plan_command(way, file)}",
+            )
+        if found:
+            yield ""
+    if ways.unreached:
+        yield f"No path leads to {', '.join(ways.unreached)}."
+
+
+def _step_line(leg: PathStep) -> str:
+    guards = f"[{' and '.join(leg.guards)}]" if leg.guards else ""
+    return f" —{' '.join(part for part in (leg.event, guards) if part)}→ {leg.target}"
+
+
+def _plan_command(way: PlannedPath, file: str) -> str:
+    if not way.tried and way.assumed is None:
+        return "no assumptions were searched for: the flow has too many paths"
+    if way.assumed is None:
+        return "no assumptions are known with which a plan gets there"
+    options = "".join(f" --assume {shlex.quote(each)}" for each in way.assumed)
+    return one_line(f"$ retake-flow plan {shlex.quote(file)}{options}")

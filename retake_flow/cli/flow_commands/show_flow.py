@@ -3,35 +3,26 @@
 from __future__ import annotations
 
 import argparse
-from typing import TYPE_CHECKING, Any
+import shlex
+from collections import Counter
+from collections.abc import Iterator, Sequence
+from pathlib import PurePath
+from typing import Any
 
-from retake_flow.cli.arguments import add_allow_outside, add_json
-
-if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
-
-    from retake_flow.flow.text.yaml_source import Path, Source
+from retake_flow import printable
+from retake_flow.cli import flow_file, terminal
+from retake_flow.flow.diagnostics import Position, Problem, Problems
+from retake_flow.flow.load.files import Files
+from retake_flow.flow.text import locate
+from retake_flow.flow.text.yaml_source import Path, Source, decode
+from retake_flow.flow.text.yaml_writer import write
+from retake_flow.redact import scrub
 
 _WIDEST = 80  # a longer line does not push all other origins to the right
 
 
-def add_to(commands: Any) -> None:
-    """Declare the command."""
-    parser = commands.add_parser(
-        "show-flow", help="print a flow merged with what it extends, and the origin of each line"
-    )
-    parser.add_argument("flow", metavar="FLOW", help="a file, or the name of a shipped flow (go-live.yaml)")
-    add_allow_outside(parser)
-    add_json(parser, "one JSON object: flow, origins")
-    parser.set_defaults(command=show_flow)
-
-
 def show_flow(args: argparse.Namespace) -> int:
     """Print a flow as it runs. A flow that its overlays do not fit is invalid."""
-    import shlex
-
-    from retake_flow.cli import terminal
-
     source = _resolve(args.flow, args.allow_outside)
     data = _scrub(source.data)
     if args.json:
@@ -45,12 +36,6 @@ def show_flow(args: argparse.Namespace) -> int:
 
 
 def _resolve(name: str, outside: Sequence[str]) -> Source:
-    from retake_flow.cli import flow_file
-    from retake_flow.flow.diagnostics import Position, Problem, Problems
-    from retake_flow.flow.load.files import Files
-    from retake_flow.flow.text import locate
-    from retake_flow.flow.text.yaml_source import decode
-
     path, content = flow_file.read(name)
     files = Files(locate.Folders.beside(path, locate.resolve_places(outside)).find)
     text, problems = decode(content, str(path))
@@ -64,8 +49,6 @@ def _resolve(name: str, outside: Sequence[str]) -> Source:
 
 
 def _scrub(data: Any) -> Any:
-    from retake_flow.redact import scrub
-
     if isinstance(data, dict):
         return {key: _scrub(item) for key, item in data.items()}
     if isinstance(data, list):
@@ -81,9 +64,6 @@ def _paths(data: Any, path: Path) -> Iterator[Path]:
 
 
 def _lines_with_origins(source: Source, data: dict[str, Any]) -> Iterator[str]:
-    from retake_flow import printable
-    from retake_flow.flow.text.yaml_writer import write
-
     lines = write(data)
     named = _names(source)
     width = max((len(line.text) for line in lines if len(line.text) <= _WIDEST), default=0)
@@ -97,9 +77,6 @@ def _lines_with_origins(source: Source, data: dict[str, Any]) -> Iterator[str]:
 
 def _names(source: Source) -> dict[str, str]:
     """Short names of the files; files of the same name include their folders."""
-    from collections import Counter
-    from pathlib import PurePath
-
     files = {source.file, *(at.file for places in (source.values, source.keys) for at in places.values())}
     files |= {at.file for at in source.origins.values()}
     times = Counter(PurePath(file).name for file in files)

@@ -3,56 +3,29 @@
 from __future__ import annotations
 
 import argparse
-from typing import TYPE_CHECKING, Any
+from collections.abc import Iterator, Sequence
+from dataclasses import asdict
+from pathlib import Path
 
-from retake_flow.cli.arguments import add_allow_outside, add_json
-
-if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
-    from pathlib import Path
-
-    from retake_flow.testing.gherkin.coverage import Coverage
-    from retake_flow.testing.gherkin.suite import Suite, UnderTest
-    from retake_flow.testing.gherkin.verdict import Verdict
-
-_EPILOG = """\
-FEATURES are .feature files, or folders of them; without any, the folder `features` beside the flow. No Python in these
-folders is run without --python.
-Actions are mocked: what no scenario speaks of goes well. docs/testing.md has a tutorial and all steps.
-"""
-
-
-def add_to(commands: Any) -> None:
-    """Declare the command."""
-    parser = commands.add_parser("test", help="run Gherkin scenarios on a flow, in virtual time", epilog=_EPILOG)
-    parser.add_argument("flow", nargs="?", metavar="FLOW", help="a file, or the name of a shipped flow (go-live.yaml)")
-    parser.add_argument("features", nargs="*", metavar="FEATURES", help="feature files or folders")
-    parser.add_argument("-k", dest="select", default="", metavar="EXPR", help="only matching scenarios, like pytest -k")
-    parser.add_argument("--mock", metavar="FILE", help="YAML or JSON: results of mocked actions and states")
-    parser.add_argument("--phrases", action="append", default=[], metavar="FILE", help="YAML: phrases of your own")
-    parser.add_argument("--set", action="append", default=[], metavar="NAME=VALUE", help="set an input of the flow")
-    parser.add_argument(
-        "--coverage",
-        choices=("short", "full", "off"),
-        default="short",
-        help="how to report uncovered states and transitions; default: short",
-    )
-    parser.add_argument("--python", action="store_true", help="run each conftest.py beside the features, for its steps")
-    parser.add_argument("--steps", action="store_true", help="list all steps for scenarios")
-    add_allow_outside(parser)
-    add_json(parser, "one JSON object per scenario, and one for all")
-    parser.set_defaults(command=test)
+from retake_flow import printable
+from retake_flow.cli import flow_file, terminal
+from retake_flow.cli.arguments import pairs
+from retake_flow.errors import UsageError
+from retake_flow.flow.text import locate
+from retake_flow.sanitize import one_line
+from retake_flow.settings import Settings
+from retake_flow.testing.gherkin.coverage import Coverage, words
+from retake_flow.testing.gherkin.lint import display_path
+from retake_flow.testing.gherkin.suite import Suite, UnderTest
+from retake_flow.testing.gherkin.verdict import Verdict
 
 
 def test(args: argparse.Namespace) -> int:
     """Run scenarios. The exit code is 0 when all pass, and 1 when one fails."""
-    from retake_flow.errors import UsageError
-
     if args.steps:
         return _steps(args.json)
     if args.flow is None:
         raise UsageError("say which flow", hint="retake-flow test my-flow.yaml features/")
-    from retake_flow.testing.gherkin.suite import Suite
 
     suite = Suite(_under_test(args))
     play(suite, find_features(args.flow, args.features), args.select, python=args.python)
@@ -62,9 +35,6 @@ def test(args: argparse.Namespace) -> int:
 
 def play(suite: Suite, features: Sequence[Path], select: str = "", *, python: bool) -> None:
     """Run features, and report Python files beside them that took no part."""
-    from retake_flow import printable
-    from retake_flow.cli import terminal
-    from retake_flow.testing.gherkin.lint import display_path
     from retake_flow.testing.gherkin.pytest_session import play
 
     try:
@@ -76,13 +46,6 @@ def play(suite: Suite, features: Sequence[Path], select: str = "", *, python: bo
 
 
 def _under_test(args: argparse.Namespace) -> UnderTest:
-    from pathlib import Path
-
-    from retake_flow.cli import flow_file
-    from retake_flow.cli.option_values import pairs
-    from retake_flow.settings import Settings
-    from retake_flow.testing.gherkin.suite import UnderTest
-
     flow = flow_file.open_flow(args.flow, Settings.from_environment(), args.allow_outside)
     mock = None if args.mock is None else (args.mock, flow_file.content_of(args.mock))
     under_test = UnderTest(flow, pairs(args.set), mock, [Path(file) for file in args.phrases])
@@ -96,12 +59,6 @@ def find_features(flow: str, given: Sequence[str]) -> list[Path]:
     Raises:
         UsageError: A feature does not exist, or is not a feature file.
     """
-    from pathlib import Path
-
-    from retake_flow.errors import UsageError
-    from retake_flow.flow.text import locate
-    from retake_flow.sanitize import one_line
-
     features = [Path(name) for name in given] or [locate.find(flow).parent / "features"]
     if not given and not features[0].resolve().is_relative_to(features[0].parent.resolve()):
         raise UsageError(
@@ -120,8 +77,6 @@ def find_features(flow: str, given: Sequence[str]) -> list[Path]:
 
 
 def _emit(suite: Suite, coverage: str) -> None:
-    from retake_flow.cli import terminal
-
     for verdict in suite.verdicts:
         terminal.emit(verdict.as_json())
     counted = _count_verdicts(suite.verdicts)
@@ -130,9 +85,6 @@ def _emit(suite: Suite, coverage: str) -> None:
 
 
 def _tell(suite: Suite, coverage: str) -> None:
-    from retake_flow import printable
-    from retake_flow.cli import terminal
-
     file = ""
     for verdict in suite.verdicts:
         if verdict.file != file:
@@ -161,8 +113,6 @@ def _count_verdicts(verdicts: Sequence[Verdict]) -> dict[str, int]:
 
 
 def _coverage(coverage: Coverage, *, full: bool) -> Iterator[str]:
-    from retake_flow.testing.gherkin.coverage import words
-
     states, routes = coverage.missed_states, coverage.missed_routes
     reached = f"{len(coverage.states) - len(states)} of {len(coverage.states)} states"
     taken = f"{len(coverage.routes) - len(routes)} of {len(coverage.routes)} transitions"
@@ -174,9 +124,6 @@ def _coverage(coverage: Coverage, *, full: bool) -> Iterator[str]:
 
 
 def _steps(as_json: bool) -> int:
-    from dataclasses import asdict
-
-    from retake_flow.cli import terminal
     from retake_flow.testing.phrasebook import steps
 
     topic = kind = ""

@@ -3,54 +3,28 @@
 from __future__ import annotations
 
 import argparse
-from typing import TYPE_CHECKING, Any
+import json
+import sys
+from pathlib import Path
+from typing import Any
 
-from retake_flow.cli.arguments import add_json
-
-if TYPE_CHECKING:
-    from pathlib import Path
-
-    from retake_flow.api.agents_folder import Agent
+from retake_flow import printable
+from retake_flow.api.agents_folder import Agent, agents_in, dump, parse, put
+from retake_flow.cli import terminal
+from retake_flow.cli.render import table
+from retake_flow.errors import CredentialsError, UsageError
+from retake_flow.settings import Settings
 
 _LONGEST = 16 << 20  # bytes of standard input
-_EPILOG = """\
-`export` writes access tokens to standard output, and `import` reads them from standard input.
-
-examples:
-  retake-flow agents
-  retake-flow agents export owl fox | ssh worker-2 retake-flow agents import
-  retake-flow agents import owl <~/.config/retake/credentials.json
-  retake-flow agents export --kubernetes agents | kubectl apply -f -
-"""
-
-
-def add_to(commands: Any) -> None:
-    """Declare the command."""
-    parser = commands.add_parser("agents", help="list this machine's agents, or move their credentials", epilog=_EPILOG)
-    parser.add_argument("what", nargs="?", choices=("list", "export", "import"), default="list", metavar="WHAT")
-    parser.add_argument("names", nargs="*", metavar="AGENT", help="only these; for `import` of one file, its name")
-    parser.add_argument("--agents", metavar="DIR", help="the folder of AGENT.json files; default RETAKE_FLOW_AGENTS")
-    parser.add_argument("--kubernetes", metavar="NAME", help="export them as a Secret of this name")
-    parser.add_argument("--replace", action="store_true", help="import them also in place of other accounts")
-    add_json(parser)
-    parser.set_defaults(command=agents)
 
 
 def agents(args: argparse.Namespace) -> int:
     """List, export or import agents: 0 when all is well, 1 when an agent cannot be used or was not imported."""
-    from pathlib import Path
-
-    from retake_flow.settings import Settings
-
     folder = Path(args.agents).expanduser() if args.agents else Settings.from_environment().agents
     return {"list": _list, "export": _export, "import": _import}[args.what](args, folder)
 
 
 def _list(args: argparse.Namespace, folder: Path) -> int:
-    from retake_flow import printable
-    from retake_flow.cli import terminal
-    from retake_flow.cli.render import table
-
     found = _chosen(args, folder)
     if args.json:
         for each in found:
@@ -65,9 +39,6 @@ def _list(args: argparse.Namespace, folder: Path) -> int:
 
 def _chosen(args: argparse.Namespace, folder: Path) -> list[Agent]:
     """The agents that are named, or all."""
-    from retake_flow.api.agents_folder import agents_in
-    from retake_flow.errors import CredentialsError
-
     found = agents_in(folder)
     if missing := set(args.names) - {each.name for each in found}:
         names = ", ".join(sorted(missing))
@@ -97,12 +68,6 @@ def _as_json(agent: Agent) -> dict[str, Any]:
 
 
 def _export(args: argparse.Namespace, folder: Path) -> int:
-    import json
-    import sys
-
-    from retake_flow.api.agents_folder import dump
-    from retake_flow.errors import UsageError
-
     if sys.stdout.isatty():
         raise UsageError("this would show access tokens on the terminal", hint="pipe it to the machine that needs them")
     contents = dump({each.name: each.path for each in _chosen(args, folder)})
@@ -117,13 +82,6 @@ def _export(args: argparse.Namespace, folder: Path) -> int:
 
 
 def _import(args: argparse.Namespace, folder: Path) -> int:
-    import sys
-
-    from retake_flow import printable
-    from retake_flow.api.agents_folder import parse, put
-    from retake_flow.cli import terminal
-    from retake_flow.errors import CredentialsError, UsageError
-
     if sys.stdin.isatty():
         raise UsageError("nothing is piped to `import`", hint="retake-flow agents import <owl.json")
     if len(args.names) > 1:

@@ -3,33 +3,20 @@
 from __future__ import annotations
 
 import argparse
-from typing import TYPE_CHECKING, Any
+import asyncio
+import signal
+from typing import Any
 
-from retake_flow.cli.arguments import add_json
-
-if TYPE_CHECKING:
-    from retake_flow.settings import Settings
+from retake_flow import printable
+from retake_flow.cli import terminal
+from retake_flow.settings import Settings
+from retake_flow.wiring.diagnosis.examination import examine
 
 _MARKS = {"ok": "ok", "warning": "warning", "missing": "MISSING", "skipped": "skipped"}
 
 
-def add_to(commands: Any) -> None:
-    """Declare the command."""
-    parser = commands.add_parser(
-        "doctor", help="test everything that a stream needs on this machine, and say how to fix it"
-    )
-    parser.add_argument("--offline", action="store_true", help="do not use the network")
-    add_json(parser)
-    parser.set_defaults(command=doctor)
-
-
 def doctor(args: argparse.Namespace) -> int:
     """Run all checks. The exit code is 6 when something required is missing."""
-    import asyncio
-
-    from retake_flow.cli import terminal
-    from retake_flow.settings import Settings
-
     try:
         found = asyncio.run(_examine(Settings.from_environment(), offline=args.offline))
     except asyncio.CancelledError:  # as by SIGTERM
@@ -43,11 +30,6 @@ def doctor(args: argparse.Namespace) -> int:
 
 
 async def _examine(settings: Settings, *, offline: bool) -> dict[str, Any]:
-    import asyncio
-    import signal
-
-    from retake_flow.wiring.diagnosis.examination import examine
-
     task = asyncio.current_task()
     if task is not None:
         for number in (signal.SIGTERM, signal.SIGHUP):
@@ -56,9 +38,6 @@ async def _examine(settings: Settings, *, offline: bool) -> dict[str, Any]:
 
 
 def _say(found: dict[str, Any]) -> None:
-    from retake_flow import printable
-    from retake_flow.cli import terminal
-
     for each in found["checks"]:
         terminal.say(f"{_MARKS[each['status']]:<7}  {each['check']:<15} {printable.line(each['message'])}")
         if each["hint"]:

@@ -3,34 +3,19 @@
 from __future__ import annotations
 
 import argparse
-from typing import TYPE_CHECKING, Any
+import time
+from typing import Any
 
-from retake_flow.cli.arguments import add_json
-
-if TYPE_CHECKING:
-    from retake_flow.api.guides import Guides
-    from retake_flow.settings import Settings
-
-
-def add_to(commands: Any) -> None:
-    """Declare the command."""
-    parser = commands.add_parser("guide", help="show the platform's guide, or its changes")
-    parser.add_argument("--diff", action="store_true", help="show the changes since the previous version")
-    parser.add_argument("--since", metavar="VERSION", default="", help="compare with this version instead")
-    parser.add_argument("--refresh", action="store_true", help="ask retake.tv even if it was asked within a day")
-    add_json(parser)
-    parser.set_defaults(command=guide)
+from retake_flow import printable
+from retake_flow.api.guides import Guides
+from retake_flow.cli import terminal
+from retake_flow.errors import PlatformError, UsageError
+from retake_flow.settings import Settings
+from retake_flow.wiring.guide import look_up_version, stored_guides
 
 
 def guide(args: argparse.Namespace) -> int:
     """Show the newest guide, or its changes since an older one; the stored one when retake.tv does not answer."""
-    import time
-
-    from retake_flow import printable
-    from retake_flow.cli import terminal
-    from retake_flow.settings import Settings
-    from retake_flow.wiring.guide import stored_guides
-
     settings = Settings.from_environment()
     guides = stored_guides(settings)
     version = _newest(settings, guides, time.time(), anew=args.refresh)
@@ -52,11 +37,6 @@ def _newest(settings: Settings, guides: Guides, now: float, *, anew: bool) -> st
     Raises:
         PlatformError: The platform cannot be reached, and no version is stored.
     """
-    from retake_flow import printable
-    from retake_flow.cli import terminal
-    from retake_flow.errors import PlatformError
-    from retake_flow.wiring.guide import look_up_version
-
     try:
         return look_up_version(settings, guides, now, anew=anew)
     except PlatformError as error:
@@ -68,9 +48,6 @@ def _newest(settings: Settings, guides: Guides, now: float, *, anew: bool) -> st
 
 
 def _difference(guides: Guides, version: str, since: str) -> dict[str, Any]:
-    from retake_flow import printable
-    from retake_flow.errors import UsageError
-
     older = guides.before(version, since)
     if since and guides.path(older) != guides.path(since):
         kept = ", ".join(guides.versions())

@@ -3,37 +3,19 @@
 from __future__ import annotations
 
 import argparse
-from typing import TYPE_CHECKING, Any
+import asyncio
+from collections.abc import Sequence
 
-from retake_flow.cli.arguments import add_allow_outside, add_json
-
-if TYPE_CHECKING:
-    from collections.abc import Sequence
-
-    from retake_flow.ports.notices import Notice, Notifier
-
-
-def add_to(commands: Any) -> None:
-    """Declare the command."""
-    parser = commands.add_parser("notify", help="send a notice to every address, to try them")
-    parser.add_argument("flow", metavar="FLOW", nargs="?", help="also to the addresses of this flow")
-    parser.add_argument("--test", action="store_true", required=True, help="say that it is only a test")
-    add_allow_outside(parser)
-    add_json(parser)
-    parser.set_defaults(command=notify)
+from retake_flow import printable
+from retake_flow.cli import flow_file, terminal
+from retake_flow.errors import NoticeFailed, SettingsError
+from retake_flow.notices.apprise import notifiers
+from retake_flow.ports.notices import Notice, Notifier
+from retake_flow.settings import Settings
 
 
 def notify(args: argparse.Namespace) -> int:
     """Send a test notice. The exit code is 0 when it arrived everywhere, 1 when not, and 2 when there is no address."""
-    import asyncio
-
-    from retake_flow import printable
-    from retake_flow.cli import flow_file, terminal
-    from retake_flow.errors import SettingsError
-    from retake_flow.notices.apprise import notifiers
-    from retake_flow.ports.notices import Notice
-    from retake_flow.settings import Settings
-
     settings = Settings.from_environment()
     own = flow_file.open_flow(args.flow, settings, args.allow_outside).notify if args.flow else ()
     channels = notifiers([*settings.notify, *own])
@@ -54,14 +36,10 @@ def notify(args: argparse.Namespace) -> int:
 
 async def _send_all(channels: Sequence[Notifier], notice: Notice) -> list[str]:
     """Send a notice by all channels at once, and return why each failed; "" when it arrived."""
-    import asyncio
-
     return await asyncio.gather(*(_send(channel, notice) for channel in channels))
 
 
 async def _send(channel: Notifier, notice: Notice) -> str:
-    from retake_flow.errors import NoticeFailed
-
     try:
         await channel.send(notice)
     except NoticeFailed as error:

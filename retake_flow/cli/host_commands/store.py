@@ -5,38 +5,19 @@ from __future__ import annotations
 import argparse
 import sys
 from collections.abc import Callable
-from typing import TYPE_CHECKING, Any
+from importlib.util import find_spec
+from typing import Any
 
-from retake_flow.cli.arguments import add_json
-
-if TYPE_CHECKING:
-    from retake_flow.store.sql.copying import Copied
-
-_EPILOG = """\
-A store is a path, sqlite:///PATH or postgresql://USER@HOST/DATABASE. Other users of this machine see the command line:
-leave the password out, and give it in PGPASSWORD or ~/.pgpass.
-
-examples:
-  retake-flow store prepare postgresql://owner@db.example/retake
-  retake-flow store copy ~/.local/state/retake-flow/runs.sqlite postgresql://retake@db.example/retake
-"""
-
-
-def add_to(commands: Any) -> None:
-    """Declare the command."""
-    parser = commands.add_parser("store", help="move all runs to another store, or prepare one", epilog=_EPILOG)
-    whats = "copy: move all runs; they go on in TARGET only. prepare: bring the tables up to date, as their owner"
-    parser.add_argument("what", choices=("copy", "prepare"), metavar="WHAT", help=whats)
-    parser.add_argument("source", metavar="SOURCE", nargs="?", default="", help="the store that has the runs")
-    parser.add_argument("target", metavar="TARGET", nargs="?", default="", help="default: RETAKE_FLOW_STORE")
-    add_json(parser)
-    parser.set_defaults(command=store)
+from retake_flow import printable
+from retake_flow.cli import terminal
+from retake_flow.errors import UsageError
+from retake_flow.settings import Settings
+from retake_flow.store.sql.copying import Copied
+from retake_flow.wiring.storing import copy_store, prepare_store
 
 
 def store(args: argparse.Namespace) -> int:
     """Copy or prepare a store: 0 when that is done, 1 when damaged runs were left out."""
-    from retake_flow.errors import UsageError
-
     if args.what == "prepare":
         if args.target:
             raise UsageError("`store prepare` takes one store")
@@ -47,12 +28,7 @@ def store(args: argparse.Namespace) -> int:
 
 
 def _prepare(args: argparse.Namespace) -> int:
-    from importlib.util import find_spec
-
-    from retake_flow.cli import terminal
     from retake_flow.fleet import queue
-    from retake_flow.settings import Settings
-    from retake_flow.wiring.storing import prepare_store
 
     place = args.source or Settings.from_environment().store
     version, has_queue = prepare_store(place), find_spec("dbos") is not None
@@ -67,11 +43,6 @@ def _prepare(args: argparse.Namespace) -> int:
 
 
 def _copy(args: argparse.Namespace) -> int:
-    from retake_flow import printable
-    from retake_flow.cli import terminal
-    from retake_flow.settings import Settings
-    from retake_flow.wiring.storing import copy_store
-
     target = args.target or Settings.from_environment().store
     with _Progress() as progress:
         copied, source_name, target_name = copy_store(args.source, target, progress)
@@ -91,7 +62,6 @@ class _Progress:
     """A line on the terminal that counts the runs; nothing elsewhere."""
 
     def __enter__(self) -> Callable[[int, int], None]:
-        from retake_flow.cli import terminal
 
         self._shown = terminal.foreground(sys.stderr)
         return self._tell

@@ -145,7 +145,7 @@ def _tell(step: Step, before: str) -> list[str]:
 
 
 def _question(step: Step, before: str) -> list[str]:
-    from retake_flow.run.gate_prompt import describe_fields
+    from retake_flow.run.answers import describe_fields
 
     facts = step.facts
     asked = facts["schema"]

@@ -1,55 +1,31 @@
-"""`retake-flow answer`: answers a question of a run from any terminal or program."""
+"""`retake-flow answer` and `gates`: answer a question of a run from any terminal or program, and list the open ones."""
 
 from __future__ import annotations
 
 import argparse
-from typing import Any
+import json
+import sys
+import time
+from collections.abc import Sequence
+from contextlib import closing
+from typing import Any, NoReturn
 
-from retake_flow.cli.arguments import add_by, add_json, add_run, add_within
+from retake_flow import printable
+from retake_flow.cli import terminal
+from retake_flow.monitor.answering import GivenAnswer, store_answer, wait_until_taken
+from retake_flow.monitor.brief import next_for
+from retake_flow.monitor.requests import why_undriven
+from retake_flow.monitor.run_text import gate_data, gate_lines
+from retake_flow.run.records import plain, timestamp
+from retake_flow.settings import Settings
+from retake_flow.wiring.storing import open_store, this_user
 
-_EPILOG = """\
-examples:
-  retake-flow answer last --decision posted tweet_url=https://x.com/owl/status/42
-  retake-flow answer last prove_human --decision posted tweet_url=https://x.com/owl/status/42
-  echo '{"decision": "posted", "tweet_url": "…"}' | retake-flow answer last -
-"""
-
-
-def add_to(commands: Any) -> None:
-    """Declare the command."""
-    parser = commands.add_parser("answer", help="answer a question that a run has asked", epilog=_EPILOG)
-    add_run(parser)
-    parser.add_argument(
-        "words",
-        nargs="*",
-        metavar="GATE | NAME=VALUE | -",
-        help="the gate, when more than one is open (its id, or the end of its place); the fields; or - to read a "
-        "JSON object from standard input",
-    )
-    parser.add_argument(
-        "--decision",
-        default="",
-        metavar="NAME",
-        help="the decision, if the fields do not determine it",
-    )
-    add_by(parser, "who answers")
-    add_within(parser, "to wait until the run takes it", default="10s")
-    add_json(parser)
-    parser.set_defaults(command=answer)
+STANDARD_INPUT = "-"
+_MARK = "\ufeff"  # the byte order mark that some editors and shells write before a text
 
 
 def answer(args: argparse.Namespace) -> int:
     """Answer a gate. The first valid answer wins."""
-    from contextlib import closing
-
-    from retake_flow.cli.run_commands.given_answer import parse_words
-    from retake_flow.monitor.answering import store_answer, wait_until_taken
-    from retake_flow.monitor.brief import next_for
-    from retake_flow.monitor.requests import why_undriven
-    from retake_flow.run.records import timestamp
-    from retake_flow.settings import Settings
-    from retake_flow.wiring.storing import open_store, this_user
-
     said = parse_words(args.words)  # before the store is opened: standard input may take its time
     with closing(open_store(Settings.from_environment())) as store:
         run = store.find(args.run)
@@ -74,10 +50,6 @@ def answer(args: argparse.Namespace) -> int:
 
 
 def _report(data: dict[str, Any], undriven: str, as_json: bool) -> None:
-    from retake_flow import printable
-    from retake_flow.cli import terminal
-    from retake_flow.run.records import plain
-
     if as_json:
         terminal.emit(plain(data))
         return
@@ -88,3 +60,69 @@ def _report(data: dict[str, Any], undriven: str, as_json: bool) -> None:
     terminal.say(f"answered {printable.line(data['gate'])} of {run}{waits}")
     if undriven:
         terminal.say(printable.line(undriven))
+
+
+def parse_words(words: Sequence[str]) -> GivenAnswer:
+    """Read the words after the run: the gate, `name=value`, and `-` for standard input.
+
+    Raises:
+        UsageError: The words are invalid, or standard input does not hold a JSON object.
+    """
+    from retake_flow.errors import UsageError
+
+    found = GivenAnswer()
+    for word in words:
+        name, equals, value = word.partition("=")
+        if word == STANDARD_INPUT:
+            found.document = _document(sys.stdin.read) if found.document is None else found.document
+            found.channel = "stdin"
+        elif equals and name in found.fields:
+            raise UsageError(f"the field {name!r} is given twice")
+        elif equals:
+            found.fields[name] = value
+        elif found.gate:
+            raise UsageError(
+                f"{found.gate!r} and {word!r} cannot both be the gate",
+                hint="a field is written NAME=VALUE; put quotation marks around a value with spaces",
+            )
+        else:
+            found.gate = word
+    return found
+
+
+def _document(read: Any) -> dict[str, Any]:
+    from retake_flow.errors import UsageError
+
+    try:
+        document = json.loads(read().removeprefix(_MARK), parse_constant=_no_number)
+    except json.JSONDecodeError as error:
+        raise UsageError(f"standard input:{error.lineno}:{error.colno}: not JSON: {error.msg}") from None
+    except UnicodeDecodeError:
+        raise UsageError("standard input is not UTF-8 text") from None
+    except ValueError as error:
+        raise UsageError(f"standard input: not JSON: {error}") from None
+    except RecursionError:
+        raise UsageError("standard input nests too deep") from None
+    if not isinstance(document, dict):
+        raise UsageError("standard input is not a JSON object")
+    return document
+
+
+def _no_number(name: str) -> NoReturn:
+    raise ValueError(f"{name} is not a JSON number")
+
+
+def gates(args: argparse.Namespace) -> int:
+    """List open questions, the oldest first."""
+    with closing(open_store(Settings.from_environment())) as store:
+        found = store.open_gates(store.find(args.run) if args.run else None)
+    for asked in found:
+        if args.json:
+            terminal.emit(gate_data(asked))
+        else:
+            terminal.say(f"{printable.line(asked.run)}  {printable.line(asked.flow)}")
+            for line in (*(f"  {line}" for line in gate_lines(asked, time.time())), ""):
+                terminal.say(line)
+    if not found and not args.json:
+        terminal.say("nothing is asked")
+    return 0

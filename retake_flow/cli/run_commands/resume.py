@@ -5,40 +5,12 @@ from __future__ import annotations
 import argparse
 from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
-
-from retake_flow.cli.arguments import add_allow_outside, add_by, add_detach, add_json, add_metrics, add_run
+from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from retake_flow.ports.runs import Claim, Runs, Stored
     from retake_flow.run.run import Run
     from retake_flow.settings import Settings
-
-
-def add_to(commands: Any) -> None:
-    """Declare the command."""
-    parser = commands.add_parser("resume", help="resume a run after an answer, a crash or a reboot")
-    add_run(parser, nargs="?")
-    parser.add_argument(
-        "--all", action="store_true", help="all runs that can continue: their process died, or they were answered"
-    )
-    parser.add_argument(
-        "--answer",
-        action="append",
-        default=[],
-        metavar="NAME=VALUE",
-        help="answer its question first; - reads JSON",
-    )
-    parser.add_argument("--decision", default="", metavar="NAME", help="the decision of the answer")
-    add_by(parser, "who answers")
-    parser.add_argument("--upgrade", action="store_true", help="continue with the flow's file as it is now")
-    parser.add_argument("--force", action="store_true", help="take the run from a process that is, or may be, alive")
-    parser.add_argument("--wait", action="store_true", help="keep running while the run only waits for a person")
-    add_allow_outside(parser)
-    add_detach(parser)
-    add_metrics(parser)
-    add_json(parser, "one JSON object per line")
-    parser.set_defaults(command=resume, drives=True)
 
 
 def resume(args: argparse.Namespace) -> int:
@@ -67,7 +39,7 @@ def resume(args: argparse.Namespace) -> int:
                 return resume_all(runs, settings, as_json=args.json, wait=args.wait)
         run, answered = runs.find(args.run), ""
         if answering:
-            from retake_flow.cli.run_commands.given_answer import parse_words
+            from retake_flow.cli.run_commands.answer import parse_words
             from retake_flow.monitor.answering import store_answer
             from retake_flow.wiring.storing import this_user
 

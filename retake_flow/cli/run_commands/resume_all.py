@@ -12,6 +12,7 @@ from retake_flow.cli.render.rehearsal_report import report_lines
 from retake_flow.cli.run_commands.takeover import take_up
 from retake_flow.cli.session.interrupts import Interrupts
 from retake_flow.cli.session.session import Session
+from retake_flow.cli.session.views import NoView
 from retake_flow.engine.driver.execute import known
 from retake_flow.errors import AccountInUse, Damaged, NewerForm, RetakeFlowError, StoreAway, WrongAccount
 from retake_flow.monitor.journal_text import clock, lines
@@ -158,21 +159,12 @@ def _failure(error: RetakeFlowError) -> Record:
     return record("error", time.time(), place="resume", kind=error.kind, message=error.message, hint=error.hint)
 
 
-class _PrefixedView:
+class _PrefixedView(NoView):
     """Shows each record with the id of its run."""
 
     def __init__(self, run: str, as_json: bool) -> None:
         self._run = run
         self._as_json = as_json
-
-    def pause(self) -> None:
-        """Do nothing: nothing is in the way."""
-
-    def go_on(self) -> None:
-        """Do nothing: nothing was in the way."""
-
-    def earlier(self, record: Record) -> None:
-        """Do nothing: earlier records are not shown."""
 
     def on_record(self, record: Record) -> None:
         """Print a record."""

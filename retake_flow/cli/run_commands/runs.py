@@ -1,46 +1,31 @@
-"""`retake-flow runs`: lists the stored runs, the newest first."""
+"""`retake-flow runs` and `prune`: list the stored runs, and delete old ones."""
 
 from __future__ import annotations
 
 import argparse
-from typing import TYPE_CHECKING, Any, NamedTuple
+import shutil
+import time
+from collections.abc import Iterable, Mapping
+from contextlib import closing
+from functools import cache
+from pathlib import Path
+from typing import Any, NamedTuple
 
-from retake_flow.cli.arguments import add_json
-from retake_flow.cli.option_values import count
+from retake_flow import printable
+from retake_flow.cli import terminal
+from retake_flow.cli.render import table
+from retake_flow.monitor.run_text import holder_data, process, since
+from retake_flow.ports.runs import Summary
+from retake_flow.run.records import plain, timestamp
+from retake_flow.run.run import Phase
+from retake_flow.settings import Settings
+from retake_flow.wiring.storing import open_fleet, open_for_reading, open_store
 
-if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping
-
-    from retake_flow.ports.runs import Summary
-    from retake_flow.settings import Settings
-
-# Written out, since importing `Phase` would import the model of runs at each start of the program.
-_PHASES = ("pending", "running", "waiting", "suspended", "cancelled", "faulted", "completed")
 _HEAD = ("RUN", "FLOW", "AGENT", "PHASE", "STATE", "GATES", "AGE", "PROCESS")
-
-
-def add_to(commands: Any) -> None:
-    """Declare the command."""
-    parser = commands.add_parser("runs", help="list the runs, the newest first")
-    parser.add_argument(
-        "--phase", action="append", default=[], choices=_PHASES, help="only those in this phase; may be repeated"
-    )
-    parser.add_argument("--state", metavar="STATE", help="only those in this state: its path, or the end of it")
-    parser.add_argument("--agent", default="", metavar="NAME", help="only those of this agent")
-    parser.add_argument("--flow", default="", metavar="NAME", help="only those of this flow")
-    parser.add_argument(
-        "--limit", type=count, default=20, metavar="N", help="show at most this many, 0 for all; default 20"
-    )
-    add_json(parser, "one JSON object per run")
-    parser.set_defaults(command=runs)
 
 
 def runs(args: argparse.Namespace) -> int:
     """List runs."""
-    from retake_flow import printable
-    from retake_flow.cli import terminal
-    from retake_flow.cli.render import table
-
     found, jobs = _find(args)
     shown = found[: args.limit] if args.limit else found
     if args.json:
@@ -71,12 +56,7 @@ class _Placement(NamedTuple):
 
 def _find(args: argparse.Namespace) -> tuple[list[Summary], dict[str, _Placement]]:
     """The matching runs, one more than is shown when there are more, and where the submitted ones are."""
-    from contextlib import closing
-
-    from retake_flow.run.run import Phase
-    from retake_flow.settings import Settings
     from retake_flow.store.reading import FileReader
-    from retake_flow.wiring.storing import open_for_reading
 
     settings = Settings.from_environment()
     with closing(open_for_reading(settings)) as store:
@@ -93,11 +73,7 @@ def _find(args: argparse.Namespace) -> tuple[list[Summary], dict[str, _Placement
 
 
 def _placements(settings: Settings) -> dict[str, _Placement]:
-    import time
-    from contextlib import closing
-
     from retake_flow.fleet.placement import reason
-    from retake_flow.wiring.storing import open_fleet
 
     with closing(open_fleet(settings)) as fleet:
         jobs, now = fleet.jobs(), time.time()
@@ -106,13 +82,6 @@ def _placements(settings: Settings) -> dict[str, _Placement]:
 
 
 def _rows(found: Iterable[Summary], jobs: Mapping[str, _Placement]) -> list[list[str]]:
-    import time
-    from functools import cache
-    from pathlib import Path
-
-    from retake_flow import printable
-    from retake_flow.monitor.run_text import process, since
-
     now = time.time()
     line = cache(printable.line)  # among thousands of runs, most cells are alike
 
@@ -139,9 +108,6 @@ def _driver(process: str, placed: _Placement | None) -> str:
 
 
 def _as_json(summary: Summary, placed: _Placement | None) -> dict[str, Any]:
-    from retake_flow.monitor.run_text import holder_data
-    from retake_flow.run.records import plain, timestamp
-
     data: dict[str, Any] = plain(
         {
             "run": summary.id,
@@ -164,3 +130,38 @@ def _as_json(summary: Summary, placed: _Placement | None) -> dict[str, Any]:
         }
     )
     return data
+
+
+def prune(args: argparse.Namespace) -> int:
+    """Delete old runs and print their ids."""
+    before = time.time() - args.older_than
+    found = _old(before, args.dry_run)
+    if args.json:
+        told = {"pruned": found, "dry_run": args.dry_run, "before": timestamp(before)}
+        terminal.emit({**told, "next": ["retake-flow runs --json"]})
+        return 0
+    for run in found:
+        terminal.say(printable.line(run))
+    runs = f"{len(found)} run{'' if len(found) == 1 else 's'}"
+    terminal.say(f"{runs} would be deleted" if args.dry_run else f"{runs} deleted")
+    return 0
+
+
+def _old(before: float, dry_run: bool) -> list[str]:
+    settings = Settings.from_environment()
+    with closing(open_store(settings)) as store:
+        if not dry_run:
+            pruned = store.prune(before)
+            for run in filter(_is_name, pruned):  # unless another folder was named
+                shutil.rmtree(settings.state_folder / "rehearsals" / run, ignore_errors=True)
+                (settings.state_folder / "tokens" / f"{run}.json").unlink(missing_ok=True)
+                for log in (f"{run}.log", f"{run}.log.1"):
+                    (settings.state_folder / "logs" / log).unlink(missing_ok=True)
+            return pruned
+        runs = store.summaries()
+        return sorted(run.id for run in runs if run.outcome is not None and run.updated < before and not run.damage)
+
+
+def _is_name(run: str) -> bool:
+    """Whether an id can be the name of a file in a folder. In a damaged store it may be anything."""
+    return run not in ("", ".", "..") and not {"/", "\0"} & {*run}

@@ -1,44 +1,29 @@
-"""`retake-flow say`: says something on a stream from any terminal or program."""
+"""`retake-flow say` and `send`: say something on a stream, or send its run an event, from any terminal or program."""
 
 from __future__ import annotations
 
 import argparse
+import sys
+from contextlib import closing
 from typing import Any
 
-from retake_flow.cli.arguments import add_by, add_json, add_run, add_within
-
-_WAYS = {"voice": "spoken", "screen": "shown in the content window", "chat": "sent to the agent's chat"}
-_EPILOG = """\
-Without --voice, --screen or --chat it is spoken and shown, as far as the run has a voice and a content window.
-
-examples:
-  retake-flow say last "Back in five minutes"
-  echo "A long story" | retake-flow say last - --voice
-"""
-
-
-def add_to(commands: Any) -> None:
-    """Declare the command."""
-    parser = commands.add_parser("say", help="say something on the stream of a run", epilog=_EPILOG)
-    add_run(parser)
-    parser.add_argument("text", metavar="TEXT", help="the text; - reads it from standard input")
-    for way, how in _WAYS.items():
-        parser.add_argument(f"--{way}", dest="ways", action="append_const", const=way, help=f"it is {how}")
-    add_by(parser, "who says it")
-    add_within(parser, "to wait until it was said", default="2m")
-    add_json(parser)
-    parser.set_defaults(command=say)
+from retake_flow import printable
+from retake_flow.cli import terminal
+from retake_flow.cli.arguments import pairs
+from retake_flow.engine.core.external_events import read_data
+from retake_flow.errors import UsageError
+from retake_flow.flow.load.load import load_stored
+from retake_flow.flow.text.bundle import parse
+from retake_flow.monitor.brief import next_for
+from retake_flow.monitor.requests import LONGEST, ask_to_say, send_event, text_to_say
+from retake_flow.run.errors import EventRefused, RunBusy, RunUnheard
+from retake_flow.run.records import plain
+from retake_flow.settings import Settings
+from retake_flow.wiring.storing import open_store, this_user
 
 
 def say(args: argparse.Namespace) -> int:
     """Say something. The exit code is 0 when it was said in every requested way, and 1 when not."""
-    from contextlib import closing
-
-    from retake_flow.monitor.brief import next_for
-    from retake_flow.monitor.requests import ask_to_say
-    from retake_flow.settings import Settings
-    from retake_flow.wiring.storing import open_store, this_user
-
     text = read_text(args.text)
     with closing(open_store(Settings.from_environment())) as store:
         run = store.find(args.run)
@@ -55,11 +40,6 @@ def read_text(given: str) -> str:
     Raises:
         UsageError: The text is empty or too long.
     """
-    import sys
-
-    from retake_flow.errors import UsageError
-    from retake_flow.monitor.requests import LONGEST, text_to_say
-
     try:
         return text_to_say(sys.stdin.read(LONGEST + 2) if given == "-" else given)
     except UsageError as error:
@@ -69,9 +49,6 @@ def read_text(given: str) -> str:
 
 def report_said(run: str, said: dict[str, Any], as_json: bool) -> None:
     """Report in which ways something was said, and why not in others."""
-    from retake_flow import printable
-    from retake_flow.cli import terminal
-
     if as_json:
         terminal.emit({"run": run, **said})
         return
@@ -81,3 +58,35 @@ def report_said(run: str, said: dict[str, Any], as_json: bool) -> None:
         terminal.advise(printable.line(f"not by {way}: {why}"))
     if said["reason"]:
         terminal.advise(printable.line(f"not said: {said['reason']}"))
+
+
+def send(args: argparse.Namespace) -> int:
+    """Send an event: 0 when the run took it, 1 when it did not now or no process noticed, 2 when it was refused."""
+    given = pairs(args.set)
+    with closing(open_store(Settings.from_environment())) as store:
+        run = store.find(args.run)
+        data: dict[str, Any] = {}
+        refusal: EventRefused | RunUnheard | None = None
+        try:
+            data = read_data(load_stored(parse(store.load(run).flow_text)), args.event, given)
+            send_event(store, run, {"name": args.event, "data": data, "by": args.by or this_user()})
+        except (EventRefused, RunUnheard) as error:
+            refusal = error
+        commands = next_for(store, run)
+    told = {"run": run, "event": args.event, "data": data, "taken": refusal is None, "next": commands}
+    _tell(told, refusal, args.json)
+    return refusal.exit_code if refusal else 0
+
+
+def _tell(told: dict[str, Any], refusal: EventRefused | RunUnheard | None, as_json: bool) -> None:
+    """Report the result. Programs always get the same object, whatever the result."""
+    if as_json:
+        why = ("", "", "") if refusal is None else (refusal.kind, refusal.message, refusal.hint)
+        effect = "done" if refusal is None else "queued" if isinstance(refusal, RunBusy) else "none"
+        terminal.emit(plain({**told, "effect": effect, **dict(zip(("kind", "reason", "hint"), why, strict=True))}))
+    elif isinstance(refusal, RunUnheard):
+        terminal.advise(printable.line(f"not sent: {refusal.message}"))
+    elif refusal is not None:
+        terminal.fail(refusal, as_json=False)
+    else:
+        terminal.say(printable.line(f"{told['run']} has taken {told['event']}"))

@@ -3,37 +3,26 @@
 from __future__ import annotations
 
 import argparse
-from typing import TYPE_CHECKING, Any
+from contextlib import closing
+from datetime import datetime
+from pathlib import Path
 
-from retake_flow.cli.arguments import add_json, add_run
-
-if TYPE_CHECKING:
-    from retake_flow.monitor.run_status import RunStatus
-    from retake_flow.run.records import Record
+from retake_flow import printable
+from retake_flow.cli import terminal
+from retake_flow.cli.render import table
+from retake_flow.monitor.brief import next_for
+from retake_flow.monitor.journal_text import clock, lines
+from retake_flow.monitor.run_status import RunStatus, run_status
+from retake_flow.monitor.run_text import ahead, gate_lines, moment, process, since
+from retake_flow.run.records import Record, plain
+from retake_flow.settings import Settings
+from retake_flow.wiring.storing import open_store
 
 _LAST = 10
 
 
-def add_to(commands: Any) -> None:
-    """Declare the command."""
-    parser = commands.add_parser("show", help="show where a run is and what it waits for")
-    add_run(parser)
-    parser.add_argument("--journal", action="store_true", help="print its whole journal as JSON lines instead")
-    add_json(parser)
-    parser.set_defaults(command=show)
-
-
 def show(args: argparse.Namespace) -> int:
     """Show a run."""
-    from contextlib import closing
-
-    from retake_flow.cli import terminal
-    from retake_flow.monitor.brief import next_for
-    from retake_flow.monitor.run_status import run_status
-    from retake_flow.run.records import plain
-    from retake_flow.settings import Settings
-    from retake_flow.wiring.storing import open_store
-
     with closing(open_store(Settings.from_environment())) as store:
         found = run_status(store, store.find(args.run))
         commands = next_for(store, found.run.id)
@@ -50,9 +39,6 @@ def show(args: argparse.Namespace) -> int:
 
 def _lines(found: RunStatus) -> list[str]:
     """The lines about a run for people."""
-    from retake_flow import printable
-    from retake_flow.cli.render import table
-
     head = [_head(found)]
     head += table.table([("  " + name, value) for name, value in _facts(found)])
     return [
@@ -65,8 +51,6 @@ def _lines(found: RunStatus) -> list[str]:
 
 
 def _head(found: RunStatus) -> str:
-    from pathlib import Path
-
     agent, file = found.stored.agent, Path(found.stored.flow_file).name or found.run.flow
     return f"{found.run.id} of {file}{f' for {agent}' if agent else ''}{', a rehearsal' if found.run.rehearsal else ''}"
 
@@ -78,11 +62,6 @@ def _account(found: RunStatus) -> str:
 
 
 def _facts(found: RunStatus) -> list[tuple[str, str]]:
-    from datetime import datetime
-
-    from retake_flow import printable
-    from retake_flow.monitor.run_text import moment, process, since
-
     run, stored = found.run, found.stored
     state = run.state or "none yet"
     if found.entry_record is not None:
@@ -111,9 +90,6 @@ def _facts(found: RunStatus) -> list[tuple[str, str]]:
 
 
 def _question_lines(found: RunStatus) -> list[str]:
-    from retake_flow import printable
-    from retake_flow.monitor.run_text import gate_lines
-
     lines = [f"  {line}" for asked in found.asked for line in gate_lines(asked, found.now)]
     lines += [f"  {printable.line(gate)}  is answered; the run takes it when it goes on" for gate in found.answered]
     return ["", "waits for an answer", *lines] if lines else []
@@ -121,10 +97,6 @@ def _question_lines(found: RunStatus) -> list[str]:
 
 def _process_lines(found: RunStatus) -> list[str]:
     """Tables of timers, activities, pending undos and programs, each with a title."""
-    from retake_flow import printable
-    from retake_flow.cli.render import table
-    from retake_flow.monitor.run_text import ahead, since
-
     run, now = found.run, found.now
     owed = "not taken back" if run.ended else "to be taken back"
     tables: dict[str, list[tuple[str, ...]]] = {
@@ -142,14 +114,10 @@ def _process_lines(found: RunStatus) -> list[str]:
 
 
 def _last(found: RunStatus) -> list[str]:
-    from retake_flow.monitor.journal_text import clock, lines
-
     said = [f"  {clock(record)}  {line}" for record in _last_records(found.journal) for line in lines(record)]
     return ["", f"the end of its journal ({len(found.journal)} records)", *said[-_LAST:]] if said else []
 
 
 def _last_records(journal: list[Record]) -> list[Record]:
     """The last records that have a line for people."""
-    from retake_flow.monitor.journal_text import lines
-
     return [record for record in journal if lines(record)][-_LAST:]

@@ -3,9 +3,7 @@
 from __future__ import annotations
 
 import argparse
-from typing import TYPE_CHECKING, Any
-
-from retake_flow.cli.arguments import add_json, add_run, add_within
+from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -14,17 +12,6 @@ if TYPE_CHECKING:
     from retake_flow.settings import Settings
 
 _EVERY = 0.1
-
-
-def add_to(commands: Any) -> None:
-    """Declare the commands."""
-    stopping = commands.add_parser("stop", help="stop a run in order, from anywhere")
-    killing = commands.add_parser("kill", help="kill a run at once, without undos")
-    for parser, command, within in ((stopping, stop, "2m"), (killing, kill, "30s")):
-        add_run(parser)
-        add_within(parser, "to wait for it", default=within)
-        add_json(parser)
-        parser.set_defaults(command=command, drives=True)
 
 
 def stop(args: argparse.Namespace) -> int:
@@ -90,8 +77,7 @@ def _ask_to_end(
     Returns:
         The run once no process drives it, for it ends before all is undone; as it is when the time is up.
     """
-    from retake_flow.monitor.following import is_over
-    from retake_flow.monitor.polling import Polling
+    from retake_flow.monitor.following import Polling, is_over
     from retake_flow.wiring.storing import is_driven
 
     polling = Polling(within, _EVERY)

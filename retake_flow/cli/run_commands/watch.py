@@ -3,14 +3,21 @@
 from __future__ import annotations
 
 import argparse
-from typing import TYPE_CHECKING, Any
+import time
+from contextlib import closing
 
-from retake_flow.cli.arguments import add_json, add_run
-
-if TYPE_CHECKING:
-    from retake_flow.cli.session.views import View
-    from retake_flow.ports.runs import Runs, Stored
-    from retake_flow.run.records import Record
+from retake_flow import printable
+from retake_flow.cli.session.views import View, view_for
+from retake_flow.monitor.journal_text import lines
+from retake_flow.monitor.run_text import not_driven
+from retake_flow.ports.runs import Runs, Stored
+from retake_flow.run import records
+from retake_flow.run.dates import record_to_stored
+from retake_flow.run.records import Record
+from retake_flow.run.run import Phase
+from retake_flow.run.vitals import Vitals
+from retake_flow.settings import Settings
+from retake_flow.wiring.storing import is_driven, open_store
 
 _EVERY = 0.3
 _FIRST = 10
@@ -18,23 +25,8 @@ _FIRST = 10
 _OFF_AIR_AGAIN = 10.0
 
 
-def add_to(commands: Any) -> None:
-    """Declare the command."""
-    parser = commands.add_parser("watch", help="follow a run until it ends; Ctrl-C ends only the watching")
-    add_run(parser)
-    add_json(parser, "print its whole journal as JSON lines, then new records")
-    parser.set_defaults(command=watch)
-
-
 def watch(args: argparse.Namespace) -> int:
     """Follow a run. The exit code is 0 when it completes, 1 when it ends otherwise, and 4 when it is suspended."""
-    from contextlib import closing
-
-    from retake_flow import printable
-    from retake_flow.cli.session.views import view_for
-    from retake_flow.settings import Settings
-    from retake_flow.wiring.storing import open_store
-
     with closing(open_store(Settings.from_environment())) as store:
         run = store.find(args.run)
         with view_for(args.json, printable.line(run), "Ctrl-C ends the watching") as view:
@@ -52,7 +44,6 @@ class _Watch:
         self._run = run
         self._view = view
         self._number = 0
-        from retake_flow.run.vitals import Vitals
 
         self._told_of_death = False
         self._vitals = Vitals()
@@ -65,8 +56,6 @@ class _Watch:
         Args:
             whole: Whether to show the whole past, and not just the end of it.
         """
-        import time
-
         stored = self._load()
         self._before(whole)
         while not (stored.run.ended or self._is_suspended(stored)):
@@ -81,7 +70,6 @@ class _Watch:
         return self._store.load(self._run)
 
     def _before(self, whole: bool) -> None:
-        from retake_flow.monitor.journal_text import lines
 
         journal = self._store.journal(self._run)
         telling = [number for number, record in journal if lines(record)][-_FIRST:]
@@ -101,16 +89,11 @@ class _Watch:
         self._ahead = record.get("ahead", 0.0)
 
     def _is_suspended(self, stored: Stored) -> bool:
-        from retake_flow.run.run import Phase
-        from retake_flow.wiring.storing import is_driven
 
         return stored.run.phase is Phase.SUSPENDED and not is_driven(stored.holder)
 
     def _note_death(self, stored: Stored) -> None:
         """Report once that nothing will happen by itself."""
-        from retake_flow.monitor.run_text import not_driven
-        from retake_flow.wiring.storing import is_driven
-
         dead = not is_driven(stored.holder)
         if dead and not self._told_of_death:
             told = not_driven(self._run, stored.holder, submitted=stored.submitted)
@@ -120,16 +103,11 @@ class _Watch:
 
     def _note_off_air(self) -> None:
         """Report for how long the stream has been off air, at increasing intervals."""
-        import time
-
-        from retake_flow.run.dates import record_to_stored
-        from retake_flow.run.records import record
-
         now = time.time() + self._ahead
         seconds = self._vitals.off_air(now)
         if seconds is None:
             self._off_air_told = 0.0
         elif seconds >= self._off_air_told:
             self._off_air_told = max(_OFF_AIR_AGAIN, 2 * seconds)
-            told = record("off_air", now, seconds=round(seconds, 1), message=self._vitals.stream(now))
+            told = records.record("off_air", now, seconds=round(seconds, 1), message=self._vitals.stream(now))
             self._view.on_record(record_to_stored(told, self._ahead))

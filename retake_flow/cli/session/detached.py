@@ -19,8 +19,7 @@ from retake_flow.cli.exit_codes import driven
 from retake_flow.cli.session.views import open_log
 from retake_flow.errors import RetakeFlowError
 from retake_flow.monitor.brief import brief, exit_code, lines, next_commands
-from retake_flow.monitor.following import Following
-from retake_flow.monitor.polling import Polling
+from retake_flow.monitor.following import Following, Polling
 from retake_flow.ports.runs import Runs
 from retake_flow.run.errors import RunUnknown
 from retake_flow.run.records import timestamp

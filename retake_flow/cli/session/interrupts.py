@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import signal
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from contextlib import suppress
 from types import TracebackType
 from typing import TYPE_CHECKING, Self
@@ -86,13 +86,21 @@ class Interrupts:
     def interrupt(self, reason: str) -> None:
         """End the driven runs in order. A second call has no effect."""
         self.count += 1
-        if self.count > 1:
-            return
-        self._reason = reason
+        if self.count == 1:
+            self._reason = reason
+            self._each(lambda runner: _end_in_order(runner, reason))
+
+    def _leave_to_others(self, name: str) -> None:
+        self.count += 1
+        self._left = name
+        self._each(lambda runner: _leave(runner, name))
+
+    def _each(self, act: Callable[[Runner], None]) -> None:
+        """Act on each run; before there is one, cancel its preparation."""
         if not self._runners and self._task is not None:
             self._task.cancel()
-        for runner in self._runner():
-            _end_in_order(runner, reason)
+        for runner in self._going():
+            act(runner)
 
     def _on_signal(self, number: signal.Signals) -> None:
         name = "SIGINT (Ctrl-C)" if number is signal.SIGINT else number.name
@@ -103,17 +111,9 @@ class Interrupts:
         kills = number is signal.SIGQUIT or (number in _INSISTENT and self._insisted)
         self._insisted |= number in _INSISTENT
         if kills:
-            for runner in self._runner():
+            for runner in self._going():
                 runner.kill(f"killed by {name}")
         return self.interrupt(f"interrupted by {name}")
-
-    def _leave_to_others(self, name: str) -> None:
-        self.count += 1
-        self._left = name
-        if not self._runners and self._task is not None:
-            self._task.cancel()
-        for runner in self._runner():
-            _leave(runner, name)
 
     def _output_lost(self, reason: str, gone: bool) -> None:
         """Handle unwritable standard output. In the foreground, a lost reader ends the run."""
@@ -124,10 +124,10 @@ class Interrupts:
             self.interrupt(reason)
             return
         self._noted.append(reason)
-        for runner in self._runner():
+        for runner in self._going():
             _note(runner, reason)
 
-    def _runner(self) -> list[Runner]:
+    def _going(self) -> list[Runner]:
         return [runner for runner in self._runners if not runner.over]
 
 

@@ -19,15 +19,14 @@ from retake_flow.cli.session.terminal_prompt import Prompter
 from retake_flow.cli.session.views import View
 from retake_flow.errors import RetakeFlowError, StoreAway, StoreError
 from retake_flow.flow.model import Flow
-from retake_flow.ports.journal import Listener
 from retake_flow.ports.notices import Notifier
-from retake_flow.ports.runs import Claim, Runs, Stored
+from retake_flow.ports.runs import Claim, Listener, Runs, Stored
 from retake_flow.quick_dataclasses import dataclass
 from retake_flow.run.records import Record
 from retake_flow.run.run import Phase, Run
 from retake_flow.settings import Settings
 from retake_flow.store.steadfast import Steadfast
-from retake_flow.wiring import accounts, own_preflight, preflight, running
+from retake_flow.wiring import accounts, preflight, running
 from retake_flow.wiring.accounts import AccountLock
 from retake_flow.wiring.children import sweep
 
@@ -133,7 +132,7 @@ class Session:
         """
         await preflight.require(flow, self.settings, rehearsed=rehearsal is not None)
         if rehearsal is None:
-            own_preflight.require(flow)
+            preflight.require_own(flow)
         folder = "" if rehearsal is None else str(rehearsal[0].absolute())  # a link is checked where it is used
         run = running.new_run(run_id, flow, inputs, folder)
         told = running.channels(flow, self.settings, run)

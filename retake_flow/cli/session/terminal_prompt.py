@@ -22,8 +22,8 @@ from retake_flow.monitor.journal_text import lines
 from retake_flow.ports.runs import Runs
 from retake_flow.redact import Secret
 from retake_flow.run import answers
+from retake_flow.run.answers import answer_with, describe_fields
 from retake_flow.run.errors import AlreadyAnswered, AnswerInvalid, Fenced, GateUnknown
-from retake_flow.run.gate_prompt import answer_with, describe_fields
 from retake_flow.run.gates import Gate
 from retake_flow.run.records import Record
 from retake_flow.wiring.storing import this_user

@@ -69,18 +69,14 @@ def view_for(
         yield PlainView(prompted)
 
 
-class _UnpausedView:
-    """View with nothing on the terminal that could be in the way."""
+class NoView:
+    """Shows nothing; views for a reader without a picture in the way inherit from it."""
 
     def pause(self) -> None:
         """Do nothing."""
 
     def go_on(self) -> None:
         """Do nothing."""
-
-
-class NoView(_UnpausedView):
-    """Shows nothing."""
 
     def earlier(self, record: Record) -> None:
         """Do nothing."""
@@ -92,14 +88,11 @@ class NoView(_UnpausedView):
         """Do nothing."""
 
 
-class JsonView(_UnpausedView):
+class JsonView(NoView):
     """Prints every record as one line. That of the end, suspension or handing over is the last, even after notices."""
 
     def __init__(self) -> None:
         self._last: Record | None = None
-
-    def earlier(self, record: Record) -> None:
-        """Do nothing: the record was printed when it happened."""
 
     def on_record(self, record: Record) -> None:
         """Print a record, or hold it when it may be the last."""
@@ -150,7 +143,7 @@ def open_log(log: Path) -> None:
     os.close(handle)
 
 
-class PlainView(_UnpausedView):
+class PlainView(NoView):
     """Prints a line for what a person wants to know.
 
     Args:
@@ -159,9 +152,6 @@ class PlainView(_UnpausedView):
 
     def __init__(self, prompted: bool = False) -> None:
         self._prompted = prompted
-
-    def earlier(self, record: Record) -> None:
-        """Do nothing: plain lines show only the present."""
 
     def on_record(self, record: Record) -> None:
         """Print a record if it is of interest."""

@@ -9,8 +9,8 @@ from typing import Any, Final
 from retake_flow.engine.core.draft import Draft
 from retake_flow.flow.model import ActionState
 from retake_flow.flow.state_parts import Ask
+from retake_flow.run.answers import as_record
 from retake_flow.run.commands import Note
-from retake_flow.run.gate_prompt import as_record
 from retake_flow.run.gates import Answer, Gate
 
 #: A person's possible answers about an action that was in progress when the process died.

@@ -13,8 +13,7 @@ from retake_flow.backoff import Backoff
 from retake_flow.errors import Finished, RetakeFlowError
 from retake_flow.flow.action_spec import Catalogue
 from retake_flow.flow.state_parts import Retry
-from retake_flow.ports.actions import ActionRunner, Call, Completion
-from retake_flow.ports.clock import Clock
+from retake_flow.ports.actions import ActionRunner, Call, Clock, Completion
 from retake_flow.run import events
 from retake_flow.run.commands import Command, Note, SetTimer, StartAction, StartActivity
 from retake_flow.run.events import Noted

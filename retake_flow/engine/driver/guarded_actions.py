@@ -11,9 +11,7 @@ from retake_flow.engine.driver.execute import STEADY, known
 from retake_flow.errors import LastingDefect, RetakeFlowError, TimedOut
 from retake_flow.flow.action_spec import Catalogue, Idempotency
 from retake_flow.flow.duration import exact
-from retake_flow.ports.actions import ActionRunner, Call, Completion
-from retake_flow.ports.clock import Clock
-from retake_flow.ports.services import Service
+from retake_flow.ports.actions import ActionRunner, Call, Clock, Completion, Service
 from retake_flow.spans import Value, span
 
 #: How many times in a row the same defect may occur before retrying is left to a person.

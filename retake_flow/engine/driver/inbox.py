@@ -10,7 +10,7 @@ from typing import Any
 from retake_flow.engine.driver.mailbox import Mailbox
 from retake_flow.errors import StoreError
 from retake_flow.flow.action_spec import Catalogue, Idempotency
-from retake_flow.ports.clock import Clock
+from retake_flow.ports.actions import Clock
 from retake_flow.ports.runs import Inbox, Request
 from retake_flow.run import events
 from retake_flow.run.errors import Fenced, LeaseExpired

@@ -12,8 +12,7 @@ from retake_flow.engine.driver.execute import known
 from retake_flow.errors import StoreError
 from retake_flow.flow.model import Flow
 from retake_flow.flow.state_parts import scene_names
-from retake_flow.ports.actions import ActionRunner, Call
-from retake_flow.ports.clock import Clock
+from retake_flow.ports.actions import ActionRunner, Call, Clock
 from retake_flow.ports.runs import Request
 from retake_flow.quick_dataclasses import dataclass
 from retake_flow.redact import bears_secret

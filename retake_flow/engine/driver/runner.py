@@ -19,14 +19,12 @@ from retake_flow.engine.driver.mailbox import Mailbox
 from retake_flow.engine.driver.scope import Scope
 from retake_flow.errors import StoreError
 from retake_flow.flow.action_spec import Catalogue, with_own
-from retake_flow.ports.actions import ActionRunner, Call
-from retake_flow.ports.clock import Clock
-from retake_flow.ports.journal import Listener, RunStore
-from retake_flow.ports.runs import Inbox, Request
+from retake_flow.ports.actions import ActionRunner, Call, Clock
+from retake_flow.ports.runs import Inbox, Listener, Request, RunStore
 from retake_flow.run import dates, events, records
+from retake_flow.run.answers import as_record
 from retake_flow.run.commands import Command, EndRun, Leave, SetTimer, StartAction, StartActivity
 from retake_flow.run.errors import AnswerWaiting, EventRefused, Fenced, LeaseExpired
-from retake_flow.run.gate_prompt import as_record
 from retake_flow.run.gates import Answer
 from retake_flow.run.identity import Identity
 from retake_flow.run.run import PendingUndo, Phase, Run

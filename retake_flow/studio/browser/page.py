@@ -53,7 +53,7 @@ def source(place: Path | str, allow: Sequence[str] = ()) -> Source:
 
 
 class Page:
-    """A web page on stream; a `retake_flow.ports.services.Service`. Open it with `open_page`.
+    """A web page on stream; a `retake_flow.ports.actions.Service`. Open it with `open_page`.
 
     Attributes:
         painted: Set once something of the page was painted.

@@ -7,7 +7,7 @@ from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import asynccontextmanager
 from typing import Any
 
-from retake_flow.ports.realtime import EventListener
+from retake_flow.ports.responders import EventListener
 from retake_flow.rehearsal.state.platform import Platform
 
 CONNECTS = 0.1  # seconds

@@ -49,7 +49,7 @@ class Trouble:
 
 @dataclass(eq=False)
 class Program:
-    """A fake program; a `retake_flow.ports.services.Service`."""
+    """A fake program; a `retake_flow.ports.actions.Service`."""
 
     part: str
     value: Mapping[str, Any]

@@ -49,8 +49,7 @@ from retake_flow.flow.model import Flow
 from retake_flow.flow.text import locate
 from retake_flow.flow.text.bundle import parse
 from retake_flow.flow.text.locate import Folders
-from retake_flow.ports.realtime import OpenRealtime
-from retake_flow.ports.responders import OpenResponder
+from retake_flow.ports.responders import OpenRealtime, OpenResponder
 from retake_flow.ports.runs import Claim, Holder, Runs
 from retake_flow.redact import Secret
 from retake_flow.rehearsal.setup.faults import AnyFault

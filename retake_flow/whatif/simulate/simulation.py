@@ -15,8 +15,8 @@ from retake_flow.flow.diagnostics import did_you_mean
 from retake_flow.flow.expressions.sandbox import work_done
 from retake_flow.flow.model import Flow
 from retake_flow.flow.text.yaml_source import Path
-from retake_flow.ports.clock import Clock
-from retake_flow.ports.journal import Listener
+from retake_flow.ports.actions import Clock
+from retake_flow.ports.runs import Listener
 from retake_flow.redact import Secret
 from retake_flow.run import answers
 from retake_flow.run.errors import AnswerInvalid, EventRefused

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import asyncio
 import io
+import json
 import math
 import re
 import wave
 from array import array
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from contextlib import AsyncExitStack
 from dataclasses import replace
 from functools import partial
@@ -18,6 +19,7 @@ from typing import Any, Final
 from retake_flow.actions.registry import CATALOGUE
 from retake_flow.errors import HostError, ProcessFailed, RetakeFlowError
 from retake_flow.studio import probe, programs
+from retake_flow.studio.browser import chromium
 from retake_flow.studio.encoding import capability, encoder
 from retake_flow.studio.encoding.quality import GUIDE
 from retake_flow.studio.processes import program_errors
@@ -26,7 +28,6 @@ from retake_flow.studio.processes.process_spec import ProcessSpec
 from retake_flow.studio.sound import SILENCE, SINK, Sound
 from retake_flow.studio.studio import Studio
 from retake_flow.studio.work_folder import work_folder
-from retake_flow.wiring.diagnosis import letters
 from retake_flow.wiring.diagnosis.finding import Finding, attempt, failure
 
 #: The checks of this module, in the order of the report, with the programs that each tries.
@@ -50,19 +51,38 @@ _TEXT: Final = "\n".join(["retake-flow doctor " * 6] * 25)
 _HEARD: Final = -50.0
 _RATE: Final = 22050
 
-#: Languages in which viewers write, by their fontconfig names, and the font package that each needs.
-_SCRIPTS: Final = (
-    ("Cyrillic", "ru", "fonts-dejavu-core"),
-    ("Greek", "el", "fonts-dejavu-core"),
-    ("Arabic", "ar", "fonts-noto-core"),
-    ("Hebrew", "he", "fonts-noto-core"),
-    ("Devanagari", "hi", "fonts-noto-core"),
-    ("Thai", "th", "fonts-noto-core"),
-    ("Chinese", "zh-cn", "fonts-noto-cjk"),
-    ("Japanese", "ja", "fonts-noto-cjk"),
-    ("Korean", "ko", "fonts-noto-cjk"),
-    ("emoji", "und-zsye", "fonts-noto-color-emoji"),
+#: The scripts in which viewers write: a letter, the language by its fontconfig name, and the package with a font. Latin
+#: is not looked up by language.
+SCRIPTS: Final = (
+    ("Latin", "ß", "", "fonts-dejavu-core"),
+    ("Cyrillic", "Ж", "ru", "fonts-dejavu-core"),
+    ("Greek", "Ω", "el", "fonts-dejavu-core"),
+    ("Arabic", "ش", "ar", "fonts-noto-core"),
+    ("Hebrew", "ש", "he", "fonts-noto-core"),
+    ("Devanagari", "क", "hi", "fonts-noto-core"),
+    ("Thai", "ก", "th", "fonts-noto-core"),
+    ("Chinese", "语", "zh-cn", "fonts-noto-cjk"),
+    ("Japanese", "ひ", "ja", "fonts-noto-cjk"),
+    ("Korean", "한", "ko", "fonts-noto-cjk"),
+    ("emoji", "🫠", "und-zsye", "fonts-noto-color-emoji"),
 )
+#: A letter without a font looks like one that does not exist.
+_SCRIPT: Final = """
+(letters => {
+    const canvas = document.createElement("canvas");
+    canvas.width = canvas.height = 64;
+    const context = canvas.getContext("2d", {willReadFrequently: true});
+    const drawn = letter => {
+        context.clearRect(0, 0, 64, 64);
+        context.font = "40px sans-serif";
+        context.fillText(letter, 8, 48);
+        return context.getImageData(0, 0, 64, 64).data.join();
+    };
+    const none = [drawn(" "), drawn("\\u0378"), drawn("\\u{10FFFE}")];
+    return letters.filter(letter => none.includes(drawn(letter)));
+})
+"""
+_PAGE: Final = "<!doctype html><title>doctor</title><body style='background: white'>retake-flow doctor"
 
 
 async def examine(starts: Launcher, voice: Sequence[str], scheme: str, *, sandbox: bool = True) -> Sequence[Finding]:
@@ -133,7 +153,43 @@ async def _letters(studio: Studio, stack: AsyncExitStack) -> Finding:
 async def _page(starts: Launcher, studio: Studio, managed: asyncio.Task[Finding]) -> Finding:
     """Show a page, once there is a window manager."""
     await asyncio.wait({managed})
-    return await letters.examine(starts, studio)
+    return await examine_page(starts, studio)
+
+
+async def examine_page(starts: Launcher, studio: Studio) -> Finding:
+    """Show a page, and check which letters in it are boxes.
+
+    Raises:
+        StudioError: It cannot be shown.
+    """
+    if programs.find(chromium.PROGRAM, starts.environment) is None:
+        hint = f"run: {programs.install_command(())} chromium"
+        said = "streams show their log, since the stage needs Chromium (81 MB to download)"
+        return Finding("page", "skipped", said, hint)
+    folder = studio.folder.ensure("page")
+    (folder / "index.html").write_text(_PAGE, encoding="utf-8")
+    async with studio.screen.page(folder) as page:
+        asked = json.dumps([letter for _, letter, *_ in SCRIPTS])
+        boxes = await page.evaluate(f"{_SCRIPT}({asked})")
+    lacking = {name: package for name, letter, _, package in SCRIPTS if letter in boxes}
+    return _letters_finding("page", lacking, "streams show the stage, with letters of {}",
+                            "streams show the stage, with boxes in place of letters of {}")  # fmt: skip
+
+
+def _letters_finding(check: str, lacking: Mapping[str, str], fine: str, boxes: str) -> Finding:
+    """The finding about the letters of all scripts.
+
+    Args:
+        check: The name of the check.
+        lacking: The scripts without letters, each with the package that has them.
+        fine: The message when there are letters of all scripts.
+        boxes: The message about those that lack.
+    """
+    if not lacking:
+        return Finding(check, "ok", fine.format(", ".join(name for name, *_ in SCRIPTS)))
+    packages = " ".join(dict.fromkeys(lacking.values()))
+    hint = f"run: {programs.install_command(())} {packages}"
+    return Finding(check, "warning", boxes.format(", ".join(lacking)), hint)
 
 
 async def _scripts(starts: Launcher) -> Finding:
@@ -144,13 +200,10 @@ async def _scripts(starts: Launcher) -> Finding:
                        f"run: {programs.install_command(())} fontconfig")  # fmt: skip
     listed = await starts.run(ProcessSpec(("fc-list", "--format", "%{lang}|")), timeout=10.0)
     known = set(listed.stdout.decode(errors="replace").split("|"))
-    lacking = [(name, package) for name, language, package in _SCRIPTS if language not in known]
-    if not lacking:
-        return Finding("scripts", "ok", f"there are letters for Latin, {', '.join(name for name, *_ in _SCRIPTS)}")
-    names = ", ".join(name for name, _ in lacking)
-    packages = " ".join(dict.fromkeys(package for _, package in lacking))
-    return Finding("scripts", "warning", f"there are no letters for {names}: they show as boxes",
-                   f"run: {programs.install_command(())} {packages}")  # fmt: skip
+    lacking = {name: package for name, _, language, package in SCRIPTS if language and language not in known}
+    return _letters_finding(
+        "scripts", lacking, "there are letters for {}", "there are no letters for {}: they show as boxes"
+    )
 
 
 async def _sending(starts: Launcher, scheme: str) -> Finding:

@@ -11,8 +11,7 @@ import pytest
 from retake_flow.actions.base import Family
 from retake_flow.actions.performer import Performer
 from retake_flow.actions.registry import CATALOGUE
-from retake_flow.ports.actions import Call, Completion
-from retake_flow.ports.services import Service
+from retake_flow.ports.actions import Call, Completion, Service
 
 DEFAULTS = [
     (do, name, schema["default"])

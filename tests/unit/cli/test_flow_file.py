@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+from hashlib import sha256
 from pathlib import Path
 
 import pytest
 
 from retake_flow.cli import flow_file
+from retake_flow.cli.flow_file import CheckCache
 from retake_flow.flow.diagnostics import Problems
+from retake_flow.flow.text import locate
 from retake_flow.settings import Settings
 
 #: Breaks a rule of the platform: the session that it starts is never stopped.
@@ -50,3 +53,114 @@ def test_rules_are_held_against_a_flow_that_is_sound_otherwise(
 def test_what_leaves_the_paths_known_keeps_no_rule_from_being_checked(more: str, code: str, tmp_path: Path) -> None:
     """A state too many, or advice."""
     assert {each for each, _ in told(OVERLAY + more, tmp_path)} == {"RF070", code}
+
+
+def test_a_good_text_is_remembered(tmp_path: Path) -> None:
+    """What was found to be good is known, and nothing else is."""
+    CheckCache(tmp_path).remember(b"flow: a")
+    assert CheckCache(tmp_path).known_good(b"flow: a")
+    assert not CheckCache(tmp_path).known_good(b"flow: b")
+    assert not CheckCache(tmp_path / "other").known_good(b"flow: a")
+
+
+def test_another_program_knows_nothing(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A verdict holds for the program that gave it: when a module has changed, the text is checked anew."""
+    CheckCache(tmp_path).remember(b"flow: a")
+    monkeypatch.setattr(flow_file, "_modules", lambda folder: iter(["changed.py:1:2\n"]))
+    assert not CheckCache(tmp_path).known_good(b"flow: a")
+
+
+def test_a_changed_module_is_noticed(tmp_path: Path) -> None:
+    """The modules of a folder are told apart by name, size and time, in folders inside it too."""
+    (tmp_path / "inner").mkdir()
+    module = tmp_path / "inner" / "a.py"
+    module.write_text("x = 1")
+    before = list(flow_file._modules(str(tmp_path)))
+    module.write_text("x = 12")
+    (tmp_path / "inner" / "notes.txt").write_text("no module")
+    after = list(flow_file._modules(str(tmp_path)))
+    assert len(before) == len(after) == 1
+    assert before != after
+
+
+def test_a_cache_that_cannot_be_written_is_none(tmp_path: Path) -> None:
+    """Losing verdicts costs a check and never an error."""
+    (tmp_path / "file").touch()
+    cache = CheckCache(tmp_path / "file")
+    cache.remember(b"flow: a")
+    assert not cache.known_good(b"flow: a")
+
+
+def test_the_cache_does_not_grow_without_end(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Of very many verdicts the oldest are forgotten."""
+    monkeypatch.setattr(flow_file, "_MOST", 3)
+    cache = CheckCache(tmp_path)
+    for number in range(10):
+        cache.remember(b"%d" % number)
+    assert cache.known_good(b"9")
+    assert len(list((tmp_path / "checked").iterdir())) <= 4
+
+
+def test_a_changed_sub_flow_makes_a_verdict_worthless(tmp_path: Path) -> None:
+    """A flow that was good is checked anew when a flow that runs in it has changed, has gone, or is another one."""
+    inner, cache = tmp_path / "inner.yaml", CheckCache(tmp_path / "cache")
+    inner.write_text("flow: inner")
+    cache.remember(b"flow: a", [((), "inner.yaml", sha256(b"flow: inner").hexdigest())])
+    assert cache.known_good(b"flow: a", str(tmp_path / "a.yaml"))
+    assert not cache.known_good(b"flow: a", str(tmp_path / "elsewhere" / "a.yaml"))
+    inner.write_text("flow: changed")
+    assert not cache.known_good(b"flow: a", str(tmp_path / "a.yaml"))
+    inner.unlink()
+    assert not cache.known_good(b"flow: a", str(tmp_path / "a.yaml"))
+
+
+@pytest.mark.parametrize("relative", [True, False])
+def test_the_same_flow_in_another_folder_is_judged_by_the_sub_flows_there(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, relative: bool
+) -> None:
+    """The sub-flow of a sub-flow counts as it is beside that file now, not where a good one was seen before."""
+    monkeypatch.chdir(tmp_path)
+    where = Path() if relative else tmp_path
+    uses = "flow: {0}\ninitial: s\nstates: {{s: {{flow: {1}.yaml, transitions: {{ok: z}}}}, z: {{final: ok}}}}\n"
+    for folder, last in (("A", "flow: b\ninitial: z\nstates: {z: {final: ok}}\n"), ("B", "flow: b\nbroken: [\n")):
+        (tmp_path / folder / "sub").mkdir(parents=True)
+        (tmp_path / folder / "main.yaml").write_text(uses.format("main", "sub/a"))
+        (tmp_path / folder / "sub" / "a.yaml").write_text(uses.format("a", "b"))
+        (tmp_path / folder / "sub" / "b.yaml").write_text(last)
+    settings = Settings.from_environment({"RETAKE_FLOW_CACHE": str(tmp_path / "cache")})
+    assert flow_file.problems(str(where / "A" / "main.yaml"), settings) == ()
+    assert CheckCache(settings.cache_folder).known_good(Path("A/main.yaml").read_bytes(), "A/main.yaml")
+    found = flow_file.problems(str(where / "B" / "main.yaml"), settings)
+    assert {problem.position.file for problem in found} == {str(where / "B" / "sub" / "b.yaml")}
+
+
+RULED = "flow: a\nrules: [house.yaml]\ninitial: z\nstates: {z: {final: ok}}\n"
+
+
+HOUSE = "rules: house\nevery_path: {quiet: {because: hush, before: z, comes: operator.tell}}\n"
+
+
+def test_changed_rules_make_a_verdict_worthless(tmp_path: Path) -> None:
+    """A flow that kept its rules is held against them anew when they have changed, or are others in another folder."""
+    settings = Settings.from_environment({"RETAKE_FLOW_CACHE": str(tmp_path / "cache")})
+    for folder in ("A", "B"):
+        (tmp_path / folder).mkdir()
+        (tmp_path / folder / "a.yaml").write_text(RULED)
+        (tmp_path / folder / "house.yaml").write_text(HOUSE)
+    rules = tmp_path / "A" / "house.yaml"
+    rules.write_text(HOUSE.replace("before: z", "before: operator.tell"))
+    assert flow_file.problems(str(tmp_path / "A" / "a.yaml"), settings) == ()
+    assert CheckCache(settings.cache_folder).known_good(RULED.encode(), str(tmp_path / "A" / "a.yaml"))
+    assert [problem.code for problem in flow_file.problems(str(tmp_path / "B" / "a.yaml"), settings)] == ["RF070"]
+    rules.write_text(HOUSE)
+    assert [problem.code for problem in flow_file.problems(str(tmp_path / "A" / "a.yaml"), settings)] == ["RF070"]
+    rules.unlink()
+    assert [problem.code for problem in flow_file.problems(str(tmp_path / "A" / "a.yaml"), settings)] == ["RF071"]
+
+
+def test_other_rules_of_the_platform_are_another_program(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The platform's rules are part of the program that gives a verdict."""
+    (tmp_path / "platform.yaml").write_text("rules: platform")
+    CheckCache(tmp_path).remember(b"flow: a")
+    monkeypatch.setattr(locate, "platform_rules", lambda: tmp_path / "platform.yaml")
+    assert not CheckCache(tmp_path).known_good(b"flow: a")

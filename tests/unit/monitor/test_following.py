@@ -6,7 +6,7 @@ from dataclasses import replace
 
 from store_samples import US, a_run, created, said
 
-from retake_flow.monitor.following import Following
+from retake_flow.monitor.following import Following, Polling
 from retake_flow.ports.runs import Stored
 from retake_flow.run.run import PendingUndo, Phase
 from retake_flow.store.holders import this_process
@@ -49,3 +49,10 @@ def test_records_are_read_from_a_number_on_and_counted_once() -> None:
     claim.write(a_run(), [said("chat_message")])
     followed.look()
     assert (list(followed.records), followed.figures.number, followed.figures.unanswered) == ([5], 5, 5)
+
+
+def test_it_goes_on_until_the_time_is_over() -> None:
+    """Without any time there is one look, the one that was taken."""
+    assert not Polling(0.0).again()
+    polling = Polling(3600.0, 0.0)
+    assert all(polling.again() for _ in range(3))

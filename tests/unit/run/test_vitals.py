@@ -19,22 +19,30 @@ def result(at: float, value: dict[str, Any]) -> Record:
     return record("activity_result", at, activity="on:x", visit=1, outcome="done", result=value)
 
 
+def vitals_of(journal: list[Record]) -> Vitals:
+    """The vitals after some records."""
+    vitals = Vitals()
+    for each in journal:
+        vitals.note(each)
+    return vitals
+
+
 def test_nothing_is_known_before_anything_was_measured() -> None:
     """There are no figures of nothing."""
-    vitals = Vitals.of([record("run_started", 1, run="r", flow="f"), result(2, {"messages": 3})])
+    vitals = vitals_of([record("run_started", 1, run="r", flow="f"), result(2, {"messages": 3})])
     assert (vitals.viewers, vitals.on_air(9), vitals.encoder(9), vitals.data(9)) == ("-", "", "", {})
 
 
 def test_the_last_figures_count() -> None:
     """What was measured later takes the place of what was measured before."""
-    vitals = Vitals.of([result(1, SENT), result(2, LIVE), result(11, {**SENT, "frames": 1200}), result(12, LIVE)])
+    vitals = vitals_of([result(1, SENT), result(2, LIVE), result(11, {**SENT, "frames": 1200}), result(12, LIVE)])
     assert vitals.encoder(12) == "1500 kbit/s, 30 fps, 1200 frames, 0 dropped, speed 0.99"
     assert vitals.viewers == "4"
 
 
 def test_the_time_on_air_goes_on() -> None:
     """Between two answers of the platform the clock runs."""
-    vitals = Vitals.of([result(100, LIVE)])
+    vitals = vitals_of([result(100, LIVE)])
     assert vitals.on_air(100) == "1m00s"
     assert vitals.on_air(130) == "1m30s"
     assert vitals.data(130)["uptime_seconds"] == 90
@@ -42,7 +50,7 @@ def test_the_time_on_air_goes_on() -> None:
 
 def test_who_is_not_live_is_not_on_air() -> None:
     """A status without a live stream gives the viewers alone."""
-    vitals = Vitals.of([result(100, {**LIVE, "is_live": False})])
+    vitals = vitals_of([result(100, {**LIVE, "is_live": False})])
     assert (vitals.viewers, vitals.on_air(100)) == ("4", "")
 
 
@@ -54,13 +62,13 @@ def test_a_new_encoder_begins_without_figures() -> None:
         record("run_ended", 3, run="r", outcome="completed", state="z", reason=""),
         record("run_resumed", 3, run="r", state="on", died=True),
     ):
-        assert Vitals.of([result(1, SENT), result(2, LIVE), after]).encoder(4) == ""
-        assert Vitals.of([result(1, SENT), result(2, LIVE), after]).on_air(4) == ""
+        assert vitals_of([result(1, SENT), result(2, LIVE), after]).encoder(4) == ""
+        assert vitals_of([result(1, SENT), result(2, LIVE), after]).on_air(4) == ""
 
 
 def test_old_figures_are_told_with_their_age() -> None:
     """Whoever looks at a run whose process hangs sees that nothing new came."""
-    vitals = Vitals.of([result(100, SENT)])
+    vitals = vitals_of([result(100, SENT)])
     assert vitals.encoder(140).endswith("speed 0.99")
     assert vitals.encoder(190).endswith("speed 0.99 (1m30s ago)")
     assert vitals.data(190)["age_seconds"] == 90.0
@@ -68,13 +76,13 @@ def test_old_figures_are_told_with_their_age() -> None:
 
 def test_a_slow_encoder_is_called_slow() -> None:
     """For as long as it has been."""
-    assert Vitals.of([result(1, {**SENT, "slow_for": 75.0})]).encoder(2).endswith(", too slow for 1m15s")
+    assert vitals_of([result(1, {**SENT, "slow_for": 75.0})]).encoder(2).endswith(", too slow for 1m15s")
 
 
 def test_recoveries_are_counted() -> None:
     """How often it was brought back stands beside the time on air."""
     back = record("notice", 3, kind="recovered", message="Back on air after 2 s.")
-    vitals = Vitals.of([back, result(4, LIVE), back])
+    vitals = vitals_of([back, result(4, LIVE), back])
     assert vitals.on_air(4) == "1m00s, brought back 2×"
     assert vitals.data(4)["recoveries"] == 2
 
@@ -120,7 +128,7 @@ def test_a_stream_that_was_lost_is_off_air_from_then_on(lost: Record) -> None:
     journal = [ENCODER, result(60, LIVE), lost]
     again = [record("activity_started", 110, activity=KEY, visit=2, action="studio.encoder", inputs={})]
     for more in ([], again, [*again, record("state_left", 120, state="broadcast/pushing", visit=2)]):
-        vitals = Vitals.of([*journal, *more])
+        vitals = vitals_of([*journal, *more])
         why = ": x" if "reason" in lost else ""
         assert (vitals.on_air(142), vitals.stream(142)) == ("", f"off air for 42 s{why}")
         told = {
@@ -132,7 +140,7 @@ def test_a_stream_that_was_lost_is_off_air_from_then_on(lost: Record) -> None:
         }
         assert vitals.data(142) == told
         assert vitals.stream(400) == f"off air for 5m00s{why}"
-    back = Vitals.of([*journal, *again, result(150, {**LIVE, "uptime_seconds": 5})])
+    back = vitals_of([*journal, *again, result(150, {**LIVE, "uptime_seconds": 5})])
     assert (back.on_air(160), back.stream(160), back.data(160)["on_air"]) == ("15s", "", True)
 
 
@@ -141,23 +149,23 @@ def test_why_a_stream_is_off_air_is_said_until_it_is_live() -> None:
     push = record("error", 20, place=KEY, kind="push_refused", message="the ingest refuses the push", hint="")
     beside = record("error", 21, place="broadcast:content", kind="studio", message="no window", hint="")
     call = record("error", 30, place="broadcast/session", kind="unavailable", message="retake.tv failed", hint="")
-    assert Vitals.of([ENCODER, push, beside]).stream(61) == "not on air yet, for 1m00s: the ingest refuses the push"
-    assert Vitals.of([ENCODER, push, call]).data(60)["trouble"] == "retake.tv failed"
-    assert "trouble" not in Vitals.of([ENCODER, push, call, result(60, LIVE)]).data(60)
+    assert vitals_of([ENCODER, push, beside]).stream(61) == "not on air yet, for 1m00s: the ingest refuses the push"
+    assert vitals_of([ENCODER, push, call]).data(60)["trouble"] == "retake.tv failed"
+    assert "trouble" not in vitals_of([ENCODER, push, call, result(60, LIVE)]).data(60)
 
 
 def test_what_ends_beside_the_stream_takes_it_off_nothing() -> None:
     """A window, a thumbnail, a state inside."""
     window = record("activity_failed", 100, activity="broadcast:content", visit=1, kind="internal", message="x")
     inside = record("state_left", 100, state="broadcast/pushing/on_air", visit=1)
-    vitals = Vitals.of([ENCODER, result(60, LIVE), window, inside])
+    vitals = vitals_of([ENCODER, result(60, LIVE), window, inside])
     assert (vitals.on_air(100), vitals.stream(100)) == ("1m40s", "")
 
 
 def test_a_stream_that_never_was_on_air_says_since_when_it_is_to_be() -> None:
     """From its first session or encoder on."""
     started = record("action_started", 10, state="session", action="retake.start_stream", visit=1, attempt=1)
-    vitals = Vitals.of([started, record("activity_started", 12, activity=KEY, visit=1, action="studio.encoder")])
+    vitals = vitals_of([started, record("activity_started", 12, activity=KEY, visit=1, action="studio.encoder")])
     assert vitals.stream(52) == "not on air yet, for 42 s"
     assert vitals.data(52) == {"on_air": False, "off_air_seconds": 42, "recoveries": 0}
 
@@ -171,14 +179,14 @@ def test_a_stream_that_never_was_on_air_says_since_when_it_is_to_be() -> None:
 )
 def test_a_stream_whose_process_died_is_off_air_since_its_last_record(lost: Record) -> None:
     """Nobody was there to write when it was lost."""
-    vitals = Vitals.of([ENCODER, result(60, LIVE), result(100, SENT), lost])
+    vitals = vitals_of([ENCODER, result(60, LIVE), result(100, SENT), lost])
     assert vitals.stream(142).startswith("off air for 42 s")
 
 
 def test_a_run_that_has_ended_is_neither_on_air_nor_off() -> None:
     """There is nothing that should be on air."""
     over = record("run_ended", 101, run="r", outcome="completed", state="z", reason="")
-    vitals = Vitals.of([ENCODER, result(60, LIVE), LOST["its state was left"], over])
+    vitals = vitals_of([ENCODER, result(60, LIVE), LOST["its state was left"], over])
     assert (vitals.on_air(142), vitals.stream(142), "on_air" in vitals.data(142)) == ("", "", False)
 
 
@@ -187,4 +195,4 @@ def test_a_clock_that_was_set_changes_no_figure(ahead: float) -> None:
     """Records that bear dates of a wall clock that was set tell the run's time all the same."""
     journal = [result(100, LIVE), record_to_stored(result(130, {**LIVE, "uptime_seconds": 90}), ahead)]
     assert journal[1]["t"] != result(130, LIVE)["t"]
-    assert Vitals.of(journal).on_air(160) == "2m00s"
+    assert vitals_of(journal).on_air(160) == "2m00s"

@@ -18,9 +18,7 @@ from retake_flow.run.records import record
 from retake_flow.store.holders import this_process
 from retake_flow.store.opening import open_runs
 from retake_flow.telemetry import collector
-from retake_flow.telemetry.process_load import Load
-from retake_flow.telemetry.readings import FleetFigures, Reader
-from retake_flow.telemetry.worker_figures import Durations, WorkerFigures
+from retake_flow.telemetry.readings import Durations, FleetFigures, Load, Reader, WorkerFigures
 
 DOCS = Path(__file__).parents[3] / "docs"
 HEALTH = {"bitrate": 1.0, "fps": 1.0, "frames": 1, "dropped": 0, "speed": 1.0, "seconds": 1.0, "slow_for": 0.0}

@@ -23,9 +23,8 @@ from retake_flow.run.run import Phase
 from retake_flow.run.stats import Stats
 from retake_flow.store.holders import this_process
 from retake_flow.store.opening import open_runs
-from retake_flow.telemetry import metrics, metrics_server
-from retake_flow.telemetry.readings import FleetFigures, Reader, Reading
-from retake_flow.telemetry.worker_figures import WorkerFigures
+from retake_flow.telemetry import metrics
+from retake_flow.telemetry.readings import FleetFigures, Reader, Reading, WorkerFigures
 
 ANY = "127.0.0.1:0"
 SENT = {"bitrate": 1499.6, "fps": 29.97, "frames": 900, "dropped": 7, "speed": 0.99, "seconds": 30.0, "slow_for": 0.0}
@@ -219,7 +218,7 @@ def test_a_store_that_is_away_or_hangs_is_told_and_holds_nothing_up(monkeypatch:
 
 def test_slow_and_silent_clients_do_not_keep_others_out(store: Runs, monkeypatch: pytest.MonkeyPatch) -> None:
     """Each has its time, and there are only so many at once; the store is read no more often for a crowd."""
-    monkeypatch.setattr(metrics_server, "MOST_SECONDS", 0.5)
+    monkeypatch.setattr(metrics, "MOST_SECONDS", 0.5)
     monkeypatch.setattr(metrics, "EVERY", 3600.0)
     monkeypatch.setattr(metrics, "_KEPT", 0.0)
     readings: list[int] = []
@@ -231,7 +230,7 @@ def test_slow_and_silent_clients_do_not_keep_others_out(store: Runs, monkeypatch
 
     monkeypatch.setattr(Reader, "read", counted)
     with metrics.serving(ANY, "s", WorkerFigures(), lambda: Reader(open_runs(place), lambda *_: True)) as server:
-        silent = [socket.create_connection(("127.0.0.1", server.port)) for _ in range(3 * metrics_server.MOST_CLIENTS)]
+        silent = [socket.create_connection(("127.0.0.1", server.port)) for _ in range(3 * metrics.MOST_CLIENTS)]
         drops = threading.Event()
 
         def drip(connection: socket.socket) -> None:
@@ -263,7 +262,7 @@ def test_slow_and_silent_clients_do_not_keep_others_out(store: Runs, monkeypatch
 def test_an_address_that_is_none_is_refused_in_one_sentence(text: str) -> None:
     """It says what an address looks like."""
     with pytest.raises(UsageError, match="takes an address and a port"):
-        metrics_server.parse_address(text)
+        metrics.parse_address(text)
 
 
 def test_a_port_that_is_taken_or_not_ours_is_refused_in_one_sentence() -> None:
@@ -271,6 +270,6 @@ def test_a_port_that_is_taken_or_not_ours_is_refused_in_one_sentence() -> None:
     with socket.create_server(("127.0.0.1", 0)) as other:
         for host, port in (("127.0.0.1", other.getsockname()[1]), ("192.0.2.1", 9464), ("no.such.host.invalid", 1)):
             with pytest.raises(UsageError, match=rf"metrics cannot be served at {host}:{port}: \w"):
-                metrics_server.MetricsServer((host, port), {})
-    assert metrics_server.parse_address("[::1]:9464") == ("::1", 9464)
-    assert metrics_server.parse_address(":0") == ("", 0)
+                metrics.MetricsServer((host, port), {})
+    assert metrics.parse_address("[::1]:9464") == ("::1", 9464)
+    assert metrics.parse_address(":0") == ("", 0)

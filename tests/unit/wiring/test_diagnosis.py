@@ -14,7 +14,7 @@ import pytest
 from retake_flow.api.connectivity import Connectivity
 from retake_flow.errors import HostError
 from retake_flow.settings import Settings
-from retake_flow.wiring.diagnosis import host, letters, reach, writable_places
+from retake_flow.wiring.diagnosis import examination, host, stream
 from retake_flow.wiring.diagnosis.finding import Finding, attempt
 
 
@@ -36,7 +36,7 @@ class Memory(NamedTuple):
 )
 def test_the_difference_of_clocks(ahead: float | None, status: str, words: str) -> None:
     """A second or two is what the header leaves open; more is told with the command that sets the clock."""
-    found = reach.clock(Connectivity(200, 0.1, "2.1.2", ahead, ""))
+    found = examination.clock(Connectivity(200, 0.1, "2.1.2", ahead, ""))
     assert (found.status, words in found.message) == (status, True)
     assert ("timedatectl" in found.hint) is (status == "warning")
 
@@ -95,11 +95,11 @@ def test_shared_memory_that_cannot_be_used_is_a_warning(tmp_path: Path) -> None:
 def test_a_folder_that_is_made_for_a_trial_is_gone_after_it(tmp_path: Path) -> None:
     """With all that had to be made above it; what was there stays."""
     (tmp_path / "here").mkdir()
-    with writable_places.temporarily_created(tmp_path / "here" / "a" / "b") as folder:
+    with host.temporarily_created(tmp_path / "here" / "a" / "b") as folder:
         assert folder.is_dir()
     assert list(tmp_path.iterdir()) == [tmp_path / "here"]
     assert list((tmp_path / "here").iterdir()) == []
-    with writable_places.temporarily_created(tmp_path / "here"):
+    with host.temporarily_created(tmp_path / "here"):
         pass
     assert (tmp_path / "here").is_dir()
 
@@ -107,7 +107,7 @@ def test_a_folder_that_is_made_for_a_trial_is_gone_after_it(tmp_path: Path) -> N
 def test_without_chromium_the_stage_is_missing_and_not_the_studio(tmp_path: Path) -> None:
     """The studio's programs need no browser: streams show their log."""
     starts = SimpleNamespace(environment={"PATH": str(tmp_path)})
-    found = asyncio.run(letters.examine(starts, SimpleNamespace()))  # type: ignore[arg-type]
+    found = asyncio.run(stream.examine_page(starts, SimpleNamespace()))  # type: ignore[arg-type]
     assert (found.status, "since the stage needs Chromium" in found.message) == ("skipped", True)
 
 
@@ -116,11 +116,11 @@ def test_a_store_that_is_there_is_left_as_it_is(tmp_path: Path) -> None:
     settings = Settings.from_environment({"HOME": str(tmp_path), "RETAKE_FLOW_STATE": str(tmp_path)})
     (tmp_path / "runs.sqlite").write_bytes(b"no database at all" * 100)
     before = (tmp_path / "runs.sqlite").read_bytes()
-    [store] = [found for found in writable_places.examine(settings) if found.check == "store"]
+    [store] = [found for found in host.examine_places(settings) if found.check == "store"]
     assert (store.status, "not a database" in store.message) == ("missing", True)
     assert (tmp_path / "runs.sqlite").read_bytes() == before
     (tmp_path / "runs.sqlite").write_bytes(b"")
-    [store] = [found for found in writable_places.examine(settings) if found.check == "store"]
+    [store] = [found for found in host.examine_places(settings) if found.check == "store"]
     assert (store.status, store.message) == ("ok", f"runs are kept in {tmp_path / 'runs.sqlite'}")
     assert (tmp_path / "runs.sqlite").read_bytes() == b""
     assert [file.name for file in tmp_path.iterdir()] == ["runs.sqlite"]

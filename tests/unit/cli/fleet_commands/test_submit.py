@@ -12,7 +12,7 @@ from flow_processes import write_credentials
 from stored_runs import stored
 from waiting_runs import ASKING, NAPPING, put
 
-from retake_flow.cli.durations import moment
+from retake_flow.cli.arguments import moment
 from retake_flow.ports.fleet import Demand
 from retake_flow.ports.runs import Runs
 from retake_flow.settings import Settings

@@ -7,7 +7,7 @@ from pathlib import Path
 
 from retake_flow.cli.fleet_commands.worker_host import WorkerHost
 from retake_flow.settings import Settings
-from retake_flow.telemetry.worker_figures import Durations
+from retake_flow.telemetry.readings import Durations
 
 
 def _worker(home: Path, **environment: str) -> WorkerHost:

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 from cli_command import Command
 
-from retake_flow.cli.render import github_annotations, sarif
+from retake_flow.cli.render.problem_reports import github_annotation, sarif_log
 from retake_flow.flow.diagnostics import CODES, Position, Problem
 
 GOOD = "flow: good\ninitial: over\nstates:\n  over: {final: completed}\n"
@@ -97,7 +97,7 @@ def test_places_in_sarif_are_references(folder: Path) -> None:
     """A file below the folder is relative and escaped; one that is elsewhere is a whole `file:` reference."""
 
     def uri(file: str) -> str:
-        [result] = sarif.log([Problem(Position(file, 1, 1), "RF001", "m")])["runs"][0]["results"]
+        [result] = sarif_log([Problem(Position(file, 1, 1), "RF001", "m")])["runs"][0]["results"]
         return str(result["locations"][0]["physicalLocation"]["artifactLocation"]["uri"])
 
     assert uri("my flows/ä.yaml") == uri(str(folder / "my flows" / "ä.yaml")) == "my%20flows/%C3%A4.yaml"
@@ -116,7 +116,7 @@ def test_github_gets_a_command_a_line(command: Command, flows: Path) -> None:
 def test_annotations_are_escaped_as_github_asks(folder: Path) -> None:
     """A text cannot end a command or begin another: percent signs, line ends, and in properties colons and commas."""
     problem = Problem(Position("a,b:c%.yaml", 1, 2), "RF001", "100 %\r\n::error::x, y")
-    assert github_annotations.command(problem) == (
+    assert github_annotation(problem) == (
         "::error file=a%2Cb%3Ac%25.yaml,line=1,col=2,title=RF001::100 %25%0A::error::x, y"
     )
 

@@ -11,7 +11,7 @@ from cli_command import Command
 from stored_runs import CHOICE, ESCAPES, a_gate, an_answer, stored
 
 from retake_flow.ports.runs import Runs
-from retake_flow.run.gate_prompt import answer_with, commands, describe_fields
+from retake_flow.run.answers import answer_with, commands, describe_fields
 from retake_flow.run.gates import Gate
 
 

@@ -13,8 +13,7 @@ from retake_flow.engine.driver import execute
 from retake_flow.engine.driver.guarded_actions import MOST, GuardedActions
 from retake_flow.errors import LastingDefect, RetakeFlowError, Unavailable
 from retake_flow.flow.state_parts import Retry
-from retake_flow.ports.actions import Call, Completion
-from retake_flow.ports.services import Service
+from retake_flow.ports.actions import Call, Completion, Service
 from retake_flow.run import events
 from retake_flow.run.commands import StartActivity
 from retake_flow.whatif.virtual_time import VirtualClock, run

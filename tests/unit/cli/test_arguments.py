@@ -9,8 +9,8 @@ from pathlib import Path
 
 import pytest
 
-from retake_flow.cli.option_values import count, port, read_options
-from retake_flow.cli.run_commands.given_answer import parse_words
+from retake_flow.cli.arguments import count, port, read_options
+from retake_flow.cli.run_commands.answer import parse_words
 from retake_flow.errors import UsageError
 
 

@@ -7,7 +7,7 @@ import socket
 import pytest
 
 from retake_flow.errors import SettingsError, UsageError
-from retake_flow.mcp_server.http import serve
+from retake_flow.mcp_server.server import serve
 
 
 def test_a_port_in_use_is_refused() -> None:

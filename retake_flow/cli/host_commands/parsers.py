@@ -1,0 +1,99 @@
+"""Parsers: the arguments of each command, whose help is the docstring of its function."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from retake_flow.cli.arguments import add_allow_outside, add_json, port
+
+_SERVE_EPILOG = """\
+It prints the link that lets a browser in. Only this machine reaches the page; docs/page.md says how a phone does, too.
+
+example:
+  retake-flow serve --open
+"""
+_STORE_EPILOG = """\
+A store is a path, sqlite:///PATH or postgresql://USER@HOST/DATABASE. Other users of this machine see the command line:
+leave the password out, and give it in PGPASSWORD or ~/.pgpass.
+
+examples:
+  retake-flow store prepare postgresql://owner@db.example/retake
+  retake-flow store copy ~/.local/state/retake-flow/runs.sqlite postgresql://retake@db.example/retake
+"""
+_AGENTS_EPILOG = """\
+`export` writes access tokens to standard output, and `import` reads them from standard input.
+
+examples:
+  retake-flow agents
+  retake-flow agents export owl fox | ssh worker-2 retake-flow agents import
+  retake-flow agents import owl <~/.config/retake/credentials.json
+  retake-flow agents export --kubernetes agents | kubectl apply -f -
+"""
+
+
+def serve(parser: Any) -> None:
+    """Show runs on a page, where people answer and speak."""
+    parser.epilog = _SERVE_EPILOG
+    parser.add_argument("--port", type=port, default=8765, help="on 127.0.0.1; 0 for any; default 8765")
+    parser.add_argument("--read-only", action="store_true", help="only show: no answers, no requests")
+    parser.add_argument("--open", action="store_true", help="open it in a browser")
+
+
+def notify(parser: Any) -> None:
+    """Send a notice to every address, to try them."""
+    parser.add_argument("flow", metavar="FLOW", nargs="?", help="also to the addresses of this flow")
+    parser.add_argument("--test", action="store_true", required=True, help="say that it is only a test")
+    add_allow_outside(parser)
+    add_json(parser)
+
+
+def guide(parser: Any) -> None:
+    """Show the platform's guide, or its changes."""
+    parser.add_argument("--diff", action="store_true", help="show the changes since the previous version")
+    parser.add_argument("--since", metavar="VERSION", default="", help="compare with this version instead")
+    parser.add_argument("--refresh", action="store_true", help="ask retake.tv even if it was asked within a day")
+    add_json(parser)
+
+
+def doctor(parser: Any) -> None:
+    """Test everything that a stream needs on this machine, and say how to fix it."""
+    parser.add_argument("--offline", action="store_true", help="do not use the network")
+    add_json(parser)
+
+
+def rehearsal(parser: Any) -> None:
+    """Serve a rehearsed retake.tv on this machine, until Ctrl-C."""
+    parser.add_argument("--port", type=port, default=0, help="the HTTP port; chosen by the system by default")
+    parser.add_argument("--folder", metavar="DIR", help="where recordings, thumbnails and the report go")
+    parser.add_argument(
+        "--options", metavar="FILE", help="JSON: latency, lag, agents, viewers, faults, … (docs/rehearsal.md)"
+    )
+    parser.add_argument(
+        "--keep",
+        metavar="FILE",
+        help="keep who is registered, what was posted and the faults to come in FILE, secrets and all: "
+        "the options with which it goes on later",
+    )
+    add_json(parser, "print nothing but the address, always as a JSON line")
+    parser.set_defaults(drives=True)
+
+
+def store(parser: Any) -> None:
+    """Move all runs to another store, or prepare one."""
+    parser.epilog = _STORE_EPILOG
+    whats = "copy: move all runs; they go on in TARGET only. prepare: bring the tables up to date, as their owner"
+    parser.add_argument("what", choices=("copy", "prepare"), metavar="WHAT", help=whats)
+    parser.add_argument("source", metavar="SOURCE", nargs="?", default="", help="the store that has the runs")
+    parser.add_argument("target", metavar="TARGET", nargs="?", default="", help="default: RETAKE_FLOW_STORE")
+    add_json(parser)
+
+
+def agents(parser: Any) -> None:
+    """List this machine's agents, or move their credentials."""
+    parser.epilog = _AGENTS_EPILOG
+    parser.add_argument("what", nargs="?", choices=("list", "export", "import"), default="list", metavar="WHAT")
+    parser.add_argument("names", nargs="*", metavar="AGENT", help="only these; for `import` of one file, its name")
+    parser.add_argument("--agents", metavar="DIR", help="the folder of AGENT.json files; default RETAKE_FLOW_AGENTS")
+    parser.add_argument("--kubernetes", metavar="NAME", help="export them as a Secret of this name")
+    parser.add_argument("--replace", action="store_true", help="import them also in place of other accounts")
+    add_json(parser)
