@@ -13,12 +13,11 @@ from typing import Any, ClassVar
 from retake_flow.flow.diagnostics import Position
 from retake_flow.flow.expressions.expression import Expression
 from retake_flow.flow.fields import Declared, is_required
+from retake_flow.flow.names import last
 from retake_flow.flow.state_parts import Ask, Effect, Poll, Raise, Retry, Route, Scene, Undo, Value
 from retake_flow.flow.text.bundle import Sources
 from retake_flow.quick_dataclasses import dataclass, field
 from retake_flow.redact import Secret
-
-SEPARATOR = "/"
 
 
 @dataclass(frozen=True, slots=True)
@@ -85,7 +84,7 @@ class BaseState:
     @property
     def name(self) -> str:
         """The last part of its path."""
-        return self.path.rpartition(SEPARATOR)[2]
+        return last(self.path)
 
     @property
     def key(self) -> str:
@@ -113,16 +112,6 @@ class BaseState:
         """All effects: on entering, on leaving, and on its routes."""
         return [*self.entry, *self.exit, *(effect for route in self.every_route() for effect in route.effects)]
 
-    @property
-    def work(self) -> Value:
-        """The values that its work evaluates: all that belongs to its kind."""
-        return ()
-
-    @property
-    def limits(self) -> tuple[Value, ...]:
-        """The times after which the event `timeout` occurs in it."""
-        return () if self.timeout is None else (self.timeout,)
-
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ActionState(BaseState):
@@ -142,18 +131,6 @@ class ActionState(BaseState):
     undo: Undo | None = None
     on_crash: str = ""
 
-    @property
-    def work(self) -> Value:
-        """Its inputs, its undo's and the values of its poll and its retry."""
-        poll = self.poll
-        polled = () if poll is None else (poll.every, poll.delay, poll.timeout, poll.until)
-        return (self.inputs, self.undo.inputs if self.undo else None, polled, self.retry and self.retry.values)
-
-    @property
-    def limits(self) -> tuple[Value, ...]:
-        """Its own timeout and its poll's."""
-        return tuple(each for each in (self.timeout, self.poll and self.poll.timeout) if each is not None)
-
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class QuestionState(BaseState):
@@ -161,16 +138,6 @@ class QuestionState(BaseState):
 
     kind: ClassVar[str] = "ask"
     ask: Ask
-
-    @property
-    def work(self) -> Value:
-        """What its question evaluates."""
-        return self.ask.work
-
-    @property
-    def limits(self) -> tuple[Value, ...]:
-        """Its question's timeout."""
-        return tuple(each for each in (self.timeout, self.ask.timeout) if each is not None)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -186,11 +153,6 @@ class CompositeState(BaseState):
     children: tuple[str, ...]
     retry: Retry | None = None
     again: Route | None = None
-
-    @property
-    def work(self) -> Value:
-        """The values of its retry."""
-        return self.retry and self.retry.values
 
     @property
     def innermost(self) -> bool:
@@ -210,11 +172,6 @@ class SubFlowState(CompositeState):
     sub: SubFlow
     inputs: Mapping[str, Value] = field(default_factory=dict)
 
-    @property
-    def work(self) -> Value:
-        """What the flow is given, and the values of its retry."""
-        return (self.inputs, self.retry and self.retry.values)
-
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class WaitState(BaseState):
@@ -222,11 +179,6 @@ class WaitState(BaseState):
 
     kind: ClassVar[str] = "wait"
     wait: Value
-
-    @property
-    def work(self) -> Value:
-        """How long it waits."""
-        return self.wait
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -247,11 +199,6 @@ class FinalState(BaseState):
     def ends_flow(self) -> bool:
         """Whether it ends the flow itself, or the sub-flow, that it belongs to."""
         return self.ends == self.root
-
-    @property
-    def work(self) -> Value:
-        """The reason it gives."""
-        return self.reason
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -284,6 +231,31 @@ class RestingState(BaseState):
 State = (
     ActionState | QuestionState | SubFlowState | CompositeState | WaitState | FinalState | HistoryState | RestingState
 )
+
+
+def work_values(state: State) -> Value:
+    """The values that the work of a state evaluates: all that belongs to its kind."""
+    match state:
+        case ActionState():
+            undo, retry = state.undo and state.undo.inputs, state.retry and state.retry.values
+            return (state.inputs, undo, state.poll and state.poll.values, retry)
+        case QuestionState():
+            return state.ask.work
+        case SubFlowState():
+            return (state.inputs, state.retry and state.retry.values)
+        case CompositeState():
+            return state.retry and state.retry.values
+        case WaitState():
+            return state.wait
+        case FinalState():
+            return state.reason
+    return ()
+
+
+def time_limits(state: State) -> tuple[Value, ...]:
+    """The times after which the event `timeout` occurs in a state: its own, and its poll's or its question's."""
+    inner = state.poll if isinstance(state, ActionState) else state.ask if isinstance(state, QuestionState) else None
+    return tuple(each for each in (state.timeout, inner and inner.timeout) if each is not None)
 
 
 def performers(state: State) -> Iterator[ActionState | Activity]:
@@ -399,6 +371,11 @@ class Flow:
     def performers(self) -> Iterator[ActionState | Activity]:
         """All states and activities that perform an action."""
         return (doing for state in self.states.values() for doing in performers(state))
+
+    def activity(self, key: str) -> Activity:
+        """An activity by its key."""
+        scope, _, name = key.rpartition(":")
+        return self.states[scope].activities[name]
 
     def undos(self) -> Iterator[Undo]:
         """The undos of all states."""

@@ -194,6 +194,15 @@ class Retry:
         """Whether an error of a kind is retried after so many failures in a row, this one included."""
         return failures <= self.max and (not self.on or kind in self.on)
 
+    def next_wait(
+        self, failures: int, kind: str, now: float, since: float, at_least: float | None = None, spread: float = 0.0
+    ) -> float | None:
+        """Seconds from `now` until the next try, or None when there is none; `since` is when the first try began."""
+        if not self.covers(failures, kind):
+            return None
+        wait = self.wait(failures, at_least, spread)
+        return None if self.within is not None and now + wait > since + self.within else wait
+
     def wait(self, failures: int, at_least: float | None = None, spread: float = 0.0) -> float:
         """Seconds to wait after a number of failures, as for `Backoff.wait`."""
         return Backoff(self.interval, self.rate, self.cap, jitter=0.1).wait(failures, at_least, spread)
@@ -207,6 +216,11 @@ class Poll:
     until: Expression
     delay: Value = 0.0
     timeout: Value | None = None
+
+    @property
+    def values(self) -> tuple[Value, ...]:
+        """What it evaluates."""
+        return (self.every, self.delay, self.timeout, self.until)
 
 
 @dataclass(frozen=True, slots=True)

@@ -6,7 +6,7 @@ from collections.abc import Iterable
 from typing import TYPE_CHECKING, Any
 
 from retake_flow.flow.diagram.diagram import Step, Trace
-from retake_flow.flow.model import SEPARATOR
+from retake_flow.flow.names import parent
 
 if TYPE_CHECKING:
     from retake_flow.flow.model import Flow
@@ -70,7 +70,7 @@ class Way:
             self._happened |= _names(record)
             return
         path = str(record.get("state", ""))
-        if self.steps and self.steps[-1].path == path.rpartition(SEPARATOR)[0]:
+        if self.steps and self.steps[-1].path == parent(path):
             self._happened |= self.steps.pop().after
             self.moves.pop(self._newest, None)
         again = next((number for number, step in enumerate(self.steps) if step.path == path), -1)

@@ -8,7 +8,7 @@ from datetime import datetime
 from typing import Any, Final, Self
 
 from retake_flow.flow.duration import words
-from retake_flow.flow.expressions.reserved_names import STATS
+from retake_flow.flow.names import STATS
 from retake_flow.quick_dataclasses import dataclass, field
 
 Record = Mapping[str, Any]

@@ -6,7 +6,6 @@ from collections.abc import Iterator
 
 from retake_flow.errors import ExpressionError
 from retake_flow.flow.check.references import expressions_of
-from retake_flow.flow.event_names import RETRY
 from retake_flow.flow.graph.exit_entry_sets import reachable_from
 from retake_flow.flow.model import (
     ActionState,
@@ -18,6 +17,7 @@ from retake_flow.flow.model import (
     SubFlowState,
     WaitState,
 )
+from retake_flow.flow.names import RETRY
 from retake_flow.flow.state_parts import Ask
 from retake_flow.run.gates import Gate
 from retake_flow.run.run import Run, Work

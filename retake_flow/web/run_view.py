@@ -10,7 +10,8 @@ from markupsafe import Markup
 
 from retake_flow import printable
 from retake_flow.engine.core.external_events import accepted
-from retake_flow.flow.model import SEPARATOR, Flow
+from retake_flow.flow.model import Flow
+from retake_flow.flow.names import SEPARATOR
 from retake_flow.flow.state_parts import scene_names
 from retake_flow.monitor.journal_text import lines
 from retake_flow.run.records import Record

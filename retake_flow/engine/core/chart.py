@@ -14,8 +14,8 @@ from typing import Any, cast
 from transitions.core import EventData
 from transitions.extensions.nesting import HierarchicalMachine, NestedState, NestedTransition
 
-from retake_flow.flow.event_names import ANY, by_precision, longest_match, matches
-from retake_flow.flow.model import SEPARATOR, CompositeState, Flow, HistoryState, State
+from retake_flow.flow.model import CompositeState, Flow, HistoryState, State
+from retake_flow.flow.names import ANY, SEPARATOR, by_precision, is_within, longest_match, matches
 from retake_flow.flow.state_parts import Route
 
 Names = Mapping[str, Any]
@@ -145,7 +145,7 @@ class Chart:
     def _triggers(self, state: State) -> Iterator[tuple[str, Route]]:
         """Each trigger that a route of a state answers, with the route, in file order."""
         composites = [s.path for s in self._flow.states.values() if isinstance(s, CompositeState)]
-        inside = [path for path in composites if path == state.path or path.startswith(state.path + SEPARATOR)]
+        inside = [path for path in composites if is_within(path, state.path)]
         for route in state.always:
             yield from ((_trigger("", origin), route) for origin in ("", *inside))
         for pattern in by_precision(state.routes):  # `error` takes what `error.KIND` leaves

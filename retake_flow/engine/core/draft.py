@@ -11,8 +11,8 @@ from retake_flow.engine.core.chart import Chart
 from retake_flow.errors import ExpressionError
 from retake_flow.flow import calendar, duration
 from retake_flow.flow.expressions.expression import render
-from retake_flow.flow.expressions.reserved_names import ACTIVE
-from retake_flow.flow.model import SEPARATOR, Flow
+from retake_flow.flow.model import Flow
+from retake_flow.flow.names import ACTIVE, is_within, join
 from retake_flow.flow.state_parts import Retry
 from retake_flow.run.commands import Command, SetTimer
 from retake_flow.run.run import ActivityState, Local, MutableRun, Phase, Run, Work
@@ -86,8 +86,7 @@ def _since(before: Mapping[str, int], visits: Mapping[str, int]) -> Mapping[str,
 
 def _active(state: str, root: str, asked: str) -> bool:
     """Whether a state of the flow itself, or of a sub-flow, is active."""
-    path = root + SEPARATOR + asked if root else asked
-    return state == path or state.startswith(path + SEPARATOR)
+    return is_within(state, join(root, asked))
 
 
 class _Activities(Mapping[str, Any]):

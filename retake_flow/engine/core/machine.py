@@ -16,8 +16,8 @@ from retake_flow.engine.core.step import Macrostep, as_expression_error, group
 from retake_flow.errors import ExpressionError, fault_of
 from retake_flow.flow.action_spec import Catalogue, with_own, with_retries
 from retake_flow.flow.calendar import is_missed
-from retake_flow.flow.event_names import matches
 from retake_flow.flow.model import ActionState, Activity, CompositeState, Flow, QuestionState, State, WaitState
+from retake_flow.flow.names import matches
 from retake_flow.flow.state_parts import Ask
 from retake_flow.quick_dataclasses import dataclass
 from retake_flow.run import events
@@ -271,15 +271,13 @@ class Machine:
     def _retry_wait(self, macrostep: Macrostep, state: ActionState, event: events.ActionFailed) -> float | None:
         """Seconds until the next try, or None when there is none."""
         retry, attempt = macrostep.retry(state.retry, state.root), macrostep.run.attempt
-        if retry is None or attempt is None or not retry.covers(attempt.failures + 1, event.kind):
-            return None
-        if not macrostep.can_repeat(state):
+        if retry is None or attempt is None:
             return None
         # The spread is derived from the run, so that a step stays a function of its arguments.
         spread = random.Random(f"{macrostep.run.id}/{state.path}/{event.visit}/{event.attempt}").random()
-        wait = retry.wait(attempt.failures + 1, event.retry_after, spread)
-        late = retry.within is not None and macrostep.now + wait > attempt.since + retry.within
-        return None if late else wait
+        at_least, since = event.retry_after, attempt.since
+        wait = retry.next_wait(attempt.failures + 1, event.kind, macrostep.now, since, at_least, spread)
+        return wait if wait is not None and macrostep.can_repeat(state) else None
 
     def _on_timer(self, macrostep: Macrostep, event: events.TimerFired) -> None:
         late = macrostep.now - macrostep.run.timers[event.state, event.purpose]

@@ -15,11 +15,9 @@ from typing import Any, assert_never
 from retake_flow.engine.core import gates, timers
 from retake_flow.engine.core.draft import Draft
 from retake_flow.errors import ExpressionError
-from retake_flow.flow.event_names import ANY, RETRY, SKIPPED, matches
 from retake_flow.flow.fields import read
 from retake_flow.flow.graph.exit_entry_sets import Change, entry_set
 from retake_flow.flow.model import (
-    SEPARATOR,
     ActionState,
     Activity,
     CompositeState,
@@ -31,6 +29,7 @@ from retake_flow.flow.model import (
     SubFlowState,
     WaitState,
 )
+from retake_flow.flow.names import ANY, RETRY, SEPARATOR, SKIPPED, matches
 from retake_flow.flow.state_parts import Effect, Route
 from retake_flow.run.commands import EndRun, Enter, Leave, Note, StartAction, StartActivity
 from retake_flow.run.run import ActivityState, Attempt, Local, MutableRun, PendingUndo, Phase, Work

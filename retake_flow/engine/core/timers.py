@@ -12,9 +12,9 @@ from itertools import count
 from typing import Any, Final
 
 from retake_flow.engine.core.draft import Draft
-from retake_flow.flow.event_names import RETRY, matches
 from retake_flow.flow.fields import Declared
 from retake_flow.flow.model import CompositeState, Flow, State
+from retake_flow.flow.names import RETRY, matches
 from retake_flow.flow.state_parts import Raise, Route
 from retake_flow.run.commands import Note
 from retake_flow.run.run import Delayed, MutableRun, Retried, Run
@@ -50,9 +50,8 @@ def schedule_retry_of(draft: Draft, state: State, kind: str) -> bool:
         return True
     before = run.retries.get(state.path, Retried(0, draft.now))
     spread = random.Random(f"{run.id}/{state.path}/{run.visits[state.path]}").random()
-    wait = retry.wait(before.times + 1, None, spread)
-    late = retry.within is not None and draft.now + wait > before.since + retry.within
-    if late or not retry.covers(before.times + 1, kind):
+    wait = retry.next_wait(before.times + 1, kind, draft.now, before.since, spread=spread)
+    if wait is None:
         return False
     run.retries = {**run.retries, state.path: Retried(before.times + 1, before.since)}
     draft.start_timer(state.path, RETRY, wait)

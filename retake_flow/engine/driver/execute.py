@@ -214,12 +214,9 @@ class _Patience:
         """Seconds from `now` until the next try after one that `began` then, or None when there is none."""
         self.failures += 1
         self._began = began if self._began is None else self._began
-        retry = self._retry
-        if retry is None or not error.may_repeat or not retry.covers(self.failures, error.kind):
+        if self._retry is None or not error.may_repeat:
             return None
-        wait = retry.wait(self.failures, error.retry_after)
-        late = retry.within is not None and now + wait > self._began + retry.within
-        return None if late else wait
+        return self._retry.next_wait(self.failures, error.kind, now, self._began, error.retry_after)
 
 
 def known(error: Exception, do: str) -> RetakeFlowError:

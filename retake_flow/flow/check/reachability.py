@@ -10,10 +10,10 @@ from typing import TYPE_CHECKING
 
 from retake_flow.flow.check.references import mentions
 from retake_flow.flow.diagnostics import Problem
-from retake_flow.flow.event_names import RETRY, matches
 from retake_flow.flow.graph.exit_entry_sets import entry_set, first
 from retake_flow.flow.graph.transition_graph import Move, Moves
 from retake_flow.flow.model import ActionState, FinalState, Flow, HistoryState, WaitState, askers
+from retake_flow.flow.names import RETRY, matches
 from retake_flow.flow.state_parts import Route
 
 if TYPE_CHECKING:

@@ -11,7 +11,7 @@ from jinja2 import nodes
 from retake_flow.errors import ExpressionError
 from retake_flow.flow.expressions.ast_allowlist import chain
 from retake_flow.flow.expressions.expression import Expression, templates
-from retake_flow.flow.model import Flow, State
+from retake_flow.flow.model import Flow, State, work_values
 
 Chain = tuple[str, ...]
 
@@ -34,7 +34,7 @@ class Mention(NamedTuple):
 def expressions_of(states: Iterable[State]) -> Iterator[Expression]:
     """Every expression of some states."""
     for state in states:
-        yield from templates((state.work, state.timeout, state.set))
+        yield from templates((work_values(state), state.timeout, state.set))
         for effect in state.effects():
             yield from (effect.condition,) if effect.condition is not None else ()
             yield from templates((effect.set, [(each.data, each.after) for each in effect.raises]))

@@ -7,10 +7,9 @@ from collections.abc import Collection, Iterable, Iterator
 from retake_flow.flow.action_spec import Catalogue
 from retake_flow.flow.check import reachability
 from retake_flow.flow.diagnostics import Problem, did_you_mean
-from retake_flow.flow.event_names import OUTSIDE, longest_match, matches
-from retake_flow.flow.graph.exit_entry_sets import is_within
 from retake_flow.flow.graph.transition_graph import Moves, Occurrence, error_kinds
 from retake_flow.flow.model import Activity, CompositeState, Flow, QuestionState, State, SubFlowState, performers
+from retake_flow.flow.names import OUTSIDE, is_within, longest_match, matches
 from retake_flow.flow.state_parts import Retry, Route
 
 

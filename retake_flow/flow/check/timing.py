@@ -14,7 +14,6 @@ from retake_flow.flow.diagnostics import Position, Problem
 from retake_flow.flow.duration import exact
 from retake_flow.flow.expressions.expression import Expression, templates
 from retake_flow.flow.expressions.type_inference import Typed, describe_types
-from retake_flow.flow.graph.exit_entry_sets import is_within
 from retake_flow.flow.model import (
     ActionState,
     Activity,
@@ -26,6 +25,7 @@ from retake_flow.flow.model import (
     askers,
     performers,
 )
+from retake_flow.flow.names import is_within
 from retake_flow.flow.state_parts import NUMBERS, TIMES, Ask, Poll, Retry
 
 _DURATIONS = frozenset({"string", "integer", "number"})

@@ -11,7 +11,8 @@ from retake_flow.flow.check.dataflow.symbols import EVENT, Declarations, fields
 from retake_flow.flow.check.references import Chain, expressions_of
 from retake_flow.flow.diagnostics import Position, Problem, did_you_mean
 from retake_flow.flow.expressions.expression import Expression
-from retake_flow.flow.model import SEPARATOR, Flow, State, SubFlowState
+from retake_flow.flow.model import Flow, State, SubFlowState
+from retake_flow.flow.names import SEPARATOR
 from retake_flow.flow.state_parts import scene_names
 
 

@@ -11,9 +11,7 @@ from itertools import pairwise
 from typing import assert_never
 
 from retake_flow.flow.diagram.labels import Note, Topic, labelled_routes, lines, notes, printable, target_text
-from retake_flow.flow.event_names import matches
 from retake_flow.flow.model import (
-    SEPARATOR,
     ActionState,
     CompositeState,
     FinalState,
@@ -25,6 +23,7 @@ from retake_flow.flow.model import (
     SubFlowState,
     WaitState,
 )
+from retake_flow.flow.names import is_within, matches
 from retake_flow.flow.state_parts import Route
 
 _FAILING = ("error", "exited", "failed")
@@ -306,14 +305,14 @@ def _aside(event: str) -> bool:
 
 def _within(target: str, source: str) -> bool:
     """Whether a route has no arrow: it has no target, or leads to the state itself or into it."""
-    return not target or target == source or target.startswith(source + SEPARATOR)
+    return not target or is_within(target, source)
 
 
 def arrows_taken(flow: Flow, way: Sequence[Step]) -> Iterator[tuple[str, str]]:
     """The arrows along a path: of the routes between two steps, the one for what had happened."""
     for before, after in pairwise(way):
         routes = [route for state in flow.around(before.path) for route, _ in labelled_routes(state)]
-        found = [route for route in routes if route.to and (after.path + SEPARATOR).startswith(route.to + SEPARATOR)]
+        found = [route for route in routes if route.to and is_within(after.path, route.to)]
         fitting = [route for route in found if any(matches(route.event, name) for name in after.after)]
         for route in (fitting or found)[:1]:
             yield route.source, route.to

@@ -6,7 +6,7 @@ from collections.abc import Iterable, Iterator, Mapping
 
 from retake_flow.flow.diagram.diagram import Arrow, Box, Diagram, Style
 from retake_flow.flow.diagram.labels import Note, Topic
-from retake_flow.flow.model import SEPARATOR
+from retake_flow.flow.names import is_within
 
 _FONT = "Helvetica,Arial,sans-serif"
 _BEGIN = "[*]"
@@ -145,7 +145,7 @@ def _ends(boxes: Mapping[str, Box], source: str, target: str) -> str:
     marks = ""
     if source in boxes and boxes[source].inside:
         marks += f"ltail={_quote('cluster ' + source)}, "
-    if boxes[target].inside and not (source + SEPARATOR).startswith(target + SEPARATOR):
+    if boxes[target].inside and not is_within(source, target):
         marks += f"lhead={_quote('cluster ' + target)}, "
     return marks
 

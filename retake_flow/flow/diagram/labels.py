@@ -13,7 +13,6 @@ from retake_flow.flow.calendar import describe
 from retake_flow.flow.duration import words
 from retake_flow.flow.expressions.expression import Template
 from retake_flow.flow.model import (
-    SEPARATOR,
     ActionState,
     Activity,
     CompositeState,
@@ -21,7 +20,9 @@ from retake_flow.flow.model import (
     State,
     SubFlowState,
     WaitState,
+    time_limits,
 )
+from retake_flow.flow.names import SEPARATOR
 from retake_flow.flow.state_parts import Ask, Effect, Raise, Route, Value
 from retake_flow.redact import scrub
 
@@ -119,7 +120,7 @@ def _purpose(state: State) -> Iterator[Note]:
             yield Note(Topic.TIME, f"entered anew up to {most} times after errors")
         case WaitState():
             yield Note(Topic.TIME, f"wait {_span(state.wait)}")
-    yield from (Note(Topic.TIME, f"timeout {_span(limit)}") for limit in state.limits)
+    yield from (Note(Topic.TIME, f"timeout {_span(limit)}") for limit in time_limits(state))
 
 
 def _beside(activity: Activity) -> str:

@@ -12,7 +12,7 @@ from jinja2.parser import Parser
 from retake_flow.errors import ExpressionError
 from retake_flow.flow.diagnostics import did_you_mean
 from retake_flow.flow.expressions.filters import ENVIRONMENT, FILTERS, TESTS
-from retake_flow.flow.expressions.reserved_names import ACTIVE, ROOTS
+from retake_flow.flow.names import ACTIVE, ROOTS
 
 LONGEST_EXPRESSION = 2_000
 _DEEPEST = 40

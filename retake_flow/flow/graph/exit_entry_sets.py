@@ -8,7 +8,8 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import NamedTuple
 
-from retake_flow.flow.model import SEPARATOR, CompositeState, Flow, HistoryState
+from retake_flow.flow.model import CompositeState, Flow, HistoryState
+from retake_flow.flow.names import SEPARATOR, is_within, parent
 from retake_flow.flow.state_parts import Route
 
 
@@ -45,9 +46,9 @@ def _domain(route: Route) -> str:
     source, target = route.source, route.to
     if target.startswith(source + SEPARATOR) and not route.reenter:
         return source
-    around, outer = _parent(source), _parent(target)
-    while around and not (outer + SEPARATOR).startswith(around + SEPARATOR):
-        around = _parent(around)
+    around, outer = parent(source), parent(target)
+    while around and not is_within(outer, around):
+        around = parent(around)
     return around
 
 
@@ -107,12 +108,3 @@ def reachable_from(flow: Flow, start: str) -> set[str]:
         if isinstance(state, CompositeState | HistoryState):
             pending.append(state.initial or first(flow, state.parent))
     return reached
-
-
-def is_within(inner: str, outer: str) -> bool:
-    """Whether one state is another or inside it; every state is inside the flow itself ("")."""
-    return not outer or inner == outer or inner.startswith(outer + SEPARATOR)
-
-
-def _parent(path: str) -> str:
-    return path.rpartition(SEPARATOR)[0]

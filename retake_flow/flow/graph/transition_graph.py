@@ -15,11 +15,9 @@ from typing import NamedTuple, assert_never
 
 from retake_flow.errors import TimedOut, fault_of
 from retake_flow.flow.action_spec import ActionSpec, Catalogue
-from retake_flow.flow.event_names import ANY, ERRORS, OUTSIDE, RETRY, SKIPPED, by_precision, longest_match, matches
 from retake_flow.flow.expressions.expression import Expression
 from retake_flow.flow.graph.exit_entry_sets import Change, entry_set
 from retake_flow.flow.model import (
-    SEPARATOR,
     ActionState,
     Activity,
     CompositeState,
@@ -31,7 +29,9 @@ from retake_flow.flow.model import (
     State,
     SubFlowState,
     WaitState,
+    time_limits,
 )
+from retake_flow.flow.names import ANY, ERRORS, OUTSIDE, RETRY, SEPARATOR, SKIPPED, by_precision, longest_match, matches
 from retake_flow.flow.state_parts import Route
 from retake_flow.quick_dataclasses import dataclass
 
@@ -253,7 +253,7 @@ class Moves:
     def _own_occurrences(self, state: State) -> Iterator[Occurrence]:
         for outcome in outcomes(state, self._catalogue):
             yield Occurrence(((outcome, ""),), state.path)
-        if state.limits:
+        if time_limits(state):
             yield Occurrence((("timeout", state.path),), state.path)
 
     def of_finals(self, state: State) -> Iterator[Occurrence]:

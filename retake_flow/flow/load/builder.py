@@ -10,7 +10,6 @@ from retake_flow.flow import calendar, duration
 from retake_flow.flow.diagnostics import Problem, list_of_known
 from retake_flow.flow.expressions.expression import Expression, Template, is_template, templates
 from retake_flow.flow.model import (
-    SEPARATOR,
     ActionState,
     Activity,
     CompositeState,
@@ -25,6 +24,7 @@ from retake_flow.flow.model import (
     SubFlowState,
     WaitState,
 )
+from retake_flow.flow.names import SEPARATOR, find_target, join, last, parent
 from retake_flow.flow.schema.state import KINDS
 from retake_flow.flow.state_parts import TIMES, Ask, Effect, Escalation, Poll, Raise, Retry, Route, Tell, Undo, Value
 from retake_flow.flow.text.yaml_source import Path, Source
@@ -65,7 +65,7 @@ class Builder:
         prefix = self.root + SEPARATOR if self.root else ""
         self.paths = {prefix + path: where for path, where in _paths(data["states"], ("states",), "")}
         for path in self.paths:
-            self._named.setdefault(path.rpartition(SEPARATOR)[2], []).append(path)
+            self._named.setdefault(last(path), []).append(path)
         states: dict[str, State] = {}
         for path, where in self.paths.items():
             states.update(self._state(path, _at(data, where) or {}, where))
@@ -101,7 +101,7 @@ class Builder:
         """Build one state and those of the sub-flow that runs in it."""
         shared: dict[str, Any] = {
             "path": path,
-            "parent": path.rpartition(SEPARATOR)[0],
+            "parent": parent(path),
             "position": self.source.key(where),
             "root": self.root,
             "description": data.get("description", ""),
@@ -218,8 +218,8 @@ class Builder:
 
     def _scope(self, path: str, written: str, where: Path) -> str:
         """The path of the state with which a delayed event is dropped."""
-        while path != self.root and path.rpartition(SEPARATOR)[2] != written:
-            path = path.rpartition(SEPARATOR)[0]
+        while path != self.root and last(path) != written:
+            path = parent(path)
         if path == self.root and written != WHOLE_FLOW:
             message = f"no state {written!r} is around this one"
             hint = f"name a state around, or write `scope: {WHOLE_FLOW}`"
@@ -267,7 +267,7 @@ class Builder:
     def _route(self, path: str, event: str, data: Any, where: Path) -> Route | None:
         full: Mapping[str, Any] = {"to": data} if isinstance(data, str) else data
         at = (*where, "to") if "to" in full and isinstance(data, dict) else where
-        target = self._target(path, full["to"]) if "to" in full else ""
+        target = find_target(path, full["to"], self.paths, self.root) if "to" in full else ""
         if target is None:
             self.damaged.add(path)
             message = f"there is no state {full['to']!r}"
@@ -288,19 +288,9 @@ class Builder:
             reenter=full.get("reenter", False),
         )
 
-    def _target(self, path: str, written: str) -> str | None:
-        """The path that a target means: its first name is searched beside the state, then outward level by level."""
-        scope = path
-        while scope != self.root:
-            scope = scope.rpartition(SEPARATOR)[0]
-            candidate = scope + SEPARATOR + written if scope else written
-            if candidate in self.paths:
-                return candidate
-        return None
-
     def _suggestions(self, written: str) -> str:
         """The possible meanings of a target that does not exist."""
-        alike = islice(self._named.get(written.rpartition(SEPARATOR)[2], ()), _MOST_ALIKE)
+        alike = islice(self._named.get(last(written), ()), _MOST_ALIKE)
         inside = next((known for known in alike if known.endswith(SEPARATOR + written)), None)
         if inside is not None:
             return f"write its path, {inside!r}"
@@ -308,10 +298,9 @@ class Builder:
 
     def child(self, path: str, name: str, where: Path) -> str:
         """The path of the initial state of a composite, or of the whole flow."""
-        full = path + SEPARATOR + name if path else name
+        full = join(path, name)
         if full not in self.paths:
-            known = (p.rpartition(SEPARATOR) for p in self.paths)
-            hint = list_of_known(name, (inside for around, _, inside in known if around == path), self.problems)
+            hint = list_of_known(name, (last(p) for p in self.paths if parent(p) == path), self.problems)
             message = f"the initial state {name!r} is not inside {path or 'the flow'!r}"
             self.problems.append(Problem(self.source.value(where), "RF020", message, hint))
         return full

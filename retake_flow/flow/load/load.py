@@ -12,7 +12,8 @@ from retake_flow.flow.load.builder import Builder
 from retake_flow.flow.load.files import Files
 from retake_flow.flow.load.functions import Functions
 from retake_flow.flow.load.inputs import flaws, with_resolved_files
-from retake_flow.flow.model import SEPARATOR, FinalState, Flow, Input, OwnAction, State, SubFlow
+from retake_flow.flow.model import FinalState, Flow, Input, OwnAction, State, SubFlow
+from retake_flow.flow.names import SEPARATOR
 from retake_flow.flow.schema.quick_validate import checker
 from retake_flow.flow.state_parts import Scene
 from retake_flow.flow.text.bundle import Find, Sources

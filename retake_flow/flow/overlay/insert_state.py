@@ -7,18 +7,15 @@ from collections.abc import Iterator, Mapping
 from retake_flow.errors import ExpressionError
 from retake_flow.flow.diagnostics import Position, Problem, did_you_mean
 from retake_flow.flow.expressions.expression import Expression, Template, is_template
+from retake_flow.flow.names import is_within, join, last, parent
 from retake_flow.flow.overlay.tree import (
-    SEPARATOR,
     Node,
     Target,
-    around,
     from_data,
-    join,
     states,
     target_names,
     targets,
     targets_of,
-    within,
 )
 
 _CODE = "RF025"
@@ -48,16 +45,16 @@ def insert(tree: Node, here: Mapping[str, Node], path: str, keyword: str, anchor
     """
     try:
         beside, event = _anchor(keyword, anchor)
-        other = join(around(path), beside)
-        if other == path or other not in here or around(other) != around(path):
-            names = {_name(known) for known in here if around(known) == around(path)}
+        other = join(parent(path), beside)
+        if other == path or other not in here or parent(other) != parent(path):
+            names = {last(known) for known in here if parent(known) == parent(path)}
             message = f"there is no state {beside!r} beside {path!r}"
-            raise _Refused(anchor.at, message, did_you_mean(beside, names - {_name(path)}), "RF023")
+            raise _Refused(anchor.at, message, did_you_mean(beside, names - {last(path)}), "RF023")
         if keyword == "before":
             _before(tree, here, path, other, anchor)
         else:
             _after(here, path, other, event, anchor)
-        _move(here[around(path)] if around(path) else tree, path, other, keyword)
+        _move(here[parent(path)] if parent(path) else tree, path, other, keyword)
     except _Refused as refused:
         return [refused.problem]
     return []
@@ -66,8 +63,8 @@ def insert(tree: Node, here: Mapping[str, Node], path: str, keyword: str, anchor
 def _move(owner: Node, path: str, other: str, word: str) -> None:
     """Move the new state to its place in the order of the states, which diagrams and lists follow."""
     held = owner.value["states"].value
-    names = [name for name in held if name != _name(path)]
-    names.insert(names.index(_name(other)) + (word == "after"), _name(path))
+    names = [name for name in held if name != last(path)]
+    names.insert(names.index(last(other)) + (word == "after"), last(path))
     owner.value["states"].value = {name: held[name] for name in names}
 
 
@@ -84,14 +81,14 @@ def _anchor(word: str, anchor: Node) -> tuple[str, str]:
 def _before(tree: Node, here: Mapping[str, Node], path: str, other: str, anchor: Node) -> None:
     success = _unrouted_success(here, path, other, anchor)
     for target in list(targets(tree)):
-        own = within(target.bearer, path) or (target.bearer and within(target.bearer, other))
+        own = is_within(target.bearer, path) or (target.bearer and is_within(target.bearer, other))
         # The initial target of a history state is named beside it, and so counts as coming from outside.
         if not own and target.means(here) == other:
             target.node.value = _rename(target.node.value, path)
             if target.means(here) != path:
                 target.node.value = path
             target.node.at = target.node.origin = anchor.at
-    _lay_route(here[path], success, from_data(_name(other), anchor.at), anchor)
+    _lay_route(here[path], success, from_data(last(other), anchor.at), anchor)
 
 
 def _after(here: Mapping[str, Node], path: str, other: str, event: str, anchor: Node) -> None:
@@ -110,11 +107,11 @@ def _after(here: Mapping[str, Node], path: str, other: str, event: str, anchor: 
         raise _Refused(anchor.at, message, hint)
     onward = route.copy()
     if listed or route.get("when") is not None:
-        routes.value[event] = Node(_name(path), anchor.at, route.key, anchor.at)
+        routes.value[event] = Node(last(path), anchor.at, route.key, anchor.at)
     else:
         [node] = target_names(route)
         onward = Node(node.value, anchor.at, anchor.key, anchor.key)
-        node.value, node.at, node.origin = _name(path), anchor.at, anchor.at
+        node.value, node.at, node.origin = last(path), anchor.at, anchor.at
     _lay_route(here[path], success, onward, anchor)
 
 
@@ -144,7 +141,7 @@ def _unrouted_success(here: Mapping[str, Node], path: str, other: str, anchor: N
         raise _Refused(anchor.at, f"which answer to {path!r} goes on is not clear", hint)
     inside = [(path, state), *states(state, path)]
     if not any(_leaves(target, path, here) for inner, node in inside for target in targets_of(inner, node)):
-        where = f"to {_name(other)!r}" if other else "on"
+        where = f"to {last(other)!r}" if other else "on"
         raise _Refused(anchor.at, f"how {path!r} ends is not known here", f"give it transitions that lead {where}")
     return ""
 
@@ -152,7 +149,7 @@ def _unrouted_success(here: Mapping[str, Node], path: str, other: str, anchor: N
 def _leaves(target: Target, path: str, here: Mapping[str, Node]) -> bool:
     """Whether a target means a state outside of another."""
     meant = target.means(here)
-    return meant is not None and not within(meant, path)
+    return meant is not None and not is_within(meant, path)
 
 
 def _success_of(state: Node, path: str, anchor: Node) -> str:
@@ -164,7 +161,7 @@ def _success_of(state: Node, path: str, anchor: Node) -> str:
         return "done"
     if len(likely) == 1:
         return str(likely[0])
-    hint = f"write `after: {{state: {_name(path)}, on: EVENT}}`, where EVENT is one of: {', '.join(events) or 'none'}"
+    hint = f"write `after: {{state: {last(path)}, on: EVENT}}`, where EVENT is one of: {', '.join(events) or 'none'}"
     raise _Refused(anchor.at, f"on which event {path!r} goes on is not clear", hint)
 
 
@@ -190,8 +187,4 @@ def _texts(node: Node) -> Iterator[str]:
 
 def _rename(written: str, path: str) -> str:
     """A target with its last name replaced."""
-    return join(around(written), _name(path))
-
-
-def _name(path: str) -> str:
-    return path.rpartition(SEPARATOR)[2]
+    return join(parent(written), last(path))

@@ -10,8 +10,9 @@ from pathlib import PurePath
 from typing import Any
 
 from retake_flow.flow.diagnostics import Position, Problem, list_of_known
+from retake_flow.flow.names import SEPARATOR, join, last
 from retake_flow.flow.overlay.insert_state import insert
-from retake_flow.flow.overlay.tree import SEPARATOR, Node, from_source, join, path_of, plain, source_of, states, targets
+from retake_flow.flow.overlay.tree import Node, from_source, path_of, plain, source_of, states, targets
 from retake_flow.flow.schema.state import KINDS
 from retake_flow.flow.text.yaml_source import EXTENDS, Path, Source
 from retake_flow.sanitize import one_line
@@ -256,7 +257,7 @@ class _Merge:
     @cached_property
     def _paths(self) -> dict[str, str]:
         """The path of the first state of each name."""
-        return {path.rpartition(SEPARATOR)[2]: path for path, _ in reversed(list(states(self.tree)))}
+        return {last(path): path for path, _ in reversed(list(states(self.tree)))}
 
     # --- inputs and everything else -------------------------------------------------------------------------
 

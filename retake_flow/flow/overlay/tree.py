@@ -9,6 +9,7 @@ from collections.abc import Container, Iterator
 from typing import Any
 
 from retake_flow.flow.diagnostics import Position
+from retake_flow.flow.names import SEPARATOR, find_target, join, parent
 from retake_flow.flow.text.yaml_source import Path, Source
 from retake_flow.quick_dataclasses import dataclass
 
@@ -100,9 +101,6 @@ def _walk(node: Node, path: Path) -> Iterator[tuple[Path, Node]]:
             yield from _walk(item, (*path, index))
 
 
-SEPARATOR = "/"
-
-
 @dataclass(frozen=True, slots=True)
 class Target:
     """A place that names a state.
@@ -125,37 +123,12 @@ class Target:
         if self.inside is not None:
             path = join(self.inside, written)
             return path if path in paths else None
-        return resolve_target(self.bearer, written, paths)
-
-
-def resolve_target(bearer: str, written: str, paths: Container[str]) -> str | None:
-    """The state that a route's target means: beside the state that has it, or outward level by level."""
-    scope = bearer
-    while scope:
-        scope = around(scope)
-        if join(scope, written) in paths:
-            return join(scope, written)
-    return None
-
-
-def join(scope: str, name: str) -> str:
-    """The path of a state in a state; "" is the flow itself."""
-    return scope + SEPARATOR + name if scope else name
-
-
-def around(path: str) -> str:
-    """The path of the state around one; "" at the top."""
-    return path.rpartition(SEPARATOR)[0]
+        return find_target(self.bearer, written, paths)
 
 
 def path_of(state: str) -> tuple[str, ...]:
     """The place of a state in the data of its flow."""
     return tuple(step for name in state.split(SEPARATOR) for step in ("states", name))
-
-
-def within(path: str, outer: str) -> bool:
-    """Whether a state is another one, or inside it."""
-    return path == outer or path.startswith(outer + SEPARATOR)
 
 
 def states(owner: Node, prefix: str = "") -> Iterator[tuple[str, Node]]:
@@ -176,7 +149,7 @@ def targets(tree: Node) -> Iterator[Target]:
 
 def targets_of(path: str, state: Node) -> Iterator[Target]:
     """Every place in one state, without those inside it, that names a state to go to."""
-    yield from _initial(state, path, around(path) if state.get("history") else path)
+    yield from _initial(state, path, parent(path) if state.get("history") else path)
     always, routes = state.get("always"), state.get("transitions")
     if always is not None:
         yield from (Target(path, "", node) for node in target_names(always))

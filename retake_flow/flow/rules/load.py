@@ -17,10 +17,10 @@ from retake_flow.errors import ExpressionError, UsageError
 from retake_flow.flow import duration
 from retake_flow.flow.action_spec import Catalogue, with_own
 from retake_flow.flow.diagnostics import Position, Problem, did_you_mean
-from retake_flow.flow.event_names import OUTSIDE, matches
 from retake_flow.flow.expressions.expression import Expression
 from retake_flow.flow.graph.transition_graph import Moves
 from retake_flow.flow.model import Flow
+from retake_flow.flow.names import OUTSIDE, last, matches
 from retake_flow.flow.rules.matching import is_called
 from retake_flow.flow.rules.model import RUN, Condition, Rule, RuleSet, Term
 from retake_flow.flow.text import locate
@@ -289,7 +289,7 @@ class _Reading:
 
     def _state(self, name: Any, at: Path) -> None:
         if not any(is_called(path, str(name)) for path in self._states):
-            names = [path.rpartition("/")[2] for path in self._states]
+            names = [last(path) for path in self._states]
             self._say(at, f"the flow has no state {str(name)[:_LONGEST_SHOWN]!r}", did_you_mean(str(name), names))
 
     def _event(self, name: str, at: Path) -> None:

@@ -8,10 +8,10 @@ from typing import Any
 
 from retake_flow.flow import duration
 from retake_flow.flow.action_spec import Catalogue, names_of
-from retake_flow.flow.event_names import matches
 from retake_flow.flow.expressions.expression import Expression
 from retake_flow.flow.graph.transition_graph import Moves
-from retake_flow.flow.model import SEPARATOR, ActionState, Flow, QuestionState, RestingState, State, WaitState
+from retake_flow.flow.model import ActionState, Flow, QuestionState, RestingState, State, WaitState, time_limits
+from retake_flow.flow.names import SEPARATOR, matches
 from retake_flow.flow.rules.guards import Literal, literals
 from retake_flow.flow.rules.model import Condition, Term
 from retake_flow.flow.rules.propositions import SOMEHOW, UNWELL, Fact
@@ -87,7 +87,7 @@ class Reader:
             return float("inf") if any(not route.to for route in over) else 0.0
         if not isinstance(state, RestingState | WaitState | QuestionState):
             return 0.0
-        limits = (*state.limits, state.wait) if isinstance(state, WaitState) else state.limits
+        limits = (*time_limits(state), *([state.wait] if isinstance(state, WaitState) else []))
         return min(map(_seconds, limits), default=float("inf"))
 
 

@@ -136,7 +136,7 @@ class Facts:
         sure = self._sure(move)
         facts: list[Fact] = []
         if begun and ":" in place:
-            facts += self._activity_facts(self.activity(place), name, move.source, sure)
+            facts += self._activity_facts(self._flow.activity(place), name, move.source, sure)
         elif begun and place and (place, name) != (move.occurrence.names[0][1], "timeout"):
             state = self._flow.states[place]
             if isinstance(state, ActionState):
@@ -217,11 +217,6 @@ class Facts:
                 yield "done" if who.every is None else "again", self._action_facts(who, "ends", leaf, outcome)
 
     # --- facts ---------------------------------------------------------------------------------------------------
-
-    def activity(self, key: str) -> Activity:
-        """An activity by its key."""
-        scope, _, name = key.rpartition(":")
-        return self._flow.states[scope].activities[name]
 
     def _outcomes(self, action: str) -> tuple[str, ...]:
         spec = self._catalogue.get(action)

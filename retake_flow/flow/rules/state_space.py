@@ -9,7 +9,8 @@ from retake_flow.errors import fault_of
 from retake_flow.flow.expressions.expression import Expression
 from retake_flow.flow.graph.transition_graph import Move, Moves, Occurrence
 from retake_flow.flow.graph.transition_graph import guards as guards_of
-from retake_flow.flow.model import SEPARATOR, ActionState, Activity, FinalState, Flow
+from retake_flow.flow.model import ActionState, Activity, FinalState, Flow
+from retake_flow.flow.names import parent
 from retake_flow.flow.rules import guards
 from retake_flow.flow.rules.propositions import Fact, Facts
 from retake_flow.flow.state_parts import Route
@@ -131,7 +132,7 @@ class Ways:
         return self._entering(move, facts, node._replace(owed=owed))
 
     def _entering(self, move: Move, facts: tuple[Fact, ...], node: Node) -> Way:
-        scope, leaf = move.entered[0].rpartition(SEPARATOR)[0], move.entered[-1]
+        scope, leaf = parent(move.entered[0]), move.entered[-1]
         if node.kept is not None and len(node.kept) < len(scope):
             scope = node.kept
         facts += tuple(self._facts.enter_facts(move.entered, leaf))

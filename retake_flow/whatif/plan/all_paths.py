@@ -10,10 +10,10 @@ from typing import Any
 
 from retake_flow.errors import UsageError
 from retake_flow.flow.action_spec import Catalogue, with_own
-from retake_flow.flow.event_names import OUTSIDE
 from retake_flow.flow.expressions.expression import Expression
 from retake_flow.flow.graph.transition_graph import Move, Moves, path_to
 from retake_flow.flow.model import ActionState, FinalState, Flow, QuestionState, State, askers
+from retake_flow.flow.names import OUTSIDE
 from retake_flow.whatif.plan import planner
 from retake_flow.whatif.plan.plan import Kind
 
@@ -143,13 +143,12 @@ def _usual_outcome(state: State, catalogue: Catalogue) -> str:
 
 
 def _of_activity(flow: Flow, catalogue: Catalogue, source: str, key: str, name: str) -> Iterator[str]:
-    scope, _, own = key.rpartition(":")
-    activity = flow.states[scope].activities[own]
+    activity = flow.activity(key)
     raised = dict(activity.raises)
     if name in raised:
         yield from _field(key, raised[name], holds=True)
         return
-    end = name.removeprefix(own + ".")
+    end = name.removeprefix(activity.name + ".")
     if activity.do in catalogue and end in catalogue[activity.do].events:
         yield f"{source}={end}"
         return

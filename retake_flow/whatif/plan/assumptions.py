@@ -10,9 +10,9 @@ from typing import Any
 from retake_flow.errors import UsageError
 from retake_flow.flow.action_spec import Catalogue
 from retake_flow.flow.diagnostics import did_you_mean
-from retake_flow.flow.event_names import ERRORS, OUTSIDE
 from retake_flow.flow.fields import Declared, read
-from retake_flow.flow.model import ActionState, Activity, FinalState, Flow, QuestionState, State
+from retake_flow.flow.model import ActionState, Activity, FinalState, Flow, QuestionState, State, time_limits
+from retake_flow.flow.names import ERRORS, OUTSIDE
 from retake_flow.redact import Secret
 
 
@@ -180,7 +180,7 @@ def _places(flow: Flow, catalogue: Catalogue) -> Iterator[Place]:
     external = (*OUTSIDE, *dict.fromkeys((*flow.events, *raised)))
     for state in flow.states.values():
         if state.innermost and not isinstance(state, FinalState):
-            yield _place(state, state.path, catalogue, ("timeout",) if state.limits else (), external)
+            yield _place(state, state.path, catalogue, ("timeout",) if time_limits(state) else (), external)
         for activity in state.activities.values():
             yield _place(activity, activity.key, catalogue, (), ())
 

@@ -13,9 +13,9 @@ from retake_flow.engine.core.machine import Machine
 from retake_flow.errors import ExpressionError, UsageError
 from retake_flow.flow.action_spec import Catalogue, with_own
 from retake_flow.flow.calendar import describe
-from retake_flow.flow.event_names import OUTSIDE
 from retake_flow.flow.expressions.sandbox import work_done
 from retake_flow.flow.model import Flow
+from retake_flow.flow.names import OUTSIDE
 from retake_flow.redact import scrub
 from retake_flow.run import events
 from retake_flow.run.commands import Command, Enter, Leave, Note, SetTimer, StartAction, StartActivity
@@ -164,8 +164,7 @@ class Planner:
 
     def _raised_events(self, event: events.ActivityResulted) -> Iterator[str]:
         """The events that the result of an activity raises, as far as the result alone decides."""
-        scope, _, name = event.activity.rpartition(":")
-        for raised, condition in self._flow.states[scope].activities[name].raises:
+        for raised, condition in self._flow.activity(event.activity).raises:
             with suppress(ExpressionError):
                 if condition.holds({"result": event.value}):
                     yield raised

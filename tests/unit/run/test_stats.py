@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from retake_flow.flow.expressions.reserved_names import STATS
+from retake_flow.flow.names import STATS
 from retake_flow.run.records import record
 from retake_flow.run.stats import Stats, summary
 

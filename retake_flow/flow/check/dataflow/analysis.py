@@ -18,7 +18,6 @@ from retake_flow.flow.check.references import assured_names
 from retake_flow.flow.expressions.expression import Expression
 from retake_flow.flow.graph.transition_graph import Move, Moves, Occurrence
 from retake_flow.flow.model import (
-    SEPARATOR,
     ActionState,
     Activity,
     CompositeState,
@@ -26,7 +25,9 @@ from retake_flow.flow.model import (
     Flow,
     State,
     SubFlowState,
+    work_values,
 )
+from retake_flow.flow.names import SEPARATOR
 from retake_flow.flow.state_parts import Effect
 from retake_flow.quick_dataclasses import dataclass
 
@@ -301,7 +302,7 @@ class Walk:
         """Evaluate the work of an innermost state, once it has been entered."""
         root = state.root
         if not isinstance(state, ActionState):
-            see(state.work, root, facts, None)
+            see(work_values(state), root, facts, None)
             return
         later = facts & ~self.facts.of_event
         begun = later if state.poll or state.retry or state.needs else facts

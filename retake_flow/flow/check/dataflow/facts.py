@@ -9,9 +9,9 @@ from collections.abc import Iterable, Iterator
 
 from retake_flow.flow.check.dataflow.symbols import OF_EVERY_EVENT, Declarations, fields
 from retake_flow.flow.check.references import Chain, all_expressions, mentions
-from retake_flow.flow.event_names import SKIPPED, matches
 from retake_flow.flow.graph.transition_graph import Occurrence
 from retake_flow.flow.model import Activity, FinalState, Flow, QuestionState, State, SubFlowState
+from retake_flow.flow.names import SKIPPED, matches
 from retake_flow.flow.state_parts import ANSWERED
 
 Fact = tuple[str, ...]

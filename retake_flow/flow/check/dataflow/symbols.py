@@ -7,10 +7,10 @@ from functools import cached_property
 from typing import Any, Final
 
 from retake_flow.flow.action_spec import Catalogue
-from retake_flow.flow.expressions.reserved_names import STATS
 from retake_flow.flow.fields import Declared
 from retake_flow.flow.graph.transition_graph import Occurrence
 from retake_flow.flow.model import ActionState, Activity, FinalState, Flow, Input, QuestionState, State, SubFlowState
+from retake_flow.flow.names import STATS
 from retake_flow.flow.state_parts import Ask
 
 Schema = Mapping[str, Any]
@@ -135,8 +135,8 @@ class Declarations:
         return {name for do in used for fields in self._catalogue[do].events.values() for name in fields}
 
     def _result_of_activity(self, key: str, event: str) -> Schema | None:
-        scope, _, name = key.rpartition(":")
-        activity = self._flow.states[scope].activities[name]
+        activity = self._flow.activity(key)
+        name = activity.name
         if activity.ask is not None:
             return None if event == f"{name}.timeout" else answer(activity.ask)
         raises = {raised for raised, _ in activity.raises}

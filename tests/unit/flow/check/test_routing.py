@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 from flow_samples import at, codes, problems
 
-from retake_flow.flow.event_names import matches
+from retake_flow.flow.names import matches
 
 END = "\nz: {final: ok}"
 

@@ -8,8 +8,8 @@ import pytest
 from flow_samples import CATALOGUE, flow_of, with_sub
 
 from retake_flow.errors import fault_of
-from retake_flow.flow.event_names import matches
 from retake_flow.flow.graph.transition_graph import Move, Moves, guards
+from retake_flow.flow.names import matches
 
 
 def moves(states: str, active: str, initial: str = "a", head: str = "") -> list[Move]:
