@@ -1,4 +1,4 @@
-"""Executes commands and returns their outcomes as events."""
+"""Executes commands and posts their outcomes as events."""
 
 from __future__ import annotations
 
@@ -11,15 +11,12 @@ from typing import Any
 from retake_flow import os_errors
 from retake_flow.backoff import Backoff
 from retake_flow.errors import Finished, RetakeFlowError
-from retake_flow.flow.action_spec import Catalogue
 from retake_flow.flow.state_parts import Retry
 from retake_flow.ports.actions import ActionRunner, Call, Clock, Completion
 from retake_flow.run import events
 from retake_flow.run.commands import Command, Note, SetTimer, StartAction, StartActivity
 from retake_flow.run.events import Noted
-from retake_flow.run.run import PendingUndo
 
-Post = Callable[[events.Event], None]
 #: Maps the last inputs of an activity to its new ones, once the run has taken its results so far.
 Refill = Callable[[Mapping[str, Any]], Awaitable[Mapping[str, Any]]]
 
@@ -33,62 +30,191 @@ SOON = 60.0
 UNDO_WITHIN = 75.0
 
 
-async def action(command: StartAction, call: Call, actions: ActionRunner, post: Post) -> None:
-    """Perform the action of a state once."""
-    state, visit, attempt = command.state, command.visit, command.attempt
-    done = await performed(call, actions)
-    if isinstance(done, Completion):
-        post(events.ActionFinished(state, visit, attempt, done.outcome, done.value, done.memory, done.notes))
-        return
-    after, permanent = done.retry_after or 0.0, not done.may_repeat
-    post(events.ActionFailed(state, visit, attempt, done.kind, done.message, done.hint, after, permanent))
+class Execution:
+    """Performs what a run has begun, and posts what comes of it.
 
-
-async def look_up(command: StartAction, call: Call, actions: ActionRunner, clock: Clock, post: Post) -> None:
-    """Find out whether the action of a state was done before the process died; temporary errors are waited out."""
-    state, visit, attempt = command.state, command.visit, command.attempt
-    patience = _Patience(command.retry)
-    while True:
-        began = clock.now()
-        try:
-            done = await actions.verify(call)
-            break
-        except Exception as raised:
-            error = known(raised, command.do)
-        wait = patience.after(error, began, clock.now())
-        if wait is None:
-            post(events.ActionInDoubt(state, visit, attempt, error.message))
-            return
-        about = {"kind": error.kind, "message": error.message, "hint": error.hint}
-        call.note("error", place=state, **about, failures=patience.failures)
-        await _pause(clock, wait)
-    if done is None:
-        post(events.ActionNotDone(state, visit, attempt))
-    else:
-        post(events.ActionFinished(state, visit, attempt, done.outcome, done.value, done.memory))
-
-
-async def timer(command: SetTimer, clock: Clock, post: Post) -> None:
-    """Wait for a time."""
-    await clock.sleep_until(command.due)
-    post(events.TimerFired(command.state, command.visit, command.purpose, command.due))
-
-
-async def task(
-    command: StartActivity, call: Call, actions: ActionRunner, clock: Clock, post: Post, refill: Refill
-) -> None:
-    """Perform a task as an activity: repeatedly when `every` is set, else once, with retries as `retry` says.
-
-    `call` is its first performance; `refill` gives the current inputs of each repetition.
+    Args:
+        actions: Performs the actions.
+        clock: Gives the time.
+        post: Takes the events.
     """
-    await _pause(clock, command.delay)
-    async with AsyncExitStack() as scope:
-        memory = _Memory(call)
-        call = replace(call, scope=scope, keep=memory.keep)
-        if command.every is None:
-            await _once(command, call, memory, actions, clock, post)
+
+    def __init__(self, actions: ActionRunner, clock: Clock, post: Callable[[events.Event], None]) -> None:
+        self._actions = actions
+        self._clock = clock
+        self._post = post
+
+    async def action(self, command: StartAction, call: Call) -> None:
+        """Perform the action of a state once."""
+        state, visit, attempt = command.state, command.visit, command.attempt
+        done = await self._performed(call)
+        if isinstance(done, Completion):
+            self._post(events.ActionFinished(state, visit, attempt, done.outcome, done.value, done.memory, done.notes))
+            return
+        after, permanent = done.retry_after or 0.0, not done.may_repeat
+        self._post(events.ActionFailed(state, visit, attempt, done.kind, done.message, done.hint, after, permanent))
+
+    async def look_up(self, command: StartAction, call: Call) -> None:
+        """Find out whether the action of a state was done before the process died; temporary errors are waited out."""
+        state, visit, attempt = command.state, command.visit, command.attempt
+        patience = _Patience(command.retry)
+        while True:
+            began = self._clock.now()
+            try:
+                done = await self._actions.verify(call)
+                break
+            except Exception as raised:
+                error = known(raised, command.do)
+            wait = patience.after(error, began, self._clock.now())
+            if wait is None:
+                self._post(events.ActionInDoubt(state, visit, attempt, error.message))
+                return
+            about = {"kind": error.kind, "message": error.message, "hint": error.hint}
+            call.note("error", place=state, **about, failures=patience.failures)
+            await self._pause(wait)
+        if done is None:
+            self._post(events.ActionNotDone(state, visit, attempt))
         else:
-            await _repeatedly(command, call, memory, command.every, actions, clock, post, refill)
+            self._post(events.ActionFinished(state, visit, attempt, done.outcome, done.value, done.memory))
+
+    async def timer(self, command: SetTimer) -> None:
+        """Wait for a time."""
+        await self._clock.sleep_until(command.due)
+        self._post(events.TimerFired(command.state, command.visit, command.purpose, command.due))
+
+    async def task(self, command: StartActivity, call: Call, refill: Refill) -> None:
+        """Perform a task as an activity: repeatedly when `every` is set, else once, with retries as `retry` says.
+
+        `call` is its first performance; `refill` gives the current inputs of each repetition.
+        """
+        await self._pause(command.delay)
+        async with AsyncExitStack() as scope:
+            memory = _Memory(call)
+            call = replace(call, scope=scope, keep=memory.keep)
+            if command.every is None:
+                await self._once(command, call, memory)
+            else:
+                await self._repeatedly(command, call, memory, command.every, refill)
+
+    async def _once(self, command: StartActivity, call: Call, memory: _Memory) -> None:
+        patience = _Patience(command.retry)
+        while True:
+            began = self._clock.now()
+            done = await self._performed(call)
+            if isinstance(done, Completion):
+                self._post(_resulted(command, done))
+                return
+            wait = patience.after(done, began, self._clock.now())
+            self._post(_failed(command, done, again=wait is not None, failures=_soon(patience.failures, wait)))
+            if wait is None:
+                return
+            call = replace(call, attempt=call.attempt + 1, memory=memory.latest)
+            await self._pause(wait)
+
+    async def _repeatedly(
+        self, command: StartActivity, call: Call, memory: _Memory, every: float, refill: Refill
+    ) -> None:
+        """Repeat a task. A failure does not end the repetition: the next rounds follow `retry`, then back off.
+
+        While rounds fail, nothing hurries them.
+        """
+        failures = 0
+        between = _Break()
+        call = replace(call, hurry=between.cut_short)
+        while True:
+            between.begin_round()
+            done = await self._performed(call)
+            pause = every
+            if isinstance(done, Completion):
+                failures = 0
+                self._post(_resulted(command, done))
+                pause = command.quiet if done.outcome == "idle" and command.quiet is not None else every
+                memory.latest = memory.latest if done.memory is None else done.memory
+            else:
+                failures += 1
+                pause = _after_failure(command.retry, done, failures, every)
+                self._post(_failed(command, done, again=True, failures=_soon(failures, pause)))
+            await (self._pause(pause) if failures else between.wait(self._pause, pause))
+            inputs = await refill(call.inputs)
+            call = replace(call, attempt=call.attempt + 1, memory=memory.latest, inputs=inputs)
+
+    async def service(self, command: StartActivity, call: Call) -> None:
+        """Keep a service running; restart it as its `retry` says when it fails or ends."""
+        key, visit = command.activity, command.visit
+        await self._pause(command.delay)
+        patience = _Patience(command.retry)
+        while True:
+            began = self._clock.now()
+            ready_at: float | None = None
+            try:
+                async with self._actions.serve(call) as running:
+                    ready_at = self._clock.now()
+                    self._post(events.ActivityReady(key, visit, running.value))
+                    reason = await running.wait()
+                error: RetakeFlowError = _Exited(reason)
+                ended: events.Event = events.ActivityExited(key, visit, reason)
+            except Finished as finished:
+                error, ended = finished, events.ActivityExited(key, visit, finished.message)
+            except Exception as raised:
+                error = known(raised, command.do)
+                ended = _failed(command, error, again=False)
+            if ready_at is not None and self._clock.now() - ready_at >= STEADY:
+                patience = _Patience(command.retry)
+            wait = patience.after(error, began, self._clock.now())
+            if wait is None:
+                self._post(ended)
+                return
+            self._post(_failed(command, error, again=True))
+            call = replace(call, attempt=call.attempt + 1)
+            await self._pause(wait)
+
+    async def undo(self, call: Call, retry: Retry | None) -> dict[str, Any]:
+        """Perform an undo. Every error is retried, even one that only a person can fix, since nobody is asked.
+
+        Returns:
+            How it ended, as fields of a record. A failed undo must not hide why the scope was left or block the next
+            undo, so nothing is raised.
+        """
+        try:
+            async with asyncio.timeout(UNDO_WITHIN):
+                done = await self._undone(call, retry)
+        except TimeoutError:
+            done = _TookTooLong(f"{call.do} took longer than {UNDO_WITHIN:g} s")
+        if isinstance(done, Completion):
+            return {"outcome": done.outcome, "result": done.value}
+        return {"outcome": f"error.{done.kind}", "message": done.message}
+
+    async def _undone(self, call: Call, retry: Retry | None) -> Completion | RetakeFlowError:
+        until = self._clock.now() + UNDO_WITHIN
+        while True:
+            done = await self._performed(call)
+            if (
+                isinstance(done, Completion)
+                or retry is None
+                or done.unsure
+                or not retry.covers(call.attempt, done.kind)
+            ):
+                return done
+            wait = retry.wait(call.attempt, done.retry_after)
+            if self._clock.now() + wait > until:
+                return done
+            about = {"kind": done.kind, "message": done.message, "hint": done.hint}
+            call.note("error", place=call.place, **about, failures=call.attempt)
+            await self._clock.sleep_until(self._clock.now() + wait)
+            call = replace(call, attempt=call.attempt + 1)
+
+    async def _performed(self, call: Call) -> Completion | RetakeFlowError:
+        """The result of performing an action; anything it raises becomes one of our errors."""
+        try:
+            return await self._actions.perform(call)
+        except Exception as raised:
+            return known(raised, call.do)
+
+    async def _pause(self, seconds: float) -> None:
+        if seconds > 0:
+            await self._clock.sleep_until(self._clock.now() + seconds)
+        else:
+            await asyncio.sleep(0)
 
 
 class _Memory:
@@ -104,96 +230,12 @@ class _Memory:
         self.latest = memory
 
 
-async def _once(
-    command: StartActivity, call: Call, memory: _Memory, actions: ActionRunner, clock: Clock, post: Post
-) -> None:
-    patience = _Patience(command.retry)
-    while True:
-        began = clock.now()
-        done = await performed(call, actions)
-        if isinstance(done, Completion):
-            post(_resulted(command, done))
-            return
-        wait = patience.after(done, began, clock.now())
-        post(_failed(command, done, again=wait is not None, failures=_soon(patience.failures, wait)))
-        if wait is None:
-            return
-        call = replace(call, attempt=call.attempt + 1, memory=memory.latest)
-        await _pause(clock, wait)
-
-
-async def _repeatedly(
-    command: StartActivity,
-    call: Call,
-    memory: _Memory,
-    every: float,
-    actions: ActionRunner,
-    clock: Clock,
-    post: Post,
-    refill: Refill,
-) -> None:
-    """Repeat a task. A failure does not end the repetition: the next rounds follow `retry`, then back off.
-
-    While rounds fail, nothing hurries them.
-    """
-    failures = 0
-    between = _Pause()
-    call = replace(call, hurry=between.break_off)
-    while True:
-        between.begin_round()
-        done = await performed(call, actions)
-        pause = every
-        if isinstance(done, Completion):
-            failures = 0
-            post(_resulted(command, done))
-            pause = command.quiet if done.outcome == "idle" and command.quiet is not None else every
-            memory.latest = memory.latest if done.memory is None else done.memory
-        else:
-            failures += 1
-            pause = _after_failure(command.retry, done, failures, every)
-            post(_failed(command, done, again=True, failures=_soon(failures, pause)))
-        await (_pause(clock, pause) if failures else between.wait(clock, pause))
-        inputs = await refill(call.inputs)
-        call = replace(call, attempt=call.attempt + 1, memory=memory.latest, inputs=inputs)
-
-
 def _after_failure(retry: Retry | None, error: RetakeFlowError, failures: int, every: float) -> float:
     """Seconds until the next round of a repeated task after this many failures in a row."""
     wait = Backoff(2 * every, cap=max(every, SLOWEST)).wait(failures, error.retry_after)
     if retry is None or not error.may_repeat or not retry.covers(failures, error.kind):
         return wait
     return min(wait, retry.wait(failures, error.retry_after))
-
-
-async def service(command: StartActivity, call: Call, actions: ActionRunner, clock: Clock, post: Post) -> None:
-    """Keep a service running; restart it as its `retry` says when it fails or ends."""
-    key, visit = command.activity, command.visit
-    await _pause(clock, command.delay)
-    patience = _Patience(command.retry)
-    while True:
-        began = clock.now()
-        ready_at: float | None = None
-        try:
-            async with actions.serve(call) as running:
-                ready_at = clock.now()
-                post(events.ActivityReady(key, visit, running.value))
-                reason = await running.wait()
-            error: RetakeFlowError = _Exited(reason)
-            ended: events.Event = events.ActivityExited(key, visit, reason)
-        except Finished as finished:
-            error, ended = finished, events.ActivityExited(key, visit, finished.message)
-        except Exception as raised:
-            error = known(raised, command.do)
-            ended = _failed(command, error, again=False)
-        if ready_at is not None and clock.now() - ready_at >= STEADY:
-            patience = _Patience(command.retry)
-        wait = patience.after(error, began, clock.now())
-        if wait is None:
-            post(ended)
-            return
-        post(_failed(command, error, again=True))
-        call = replace(call, attempt=call.attempt + 1)
-        await _pause(clock, wait)
 
 
 class _Exited(RetakeFlowError):
@@ -228,14 +270,6 @@ def known(error: Exception, do: str) -> RetakeFlowError:
     return RetakeFlowError(f"{do} has a defect: {type(error).__name__}: {error}")
 
 
-async def performed(call: Call, actions: ActionRunner) -> Completion | RetakeFlowError:
-    """The result of performing an action; anything it raises becomes one of our errors."""
-    try:
-        return await actions.perform(call)
-    except Exception as raised:
-        return known(raised, call.do)
-
-
 def _resulted(command: StartActivity, done: Completion) -> events.ActivityResulted:
     key, visit = command.activity, command.visit
     return events.ActivityResulted(key, visit, done.outcome, done.value, done.memory, done.notes, done.raised)
@@ -253,36 +287,29 @@ def _soon(failures: int, wait: float | None) -> int:
     return failures if wait is not None and wait <= SOON else 0
 
 
-async def _pause(clock: Clock, seconds: float) -> None:
-    if seconds > 0:
-        await clock.sleep_until(clock.now() + seconds)
-    else:
-        await asyncio.sleep(0)
-
-
-class _Pause:
+class _Break:
     """The pause between two rounds; the activity may cut it short, even before it begins."""
 
     def __init__(self) -> None:
-        self._broken_off = False
+        self._cut_short = False
         self._limit: asyncio.Timeout | None = None
 
     def begin_round(self) -> None:
         """Clear any request to hurry: the round that begins now handles it."""
-        self._broken_off = False
+        self._cut_short = False
 
-    def break_off(self) -> None:
+    def cut_short(self) -> None:
         """Begin the next round at once."""
-        if self._limit is not None and not self._broken_off:
+        if self._limit is not None and not self._cut_short:
             self._limit.reschedule(asyncio.get_running_loop().time())
-        self._broken_off = True
+        self._cut_short = True
 
-    async def wait(self, clock: Clock, seconds: float) -> None:
-        """Wait, unless cut short."""
+    async def wait(self, pause: Callable[[float], Awaitable[None]], seconds: float) -> None:
+        """Pause, unless cut short."""
         try:
             with suppress(TimeoutError):
                 async with asyncio.timeout(None) as self._limit:
-                    await _pause(clock, 0.0 if self._broken_off else seconds)
+                    await pause(0.0 if self._cut_short else seconds)
         finally:
             self._limit = None
 
@@ -293,51 +320,7 @@ def failures_of(commands: Sequence[Command]) -> int:
     return next((int(note["failures"]) for note in notes if note["after"] <= SOON), 0)
 
 
-async def undo(
-    owed: PendingUndo,
-    run: str,
-    actions: ActionRunner,
-    note: Callable[..., None],
-    catalogue: Catalogue,
-    clock: Clock,
-) -> dict[str, Any]:
-    """Perform an undo. Every error is retried, even one that only a person can fix, since nobody is asked.
-
-    Returns:
-        How it ended, as fields of a record. A failed undo must not hide why the scope was left or block the next
-        undo, so nothing is raised.
-    """
-    spec = catalogue.get(owed.do)
-    retry = None if spec is None else spec.retry
-    call = Call(run, owed.state, 1, owed.do, owed.inputs, {}, f"{run}/{owed.state}/undo", note)
-    try:
-        async with asyncio.timeout(UNDO_WITHIN):
-            done = await _perform_with_retries(call, actions, retry, clock)
-    except TimeoutError:
-        done = _TookTooLong(f"{owed.do} took longer than {UNDO_WITHIN:g} s")
-    if isinstance(done, Completion):
-        return {"outcome": done.outcome, "result": done.value}
-    return {"outcome": f"error.{done.kind}", "message": done.message}
-
-
 class _TookTooLong(RetakeFlowError):
     """An undo did not end in its time."""
 
     kind = "timeout"
-
-
-async def _perform_with_retries(
-    call: Call, actions: ActionRunner, retry: Retry | None, clock: Clock
-) -> Completion | RetakeFlowError:
-    until = clock.now() + UNDO_WITHIN
-    while True:
-        done = await performed(call, actions)
-        if isinstance(done, Completion) or retry is None or done.unsure or not retry.covers(call.attempt, done.kind):
-            return done
-        wait = retry.wait(call.attempt, done.retry_after)
-        if clock.now() + wait > until:
-            return done
-        about = {"kind": done.kind, "message": done.message, "hint": done.hint}
-        call.note("error", place=call.place, **about, failures=call.attempt)
-        await clock.sleep_until(clock.now() + wait)
-        call = replace(call, attempt=call.attempt + 1)

@@ -12,7 +12,8 @@ from typing import Any
 from retake_flow.engine.core import external_events
 from retake_flow.engine.core.machine import Machine
 from retake_flow.engine.core.step import as_expression_error, group
-from retake_flow.engine.driver import execute, outside_requests
+from retake_flow.engine.driver import outside_requests
+from retake_flow.engine.driver.execute import Execution, failures_of
 from retake_flow.engine.driver.guarded_actions import GuardedActions
 from retake_flow.engine.driver.inbox import Durability, InboxWatch
 from retake_flow.engine.driver.mailbox import Mailbox
@@ -78,6 +79,7 @@ class Runner:
         self._scopes: dict[str, Scope] = {}
         self._mailbox = Mailbox()
         self._post, self._post_urgently = self._mailbox.post, partial(self._mailbox.post, urgent=True)
+        self._execution = Execution(self._actions, clock, self._post)
         self._driving: asyncio.Task[Run] | None = None
         self._killed = ""  # the reason, once killed
         self._leaving = False  # whether it ends whatever it has started, so that there is nothing to break off
@@ -301,7 +303,7 @@ class Runner:
         now = self._clock.now()
         step = self._machine.step(self.run, event, now)
         wished = (records.of_command(command, now) for command in step.commands)
-        happened = records.of_event(event, now, execute.failures_of(step.commands))
+        happened = records.of_event(event, now, failures_of(step.commands))
         try:
             self._write([*happened, *(record for record in wished if record is not None)], step.run)
         except AnswerWaiting:
@@ -322,14 +324,12 @@ class Runner:
                 await self._leave(command)
             case StartAction():
                 call = self._call(command, command.state, command.attempt, command.key)
-                if command.look_up:
-                    work = partial(execute.look_up, command, call, self._actions, self._clock, self._post)
-                else:
-                    work = partial(execute.action, command, call, self._actions, self._post)
-                self._scope(command.state).start(self._durability.guarded(command.do, work), command.do)
+                perform = self._execution.look_up if command.look_up else self._execution.action
+                work = self._durability.guarded(command.do, partial(perform, command, call))
+                self._scope(command.state).start(work, command.do)
             case SetTimer():
                 scope = self._scope(command.state.partition(":")[0])
-                scope.start(execute.timer(command, self._clock, self._post), command.purpose)
+                scope.start(self._execution.timer(command), command.purpose)
             case StartActivity():
                 key = f"{self.run.id}/{command.activity}/{command.visit}"
                 call = self._call(command, command.activity, 1, key)
@@ -347,10 +347,10 @@ class Runner:
     def _beside(self, command: StartActivity, call: Call) -> Coroutine[Any, Any, None]:
         """The work of an activity."""
         if self._catalogue[command.do].service:
-            return execute.service(command, call, self._actions, self._clock, self._post)
+            return self._execution.service(command, call)
         call = replace(call, keep=partial(self._keep, group(command.do)), recorded=self._durability.recorded)
         refill = partial(self._refilled, command.activity)
-        return execute.task(command, call, self._actions, self._clock, self._post, refill)
+        return self._execution.task(command, call, refill)
 
     async def _refilled(self, activity: str, inputs: Mapping[str, Any]) -> Mapping[str, Any]:
         # If the next round kept something before this result is taken, the result would overwrite it.
@@ -395,7 +395,10 @@ class Runner:
         self._write([self._record("undo_finished", **about, **ending)], replace(self.run, undoing=tuple(owed)))
 
     async def _undone(self, undo: PendingUndo, note: Callable[..., None]) -> dict[str, Any]:
-        return await execute.undo(undo, self.run.id, self._actions, note, self._catalogue, self._clock)
+        key = f"{self.run.id}/{undo.state}/undo"
+        call = Call(self.run.id, undo.state, 1, undo.do, undo.inputs, {}, key, note)
+        retry = self._catalogue[undo.do].retry if undo.do in self._catalogue else None
+        return await self._execution.undo(call, retry)
 
     async def _abandon(self) -> None:
         """End all that is still running, innermost first; after an orderly end there is nothing."""

@@ -8,7 +8,7 @@ from talk import Talk, written
 
 from retake_flow.engine.core.chart import Chart
 from retake_flow.engine.core.step import Macrostep
-from retake_flow.engine.driver import execute
+from retake_flow.engine.driver.execute import Execution
 from retake_flow.run import commands, events
 from retake_flow.run.run import Phase
 
@@ -134,7 +134,7 @@ def test_a_task_of_ours_that_breaks_ends_the_run_in_order(monkeypatch: pytest.Mo
     async def broken(*_: object) -> None:
         raise NameError("timer")
 
-    monkeypatch.setattr(execute, "timer", broken)
+    monkeypatch.setattr(Execution, "timer", broken)
     states = """\
 a:
   initial: b

@@ -68,12 +68,14 @@ def as_task(
     first = call(command.do, memory)
     if keep is not None:
         first = replace(first, keep=keep)
-    return posted(lambda post: execute.task(command, first, actions, VirtualClock(), post, refill), within)
+    return posted(lambda post: execute.Execution(actions, VirtualClock(), post).task(command, first, refill), within)
 
 
 def as_service(command: StartActivity, actions: Actions, within: float = 1e5) -> Posted:
     """What a service brings back as an activity."""
-    return posted(lambda post: execute.service(command, call(command.do), actions, VirtualClock(), post), within)
+    return posted(
+        lambda post: execute.Execution(actions, VirtualClock(), post).service(command, call(command.do)), within
+    )
 
 
 # --- the action of a state ----------------------------------------------------------------------------------
@@ -82,7 +84,8 @@ def as_service(command: StartActivity, actions: Actions, within: float = 1e5) ->
 def of_state(answer: Any) -> Any:
     """The event that comes of a state's action with this end."""
     command = StartAction("a", 2, 3, "a.work", {}, {}, "key")
-    [(_, event)] = posted(lambda post: execute.action(command, call("a.work"), Actions(a_work=[answer]), post))
+    actions = Actions(a_work=[answer])
+    [(_, event)] = posted(lambda post: execute.Execution(actions, VirtualClock(), post).action(command, call("a.work")))
     return event
 
 
@@ -109,7 +112,7 @@ def test_a_defect_is_an_error_too() -> None:
 def test_a_timer_comes_back_when_it_is_due() -> None:
     """A timer waits for its time and brings back its purpose."""
     command = SetTimer("a", 2, "timeout", EPOCH + 90)
-    assert posted(lambda post: execute.timer(command, VirtualClock(), post)) == [
+    assert posted(lambda post: execute.Execution(Actions(), VirtualClock(), post).timer(command)) == [
         (90.0, events.TimerFired("a", 2, "timeout", EPOCH + 90))
     ]
 

@@ -129,7 +129,7 @@ def served(actions: Actions, within: float) -> tuple[list[Any], Notes]:
         found: list[events.Event] = []
         clock = VirtualClock()
         command = StartActivity("on:it", 1, "studio.content", {}, {}, retry=Retry(600, 1.0, cap=2.0))
-        work = execute.service(command, call(notes), GuardedActions(actions, clock, {}), clock, found.append)
+        work = execute.Execution(GuardedActions(actions, clock, {}), clock, found.append).service(command, call(notes))
         task = asyncio.get_running_loop().create_task(work)
         await asyncio.wait([task], timeout=within)
         task.cancel()
