@@ -223,7 +223,6 @@ class Notices:
         return self._failure(record)
 
     def _failure(self, record: Record) -> Notice | None:
-        """The notice of something that has failed or is gone."""
         match record:
             case {"event": "error", "place": place, "message": message}:
                 return self._trouble(place, f"{message}\n{record.get('hint') or ''}".strip())

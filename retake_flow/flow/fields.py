@@ -140,7 +140,6 @@ def mismatch(value: Any, schema: Mapping[str, Any]) -> str:
 
 
 def _countable(value: Any) -> bool:
-    """Whether all numbers in plain data are finite."""
     if isinstance(value, float):
         return isfinite(value)
     if isinstance(value, Mapping):
@@ -173,7 +172,6 @@ def _message(worst: ValidationError) -> str:
 
 
 def _shorten(quoted: str) -> str:
-    """A possibly long value, shortened for a message."""
     return quoted if len(quoted) <= _LONGEST_SHOWN else f"{quoted[:_LONGEST_SHOWN]}…"
 
 

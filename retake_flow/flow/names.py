@@ -39,6 +39,11 @@ def is_within(inner: str, outer: str) -> bool:
     return not outer or inner == outer or inner.startswith(outer + SEPARATOR)
 
 
+def is_called(path: str, name: str) -> bool:
+    """Whether a name means a state: by its path, or the end of it."""
+    return path == name or path.endswith(SEPARATOR + name)
+
+
 def find_target(bearer: str, written: str, paths: Container[str], root: str = "") -> str | None:
     """The path that a route's target means: beside the state that has it, or outward level by level up to `root`."""
     scope = bearer

@@ -80,7 +80,6 @@ def names(
 
 
 def _since(before: Mapping[str, int], visits: Mapping[str, int]) -> Mapping[str, int]:
-    """How often states were entered since a sub-flow began."""
     return {path: times - before.get(path, 0) for path, times in visits.items()} if before else visits
 
 

@@ -312,7 +312,6 @@ class Machine:
         return found, found.root, found.ask if isinstance(found, QuestionState | Activity) else None
 
     def _action_state(self, path: str) -> ActionState:
-        """The state at a path, which performs an action."""
         state = self.flow.states[path]
         if not isinstance(state, ActionState):
             raise TypeError(f"{path} performs no action")

@@ -148,7 +148,6 @@ def _unready(asked: Mapping[str, Any], flow: Flow, run: Run) -> str:
 
 
 def _unshowable(asked: Mapping[str, Any], content: Mapping[str, Any], flow: Flow) -> str:
-    """Why this content cannot show what is asked for."""
     page = "page" in asked.get("data", {})
     if asked.get("clear") or (page and content.get("pages")):
         return ""

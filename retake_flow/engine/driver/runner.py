@@ -345,7 +345,6 @@ class Runner:
         return Call(*given, read_event=read, raise_event=raise_event, per_try=per_try)
 
     def _beside(self, command: StartActivity, call: Call) -> Coroutine[Any, Any, None]:
-        """The work of an activity."""
         if self._catalogue[command.do].service:
             return self._execution.service(command, call)
         call = replace(call, keep=partial(self._keep, group(command.do)), recorded=self._durability.recorded)
@@ -360,7 +359,6 @@ class Runner:
         return self._machine.refill_inputs(self.run, activity, inputs, self._clock.now())
 
     def _keep(self, whose: str, memory: Mapping[str, Any], notes: Sequence[events.Noted] = ()) -> None:
-        """Write the memory of an activity, with records."""
         become = replace(self.run, memory={**self.run.memory, whose: memory})
         self._write(records.of_notes(notes, self._clock.now()), become)
 

@@ -205,7 +205,6 @@ _RESERVED: Final = ("error", "stop", "timeout", "ready", "exited", "idle")
 
 
 def _own_actions(flow: Flow, catalogue: Catalogue) -> Iterator[Problem]:
-    """Problems with the actions that the flow declares."""
     groups = {name.partition(".")[0] for name in catalogue if name not in flow.actions}
     for action in flow.actions.values():
         if action.name.partition(".")[0] in groups:

@@ -36,7 +36,6 @@ def check(loaded: Loaded, catalogue: Catalogue) -> tuple[Problem, ...]:
 
 
 def _all_problems(loaded: Loaded, catalogue: Catalogue) -> set[Problem]:
-    """All problems, each at its place in the text."""
     found = set(loaded.problems)
     if loaded.flow is not None:
         found.update(_problems_of_flow(loaded.flow, loaded.damaged, catalogue))

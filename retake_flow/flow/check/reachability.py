@@ -142,7 +142,6 @@ def _targets(edges: Iterable[_Edge]) -> dict[str, list[str]]:
 
 
 def _eventless(flow: Flow, moves: Moves) -> dict[_Edge, list[_Taken]]:
-    """The eventless transitions from one innermost state to the next."""
     edges: dict[_Edge, list[_Taken]] = {}
     for state in flow.states.values():
         if not state.innermost or not any(around.always for around in flow.around(state.path)):

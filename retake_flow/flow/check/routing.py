@@ -61,7 +61,6 @@ def _shared_names(flow: Flow, state: State) -> Iterator[Problem]:
 
 
 def _unrouted_ends(moves: Moves, state: State, catalogue: Catalogue) -> Iterator[Problem]:
-    """Unrouted ends of a state's work and activities."""
     raises = {event for activity in state.activities.values() for event, _ in activity.raises}
     for outcome, occurrence in sorted(_ends(moves, state, catalogue).items()):
         routes = [route for route, _ in moves.takers(state.path, occurrence)]

@@ -125,7 +125,6 @@ class Secrets:
         return False
 
     def _of_result(self, doing: ActionState | Activity) -> frozenset[str]:
-        """The secret fields of the result of an action."""
         return self._catalogue[doing.do].secrets if doing.do in self._catalogue else frozenset()
 
     def _grow(self) -> bool:
@@ -150,7 +149,6 @@ class Secrets:
 
 
 def _secret(ask: Ask) -> frozenset[str]:
-    """The secret fields of the answer to a question."""
     asked: list[Declared] = [ask.fields, *ask.decisions.values()]
     return frozenset(name for fields in asked for name, schema in fields.items() if schema.get("secret"))
 

@@ -111,7 +111,6 @@ def _retry_problems(state: State, known: _Known) -> Iterator[Problem]:
 
 
 def _lasts(retry: Retry) -> float:
-    """The total seconds of all waits of a retry."""
     waits = sum(islice((retry.wait(number) for number in range(1, retry.max + 1)), retry.max))
     return waits if retry.within is None else min(waits, retry.within)
 

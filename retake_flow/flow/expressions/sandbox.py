@@ -177,7 +177,6 @@ class _Evaluation:
         return self._existing_value(node.node)(*(self.value(arg) for arg in node.args))
 
     def _existing_value(self, node: nodes.Node) -> Any:
-        """The value of a part that must exist."""
         value = self.value(node)
         if isinstance(value, Undefined):
             value._fail_with_undefined_error()

@@ -9,7 +9,7 @@ from __future__ import annotations
 import re
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator, Mapping
-from functools import cache, cached_property
+from functools import cache, cached_property, partial
 from itertools import chain
 from typing import NamedTuple, assert_never
 
@@ -92,7 +92,7 @@ class Moves:
         self._distinct: dict[str, tuple[Move, ...]] = {}
         self._patterns = frozenset(pattern for state in flow.states.values() for pattern in state.routes)
         # States of the same composite share most queries.
-        self._pattern = cache(self._longest_pattern)
+        self._pattern = cache(partial(longest_match, patterns=self._patterns))
         self._offered = cache(self._guarded_routes)
         self._takers = cache(self._key_of_takers)
         self._changes: dict[tuple[str, str, str, bool], list[Change]] = {}
@@ -198,14 +198,9 @@ class Moves:
 
     @cached_property
     def _event_guards(self) -> str:
-        """The guards that read an event."""
         states = self.flow.states.values()
         routes = (route for state in states for route in state.every_route())
         return "\n".join(route.when.text for route in routes if route.when is not None and "event" in route.when.text)
-
-    def _longest_pattern(self, event: str) -> str:
-        """The longest pattern that takes an event; "" if there is none."""
-        return longest_match(event, self._patterns)
 
     def occurrences(self, active: str) -> Iterator[Occurrence]:
         """What can happen while a state is the innermost active one, in the order of evaluation.
@@ -298,7 +293,8 @@ class Moves:
                 yield route, (*refused, *before) if refused else before
                 if route.when is None:
                     return
-            refused = (*refused, *self._all_guards(origin or active, pattern))
+            offered = self._offered(origin or active, pattern)
+            refused = (*refused, *(route.when for route, _ in offered if route.when is not None))
 
     def _guarded_routes(self, path: str, pattern: str) -> tuple[tuple[Route, tuple[Expression, ...]], ...]:
         """Routes of a state and those around it for a pattern, each with the guards before it; "" means no event."""
@@ -314,10 +310,6 @@ class Moves:
         if not offered:
             return around
         return (*offered, *((route, (*refused, *before)) for route, before in around))
-
-    def _all_guards(self, path: str, pattern: str) -> tuple[Expression, ...]:
-        """All guards of those routes."""
-        return tuple(route.when for route, _ in self._offered(path, pattern) if route.when is not None)
 
     @cached_property
     def raised_events(self) -> frozenset[str]:

@@ -98,7 +98,6 @@ class Builder:
         )
 
     def _state(self, path: str, data: Mapping[str, Any], where: Path) -> dict[str, State]:
-        """Build one state and those of the sub-flow that runs in it."""
         shared: dict[str, Any] = {
             "path": path,
             "parent": parent(path),
@@ -160,7 +159,6 @@ class Builder:
         return FinalState(**shared, final=data["final"], ends=ends, fails=fails, reason=reason)
 
     def _sub_flow(self, path: str, data: Mapping[str, Any], where: Path, shared: dict[str, Any]) -> dict[str, State]:
-        """Build the state that a sub-flow runs in, and the states of the sub-flow."""
         unknown = Problem(self.source.value((*where, "flow")), "RF021", "")
         found = self.inner(data["flow"], unknown, path)
         if found is None:
@@ -260,7 +258,6 @@ class Builder:
         yield from found.items()
 
     def _routes_of_event(self, path: str, event: str, written: Any, where: Path) -> tuple[Route, ...]:
-        """The routes of one event."""
         made = [self._route(path, event, item, at) for item, at in _each(written, where)]
         return tuple(route for route in made if route is not None)
 

@@ -163,7 +163,6 @@ class _Part:
     """The result of one file."""
 
     data: Mapping[str, Any]
-    builder: Builder
     inputs: dict[str, Input]
     initial: str
     states: dict[str, State]
@@ -231,7 +230,7 @@ class _Reading:
         prefix = root + SEPARATOR if root else ""
         self.damaged |= builder.damaged | {prefix + path for path in read.source.damaged}
         self.damaged |= {prefix + _state_of(path) if _state_of(path) else root for path in read.damaged}
-        return _Part(data, builder, with_resolved_files(builder.inputs(data), read.source), initial, states)
+        return _Part(data, with_resolved_files(builder.inputs(data), read.source), initial, states)
 
     def _examine(self, source: Source) -> tuple[Mapping[str, Any], frozenset[Path]]:
         if not source.data and self.files.problems:

@@ -147,13 +147,11 @@ def _unrouted_success(here: Mapping[str, Node], path: str, other: str, anchor: N
 
 
 def _leaves(target: Target, path: str, here: Mapping[str, Node]) -> bool:
-    """Whether a target means a state outside of another."""
     meant = target.means(here)
     return meant is not None and not is_within(meant, path)
 
 
 def _success_of(state: Node, path: str, anchor: Node) -> str:
-    """The success event of a state."""
     routes = state.get("transitions")
     events = list(routes.value) if routes is not None and routes.mapping else []
     likely = [event for event in events if not (event in ("timeout", "stop", "error") or "." in event)]
@@ -186,5 +184,4 @@ def _texts(node: Node) -> Iterator[str]:
 
 
 def _rename(written: str, path: str) -> str:
-    """A target with its last name replaced."""
     return join(parent(written), last(path))

@@ -20,8 +20,7 @@ from retake_flow.flow.diagnostics import Position, Problem, did_you_mean
 from retake_flow.flow.expressions.expression import Expression
 from retake_flow.flow.graph.transition_graph import Moves
 from retake_flow.flow.model import Flow
-from retake_flow.flow.names import OUTSIDE, last, matches
-from retake_flow.flow.rules.matching import is_called
+from retake_flow.flow.names import OUTSIDE, is_called, last, matches
 from retake_flow.flow.rules.model import RUN, Condition, Rule, RuleSet, Term
 from retake_flow.flow.text import locate
 from retake_flow.flow.text.bundle import Use
@@ -131,7 +130,6 @@ def uses(flow: Flow) -> Iterator[Use]:
 
 
 def _rules_position(flow: Flow) -> Position:
-    """The position at which a flow names its rules."""
     for number, line in enumerate(flow.text.splitlines(), 1):
         if line.startswith("rules:"):
             return Position(flow.file, number, 1)
@@ -272,7 +270,6 @@ class _Reading:
             self._say(at, f"there is no action {str(name)[:_LONGEST_SHOWN]!r}", hint)
 
     def _details(self, name: str, outcome: str, given: Any, at: Path) -> None:
-        """Whether an action can have this outcome and these inputs."""
         spec = self._catalogue.get(name)
         if spec is None:
             return

@@ -11,7 +11,7 @@ from retake_flow.flow.action_spec import Catalogue, names_of
 from retake_flow.flow.expressions.expression import Expression
 from retake_flow.flow.graph.transition_graph import Moves
 from retake_flow.flow.model import ActionState, Flow, QuestionState, RestingState, State, WaitState, time_limits
-from retake_flow.flow.names import SEPARATOR, matches
+from retake_flow.flow.names import is_called, matches
 from retake_flow.flow.rules.guards import Literal, literals
 from retake_flow.flow.rules.model import Condition, Term
 from retake_flow.flow.rules.propositions import SOMEHOW, UNWELL, Fact
@@ -42,7 +42,6 @@ class Reader:
         return self._matches_inputs(fact, term, sure) and self._then(fact, term)
 
     def _matches_inputs(self, fact: Fact, term: Term, sure: bool) -> bool:
-        """Whether an action has the inputs in a term; the value of a template is uncertain."""
         spec = self._catalogue.get(fact.name)
         for key, wanted in term.inputs.items():
             default = spec.inputs.get(key, {}).get("default") if spec else None
@@ -89,11 +88,6 @@ class Reader:
             return 0.0
         limits = (*time_limits(state), *([state.wait] if isinstance(state, WaitState) else []))
         return min(map(_seconds, limits), default=float("inf"))
-
-
-def is_called(path: str, name: str) -> bool:
-    """Whether a name means a state: by its path, or the end of it."""
-    return path == name or path.endswith(SEPARATOR + name)
 
 
 def _matches_name(name: str, term: Term) -> bool:

@@ -157,7 +157,6 @@ def _masks(fact: Fact, monitors: list[Monitor]) -> tuple[int, int, int]:
 
 
 def _shortest(ways: Ways, monitor: Monitor) -> Breach | None:
-    """The shortest path that breaks a rule; None if it holds on all paths."""
     rule, start, origin = monitor.rule, ways.start(), (Node(""), monitor.rule.allowed)
     first = _step(start, monitor.follow(start.facts, rule.allowed))
     came: dict[_Step, tuple[_Step, Way]] = {first: (origin, start)}

@@ -142,7 +142,6 @@ class Ways:
         return self._begin_work(move, facts, after)
 
     def _begin_work(self, move: Move | None, facts: tuple[Fact, ...], node: Node) -> Way:
-        """The entered states begin their work."""
         leaf, state = node.leaf, self._flow.states[node.leaf]
         facts += self._facts.begin_facts(leaf, node.kept or "")
         after = Node(leaf, None, node.owed | self._facts.owed_undo(leaf), node.seen)

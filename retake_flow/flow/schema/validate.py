@@ -121,7 +121,6 @@ def _missing_partners(error: _Mistake) -> list[tuple[str, str]]:
 
 
 def _paths_to_cut(error: _Mistake) -> Iterator[Path]:
-    """The paths to cut out because of one error."""
     path = error.path
     if _of_name(error):
         yield (*path, str(error.instance))

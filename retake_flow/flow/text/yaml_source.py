@@ -198,7 +198,6 @@ class _Reader:
         return self._scalar(event)
 
     def _skip(self) -> Event:
-        """Skip the next value; returns its last event."""
         depth = 0
         while True:
             event = self._events[self._next]

@@ -77,7 +77,6 @@ class ActivityPlan:
                 self._post(delay + STEADY, partial(self._on_exit, command, attempt))
 
     def _perform(self, command: StartActivity, at: float) -> None:
-        """Perform a repeated task."""
         if command.every is None or not self._active(command):
             return
         prospect = self._prospects.of_action(command.activity, command.do, command.inputs)

@@ -12,7 +12,7 @@ from retake_flow.flow.action_spec import Catalogue
 from retake_flow.flow.diagnostics import did_you_mean
 from retake_flow.flow.fields import Declared, read
 from retake_flow.flow.model import ActionState, Activity, FinalState, Flow, QuestionState, State, time_limits
-from retake_flow.flow.names import ERRORS, OUTSIDE
+from retake_flow.flow.names import ERRORS, OUTSIDE, is_called
 from retake_flow.redact import Secret
 
 
@@ -158,7 +158,7 @@ class _Reading:
         return _Assumption(shown, tuple(place.path for place in able), reading.values[name], name, first, exact)
 
     def _unknown(self, name: str) -> UsageError:
-        states = [path for path in self._flow.states if path == name or path.endswith("/" + name)]
+        states = [path for path in self._flow.states if is_called(path, name)]
         if not states:
             return UsageError(f"the flow has no state or activity {name!r}", hint=did_you_mean(name, self._names()))
         inside = [path for path in self._places if path.startswith((states[0] + "/", states[0] + ":"))]

@@ -110,7 +110,6 @@ class Planner:
         return work_done() - self._work > _MOST_WORK
 
     def _reason(self) -> str:
-        """Why the plan stops although the run has not ended."""
         if self._round:
             return "it goes round and round"
         if self._exceeds_work:
@@ -125,7 +124,6 @@ class Planner:
     # --- time and events ----------------------------------------------------------------------------------
 
     def _post(self, after: float, happens: Callable[[], None] | events.Event, rank: int = FACT) -> None:
-        """Schedule something after this many seconds."""
         what = happens if callable(happens) else partial(self._take, happens)
         heapq.heappush(self._queue, (self._now + after, rank, next(self._number), what))
 

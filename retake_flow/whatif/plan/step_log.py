@@ -171,7 +171,6 @@ class StepLog:
             self._add(Kind.TELL if undo.do == _TELL else Kind.ACTION, undo.scope, facts)
 
     def _goes_out(self, do: str, inputs: Mapping[str, Any]) -> tuple[tuple[str, ...], tuple[str, ...]]:
-        """The programs that an action starts, and the requests that it sends."""
         spec, own = self._catalogue[do], programs_and_requests(self._flow, do, inputs)
         return (spec.programs or own[0], spec.requests or own[1])
 

@@ -240,7 +240,6 @@ class Simulation:
                 self._runner.answer(gate.id, self._answer(gate, happening))
 
     def _waiting(self, name: str, path: Path) -> WaitingCall:
-        """Find the call that a name means."""
         waiting = {each.call.place: each for each in self._calls.waiting}
         found = script_fields.resolve(name, waiting, path)
         if found is not None:
@@ -251,7 +250,6 @@ class Simulation:
         raise InvalidField(path, f"no action is in progress in {name!r}", f"in progress: {waits}")
 
     def _gate(self, name: str) -> Gate:
-        """Find the open question that a name means."""
         gates = self._runner.run.gates
         by_place = {gate.place: gate for gate in gates.values()}
         name = name or (next(iter(by_place)) if len(by_place) == 1 else "")

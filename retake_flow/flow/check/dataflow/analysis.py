@@ -317,7 +317,6 @@ class Walk:
                 see(state.poll.until, root, later | self._news.of(done)[1], done)
 
     def _begin_activities(self, move: Move, facts: Mapping[str, int], see: See) -> None:
-        """The activities that a move starts."""
         for path in move.entered:
             for activity in self._flow.states[path].activities.values():
                 self._start(activity, facts[move.target], see)

@@ -189,7 +189,6 @@ def _nullable(schema: Schema) -> Schema:
 
 
 def _mapping_type(properties: Mapping[str, Schema]) -> Schema:
-    """A mapping with exactly these fields."""
     return {"type": "object", "properties": properties, "additionalProperties": False}
 
 
