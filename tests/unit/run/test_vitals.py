@@ -106,7 +106,7 @@ def test_what_took_it_off_air_is_counted(lost: list[Record], reason: str) -> Non
     later = record("activity_ended", 102, activity="out:sound", visit=1, outcome="exited", reason="x")
     back = record("notice", 110, kind="recovered", message="Back")
     journal = [encoder, result(2, LIVE), *lost, left, later, result(109, LIVE), back]
-    assert {name: times for name, times in Vitals.of(journal).recoveries.items() if times} == {reason: 1}
+    assert {name: times for name, times in vitals_of(journal).recoveries.items() if times} == {reason: 1}
 
 
 # --- off air --------------------------------------------------------------------------------------------------
