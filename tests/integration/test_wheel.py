@@ -50,6 +50,9 @@ def installed(tmp_path_factory: pytest.TempPathFactory) -> Callable[..., str]:
 
 def test_the_installed_program_has_all_that_it_reads(installed: Callable[..., str]) -> None:
     """Shipped flows, rules, schemas, explanations of problems and pages are in the wheel."""
+    shared = 'import sys, os; print(*sorted(os.listdir(f"{sys.prefix}/share/retake-flow/systemd")))'
+    units = ["retake-flow-worker@.service", "retake-flow@.service", "retake-flow@.timer"]
+    assert installed("python", "-c", shared).split() == units
     assert installed("retake-flow", "--version").strip() == f"retake-flow {__version__}"
     installed("retake-flow", "init", "nightowl")
     installed("retake-flow", "check", "nightowl.yaml", "go-live.yaml", "heartbeat.yaml")
