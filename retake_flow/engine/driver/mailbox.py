@@ -1,13 +1,21 @@
-"""Queue of the events that a run has yet to take, urgent ones first."""
+"""Events that a run has yet to take, requests and answers of other processes, and what has to be stored first."""
 
 from __future__ import annotations
 
 import asyncio
 import heapq
-from collections.abc import Callable
+from collections.abc import Callable, Container, Coroutine
+from contextlib import suppress
 from itertools import count
+from typing import Any
 
+from retake_flow.errors import StoreError
+from retake_flow.flow.action_spec import Catalogue, Idempotency
+from retake_flow.ports.actions import Clock
+from retake_flow.ports.runs import Inbox, Request
 from retake_flow.run import events
+from retake_flow.run.errors import Fenced, LeaseExpired
+from retake_flow.run.events import GateAnswered
 
 
 class Mailbox:
@@ -56,3 +64,164 @@ class Mailbox:
         while any(awaited(event) for _, _, event in self._events):
             self._taken.clear()
             await self._taken.wait()
+
+
+#: How often to look, in seconds, and how often at least and at most if the store tells of news.
+LOOK_EVERY, LOOK_ANYWAY, LOOK_APART = 0.4, 5.0, 0.1
+
+
+class InboxWatch:
+    """Polls the inbox of a run.
+
+    Args:
+        inbox: The requests and answers of others.
+        post: Takes the answers of people, urgently.
+        stop: Called on a request to stop the run.
+        kill: Called on a request to kill it.
+        heed: Takes all other requests.
+        tell: Takes messages about trouble with the store.
+
+    Attributes:
+        failure: The error, once another process has taken the run over, or may take it.
+    """
+
+    def __init__(
+        self,
+        inbox: Inbox,
+        post: Callable[[GateAnswered], None],
+        stop: Callable[[str], None],
+        kill: Callable[[], None],
+        heed: Callable[[Request], None],
+        tell: Callable[[str], None],
+    ) -> None:
+        self._inbox = inbox
+        self._post = post
+        self._stop = stop
+        self._kill = kill
+        self._heed = heed
+        self._tell = tell
+        self._taken: set[str] = set()
+        self.failure: Fenced | LeaseExpired | None = None
+
+    def look(self, gates: Container[str], *, fresh: bool = True) -> bool:
+        """Pass on what is new; returns whether there were answers.
+
+        `gates` are the ids of the open questions; unless `fresh`, only news that the store has heard of counts.
+
+        Raises:
+            StoreError: It cannot be read.
+            Fenced: Another process has taken the run over.
+        """
+        for request in self._inbox.requests(fresh=fresh):
+            match request.what:
+                case "stop":
+                    self._stop("stopped from another process")
+                case "kill":
+                    self._kill()
+                case _:
+                    self._heed(request)
+        for trouble in self._inbox.troubles():
+            self._tell(trouble)
+        return self.answers(gates, fresh=fresh)
+
+    def answers(self, gates: Container[str], *, fresh: bool = True) -> bool:
+        """Pass on new answers; returns whether there were any. The arguments are those of `look`."""
+        # A gate that was asked again after a crash has the same id as before; the old answer no longer counts.
+        self._taken = {gate for gate in self._taken if gate in gates}
+        new = {
+            key: answer
+            for key, answer in self._inbox.answers(fresh=fresh).items()
+            if key in gates and key not in self._taken
+        }
+        for gate, answer in new.items():
+            self._taken.add(gate)
+            self._post(GateAnswered(gate, answer))
+        return bool(new)
+
+    async def watch(
+        self,
+        gates: Callable[[], Container[str]],
+        clock: Clock,
+        failed: Callable[[], None],
+        also: Callable[[], None] = lambda: None,
+    ) -> None:
+        """Poll until another process takes the run over or may do so, and call `also` each time.
+
+        A store that listens wakes it between two polls; the polls then only ask what the store has heard.
+        """
+        news, loop = asyncio.Event(), asyncio.get_running_loop()
+
+        def wake() -> None:
+            with suppress(RuntimeError):  # the loop may have ended first
+                loop.call_soon_threadsafe(news.set)
+
+        listens = self._inbox.on_news(wake)
+        while True:
+            try:
+                also()
+                self.look(gates(), fresh=False)
+            except (Fenced, LeaseExpired) as error:
+                self.failure = error
+                failed()
+                return
+            except StoreError:
+                pass  # it may be temporary; if not, the run's next write reports it
+            if not listens:
+                await clock.sleep_until(clock.now() + LOOK_EVERY)
+                continue
+            with suppress(TimeoutError):
+                async with asyncio.timeout(max(LOOK_APART, min(LOOK_ANYWAY, self._inbox.look_within()))):
+                    await news.wait()
+            news.clear()
+
+    def unwritten(self, *, once: bool = False) -> StoreError | None:
+        """Why what was written last is not stored, if what follows has to wait for that; see `Inbox.unwritten`."""
+        return self._inbox.unwritten(once=once)
+
+
+#: How often to look whether the store is back, in seconds.
+_EVERY = 0.1
+
+
+class Durability:
+    """Waits until what a run wrote last is stored.
+
+    Without an inbox the store is never away.
+    """
+
+    def __init__(self, inbox: InboxWatch | None, mailbox: Mailbox, clock: Clock, catalogue: Catalogue) -> None:
+        self._inbox = inbox
+        self._mailbox = mailbox
+        self._clock = clock
+        self._catalogue = catalogue
+
+    def recorded(self) -> bool:
+        """Whether everything that was written is stored."""
+        return self._inbox is None or self._inbox.unwritten(once=True) is None
+
+    async def reached(self) -> None:
+        """Wait until what was written last is stored, unless a stream is on air.
+
+        Raises:
+            StoreError: The run was asked to stop meanwhile.
+        """
+        while self._inbox is not None and (error := self._inbox.unwritten()) is not None:
+            if self._mailbox.holds(events.StopRequested):
+                raise error
+            await self._clock.sleep_until(self._clock.now() + _EVERY)
+
+    async def guarded(self, do: str, work: Callable[[], Coroutine[Any, Any, None]]) -> None:
+        """The work of an action; one that must not happen twice begins only once it is stored that it begins."""
+        once = do in self._catalogue and self._catalogue[do].idempotency is Idempotency.ONCE
+        while once and not self.recorded():
+            await self._clock.sleep_until(self._clock.now() + _EVERY)
+        await work()
+
+    async def answered(self, look: Callable[[], bool]) -> bool:
+        """Whether there are answers, by a store that is not away; on air, as far as can be known.
+
+        `look` asks the store for answers and returns whether there are any.
+        """
+        while not (found := look()) and self._inbox is not None and self._inbox.unwritten() is not None:
+            await self.reached()
+        return found

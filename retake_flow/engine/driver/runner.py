@@ -15,8 +15,7 @@ from retake_flow.engine.core.step import as_expression_error, group
 from retake_flow.engine.driver import outside_requests
 from retake_flow.engine.driver.execute import Execution, failures_of
 from retake_flow.engine.driver.guarded_actions import GuardedActions
-from retake_flow.engine.driver.inbox import Durability, InboxWatch
-from retake_flow.engine.driver.mailbox import Mailbox
+from retake_flow.engine.driver.mailbox import Durability, InboxWatch, Mailbox
 from retake_flow.engine.driver.scope import Scope
 from retake_flow.errors import StoreError
 from retake_flow.flow.action_spec import Catalogue, with_own

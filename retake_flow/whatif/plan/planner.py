@@ -5,11 +5,14 @@ from __future__ import annotations
 import heapq
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import suppress
+from dataclasses import dataclass
 from functools import partial
 from itertools import count
+from math import floor
 from typing import Any, Final
 
 from retake_flow.engine.core.machine import Machine
+from retake_flow.engine.driver.execute import STEADY
 from retake_flow.errors import ExpressionError, UsageError
 from retake_flow.flow.action_spec import Catalogue, with_own
 from retake_flow.flow.calendar import describe
@@ -21,10 +24,9 @@ from retake_flow.run import events
 from retake_flow.run.commands import Command, Enter, Leave, Note, SetTimer, StartAction, StartActivity
 from retake_flow.run.gates import Gate
 from retake_flow.run.run import Run
-from retake_flow.whatif.plan.activities import ActivityPlan
 from retake_flow.whatif.plan.assumptions import Assumptions
 from retake_flow.whatif.plan.plan import MOST_TURNS, Plan
-from retake_flow.whatif.plan.prospects import Prospects
+from retake_flow.whatif.plan.prospects import Failure, Prospect, Prospects
 from retake_flow.whatif.plan.step_log import StepLog
 
 #: The order of simultaneous events: consequences of the flow, assumptions, timers.
@@ -34,6 +36,8 @@ MOST_STEPS: Final = 5_000
 _MOST_WORK: Final = 10_000_000  # by its expressions: half a second
 #: The name of the run.
 RUN: Final = "‹run›"
+#: Schedules something after this many seconds.
+Post = Callable[[float, Callable[[], None] | events.Event], None]
 
 
 def plan(flow: Flow, catalogue: Catalogue, inputs: Mapping[str, Any], assumed: Iterable[str] = ()) -> Plan:
@@ -71,8 +75,8 @@ class Planner:
         self._work = work_done()
         self._last = 0.0
         self._set: dict[tuple[str, str], float] = {}
-        self._diary = StepLog(flow, catalogue, self._run)
-        self._upkeep = ActivityPlan(catalogue, self._prospects, self._diary, self._post, lambda: self._run)
+        self._log = StepLog(flow, catalogue, self._run)
+        self._activity_plan = ActivityPlan(catalogue, self._prospects, self._log, self._post, lambda: self._run)
 
     def plan(self, inputs: Mapping[str, Any]) -> Plan:
         """Plan a run with these inputs, to its end or until nothing more would happen."""
@@ -80,12 +84,12 @@ class Planner:
         self._take(events.Started())
         while self._queue and not self._run.ended and not self._round and not self._exceeds_work:
             self._now, _, _, happens = heapq.heappop(self._queue)
-            self._diary.now = self._now
+            self._log.now = self._now
             happens()
         run = self._run
         return Plan(
             self._flow.name,
-            self._diary.steps,
+            self._log.steps,
             run.outcome,
             round(self._last, 3),
             run.state,
@@ -136,11 +140,11 @@ class Planner:
         self._last = self._now
         before, self._run = self._run, step.run
         self._record_event(event, before, step.commands)
-        self._diary.run = step.run
+        self._log.run = step.run
         for command in step.commands:
             self._follow(command, step.commands)
         if any(isinstance(command, Enter) for command in step.commands):
-            self._upkeep.anew(self._now)
+            self._activity_plan.anew(self._now)
 
     def _record_event(self, event: events.Event, before: Run, commands: tuple[Command, ...]) -> None:
         """Record an event, unless the steps that it begins show it already."""
@@ -148,17 +152,17 @@ class Planner:
             case events.TimerFired(purpose=purpose) if purpose not in ("again", "wait"):
                 delayed = before.delayed.get((event.state, purpose))
                 if delayed is not None:
-                    self._diary.event(delayed.event)
+                    self._log.event(delayed.event)
                 else:
                     after = self._now - self._set[event.state, purpose]
-                    self._diary.timer(event.state, purpose, after=round(after, 3))
+                    self._log.timer(event.state, purpose, after=round(after, 3))
             case events.StopRequested():
-                self._diary.event("stop")
+                self._log.event("stop")
             case events.Raised():
-                self._diary.event(event.name)
+                self._log.event(event.name)
             case events.ActivityResulted() if any(isinstance(command, Leave | Enter) for command in commands):
                 for name in self._raised_events(event):
-                    self._diary.event(name, activity=event.activity)
+                    self._log.event(name, activity=event.activity)
 
     def _raised_events(self, event: events.ActivityResulted) -> Iterator[str]:
         """The events that the result of an activity raises, as far as the result alone decides."""
@@ -172,20 +176,20 @@ class Planner:
     def _follow(self, command: Command, beside: tuple[Command, ...]) -> None:
         match command:
             case Enter():
-                self._diary.enter(command.state, command.visit)
+                self._log.enter(command.state, command.visit)
                 self._outside(command)
             case Leave():
-                self._diary.leave(command)
+                self._log.leave(command)
             case StartAction():
                 self._action(command)
             case StartActivity():
-                self._upkeep.start(command)
+                self._activity_plan.start(command)
             case SetTimer():
                 self._timer(command)
             case Note(event="scene_set", fields=fields):
-                self._diary.scene(fields["to"])
+                self._log.scene(fields["to"])
             case Note(event="retry_scheduled", fields=fields):
-                self._diary.retry(fields["state"], fields["failures"], fields["after"])
+                self._log.retry(fields["state"], fields["failures"], fields["after"])
             case Note(event="gate_opened", fields=fields) if fields["gate"] in self._run.gates:
                 self._question(self._run.gates[fields["gate"]], beside)
             case _:
@@ -193,7 +197,7 @@ class Planner:
 
     def _action(self, command: StartAction) -> None:
         prospect = self._prospects.of_action(command.state, command.do, command.inputs)
-        self._diary.action(command, prospect)
+        self._log.action(command, prospect)
         state, visit, attempt = command.state, command.visit, command.attempt
         failed = prospect.failure
         if failed is not None:
@@ -212,14 +216,14 @@ class Planner:
             wait = getattr(state, "wait", None)
             calendar = isinstance(wait, Mapping)
             until = {"until": describe(self._machine.fill(self._run, wait, state.root, self._now))} if calendar else {}
-            self._diary.timer(command.state, "wait", after=round(after, 3), **until)
+            self._log.timer(command.state, "wait", after=round(after, 3), **until)
         fired = events.TimerFired(command.state, command.visit, command.purpose, command.due)
         self._post(after, fired, DUE)
 
     def _question(self, gate: Gate, beside: tuple[Command, ...]) -> None:
         due = [timer.due for timer in beside if isinstance(timer, SetTimer) and _reminds(timer, gate)]
         answer = self._prospects.of_question(gate, self._now)
-        self._diary.question(gate, answer, min(due) - self._now if due else None)
+        self._log.question(gate, answer, min(due) - self._now if due else None)
         if answer is not None:
             self._post(0.0, events.GateAnswered(gate.id, answer))
 
@@ -238,3 +242,108 @@ class Planner:
 
 def _reminds(timer: SetTimer, gate: Gate) -> bool:
     return timer.state == gate.place and timer.purpose == "remind"
+
+
+# --- activities -------------------------------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True, slots=True)
+class _Round:
+    """A repeated task: when it was last performed, and its pace."""
+
+    command: StartActivity
+    last: float
+    pace: float
+
+
+class ActivityPlan:
+    """Predicts activities while their states are active: programs that start and end, tasks that repeat."""
+
+    def __init__(
+        self, catalogue: Catalogue, prospects: Prospects, log: StepLog, post: Post, run: Callable[[], Run]
+    ) -> None:
+        self._catalogue = catalogue
+        self._prospects = prospects
+        self._log = log
+        self._post = post
+        self._run = run
+        self._resting: dict[str, _Round] = {}
+
+    def start(self, command: StartActivity) -> None:
+        """Start an activity."""
+        self._resting.pop(command.activity, None)
+        self._begin(command, 1, 1)
+
+    def anew(self, now: float) -> None:
+        """Perform each repeated task once more, because its events may be routed differently in another state.
+
+        While nothing changes, another round has no new effect.
+        """
+        for resting in self._resting.values():
+            passed = floor((now - resting.last) / resting.pace) + 1
+            due = resting.last + passed * resting.pace
+            self._post(due - now, partial(self._perform, resting.command, due))
+        self._resting.clear()
+
+    def _begin(self, command: StartActivity, attempt: int, failures: int) -> None:
+        """Begin the first attempt, or a retry; `failures` includes a failure of this attempt."""
+        if attempt > 1 and not self._active(command):
+            return
+        prospect = self._prospects.of_action(command.activity, command.do, command.inputs)
+        self._log.activity(command, prospect, attempt)
+        delay = command.delay if attempt == 1 else 0.0
+        if not self._catalogue[command.do].service and command.every is not None:
+            self._post(delay, partial(self._perform, command, self._log.now + delay))
+        elif prospect.failure is not None:
+            self._post(delay, partial(self._on_failure, command, prospect.failure, attempt, failures))
+        elif not self._catalogue[command.do].service:
+            self._post(delay, self._result(command, prospect))
+        elif prospect.outcome:
+            self._post(delay, events.ActivityReady(command.activity, command.visit, prospect.value))
+            if prospect.outcome == "exited":
+                self._post(delay + STEADY, partial(self._on_exit, command, attempt))
+
+    def _perform(self, command: StartActivity, at: float) -> None:
+        if command.every is None or not self._active(command):
+            return
+        prospect = self._prospects.of_action(command.activity, command.do, command.inputs)
+        idle = prospect.outcome == "idle" and command.quiet is not None
+        pace = command.quiet if idle and command.quiet is not None else command.every
+        if pace > 0:
+            self._resting[command.activity] = _Round(command, at, pace)
+        if prospect.failure is not None:
+            self._post(0.0, self._failure(command, prospect.failure, again=True))
+        else:
+            self._post(0.0, self._result(command, prospect))
+
+    def _on_failure(self, command: StartActivity, failed: Failure, attempt: int, failures: int) -> None:
+        retry = command.retry
+        again = retry is not None and not failed.permanent and retry.covers(failures, failed.kind)
+        if not self._active(command):
+            return
+        self._log.end(command.activity, failed.message, attempt)
+        self._post(0.0, self._failure(command, failed, again=again))
+        if again and retry is not None and attempt < MOST_TURNS:
+            self._post(retry.wait(failures), partial(self._begin, command, attempt + 1, failures + 1))
+
+    def _on_exit(self, command: StartActivity, attempt: int) -> None:
+        """End a program by itself; it was ready long enough that its failures count from the start."""
+        if not self._active(command):
+            return
+        self._log.end(command.activity, "it exits", attempt)
+        if command.retry is None or not command.retry.covers(1, "exited"):
+            self._post(0.0, events.ActivityExited(command.activity, command.visit, "it has exited"))
+            return
+        self._post(0.0, self._failure(command, Failure("exited", "it has exited"), again=True))
+        if attempt < MOST_TURNS:
+            self._post(command.retry.wait(1), partial(self._begin, command, attempt + 1, 2))
+
+    def _active(self, command: StartActivity) -> bool:
+        doing = self._run().activities.get(command.activity)
+        return doing is not None and doing.visit == command.visit
+
+    def _result(self, command: StartActivity, prospect: Prospect) -> events.Event:
+        return events.ActivityResulted(command.activity, command.visit, prospect.outcome, prospect.value)
+
+    def _failure(self, command: StartActivity, failed: Failure, *, again: bool) -> events.Event:
+        return events.ActivityFailed(command.activity, command.visit, failed.kind, failed.message, again=again)

@@ -22,7 +22,7 @@ from retake_flow.whatif.plan.plan import MOST_TURNS, Kind, Step
 from retake_flow.whatif.plan.prospects import Prospect
 
 #: More repetitions than this are shown in one step.
-TOLD: Final = 2
+SHOWN_ALONE: Final = 2
 _TELL: Final = "operator.tell"
 #: The fields of a program that ends by itself at once; the call that it serves has the outcome.
 _OF_A_MOMENT: Final = ("action", "activity", "every", "quiet", "delay", "attempt")
@@ -178,7 +178,7 @@ class StepLog:
 
     def _add(self, kind: Kind, state: str, facts: Mapping[str, Any], turn: int = 1) -> None:
         step = Step(round(self.now, 3), kind, state, facts)
-        if max(turn, self.run.visits.get(self.run.state, 0)) > TOLD:
+        if max(turn, self.run.visits.get(self.run.state, 0)) > SHOWN_ALONE:
             self._again.append(step)
             return
         self._kept += self._fold()
@@ -190,7 +190,7 @@ class StepLog:
         entered = [step.state for step in self._again if step.kind is Kind.STATE]
         tried = [step.state for step in self._again if "attempt" in step.facts]
         turns = max(map(entered.count, set(entered)), default=len(tried))
-        if turns < TOLD:
+        if turns < SHOWN_ALONE:
             return self._again
         first, last = self._again[0], self._again[-1]
         followed = all(step.facts.get("attempt", 0) < MOST_TURNS for step in self._again)
@@ -200,7 +200,7 @@ class StepLog:
 
 def _turn(attempt: int) -> int:
     """The turn that a step counts as: the first attempt is its own step, all retries are shown in one."""
-    return TOLD + 1 if attempt > 1 else 1
+    return SHOWN_ALONE + 1 if attempt > 1 else 1
 
 
 def plain(value: Any) -> Any:

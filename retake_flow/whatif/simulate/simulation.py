@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 
@@ -13,7 +13,7 @@ from retake_flow.errors import RetakeFlowError, UsageError
 from retake_flow.flow.action_spec import Catalogue, with_own
 from retake_flow.flow.diagnostics import did_you_mean
 from retake_flow.flow.expressions.sandbox import work_done
-from retake_flow.flow.model import Flow
+from retake_flow.flow.model import FinalState, Flow
 from retake_flow.flow.text.yaml_source import Path
 from retake_flow.ports.actions import Clock
 from retake_flow.ports.runs import Listener
@@ -29,9 +29,10 @@ from retake_flow.whatif.simulate.mock_replies import Reply
 from retake_flow.whatif.simulate.mocks import Mocks
 from retake_flow.whatif.simulate.script import Advance, Event, Failure, GateAnswer, Happening, Result
 from retake_flow.whatif.simulate.script_fields import InvalidField
-from retake_flow.whatif.simulate.view import milliseconds, view
-from retake_flow.whatif.virtual_time import SteppedClock, SteppedLoop
+from retake_flow.whatif.virtual_time import EPOCH, SteppedClock, SteppedLoop
 
+#: The name of a simulated run.
+RUN = "simulated"
 #: The most records at one moment before the run counts as looping.
 MOST_AT_ONCE = 10_000
 CIRCLES = f"more than {MOST_AT_ONCE} things happened without any time passing: the run goes round in a circle"
@@ -40,58 +41,6 @@ MOST_IN_A_LINE = 50_000
 ENDLESS = f"more than {MOST_IN_A_LINE} things happened within one line: advance by less"
 _MOST_WORK = 10_000_000  # by expressions within one line: half a second
 LABORIOUS = "the expressions of the flow are more work than a simulation can be"
-
-
-class Track:
-    """Listens to the records of the run: which states are entered and left, and whether it loops.
-
-    Attributes:
-        reason: Why the run was ended, if it loops; otherwise "".
-    """
-
-    def __init__(self, clock: Clock, end: Callable[[], None]) -> None:
-        self.reason = ""
-        self._clock = clock
-        self._end = end
-        self._entered: list[str] = []
-        self._exited: list[str] = []
-        self._at = 0.0
-        self._count = self._in_line = 0
-        self._work = work_done()
-
-    def on_record(self, record: Record) -> None:
-        """Handle a record."""
-        if record["event"] == "state_entered":
-            self._entered.append(record["state"])
-        elif record["event"] == "state_left":
-            self._exited.append(record["state"])
-        now = self._clock.now()
-        if now != self._at:
-            self._count = -1
-        self._count += 1
-        self._at = now
-        self._in_line += 1
-        if not self.reason and (reason := self._endless()):
-            self.reason = reason
-            self._end()
-
-    def _endless(self) -> str:
-        if self._count >= MOST_AT_ONCE:
-            return CIRCLES
-        if self._in_line >= MOST_IN_A_LINE:
-            return ENDLESS
-        return LABORIOUS if work_done() - self._work > _MOST_WORK else ""
-
-    def take(self) -> tuple[list[str], list[str]]:
-        """The states entered and left since the last call."""
-        self._in_line, self._work = 0, work_done()
-        taken = self._entered, self._exited
-        self._entered, self._exited = [], []
-        return taken
-
-
-#: The name of a simulated run.
-RUN = "simulated"
 
 
 class Simulation:
@@ -278,6 +227,114 @@ class _Nowhere:
         """Write nothing."""
 
 
+class Track:
+    """Listens to the records of the run: which states are entered and left, and whether it loops.
+
+    Attributes:
+        reason: Why the run was ended, if it loops; otherwise "".
+    """
+
+    def __init__(self, clock: Clock, end: Callable[[], None]) -> None:
+        self.reason = ""
+        self._clock = clock
+        self._end = end
+        self._entered: list[str] = []
+        self._exited: list[str] = []
+        self._at = 0.0
+        self._count = self._in_line = 0
+        self._work = work_done()
+
+    def on_record(self, record: Record) -> None:
+        """Handle a record."""
+        if record["event"] == "state_entered":
+            self._entered.append(record["state"])
+        elif record["event"] == "state_left":
+            self._exited.append(record["state"])
+        now = self._clock.now()
+        if now != self._at:
+            self._count = -1
+        self._count += 1
+        self._at = now
+        self._in_line += 1
+        if not self.reason and (reason := self._endless()):
+            self.reason = reason
+            self._end()
+
+    def _endless(self) -> str:
+        if self._count >= MOST_AT_ONCE:
+            return CIRCLES
+        if self._in_line >= MOST_IN_A_LINE:
+            return ENDLESS
+        return LABORIOUS if work_done() - self._work > _MOST_WORK else ""
+
+    def take(self) -> tuple[list[str], list[str]]:
+        """The states entered and left since the last call."""
+        self._in_line, self._work = 0, work_done()
+        taken = self._entered, self._exited
+        self._entered, self._exited = [], []
+        return taken
+
+
 def _with_place(error: InvalidField) -> str:
     at = ".".join(map(str, error.path))
     return f"{at}: {error.message}" if at else error.message
+
+
+# --- how it is shown --------------------------------------------------------------------------------------------------
+
+
+def view(
+    flow: Flow, run: Run, waiting: Iterable[WaitingCall], pauses: Mapping[str, float], *, over: bool, **more: object
+) -> dict[str, Any]:
+    """A simulated run as one JSON object: where it is, what it waits for, and what has happened.
+
+    `pauses` says when paused activities continue (seconds since the epoch), by key; `over` that nothing more can
+    happen; `more` are further members, inserted after the queue.
+    """
+    settled = run.state and (not over or isinstance(flow.states[run.state], FinalState))
+    seen = {
+        "configuration": [run.state] if settled else [],
+        "queue": [] if over else [*_calls(waiting), *_gates(run.gates.values()), *_times(run, pauses)],
+        **more,
+        "ended": run.outcome if over else None,
+        "reason": run.reason if over else "",
+        "vars": run.vars,
+    }
+    answer: dict[str, Any] = plain(seen)
+    return answer
+
+
+def milliseconds(seconds: float) -> float:
+    """A time to the millisecond."""
+    return round(seconds, 3)
+
+
+def _calls(waiting: Iterable[WaitingCall]) -> Iterator[dict[str, Any]]:
+    for each in waiting:
+        call = each.call
+        common = {"kind": each.kind, "place": call.place, "action": call.do, "attempt": call.attempt}
+        yield {**common, **({"ready": each.ready} if each.kind == "service" else {}), "due": _due(each.due)}
+
+
+def _gates(gates: Iterable[Gate]) -> Iterator[dict[str, Any]]:
+    for gate in gates:
+        asked = {name: list(fields) for name, fields in gate.decisions.items()}
+        words = {"message": gate.message, "decisions": asked, "fields": list(gate.fields)}
+        yield {"kind": "gate", "place": gate.place, "gate": gate.id, **words, "due": _due(gate.due)}
+
+
+def _times(run: Run, pauses: Mapping[str, float]) -> list[dict[str, Any]]:
+    found = [_timer(run, place, purpose, due) for (place, purpose), due in run.timers.items()]
+    found += [_timer(run, place, "again", due) for place, due in pauses.items() if place in run.activities]
+    return sorted(found, key=lambda each: (each["due"], each["place"], each["kind"], each.get("purpose", "")))
+
+
+def _timer(run: Run, place: str, purpose: str, due: float) -> dict[str, Any]:
+    raised = run.delayed.get((place, purpose))
+    if raised is not None:
+        return {"kind": "event", "place": place, "event": raised.event, "data": raised.data, "due": _due(due)}
+    return {"kind": "timer", "place": place, "purpose": purpose, "due": _due(due)}
+
+
+def _due(due: float | None) -> float | None:
+    return None if due is None else milliseconds(due - EPOCH)

@@ -9,7 +9,7 @@ import pytest
 from conversation import Actions, Serves, Takes
 from stored_run import World, later, play
 
-from retake_flow.engine.driver.inbox import LOOK_EVERY
+from retake_flow.engine.driver.mailbox import LOOK_EVERY
 from retake_flow.errors import InDoubt, StoreError
 from retake_flow.ports.actions import Completion
 from retake_flow.ports.runs import Claim, Holder

@@ -9,8 +9,7 @@ from typing import Any
 
 import pytest
 
-from retake_flow.engine.driver.inbox import InboxWatch
-from retake_flow.engine.driver.mailbox import Mailbox
+from retake_flow.engine.driver.mailbox import InboxWatch, Mailbox
 from retake_flow.ports.runs import Request
 from retake_flow.run import events
 from retake_flow.run.errors import Fenced
