@@ -160,7 +160,7 @@ def trusted_fields(found: Credentials) -> Credentials:
 def save(path: Path, credentials: Credentials) -> None:
     """Save the credentials so that a crash leaves the old file or the new one, readable by their owner alone.
 
-    A file that holds another token, or nothing readable, is kept beside it under a numbered name.
+    A file that holds another token or account, or nothing readable, is kept beside it under a numbered name.
 
     Raises:
         CredentialsError: The file cannot be written.
@@ -253,7 +253,8 @@ def _keep_aside(target: Path, credentials: Credentials) -> None:
     if not old.strip():
         return
     try:
-        if _token(_parse(old, target), target) in ours:
+        found = _parse(old, target)
+        if _token(found, target) in ours and _text(found, "userDbId", target) in ("", credentials.user_db_id):
             return
     except CredentialsError:
         pass  # not readable by us, so all the more a reason to keep it

@@ -93,6 +93,7 @@ class WorkQueue:
         self._client: Any = None
         self._backlog = Backlog()
         self._connections: WeakSet[Any] = WeakSet()
+        self._connecting = threading.Lock()
 
     @property
     def silent_for(self) -> float:
@@ -181,16 +182,23 @@ class WorkQueue:
                 pool_use_lifo=True,
                 connect_args=_SOCKET | {"application_name": f"retake-flow queue {__version__}"},
             )
-            event.listen(engine, "connect", lambda driver, _: self._connections.add(driver))
+            event.listen(engine, "connect", self.note_connection)
         event.listen(engine, "after_cursor_execute", self._note)
         return {"system_database_url": url, "system_database_engine": engine, "dbos_system_schema": SCHEMA}
+
+    def note_connection(self, connection: Any, *_: Any) -> None:
+        """Remember a connection, made in any thread, until it is closed."""
+        with self._connecting:
+            self._connections.add(connection)
 
     def drop_connections(self) -> None:
         """Break all connections, so that calls that wait for an answer fail, and are made anew over new ones.
 
         A peer that has forgotten a connection may acknowledge what it gets and never answer; nothing else ends that.
         """
-        for connection in list(self._connections):
+        with self._connecting:
+            connections = list(self._connections)
+        for connection in connections:
             with suppress(Exception), socket.socket(fileno=os.dup(connection.fileno())) as theirs:
                 theirs.shutdown(socket.SHUT_RDWR)
 

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import os
+import sys
+import threading
 
 import pytest
 
@@ -25,6 +27,32 @@ def test_the_queue_of_a_file_is_beside_it(place: str, file: str) -> None:
     config = WorkQueue(place, "a", lambda run, epoch: None, 1)._database(server=False)
     assert config["system_database_url"] == f"sqlite:///{os.path.expanduser(file)}"
     config["system_database_engine"].dispose()
+
+
+def test_connections_are_dropped_while_others_are_made() -> None:
+    """The queue's own threads connect at any time, and a worker that failed in between would end."""
+    work, over, made = WorkQueue("postgresql://db", "a", lambda run, epoch: None, 1), threading.Event(), []
+
+    class Connection:
+        def fileno(self) -> int:
+            raise OSError
+
+    def connect() -> None:
+        while not over.is_set():
+            made.append(Connection())
+            work.note_connection(made[-1])
+            del made[:-50]
+
+    connecting, usual = threading.Thread(target=connect), sys.getswitchinterval()
+    sys.setswitchinterval(1e-6)
+    connecting.start()
+    try:
+        for _ in range(1000):
+            work.drop_connections()
+    finally:
+        sys.setswitchinterval(usual)
+        over.set()
+        connecting.join()
 
 
 def test_an_error_without_a_message_is_told_by_its_type(monkeypatch: pytest.MonkeyPatch) -> None:
