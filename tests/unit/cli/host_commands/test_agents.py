@@ -117,7 +117,7 @@ def test_an_account_is_known_by_its_id(piped: Piped, folder: Path) -> None:
     assert json.loads((agents / "fox.json").read_text()) == kept
     done = piped(other, "agents", "import", "fox", "--agents", str(agents), "--replace")
     assert (done.code, done.out) == (0, "fox: replaced\n")
-    assert json.loads((agents / "fox.json.1").read_text()) == kept
+    assert json.loads((agents / "fox.json.2").read_text()) == kept
 
 
 def test_a_credentials_file_becomes_an_agent(piped: Piped, folder: Path) -> None:
