@@ -30,7 +30,6 @@ SHARED = {
     "errors": "errors of the package, and those of requests to a run",
     "events": "what the engine reacts to, and what the platform tells",
     "inbox": "requests to a run, and messages of a chat",
-    "guide": "the platform's guide: the action, and what this machine keeps of it",
     "load": "reading files of a flow, and of rules",
     "check": "holding a flow against the language, and against rules",
     "model": "a flow, rules, a language model",

@@ -125,7 +125,7 @@ async def chatting(folder: Path, live: bool) -> AsyncIterator[tuple[Platform, Li
 
 def says(platform: Platform, name: str, text: str) -> float:
     """A viewer writes; gives the time."""
-    platform.perform(platform.agents.by_id(OWL.user_id), Cue(0.0, name, text=text))
+    platform.viewers.perform(platform.agents.by_id(OWL.user_id), Cue(0.0, name, text=text))
     return time.monotonic()
 
 

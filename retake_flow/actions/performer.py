@@ -5,11 +5,14 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from contextlib import AbstractAsyncContextManager
 from dataclasses import replace
+from typing import Any, Final
 
 from retake_flow.actions.base import Check, Family, Start, Task
 from retake_flow.actions.registry import CATALOGUE
-from retake_flow.errors import InDoubt, RetakeFlowError
+from retake_flow.errors import InDoubt, ProcessFailed, RetakeFlowError, UnexpectedResult
 from retake_flow.flow.action_spec import with_own
+from retake_flow.flow.expressions.expression import render
+from retake_flow.flow.fields import read
 from retake_flow.flow.model import Flow, OwnAction
 from retake_flow.ports.actions import Call, Completion, Service
 
@@ -52,15 +55,12 @@ class Performer:
         return await self.tasks[call.do](complete)
 
     async def _perform_own(self, action: OwnAction, call: Call) -> Completion:
-        """Perform an action that the flow declares."""
-        from retake_flow.actions.own import declared
-
         try:
-            done = await self.perform(declared.configured(action, call))
+            done = await self.perform(configured_call(action, call))
         except RetakeFlowError as error:
             error.unsure = error.unsure and not action.safe
             raise
-        return declared.completion(action, done)
+        return own_completion(action, done)
 
     async def verify(self, call: Call) -> Completion | None:
         """Find out whether a task was done when its process died."""
@@ -73,9 +73,7 @@ class Performer:
         """Start a service."""
         complete = self._prepare(call)
         if call.do in self._own:
-            from retake_flow.actions.own import declared
-
-            return self.serve(declared.configured(self._own[call.do], complete))
+            return self.serve(configured_call(self._own[call.do], complete))
         return self.services[call.do](complete)
 
     def _prepare(self, call: Call) -> Call:
@@ -84,3 +82,49 @@ class Performer:
         if make is not None:
             self._add(make())
         return replace(call, inputs=self._catalogue[call.do].with_defaults(call.inputs))
+
+
+#: The key of an answer that names the outcome.
+OUTCOME: Final = "outcome"
+_FAILS: Final = "run it by hand; if it may fail, declare `failed` among its outcomes"
+
+
+def configured_call(action: OwnAction, call: Call) -> Call:
+    """The call of the action that is configured."""
+    inputs = {**dict.fromkeys(action.inputs), **call.inputs}
+    return replace(call, do=action.do, inputs=render(action.given, {"inputs": inputs}))
+
+
+def own_completion(action: OwnAction, done: Completion) -> Completion:
+    """The completion of a declared action.
+
+    Raises:
+        ProcessFailed: Its program failed, and it has no outcome for that.
+        UnexpectedResult: Its answer is not as declared.
+    """
+    if done.outcome == "failed" and "failed" not in action.outcomes:
+        error = ProcessFailed(f"{action.name}: {done.value.get('message', 'its program failed')}", hint=_FAILS)
+        error.unsure = not action.safe
+        raise error
+    answer = done.value.get("json")
+    named = answer.get(OUTCOME) if isinstance(answer, Mapping) else None
+    usual = "failed" if done.outcome == "failed" else action.outcomes[0]
+    outcome = usual if named is None else named
+    if outcome not in action.outcomes:
+        raise UnexpectedResult(
+            f"{action.name} answered with the outcome {str(outcome)[:40]!r}",
+            hint=f"it has {', '.join(action.outcomes)}",
+        )
+    value = _result(action, answer) if action.result and outcome != "failed" else done.value
+    return replace(done, outcome=outcome, value=value)
+
+
+def _result(action: OwnAction, answer: Any) -> Mapping[str, Any]:
+    if not isinstance(answer, Mapping):
+        raise UnexpectedResult(f"{action.name} answered no JSON object", hint=f"it has {', '.join(action.result)}")
+    found = read(action.result, {name: item for name, item in answer.items() if name in action.result})
+    problems = [f"the field {name!r} {said}" for name, said in found.unfit.items()]
+    problems += [f"the field {name!r} is missing" for name in found.missing]
+    if problems:
+        raise UnexpectedResult(f"{action.name} answered otherwise than declared: {'; '.join(problems)}")
+    return found.values

@@ -15,8 +15,19 @@ from datetime import UTC, datetime
 from itertools import pairwise
 from typing import Any
 
-from retake_flow.api.amounts import read_amount, read_currency, read_payment
-from retake_flow.api.lenient_json import LONGEST_NAME, JsonObject, address, identifier, member, number, text, words
+from retake_flow.api.lenient_json import (
+    LONGEST_NAME,
+    JsonObject,
+    address,
+    identifier,
+    member,
+    number,
+    read_amount,
+    read_currency,
+    read_payment,
+    text,
+    words,
+)
 from retake_flow.api.spelling import same_name
 from retake_flow.errors import UnexpectedAnswer
 from retake_flow.quick_dataclasses import dataclass
@@ -48,7 +59,6 @@ class ChatMessage:
         author_user_id: The author's userDbId; None in the documented shape, which has none.
         wallet: The author's wallet address.
         sent_at: When it was sent, in UTC.
-        stream_id: The stream of the chat.
         tip: What the platform says of a tip.
         trade: What the platform says of a trade.
         also: Other ids that the platform uses for the same entry.
@@ -62,7 +72,6 @@ class ChatMessage:
     author_user_id: str | None
     wallet: str
     sent_at: datetime | None
-    stream_id: str
     tip: Mapping[str, Any] | None = None
     trade: Mapping[str, Any] | None = None
     also: tuple[str, ...] = ()
@@ -155,7 +164,6 @@ def read_message(entry: object) -> ChatMessage | None:
         author_user_id=identifier(data, "sender_user_id") or None,
         wallet=address(author, "walletAddress") or address(data, "sender_wallet_address"),
         sent_at=read_moment(data),
-        stream_id=identifier(data, "streamId", "streamer_id"),
         tip=read_payment(tip),
         trade=read_payment(trade),
         also=deed_ids(tip, trade),

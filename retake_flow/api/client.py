@@ -4,13 +4,12 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable
-from types import TracebackType
 from typing import Self, TypeVar
 
 import httpx
 
 from retake_flow import settings
-from retake_flow.api import protocol, users
+from retake_flow.api import protocol
 from retake_flow.api.chat import Page, read_comments
 from retake_flow.api.http.origin import normalize
 from retake_flow.api.http.server_clock import ServerClock
@@ -30,6 +29,7 @@ from retake_flow.api.models import (
 )
 from retake_flow.api.protocol import Answer, Request
 from retake_flow.api.public import Public
+from retake_flow.api.public_models import is_among, is_named
 from retake_flow.api.responses import interpret
 from retake_flow.errors import (
     CredentialsError,
@@ -87,9 +87,7 @@ class RetakeClient:
     async def __aenter__(self) -> Self:
         return self
 
-    async def __aexit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
+    async def __aexit__(self, *_: object) -> None:
         await self._transport.close()
 
     @property
@@ -103,11 +101,11 @@ class RetakeClient:
 
     async def verification_status(self) -> bool:
         """Whether a person has vouched for the agent."""
-        return _read_verified(await self._call(protocol.verification_status()))
+        return _read_verified(await self._call(protocol.VERIFICATION_STATUS))
 
     async def prepare_verify(self) -> VerificationMessage:
         """The text that the person who vouches has to post, word for word."""
-        return VerificationMessage.parse(await self._call(protocol.prepare_verify()))
+        return VerificationMessage.parse(await self._call(protocol.PREPARE_VERIFY))
 
     async def verify(self, tweet_url: str) -> bool:
         """Submit a person's post, and return whether the agent is now verified.
@@ -121,15 +119,15 @@ class RetakeClient:
 
     async def rtmp(self) -> StreamTarget:
         """The destination for the video, with a fresh key."""
-        return StreamTarget.parse(await self._call(protocol.rtmp()))
+        return StreamTarget.parse(await self._call(protocol.RTMP))
 
     async def start_stream(self) -> StreamToken | None:
         """Open the session, and return the agent's token, if it has one."""
-        return await self._read(protocol.start_stream(), StreamToken.parse)
+        return await self._read(protocol.START_STREAM, StreamToken.parse)
 
     async def stream_status(self) -> StreamStatus:
         """Whether the stream is on air, and its viewers."""
-        return StreamStatus.parse(await self._call(protocol.stream_status()))
+        return StreamStatus.parse(await self._call(protocol.STREAM_STATUS))
 
     async def update_thumbnail(self, image: bytes, content_type: str = "image/png") -> Thumbnail:
         """Replace the picture of the stream."""
@@ -137,7 +135,7 @@ class RetakeClient:
 
     async def stop_stream(self) -> StopSummary:
         """Close the session. `NoSession` means that none was open, so it is closed in any case."""
-        return StopSummary.parse(await self._call(protocol.stop_stream()))
+        return StopSummary.parse(await self._call(protocol.STOP_STREAM))
 
     async def send_chat(self, message: str, destination_user_id: str) -> str | None:
         """Write into a chat, once, and return the id of the message if the platform gives it."""
@@ -150,22 +148,22 @@ class RetakeClient:
     async def user_exists(self, name: str) -> bool:
         """Whether anybody on the platform has this name, ignoring case; needs no token."""
         try:
-            if users.is_named(await self._call(protocol.streamer(name)), name):
+            if is_named(await self._call(protocol.streamer(name)), name):
                 return True
         except NotFound:
             pass  # perhaps a user who has never streamed
         try:
-            return users.is_among(await self._call(protocol.search_users(name)), name)
+            return is_among(await self._call(protocol.search_users(name)), name)
         except NotFound:
             return False
 
     async def skill(self) -> Skill:
         """The version of the platform's guide."""
-        return Skill.parse(await self._call(protocol.skill()))
+        return Skill.parse(await self._call(protocol.SKILL))
 
     async def guide(self) -> str:
         """The platform's guide, a text for people."""
-        return str(await self._call(protocol.guide()))
+        return str(await self._call(protocol.GUIDE))
 
     async def _read(self, request: Request, read: Callable[[object], T]) -> T:
         """Make a call that must not be repeated, and read its answer."""

@@ -48,7 +48,7 @@ async def check_connectivity(origin: str, transport: httpx.AsyncBaseTransport | 
     way = Transport(origin, transport)
     loop = asyncio.get_running_loop()
     began = loop.time()
-    request = replace(protocol.skill(), deadline=WITHIN)
+    request = replace(protocol.SKILL, deadline=WITHIN)
     try:
         answer = await way.send(request, {"Accept": "application/json"})
     finally:

@@ -9,16 +9,17 @@ import json
 import re
 from contextlib import suppress
 from pathlib import Path
-from typing import TYPE_CHECKING, Final, Protocol
+from typing import TYPE_CHECKING, Final
 
 from retake_flow import private_file
-from retake_flow.api.models import Skill
 from retake_flow.errors import GuideUnkept
 from retake_flow.quick_dataclasses import dataclass
 from retake_flow.sanitize import strip_controls
 
-if TYPE_CHECKING:
+if TYPE_CHECKING:  # slow to import, and not needed to read what is kept
     from packaging.version import Version
+
+    from retake_flow.api.client import RetakeClient
 
 #: The number of versions kept, the newest ones.
 MOST_KEPT: Final = 10
@@ -27,18 +28,6 @@ MOST_COMPARED: Final = 4000
 _MOST_HEADINGS = 6
 _LONGEST_HEADING = 60
 _SEEN = "seen.json"
-
-
-class Publisher(Protocol):
-    """The publisher of the guide: the client of retake.tv."""
-
-    async def skill(self) -> Skill:
-        """The version of the guide."""
-        ...
-
-    async def guide(self) -> str:
-        """The text of the guide."""
-        ...
 
 
 @dataclass(frozen=True, slots=True)
@@ -103,18 +92,18 @@ class Guides:
             return str(data["version"]), float(data["at"])
         return None
 
-    async def look_up_version(self, by: Publisher, now: float) -> str:
+    async def look_up_version(self, client: RetakeClient, now: float) -> str:
         """Look up the version that is published now.
 
         Raises:
             PlatformError: The platform does not say.
         """
-        version = (await by.skill()).version
+        version = (await client.skill()).version
         with suppress(GuideUnkept):
             self._keep(self._folder / _SEEN, json.dumps({"version": version, "at": now}))
         return version
 
-    async def fetch_text(self, by: Publisher, version: str) -> Path:
+    async def fetch_text(self, client: RetakeClient, version: str) -> Path:
         """Make sure that the text of the published version is stored; it is requested only once.
 
         Raises:
@@ -123,7 +112,7 @@ class Guides:
         """
         path = self.path(version)
         if not path.exists():
-            self._keep(path, await by.guide())
+            self._keep(path, await client.guide())
             by_age = sorted(self._folder.glob("guide-*.md"), key=lambda file: file.stat().st_mtime_ns)
             for old in by_age[:-MOST_KEPT]:
                 old.unlink(missing_ok=True)

@@ -146,11 +146,8 @@ class StreamTarget:
 class StreamToken:
     """The agent's on-chain token, created at its first stream."""
 
-    name: str
     ticker: str
-    image_url: str
     token_address: str
-    token_type: str
 
     @classmethod
     def parse(cls, answer: object) -> Self | None:
@@ -159,11 +156,8 @@ class StreamToken:
         if not token:
             return None
         return cls(
-            name=text(token, "name", most=LONGEST_NAME),
             ticker=text(token, "ticker", most=LONGEST_NAME),
-            image_url=text(token, "imageUrl"),
             token_address=address(token, "tokenAddress"),
-            token_type=text(token, "tokenType", most=LONGEST_NAME),
         )
 
 

@@ -83,6 +83,35 @@ class Request:
         return f"{self.method} {self.path.removeprefix(API_PATH)}"
 
 
+def _agent(name: str, method: Literal["GET", "POST"] = "POST", **more: Any) -> Request:
+    return Request(method, f"{API_PATH}/agent/{name}", **more)
+
+
+def _users(how: str, wanted: str) -> Request:
+    if not wanted.strip():
+        raise InputError("a search needs a name")
+    name = quote(well_formed(wanted.strip()), safe="")
+    return Request("GET", f"{API_PATH}/users/{how}/{name}", authenticated=False)
+
+
+#: Ask whether a person has vouched for the agent.
+VERIFICATION_STATUS: Final = _agent("verification-status", "GET")
+#: Request the text that a person has to post.
+PREPARE_VERIFY: Final = _agent("prepare-verify")
+#: Request a fresh stream key; the last one issued counts.
+RTMP: Final = _agent("rtmp")
+#: Open a stream session.
+START_STREAM: Final = _agent("stream/start", repeatable=False, answer=Answer.JSON_OR_NOTHING)
+#: Ask whether the stream is on air.
+STREAM_STATUS: Final = _agent("stream/status", "GET")
+#: Close the stream session; status 409 means that none is open.
+STOP_STREAM: Final = _agent("stream/stop", answer=Answer.JSON_OR_NOTHING)
+#: Request the version of the platform's guide.
+SKILL: Final = Request("GET", "/skill.json", authenticated=False)
+#: Fetch the platform's guide: a text for people, never executed.
+GUIDE: Final = Request("GET", "/skill.md", authenticated=False, answer=Answer.TEXT)
+
+
 def register(registration: Registration) -> Request:
     """Create an agent.
 
@@ -96,16 +125,6 @@ def register(registration: Registration) -> Request:
     return _agent(
         "register", json=asdict(registration), authenticated=False, repeatable=False, meanings={409: Rejected}
     )
-
-
-def verification_status() -> Request:
-    """Ask whether a person has vouched for the agent."""
-    return _agent("verification-status", "GET")
-
-
-def prepare_verify() -> Request:
-    """Request the text that a person has to post."""
-    return _agent("prepare-verify")
 
 
 def verify(tweet_url: str) -> Request:
@@ -124,21 +143,6 @@ def verify(tweet_url: str) -> Request:
     return _agent("verify", json={"tweet_url": url}, refusals=_POST_REFUSALS)
 
 
-def rtmp() -> Request:
-    """Request a fresh stream key; the last one issued counts."""
-    return _agent("rtmp")
-
-
-def start_stream() -> Request:
-    """Open a stream session."""
-    return _agent("stream/start", repeatable=False, answer=Answer.JSON_OR_NOTHING)
-
-
-def stream_status() -> Request:
-    """Ask whether the stream is on air."""
-    return _agent("stream/status", "GET")
-
-
 def update_thumbnail(image: bytes, content_type: str) -> Request:
     """Replace the picture of the stream.
 
@@ -150,11 +154,6 @@ def update_thumbnail(image: bytes, content_type: str) -> Request:
         raise InputError(f"a thumbnail is a JPEG or PNG picture, and this is {len(image)} bytes of {content_type!r}")
     upload = Upload("image", f"thumbnail.{extension}", content_type, image)
     return _agent("update-thumbnail", upload=upload, answer=Answer.JSON_OR_NOTHING, deadline=60.0)
-
-
-def stop_stream() -> Request:
-    """Close the stream session; status 409 means that none is open."""
-    return _agent("stream/stop", answer=Answer.JSON_OR_NOTHING)
 
 
 def send_chat(message: str, destination_user_id: str) -> Request:
@@ -202,24 +201,3 @@ def search_users(query: str) -> Request:
         InputError: The query is empty.
     """
     return _users("search", query)
-
-
-def skill() -> Request:
-    """Request the version of the platform's guide."""
-    return Request("GET", "/skill.json", authenticated=False)
-
-
-def guide() -> Request:
-    """Fetch the platform's guide: a text for people, never executed."""
-    return Request("GET", "/skill.md", authenticated=False, answer=Answer.TEXT)
-
-
-def _agent(name: str, method: Literal["GET", "POST"] = "POST", **more: Any) -> Request:
-    return Request(method, f"{API_PATH}/agent/{name}", **more)
-
-
-def _users(how: str, wanted: str) -> Request:
-    if not wanted.strip():
-        raise InputError("a search needs a name")
-    name = quote(well_formed(wanted.strip()), safe="")
-    return Request("GET", f"{API_PATH}/users/{how}/{name}", authenticated=False)

@@ -141,22 +141,14 @@ class Public:
 
 
 def _require_name(wanted: str) -> str:
-    """A name or an id that is not empty.
-
-    Raises:
-        InputError: The value is empty.
-    """
+    """A name or an id that is not empty."""
     if not wanted.strip():
         raise InputError("a lookup needs a name, an id or an address")
     return well_formed(wanted.strip())
 
 
 def _part(wanted: str) -> str:
-    """A name or an id that is safe as one part of a path.
-
-    Raises:
-        InputError: The value is empty, or would lead to another path.
-    """
+    """A name or an id that is safe as one part of a path."""
     part = quote(_require_name(wanted), safe="")
     if part in (".", ".."):
         raise InputError(f"nothing on retake.tv is named {part!r}")
@@ -164,11 +156,7 @@ def _part(wanted: str) -> str:
 
 
 def _limit(wanted: int) -> str:
-    """The number of entries to request.
-
-    Raises:
-        InputError: The platform does not return lists of that length.
-    """
+    """The number of entries to request."""
     if not 1 <= wanted <= MOST:
         raise InputError(f"a list has a limit of 1 to {MOST}")
     return str(wanted)

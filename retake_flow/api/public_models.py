@@ -9,10 +9,44 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any, Final, Self
 
-from retake_flow.api.lenient_json import JsonObject, as_object, count, epoch, figure, identifier, line, member
-from retake_flow.api.users import NAMES
+from retake_flow.api.lenient_json import JsonObject, as_object, count, epoch, figure, identifier, line, member, text
 from retake_flow.errors import UnexpectedAnswer
 from retake_flow.quick_dataclasses import dataclass
+
+#: No document says which field holds the name; these are its names in the platform's other answers.
+NAMES = ("username", "fusername", "agent_name", "streamer_name", "name", "display_name")
+
+
+def is_named(answer: object, name: str) -> bool:
+    """Whether the user looked up by name or id has this name, or cannot be anybody else."""
+    found = _names(answer) if isinstance(answer, Mapping) else set()
+    if not found:
+        return isinstance(answer, Mapping) and bool(text(answer, "streamer_id", "user_id"))
+    return _fold(name) in found
+
+
+def is_among(answer: object, name: str) -> bool:
+    """Whether any user found by a search has this name; the answer is a list, bare or under `users`.
+
+    Raises:
+        UnexpectedAnswer: The answer is something else, or has no names.
+    """
+    entries = answer.get("users") if isinstance(answer, Mapping) else answer
+    if not isinstance(entries, list):
+        raise UnexpectedAnswer("retake.tv's answer about its users is not a list of them")
+    users = [entry for entry in entries if isinstance(entry, Mapping)]
+    if not all(_names(user) for user in users) or len(users) < len(entries):
+        raise UnexpectedAnswer("retake.tv's answer about its users does not tell their names")
+    return any(_fold(name) in _names(user) for user in users)
+
+
+def _names(user: JsonObject) -> set[str]:
+    return {_fold(found) for found in (text(user, field) for field in NAMES) if found.strip()}
+
+
+def _fold(name: str) -> str:
+    return name.strip().casefold()
+
 
 _NAME, _KEY, _SENTENCE = 64, 128, 280  # the longest name, id or address, and text that is kept, in characters
 _MOST: Final = 2_000  # the most entries that are read of a list

@@ -256,7 +256,6 @@ def _words(response: Response) -> str:
 
 
 def _hint(response: Response) -> str:
-    """The platform's own hint."""
     value = response.value
     hint = value.get("hint") if isinstance(value, Mapping) else None
     return _shorten(hint) if isinstance(hint, str) else ""

@@ -15,12 +15,12 @@ from typing import TYPE_CHECKING, Any, Final
 from urllib.parse import urlsplit
 
 from retake_flow import network
-from retake_flow.daemon_threads import run_in_thread
 from retake_flow.errors import NoticeFailed, SettingsError
 from retake_flow.ports.notices import OPERATOR, Kind, Notice
 from retake_flow.quick_dataclasses import dataclass, field
 from retake_flow.redact import MASK, Secret, bears_secret
 from retake_flow.settings import equip_libraries
+from retake_flow.tasks import run_in_thread
 
 if TYPE_CHECKING:
     import apprise

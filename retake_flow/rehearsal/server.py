@@ -18,7 +18,7 @@ from retake_flow import private_file
 from retake_flow.clock import SystemClock
 from retake_flow.errors import UsageError
 from retake_flow.rehearsal.http.app import create_app
-from retake_flow.rehearsal.http.origins import OnlyLocal
+from retake_flow.rehearsal.http.middleware import OnlyLocal
 from retake_flow.rehearsal.http.realtime import Realtime
 from retake_flow.rehearsal.ingest.ingest import Ingest
 from retake_flow.rehearsal.persistence import StateFile

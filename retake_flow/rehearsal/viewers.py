@@ -6,9 +6,8 @@ import asyncio
 from collections.abc import Coroutine, Sequence
 from dataclasses import replace
 
-from retake_flow.rehearsal.setup.crowd import Part, Reaction, cues
-from retake_flow.rehearsal.setup.stream_faults import StreamFault
-from retake_flow.rehearsal.setup.trolls import AGENT
+from retake_flow.rehearsal.setup.faults import StreamFault
+from retake_flow.rehearsal.setup.viewer_script import AGENT, Part, Reaction, cues
 from retake_flow.rehearsal.state.agents import Agent
 from retake_flow.rehearsal.state.platform import Direction, Platform
 
@@ -45,18 +44,15 @@ class _Audience:
         self._wanted: asyncio.Queue[Coroutine[None, None, None]] = asyncio.Queue()
 
     async def play(self) -> None:
-        """Do it, until cancelled."""
         async with asyncio.TaskGroup() as shows:
             while True:
                 shows.create_task(await self._wanted.get())
 
     def close(self) -> None:
-        """Forget what has not begun."""
         while not self._wanted.empty():
             self._wanted.get_nowait().close()
 
     def on_air(self, agent: Agent, at: float) -> None:
-        """An agent goes live at a time."""
         if self._platform.options.session_started == "live":
             self._wanted.put_nowait(_announce(self._platform, agent, at))
         if not any(agent is known for known in self._seen):
@@ -66,7 +62,6 @@ class _Audience:
                 self._wanted.put_nowait(_strike(self._platform, agent, at, fault))
 
     def on_direction(self, agent: Agent, direction: Direction) -> None:
-        """More is to happen, from now on."""
         now = self._platform.now()
         for each in direction:
             if isinstance(each, StreamFault):
@@ -76,7 +71,6 @@ class _Audience:
         self._wanted.put_nowait(_perform(self._platform, agent, now, parts))
 
     def on_scene(self, agent: Agent) -> None:
-        """An agent's viewers see another scene."""
         cues = [each.cue for each in self._reactions if each.scene == agent.scene]
         self._wanted.put_nowait(_perform(self._platform, agent, self._platform.now(), cues, agent.scene))
 
@@ -89,7 +83,7 @@ async def _announce(platform: Platform, agent: Agent, live_at: float) -> None:
     """Send the event that a session has started, once it is live and if it becomes live."""
     await asyncio.sleep(max(0.0, live_at - platform.now()))
     if agent.session is not None and agent.session.live_at == live_at:
-        platform.attendance.session_started(agent, agent.session)
+        platform.viewers.session_started(agent, agent.session)
 
 
 async def _perform(
@@ -101,7 +95,7 @@ async def _perform(
         if agent.session is None or scene not in (None, agent.scene):
             continue
         name, text = (text.replace(AGENT, agent.name) for text in (cue.name, cue.text))
-        platform.perform(agent, replace(cue, name=name, text=text))
+        platform.viewers.perform(agent, replace(cue, name=name, text=text))
 
 
 async def _strike(platform: Platform, agent: Agent, live_at: float, fault: StreamFault) -> None:

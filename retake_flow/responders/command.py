@@ -27,6 +27,7 @@ from retake_flow.studio import programs
 from retake_flow.studio.processes.launcher import Launcher, lacking_hint
 from retake_flow.studio.processes.process import Process
 from retake_flow.studio.processes.process_spec import PACE, ProcessSpec
+from retake_flow.tasks import first_of
 
 MOST_NOTES = 20  # lines of standard error per batch in the journal
 
@@ -197,7 +198,6 @@ class _Lines:
         self._news = asyncio.Event()
 
     def hear(self, data: bytes) -> None:
-        """Take in new output."""
         *whole, self._partial = (self._partial + data).split(b"\n")
         if len(self._partial) > replies.LONGEST:
             whole, self._partial = [*whole, self._partial], b""
@@ -213,19 +213,8 @@ class _Lines:
         return lines
 
     async def next(self, process: Process) -> bytes:
-        """The next line, once it has arrived.
-
-        Raises:
-            ResponderFailed: The program ended first.
-        """
-        news = asyncio.ensure_future(self._news.wait())
-        death = asyncio.ensure_future(process.wait())
-        try:
-            await asyncio.wait({news, death}, return_when=asyncio.FIRST_COMPLETED)
+        """The next line, once it has arrived."""
+        async with first_of(self._news.wait(), process.wait()) as (_, death):
             if not self._whole:
                 raise ResponderFailed(f"{await death} before it answered", hint=_HINT)
-        finally:
-            news.cancel()
-            death.cancel()
-            await asyncio.gather(news, death, return_exceptions=True)
         return self._whole.popleft()

@@ -13,7 +13,6 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
-from retake_flow.daemon_threads import run_in_thread
 from retake_flow.errors import ResponderFailed, ResponderMissing
 from retake_flow.flow import duration
 from retake_flow.ports.responders import Answer, Batch
@@ -21,6 +20,7 @@ from retake_flow.redact import scrub
 from retake_flow.responders import replies
 from retake_flow.responders.schema import THINKS
 from retake_flow.sanitize import one_line, strip_controls
+from retake_flow.tasks import run_in_thread
 
 _HINT = f"it takes a batch as a dict and gives a list of texts, {replies.FORM} as a dict, or None"
 

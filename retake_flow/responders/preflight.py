@@ -58,9 +58,8 @@ def _checks(
 def _texts(
     said: Mapping[str, Any], folder: Path, environment: Mapping[str, str], allowed: Sequence[str]
 ) -> Iterator[Check]:
-    """The texts read from the environment and from files."""
     from retake_flow.responders.env_secrets import signing_key, variable
-    from retake_flow.responders.language_model.playbook import playbook
+    from retake_flow.responders.language_model.prompt import playbook
 
     if isinstance(said.get("url"), str):
         yield partial(network.proxy_for, said["url"])

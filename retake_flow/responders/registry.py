@@ -76,11 +76,7 @@ class _WhenAsked:
         self._responder: Responder | None = None
 
     async def respond(self, batch: Batch) -> Answer:
-        """Ask the responder.
-
-        Raises:
-            RetakeFlowError: It cannot be opened, or fails to answer.
-        """
+        """Ask the responder."""
         try:
             if self._responder is None:
                 require_form(self._settings)

@@ -6,6 +6,7 @@ on their way in.
 
 from __future__ import annotations
 
+import textwrap
 from collections import deque
 from collections.abc import Callable, Iterable, Mapping
 from itertools import count
@@ -16,7 +17,6 @@ from retake_flow.run.dates import record_to_run_time
 from retake_flow.run.records import Record, plain
 from retake_flow.run.scenes import Scenes
 from retake_flow.sanitize import one_line, strip_controls
-from retake_flow.stage.captions import Captions
 from retake_flow.stage.pictures import Pictures
 from retake_flow.stage.stage_settings import PAGE, Settings
 
@@ -147,7 +147,6 @@ class Feed:
                 self._summary["viewers"] = max(self._summary["viewers"], viewers)
 
     def _enter(self, record: Record, author: str, kind: str, at: float) -> None:
-        """Add a viewer's message or act."""
         entry = {"kind": kind, "author": author, "text": _text(record.get("text", ""))}
         entry |= {name: plain(record[name]) for name in ("amount", "currency", "side") if name in record}
         added = self._add(entry)
@@ -167,7 +166,6 @@ class Feed:
         return entry
 
     def _greet(self, author: str) -> None:
-        """Mark the latest message of a newcomer."""
         for place in reversed(range(len(self._chat))):
             if self._chat[place]["author"] == author and self._chat[place]["kind"] != "agent":
                 self._chat[place] = {**self._chat[place], "new": True}
@@ -202,3 +200,32 @@ def _text(text: Any) -> str:
 
 def _line(text: Any) -> str:
     return one_line(scrub(str(text)))[:60]
+
+
+#: Characters of a piece: two lines of the stage, three in a wide script.
+LONGEST: Final = 84
+#: How fast a voice speaks, in characters a second.
+PACE: Final = 14.0
+
+
+class Captions:
+    """The caption of what is being spoken."""
+
+    def __init__(self) -> None:
+        self._pieces: list[tuple[float, str]] = []
+
+    def speaks(self, text: str, at: float) -> None:
+        """Begin with a text at a time, in seconds; "" ends the caption."""
+        self._pieces = []
+        for piece in textwrap.wrap(" ".join(text.split()), LONGEST):
+            self._pieces.append((at, piece))
+            at += len(piece) / PACE
+
+    def at(self, now: float) -> str:
+        """The caption at a time; the last piece stays until the speech ends."""
+        begun = [piece for start, piece in self._pieces if start <= now]
+        return begun[-1] if begun else ""
+
+    def due(self, now: float) -> float | None:
+        """When the next piece comes; None without one."""
+        return next((start for start, _ in self._pieces if start > now), None)

@@ -9,6 +9,7 @@ from typing import Any, Final
 
 from retake_flow.errors import RetakeFlowError
 from retake_flow.stage.feed import Feed
+from retake_flow.tasks import beside
 
 #: The shortest time between two updates, in seconds.
 PACE: Final = 0.1
@@ -37,13 +38,11 @@ async def presenting(
         news.set()
 
     feed.changed = announce
-    presenting = asyncio.create_task(_present(feed, update, now, news), name="stage")
     try:
-        yield
+        async with beside(_present(feed, update, now, news), "stage"):
+            yield
     finally:
         feed.changed = lambda: None
-        presenting.cancel()
-        await asyncio.gather(presenting, return_exceptions=True)
 
 
 async def _present(feed: Feed, update: Update, now: Callable[[], float], news: asyncio.Event) -> None:

@@ -56,7 +56,6 @@ class Settings:
         return min((end for end in self._until.values() if end > now), default=None)
 
     def _uncover(self) -> None:
-        """Forget what the operator has set."""
         self._operator, self._until = {}, {}
 
     def _loaded(self, settings: Mapping[str, Any], *, anywhere: bool = False) -> dict[str, Any]:

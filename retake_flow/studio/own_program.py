@@ -17,12 +17,12 @@ from retake_flow.studio.media import Media
 from retake_flow.studio.processes.launcher import Launcher
 from retake_flow.studio.processes.process import Process
 from retake_flow.studio.processes.process_spec import PACE, ProcessSpec
+from retake_flow.studio.programs import command_in
 from retake_flow.studio.window import Window
 
 #: The most that a program may write to its standard output, in bytes; for one that is heard, in one line.
 MOST_OUTPUT: Final = 64 * 1024
 _LONGEST_SHOWN: Final = 80  # characters of a command in messages
-_TOLD_LINES: Final = 3  # lines of standard error in messages
 
 
 @dataclass(frozen=True, slots=True)
@@ -102,13 +102,13 @@ class OwnPrograms:
             end_flood()  # it may have written all that before we have it
             process.finish(program.given)
             if not await process.exits_within(timeout):
-                said = _with_lines(f"{program.shown} did not end within {timeout:g} s", process)
+                said = process.with_lines(f"{program.shown} did not end within {timeout:g} s")
                 raise _unsure(NotReady(said, hint="give it more time by `timeout`"))
             await process.wait()
             if len(output) > MOST_OUTPUT:
                 said = f"{program.shown} wrote more than {MOST_OUTPUT // 1024} KiB"
                 raise _unsure(ProcessFailed(said, hint="let it write what is long into a file"))
-            return Ran(process.status or 0, bytes(output), _with_lines(f"{program.shown} {process.ending}", process))
+            return Ran(process.status or 0, bytes(output), process.with_lines(f"{program.shown} {process.ending}"))
 
     @asynccontextmanager
     async def listen(self, program: OwnProgram, hear: Callable[[bytes], None]) -> AsyncIterator[Window]:
@@ -129,9 +129,8 @@ class OwnPrograms:
                     f"the variable {source}, which {Path(program.command[0]).name} needs, is not set",
                     hint=f"export {source}=…",
                 )
-        name, *arguments = program.command
         return ProcessSpec(
-            argv=(str((self._media.home / name).absolute()) if "/" in name else name, *arguments),
+            argv=command_in(self._media.home, program.command),
             variables=(*NETWORK, *PYTHON),
             renamed=program.env_from,
             folder=self._media.inside(program.folder),
@@ -148,7 +147,6 @@ class _Lines:
         self._partial = b""
 
     def feed(self, data: bytes) -> None:
-        """Take in output."""
         *whole, rest = (self._partial + data).split(b"\n")
         self._partial = rest[: MOST_OUTPUT + 1]
         for line in whole:
@@ -159,8 +157,3 @@ class _Lines:
 def _unsure(error: NotReady | ProcessFailed) -> NotReady | ProcessFailed:
     error.unsure = True
     return error
-
-
-def _with_lines(sentence: str, process: Process) -> str:
-    lines = process.lines[-_TOLD_LINES:]
-    return f"{sentence}; its last lines: {' / '.join(lines)}" if lines else sentence

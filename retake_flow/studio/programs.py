@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import shlex
 import shutil
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 
 from retake_flow.errors import MissingProgram
@@ -47,6 +47,12 @@ PROGRAMS = (
 )
 
 
+def command_in(folder: Path, command: Sequence[str]) -> tuple[str, ...]:
+    """A command line; a program whose name has a `/` is looked up from a folder."""
+    name, *arguments = command
+    return (str((folder / name).absolute()) if "/" in name else name, *arguments)
+
+
 def find(name: str, environment: Mapping[str, str]) -> Path | None:
     """The path of a program on the environment's PATH, or None."""
     place = shutil.which(name, path=environment.get("PATH", os.defpath))
@@ -86,7 +92,6 @@ def require(name: str, environment: Mapping[str, str]) -> Path:
 
 
 def _no_program(place: Path) -> MissingProgram:
-    """Why a file cannot be started."""
     if place.is_dir():
         return MissingProgram(f"{place} is a folder, not a program")
     if place.exists():

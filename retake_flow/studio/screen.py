@@ -170,7 +170,7 @@ class Screen:
         """
         display, area = self._place(placed)
         around = {**display.environment, **self._heard()}
-        argv = self._command(command)
+        argv = programs.command_in(self.media.home, command)
         spec = xterm(around, area, argv, self.media.home, font=font, size=font_size, variables=variables)
         return self._window(spec, area, placed)
 
@@ -188,7 +188,7 @@ class Screen:
         """Any program with a window; arguments as for `terminal`. Its value is `{display}`."""
         display, area = self._place(placed)
         spec = ProcessSpec(
-            argv=self._command(command),
+            argv=programs.command_in(self.media.home, command),
             environment={**display.environment, **self._heard()},
             variables=(*NETWORK, *PYTHON, *variables),
             folder=self.media.home,
@@ -242,7 +242,6 @@ class Screen:
     async def _window(
         self, spec: ProcessSpec, area: Area, placed: Placed, kind: type[Window] = Window
     ) -> AsyncIterator[Window]:
-        """A program, once its window is in its place."""
         self._arrangement.reserve(placed.key)
         with self._arrangement.showing(placed.key, area, on_top=placed.on_top) as arrange:
             # The arrangement says what is missing, before the launcher only says that something is.
@@ -256,7 +255,3 @@ class Screen:
     def _heard(self) -> dict[str, str]:
         """The variables that make a program heard on stream, even if the sound starts after it."""
         return sound.guests_environment(self.guests())
-
-    def _command(self, command: Sequence[str]) -> tuple[str, ...]:
-        name, *rest = command
-        return (str((self.media.home / name).absolute()) if "/" in name else name, *rest)

@@ -24,6 +24,7 @@ from retake_flow.studio.processes import watchdog
 from retake_flow.studio.processes.launcher import Launcher
 from retake_flow.studio.processes.process import Process
 from retake_flow.studio.processes.process_spec import ProcessSpec
+from retake_flow.tasks import end
 
 SINK: Final = "stream"
 RATE: Final = 44100  # samples per second, as in the guide's silent track
@@ -216,8 +217,7 @@ async def _audible(
 
                 yield Sound(process, f"unix:{address}", _environment(folder, address), renew=renew)
         finally:
-            hearing.cancel()
-            await asyncio.gather(hearing, return_exceptions=True)
+            await end(hearing)
 
 
 def guests_environment(folder: Path) -> dict[str, str]:
@@ -277,12 +277,7 @@ def _address(folder: Path) -> Iterator[tuple[str, Callable[[Path], None]]]:
 
 
 async def _require_hearing(launcher: Launcher) -> None:
-    """Make sure that ffmpeg can listen to PulseAudio, by letting it listen to one that does not exist.
-
-    Raises:
-        MissingProgram: ffmpeg cannot do this, or is not installed.
-        HostError: This machine does not allow it.
-    """
+    """Make sure that ffmpeg can listen to PulseAudio, by letting it listen to one that does not exist."""
     nobody = ("-f", "pulse", "-server", "unix:/dev/null", "-i", "nothing")
     argv = ("ffmpeg", "-hide_banner", "-loglevel", "error", "-nostdin", *nobody, "-f", "null", "-")
     with suppress(NotReady):  # the machine is only slow

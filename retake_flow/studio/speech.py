@@ -15,6 +15,7 @@ from retake_flow.studio import programs
 from retake_flow.studio.processes.launcher import Launcher, lacking_hint
 from retake_flow.studio.processes.process_spec import ProcessSpec
 from retake_flow.studio.sound import SINK, SPEAKING, Sound
+from retake_flow.tasks import first_of
 
 #: Reads the text literally: without `-m` it has no markup, and `-b 1` is UTF-8.
 EMBEDDED: Final = ("espeak-ng", "-b", "1", "--stdin", "--stdout")
@@ -42,7 +43,7 @@ class Voice:
     ) -> None:
         self._launcher = launcher
         self._folder = folder
-        self._command = tuple(command)
+        self._argv = programs.command_in(folder, command)
         self._variables = (*NETWORK, *PYTHON, *variables)
         self._turn = asyncio.Lock()
         self._waiting = 0
@@ -107,11 +108,6 @@ class Voice:
         spec = ProcessSpec(argv=("paplay", f"--device={SINK}"), environment=heard, fed=True, grace=1.0)
         await _run_with_input(self._launcher, spec, wave, PLAYS_WITHIN)
 
-    @property
-    def _argv(self) -> tuple[str, ...]:
-        name, *rest = self._command
-        return (str((self._folder / name).absolute()) if "/" in name else name, *rest)
-
 
 def speakable(text: str) -> str:
     """A text as it is spoken: on one line, without control characters, and limited in length."""
@@ -121,13 +117,7 @@ def speakable(text: str) -> str:
 
 
 async def _run_with_input(launcher: Launcher, spec: ProcessSpec, data: bytes, within: float) -> bytes:
-    """Run a program to its end with `data` as its input, and return its output.
-
-    Raises:
-        MissingProgram: The program is not installed.
-        ProcessFailed: The program failed, or wrote too much.
-        NotReady: The program did not end in time; it was ended.
-    """
+    """Run a program to its end with `data` as its input, and return its output."""
     output = bytearray()
     full = asyncio.Event()
 
@@ -138,9 +128,7 @@ async def _run_with_input(launcher: Launcher, spec: ProcessSpec, data: bytes, wi
 
     async with launcher.process(spec, stdout=hear) as process:
         process.finish(data)
-        ended, too_much = asyncio.ensure_future(process.wait()), asyncio.ensure_future(full.wait())
-        try:
-            await asyncio.wait({ended, too_much}, timeout=within, return_when=asyncio.FIRST_COMPLETED)
+        async with first_of(process.wait(), full.wait(), within) as (ended, too_much):
             if too_much.done():
                 raise ProcessFailed(f"{spec.name} wrote more than {LARGEST_SOUND} bytes", hint=spec.hint)
             if not ended.done():
@@ -148,8 +136,4 @@ async def _run_with_input(launcher: Launcher, spec: ProcessSpec, data: bytes, wi
             if process.status:
                 lacking = launcher.withheld(spec, process.lines)
                 raise ProcessFailed(ended.result(), hint=lacking_hint(lacking) or spec.hint)
-        finally:
-            ended.cancel()
-            too_much.cancel()
-            await asyncio.gather(ended, too_much, return_exceptions=True)
     return bytes(output)

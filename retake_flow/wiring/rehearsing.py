@@ -26,14 +26,14 @@ from retake_flow.errors import CredentialsError, RequestRefused, RetakeFlowError
 from retake_flow.flow.load.functions import called_function
 from retake_flow.ports.actions import Service
 from retake_flow.redact import Secret
-from retake_flow.rehearsal.setup.options import Options
-from retake_flow.rehearsal.setup.own_answers import OwnAnswer
+from retake_flow.rehearsal.setup.options import Options, OwnAnswer
 from retake_flow.settings import PYTHON, Settings, is_loopback
 from retake_flow.studio import contact_sheet, probe
 from retake_flow.studio.own_program import OwnProgram, Ran
 from retake_flow.studio.processes.launcher import Launcher
 from retake_flow.studio.processes.process import Process
 from retake_flow.studio.processes.process_spec import ProcessSpec
+from retake_flow.tasks import beside
 
 AGENT = "rehearsal-agent"
 _KEPT = ".rehearsal.json"  # the platform's options, which it keeps up to date
@@ -100,12 +100,8 @@ async def telling_scenes(origin: str) -> AsyncIterator[Callable[[str], None]]:
             with suppress(RetakeFlowError):
                 await send(OwnRequest("POST", f"{origin}/_rehearsal/scene", body, private=True), timeout=5.0)
 
-    telling = asyncio.create_task(tell(), name="scenes of a rehearsal")
-    try:
+    async with beside(tell(), "scenes of a rehearsal"):
         yield scenes.put_nowait
-    finally:
-        telling.cancel()
-        await asyncio.gather(telling, return_exceptions=True)
 
 
 def own_answers(folder: Path) -> Mapping[str, OwnAnswer]:

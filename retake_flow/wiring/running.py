@@ -14,18 +14,17 @@ from urllib.parse import urlsplit
 
 from retake_flow.actions.base import Family
 from retake_flow.actions.chat.comments import CommentActions
-from retake_flow.actions.operator.actions import OperatorActions
+from retake_flow.actions.operator import OperatorActions
 from retake_flow.actions.performer import Performer
 from retake_flow.actions.public.actions import PublicActions
 from retake_flow.actions.registry import CATALOGUE
-from retake_flow.actions.retake.actions import RetakeActions
-from retake_flow.actions.retake.guide import GuideActions
-from retake_flow.actions.sharing.actions import SharingActions
+from retake_flow.actions.retake.actions import GuideActions, RetakeActions
+from retake_flow.actions.sharing import SharingActions
 from retake_flow.actions.studio.actions import StudioActions
 from retake_flow.actions.studio.content import ContentActions
 from retake_flow.actions.studio.first_paint import FirstPaint
 from retake_flow.actions.studio.windows import WindowActions
-from retake_flow.actions.voice.actions import VoiceActions
+from retake_flow.actions.voice import VoiceActions
 from retake_flow.api.realtime import connection
 from retake_flow.clock import STEP, SystemClock
 from retake_flow.engine.core.machine import Machine
@@ -48,7 +47,7 @@ from retake_flow.stage.pictures import Pictures
 from retake_flow.store.crash_points import Boundaries
 from retake_flow.store.holders import this_process
 from retake_flow.studio.processes.launcher import Launcher
-from retake_flow.studio.processes.reaper import reaping
+from retake_flow.studio.processes.stragglers import reaping
 from retake_flow.studio.studio import Studio
 from retake_flow.studio.work_folder import work_folder
 from retake_flow.wiring import accounts, guide

@@ -14,7 +14,7 @@ import psutil
 
 from retake_flow.api.spelling import same_name
 from retake_flow.engine.driver.runner import Runner
-from retake_flow.rehearsal.setup.trolls import STOCK
+from retake_flow.rehearsal.setup.viewer_script import TROLL_TEXTS
 from retake_flow.run.dates import record_to_run_time
 from retake_flow.run.records import Record
 
@@ -55,7 +55,7 @@ def _segment(number: int, begins: float, length: float) -> list[dict[str, Any]]:
     return [
         {"crowd": _crowd("regular", 12, max(1, int(talks / 6)), begins + 1, over)},
         {"crowd": _crowd(f"burst-{number}", 20, 40, begins + talks * _BURST, 4.0)},
-        {"trolls": {"from": begins + talks * 0.1, "every": talks * 0.8 / len(STOCK)}},
+        {"trolls": {"from": begins + talks * 0.1, "every": talks * 0.8 / len(TROLL_TEXTS)}},
         often(45, 7, name=f"newcomer-{number}-{{n}}", text="hi, I am new here"),
         often(70, 20, name="patron", type="tip", text="tip {n}, keep going", amount=5),
         often(90, 30, name=f"fan-{number}-{{n}}", type="follow"),

@@ -15,8 +15,8 @@ from retake_flow.api.realtime import connection
 from retake_flow.errors import SettingsError
 from retake_flow.redact import Secret
 from retake_flow.rehearsal.server import serve
+from retake_flow.rehearsal.setup.faults import SocketFault
 from retake_flow.rehearsal.setup.options import Options, PreparedAgent
-from retake_flow.rehearsal.setup.socket_faults import SocketFault
 from retake_flow.rehearsal.setup.viewer_script import Cue
 
 OWL = PreparedAgent("Owl", Secret("rtk_api_realtime_1"), "user_owl", token_address="TOKEN")
@@ -106,7 +106,7 @@ async def serving(handler):
 
 def act(server, **cue):
     """Have mira do something in the owl's stream."""
-    server.platform.perform(server.platform.agents.by_id("user_owl"), Cue(0.0, "mira", **cue))
+    server.platform.viewers.perform(server.platform.agents.by_id("user_owl"), Cue(0.0, "mira", **cue))
 
 
 def test_what_happens_is_heard_in_order(tmp_path):

@@ -61,7 +61,7 @@ def _rehearsal(folder: Path, *, live: bool, die_at: str = "") -> Rehearsal:
         rehearsal.intervene(
             "talk",
             cue.at,
-            lambda scene, cue=cue: scene.platform.perform(scene.platform.agents.by_id(AGENT.user_id), cue),
+            lambda scene, cue=cue: scene.platform.viewers.perform(scene.platform.agents.by_id(AGENT.user_id), cue),
         )
     return rehearsal
 

@@ -351,7 +351,7 @@ def _a_heart_that_goes_live(kitchen: Kitchen) -> None:
     )
     rehearsal.give_credentials()
     asked = Cue(0.0, "mira", text="Will you go live today?")
-    rehearsal.intervene("", 3600.0, lambda s: s.platform.perform(s.platform.agents.by_id("user_owl"), asked))
+    rehearsal.intervene("", 3600.0, lambda s: s.platform.viewers.perform(s.platform.agents.by_id("user_owl"), asked))
     rehearsal.intervene("", 8.5 * 3600.0, lambda scene: scene.runner.stop("seen enough"))
     played = rehearsal.play()
     assert played.run.outcome == "completed"

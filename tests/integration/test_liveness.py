@@ -14,9 +14,8 @@ import pytest
 from flow_processes import Home, RetakeTv, Running, at_home, retake_tv, waited, write_credentials
 from run_programs import encoder
 
-from retake_flow.actions.liveness.announcements import watch_announcements
 from retake_flow.actions.liveness.lag import LagFile
-from retake_flow.actions.liveness.liveness import Liveness
+from retake_flow.actions.liveness.liveness import Liveness, watch_announcements
 from retake_flow.api.realtime import connection
 from retake_flow.ports.responders import EventListener
 from retake_flow.redact import Secret

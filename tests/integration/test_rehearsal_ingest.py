@@ -11,8 +11,8 @@ import pytest
 
 from retake_flow.redact import Secret
 from retake_flow.rehearsal.server import serve
+from retake_flow.rehearsal.setup.faults import StreamFault
 from retake_flow.rehearsal.setup.options import Options, PreparedAgent
-from retake_flow.rehearsal.setup.stream_faults import StreamFault
 
 pytestmark = pytest.mark.real
 

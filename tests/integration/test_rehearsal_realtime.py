@@ -10,8 +10,8 @@ import socketio
 
 from retake_flow.redact import Secret
 from retake_flow.rehearsal.server import serve
+from retake_flow.rehearsal.setup.faults import SocketFault
 from retake_flow.rehearsal.setup.options import Options, PreparedAgent
-from retake_flow.rehearsal.setup.socket_faults import SocketFault
 from retake_flow.rehearsal.setup.viewer_script import Cue
 
 OWL = PreparedAgent("Owl", Secret("rtk_realtime_owl_1"), "user_owl", token_address="TOKEN")
@@ -84,7 +84,7 @@ async def client_of(transport="websocket"):
 
 def act(server, **cue):
     """Have mira do something in the owl's stream."""
-    server.platform.perform(server.platform.agents.by_id("user_owl"), Cue(0.0, "mira", **cue))
+    server.platform.viewers.perform(server.platform.agents.by_id("user_owl"), Cue(0.0, "mira", **cue))
 
 
 @TRANSPORTS

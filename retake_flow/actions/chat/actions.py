@@ -9,14 +9,12 @@ from typing import Any
 
 from retake_flow.actions.agent_session import Access
 from retake_flow.actions.base import Family
-from retake_flow.actions.chat import snapshot
-from retake_flow.actions.chat.conversation import Conversation
+from retake_flow.actions.chat.conversation import Conversation, current_snapshot
 from retake_flow.actions.chat.inbox import Inbox
-from retake_flow.actions.chat.outbox import Outbox, post
+from retake_flow.actions.chat.outbox import Outbox, Speak, SpeakQueue, post
 from retake_flow.actions.chat.own_messages import OwnMessages
 from retake_flow.actions.chat.reader import Reader
 from retake_flow.actions.chat.responder_task import ResponderTask
-from retake_flow.actions.chat.speak_queue import Speak, SpeakQueue
 from retake_flow.actions.chat.turn import Turn
 from retake_flow.errors import InputError
 from retake_flow.ports.actions import Call, Completion
@@ -79,7 +77,6 @@ class ChatActions(Family):
         return Completion(value={"id": key})
 
     def _unanswered(self) -> list[str]:
-        """The ids of all messages that nobody has answered yet."""
         return [message for chat in self._conversations.values() for message in chat.unanswered]
 
     async def respond(self, call: Call) -> Completion:
@@ -113,8 +110,7 @@ class ChatActions(Family):
         return self._conversations[call.key]
 
     def _restore(self, call: Call, scope: AsyncExitStack) -> Conversation:
-        """The conversation as the last performance has left it."""
-        kept = snapshot.current(call.memory)
+        kept = current_snapshot(call.memory)
         for record in self._journal():
             if record["event"] == "chat_sent" and "answers" in record:
                 self._replies.add(record["answers"])

@@ -9,16 +9,17 @@ from typing import Any
 from retake_flow.actions.agent_session import Access
 from retake_flow.actions.chat import entries
 from retake_flow.actions.chat.dedup import Way
+from retake_flow.actions.chat.history import CLOCKS_DIFFER
 from retake_flow.actions.chat.inbox import Inbox
 from retake_flow.actions.chat.outbox import Outbox
 from retake_flow.actions.chat.reader import Reader
 from retake_flow.actions.chat.responder_task import ResponderTask
-from retake_flow.actions.chat.snapshot import VERSION
 from retake_flow.actions.chat.turn import Turn
 from retake_flow.api.chat import ChatMessage
 from retake_flow.errors import NoSession, NotFound, PlatformError, RetakeFlowError, Unauthorized
 from retake_flow.ports.actions import Call, Completion
 from retake_flow.ports.responders import Answer, Batch, Responder
+from retake_flow.run import codec
 
 _QUIET_AFTER = 30.0  # seconds without a message after which chat counts as quiet
 _PATIENCE = 0.25  # seconds that a reading waits for a responder; a slower one wakes the activity when it is done
@@ -116,11 +117,7 @@ class Conversation:
         return self._is_readable(turn, error)
 
     def _is_readable(self, turn: Turn, error: PlatformError | None) -> bool:
-        """Handle a failed poll of the chat, if any; returns whether there is a chat to speak in.
-
-        Raises:
-            PlatformError: There is no other source of new messages.
-        """
+        """Handle a failed poll of the chat, if any; returns whether there is a chat to speak in."""
         was_closed, self._closed = self._closed, isinstance(error, NoSession | NotFound)
         if error is None:
             return True
@@ -135,7 +132,6 @@ class Conversation:
         return True
 
     def _take_in(self, turn: Turn, found: Sequence[tuple[Way, ChatMessage]]) -> None:
-        """Take in new entries."""
         shown = [(way, entry) for way, entry in found if not entry.is_moderation]
         own = self.outbox.own.sift(shown, self.reader.ahead([entry for _, entry in found]))
         for name in self.outbox.own.take_learnt():
@@ -156,7 +152,6 @@ class Conversation:
     # --- answering ------------------------------------------------------------------------------------------
 
     async def _answer(self, turn: Turn) -> None:
-        """Have all unanswered messages answered."""
         for _ in range(_MOST_BATCHES):
             waits = self._inbox.unanswered or self._responder.thinks
             if not waits or self.outbox.doubt or self._now() < self.outbox.hold or not await self._ask(turn):
@@ -211,7 +206,6 @@ class Conversation:
             turn.note("event_refused", name=raised[_MOST_EVENTS][0], by=turn.call.place, kind="event", message=more)
 
     def _fail(self, turn: Turn, error: RetakeFlowError) -> None:
-        """Handle a failure of the responder."""
         self.outbox.hold, is_new = self._responder.fail(error, self._now())
         if is_new:
             turn.trouble(error)
@@ -242,3 +236,41 @@ class Conversation:
     def _is_silent(self, turn: Turn) -> bool:
         """Whether nobody has said anything for so long that the flow wants to hear something."""
         return turn.silence is not None and self._now() - self.outbox.spoken >= turn.silence.after
+
+
+#: The version of the form, raised when older programs could not read it. The first one bore no version.
+VERSION = 2
+
+
+def current_snapshot(kept: Mapping[str, Any]) -> Mapping[str, Any]:
+    """A stored state in the current form: `inbox`, `outbox` and `responder`; {} if nothing was stored.
+
+    Raises:
+        NewerForm: Its version is newer.
+    """
+    if not kept:
+        return {}
+    return _from_first(kept) if codec.version_of(kept, VERSION, "chat", otherwise=1) == 1 else kept
+
+
+def _from_first(kept: Mapping[str, Any]) -> dict[str, Any]:
+    dedup = kept.get("ledger") or kept  # before 0.1, all stood side by side
+    speech = kept.get("speech") or kept
+    since = kept.get("since")
+    # Where it was not stored what is history, everything dated before the stream was.
+    before = kept.get("before", None if since is None else since - CLOCKS_DIFFER)
+    return {
+        "inbox": {
+            "dedup": {name: dedup[name] for name in ("seen", "polled", "single", "shared") if name in dedup},
+            "authors": kept.get("known", ""),
+            "before": before,
+            **{name: kept[name] for name in ("recent", "unanswered", "due", "last", "tries", "since") if name in kept},
+        },
+        "outbox": {
+            "waiting": speech.get("unsaid", []),
+            "silences": speech.get("told", ""),
+            **{name: speech[name] for name in ("doubt", "doubted", "times") if name in speech},
+            **{name: kept[name] for name in ("hold", "spoken", "own") if name in kept},
+        },
+        "responder": {name: kept[name] for name in ("failures", "trouble", "troubled") if name in kept},
+    }

@@ -2,18 +2,20 @@
 
 from __future__ import annotations
 
+import asyncio
+from collections import deque
 from collections.abc import Awaitable, Callable, Iterable, Mapping
 from typing import Any
 
 from retake_flow.actions.agent_session import Access
-from retake_flow.actions.chat.digests import Digests
+from retake_flow.actions.chat.dedup import Digests
 from retake_flow.actions.chat.own_messages import OwnMessages
-from retake_flow.actions.chat.speak_queue import SpeakQueue
 from retake_flow.actions.chat.turn import Limits, Turn
 from retake_flow.api.spelling import same_words
 from retake_flow.errors import PlatformError, RetakeFlowError, SecretRefused, Unauthorized
 from retake_flow.redact import MASK
 from retake_flow.run.records import Record
+from retake_flow.tasks import end
 
 MOST_WAITING = 30  # messages
 SETTLES = 2.0  # seconds after which a sent message can be read in the chat
@@ -156,7 +158,6 @@ class Outbox:
         return 0.0 if len(self._times) < limits.per_minute else self._times[-limits.per_minute] + _MINUTE
 
     def _arrive(self, turn: Turn) -> None:
-        """Note that the message in doubt has arrived."""
         text, self.doubt = self.doubt, ""
         self.spoken = self._now()
         turn.said += 1
@@ -209,3 +210,59 @@ async def post(access: Access, own: OwnMessages, text: str, to: str) -> str | No
         raise
     own.sent.finish(sent, key)
     return key
+
+
+Speak = Callable[[str], Awaitable[None]]
+
+_MOST = 10  # waiting texts; beyond that, the newest are not spoken
+_LAST_WORDS = 30.0  # seconds
+
+
+class SpeakQueue:
+    """Speaks texts in order.
+
+    Args:
+        speak: Speaks one text, and returns when it was heard.
+        note: Writes a record of a text that could not be spoken.
+    """
+
+    def __init__(self, speak: Speak, note: Callable[..., None]) -> None:
+        self._speak = speak
+        self._note = note
+        self._waiting: deque[str] = deque()
+        self._speaking: asyncio.Task[None] | None = None
+        self._reported = ""
+
+    def say(self, text: str) -> None:
+        """Queue a text."""
+        if len(self._waiting) == _MOST:
+            self._report(text, "too much waits to be spoken")
+            return
+        self._waiting.append(text)
+        if self._speaking is None or self._speaking.done():
+            self._speaking = asyncio.create_task(self._speak_all(), name="speak queue")
+
+    async def finish(self) -> None:
+        """Wait until everything is spoken, but not for long."""
+        if self._speaking is not None:
+            await asyncio.wait({self._speaking}, timeout=_LAST_WORDS)
+
+    async def close(self) -> None:
+        """Stop speaking."""
+        if self._speaking is not None:
+            await end(self._speaking)
+
+    async def _speak_all(self) -> None:
+        while self._waiting:
+            text = self._waiting.popleft()
+            try:
+                await self._speak(text)
+                self._reported = ""
+            except RetakeFlowError as error:
+                self._report(text, error.message)
+
+    def _report(self, text: str, message: str) -> None:
+        # A missing voice is reported once, not with each answer.
+        if message != self._reported:
+            self._note("chat_unspoken", text=text, message=message)
+        self._reported = message

@@ -151,13 +151,11 @@ class OwnMessages:
         _forget(self._keys, _MOST_KEYS)
 
     def _learn(self, message: ChatMessage) -> None:
-        """Recognise the author of a message as the agent."""
         self._know(traits(message))
         self._learnt.append(message.author_name or message.wallet or message.author_user_id or "")
 
 
 def _forget(remembered: dict[str, Any], most: int) -> None:
-    """Drop the oldest entries."""
     while len(remembered) > most:
         del remembered[next(iter(remembered))]
 

@@ -22,6 +22,7 @@ from retake_flow.backoff import Backoff
 from retake_flow.errors import PlatformError
 from retake_flow.ports.actions import Noted
 from retake_flow.ports.responders import OpenRealtime
+from retake_flow.tasks import end
 
 #: How often and when one page is requested again: there may be many, and all are needed.
 MOST_REPEATS, REPEATED = 2, Backoff(2.0, rate=1.0)
@@ -44,7 +45,7 @@ _AGAIN = Backoff(2.0, cap=60.0)  # between two failing polls
 
 
 class Reader:
-    """Reads chat for one activity; a `retake_flow.ports.responders.EventListener`.
+    """Reads chat for one activity; a `retake_flow.ports.responders.Hearer`.
 
     Args:
         access: The agent's credentials and client.
@@ -115,8 +116,7 @@ class Reader:
         self._wake_no_more()
         if self._polling is not None:
             self._polling.remove_done_callback(self._on_polled)
-            self._polling.cancel()
-            await asyncio.gather(self._polling, return_exceptions=True)
+            await end(self._polling)
 
     def take_notes(self) -> list[Noted]:
         """What there is to record about the connection since the last call."""

@@ -7,8 +7,7 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from functools import lru_cache
 from typing import Any, Final
 
-from retake_flow.actions.chat.dedup import Way
-from retake_flow.actions.chat.digests import digest_of
+from retake_flow.actions.chat.dedup import Way, digest_of
 from retake_flow.actions.chat.history import is_older
 from retake_flow.api.chat import ChatMessage
 from retake_flow.api.spelling import Words, name_key

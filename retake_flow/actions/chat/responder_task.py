@@ -10,6 +10,7 @@ from typing import Any
 from retake_flow.backoff import Backoff
 from retake_flow.errors import RetakeFlowError
 from retake_flow.ports.responders import Answer, Batch, Responder
+from retake_flow.tasks import end
 
 _AGAIN = Backoff(2.0, cap=60.0)  # between two requests to a failing responder
 _REPORTED_AGAIN = 600.0  # seconds after which the same trouble is reported again
@@ -98,8 +99,7 @@ class ResponderTask:
         """Abandon any answer still to come."""
         if self._thinking is not None:
             self._thinking.remove_done_callback(self._on_answer)
-            self._thinking.cancel()
-            await asyncio.gather(self._thinking, return_exceptions=True)
+            await end(self._thinking)
 
     def _on_answer(self, _: asyncio.Task[Answer]) -> None:
         self._wake()

@@ -94,7 +94,6 @@ class RequestActions(Family):
 
 
 def _body(given: Mapping[str, Any]) -> tuple[str, str]:
-    """The body of a request, and its content type."""
     if given.get("json") is not None:
         return json.dumps(given["json"], ensure_ascii=False), "application/json"
     if given.get("form") is not None:
@@ -105,12 +104,7 @@ def _body(given: Mapping[str, Any]) -> tuple[str, str]:
 
 
 def _require_expected(request: OwnRequest, response: OwnResponse, text: str, expect: Any) -> None:
-    """Require a status as expected.
-
-    Raises:
-        RequestRefused: The server refuses the request.
-        RequestFailed: The server, or something in between, fails.
-    """
+    """Require a status as expected."""
     status = response.status
     if status in expect if expect else 200 <= status < 300:
         return

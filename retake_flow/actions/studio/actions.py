@@ -19,6 +19,7 @@ from retake_flow.studio.encoding.progress import Health
 from retake_flow.studio.encoding.quality import Quality
 from retake_flow.studio.picture import Picture
 from retake_flow.studio.screenshot import Screenshot
+from retake_flow.tasks import beside
 
 #: How long a display whose content is still starting may be black before it is pictured all the same, in seconds.
 PATIENCE: Final = 10.0
@@ -110,12 +111,8 @@ class StudioActions(Family):
         """Run the encoder as the current push, from its first frames on."""
         async with self._access.push() as push, encoder as running:
             self._access.liveness.first_frames(push)
-            previewing = asyncio.create_task(self._preview(), name="preview")
-            try:
+            async with beside(self._preview(), "preview"):
                 yield running
-            finally:
-                previewing.cancel()
-                await asyncio.gather(previewing, return_exceptions=True)
 
     async def _preview(self) -> None:
         """Look at the display before the stream is live, so that the first thumbnail does not wait for it."""
@@ -169,7 +166,6 @@ class _Seen:
         self._black_since = 0.0
 
     def next(self, picture: Picture, now: float) -> Mapping[str, Any]:
-        """The findings of the next picture."""
         if picture != self._last:
             self._still_since = now
         if not (picture.black and self._last is not None and self._last.black):

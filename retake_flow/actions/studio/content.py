@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from contextlib import AbstractAsyncContextManager, AsyncExitStack, asynccontextmanager
 from functools import partial
@@ -9,15 +10,16 @@ from pathlib import Path
 from typing import Any, Final, Protocol
 
 from retake_flow.actions.base import Family
-from retake_flow.actions.studio.covering_page import covering
 from retake_flow.actions.studio.first_paint import FirstPaint
-from retake_flow.errors import RetakeFlowError
+from retake_flow.backoff import Backoff
+from retake_flow.errors import InputError, RetakeFlowError
 from retake_flow.ports.actions import Call, Completion, Service
 from retake_flow.quick_dataclasses import dataclass
 from retake_flow.stage import PAGE
 from retake_flow.stage.feed import Feed
 from retake_flow.stage.presenter import Update, presenting
 from retake_flow.studio.layout import Placed
+from retake_flow.tasks import end
 
 _COVER: Final = Placed("the page over the content")
 _TITLED: Final = ("title", "note")
@@ -200,3 +202,79 @@ class ContentActions(Family):
 
 def _given(call: Call, *names: str) -> dict[str, Any]:
     return {name: call.inputs[name] for name in names if call.inputs.get(name)}
+
+
+_AGAIN: Final = Backoff(2.0, cap=30.0)
+
+Opening = Callable[[str], AbstractAsyncContextManager[Service]]
+
+
+class CoveringPage:
+    """A page over the content; open it with `covering`.
+
+    Args:
+        opening: Opens the page of an address.
+        tell: Is told of each failure once.
+    """
+
+    def __init__(self, opening: Opening, tell: Callable[[str], None]) -> None:
+        self._opening = opening
+        self._tell = tell
+        self._url = ""
+        self._tasks: set[asyncio.Task[None]] = set()
+        self._told: set[str] = set()
+
+    def show(self, url: str) -> None:
+        """Show the page of an address in place of the present one; "" for none."""
+        if url == self._url:
+            return
+        self._url, earlier = url, tuple(self._tasks)
+        if url:
+            task = asyncio.create_task(self._keep(url, earlier), name="covering page")
+            self._tasks.add(task)
+            task.add_done_callback(self._tasks.discard)
+        else:
+            _cancel(earlier)
+
+    async def close(self) -> None:
+        """Remove the page."""
+        await end(*self._tasks)
+
+    async def _keep(self, url: str, earlier: tuple[asyncio.Task[None], ...]) -> None:
+        """Show a page until cancelled, again whenever it fails; what was shown earlier stays until then."""
+        failures = 0
+        while True:
+            try:
+                async with self._opening(url) as page:
+                    _cancel(earlier)
+                    failures, reason = 0, await page.wait()
+            except InputError as error:
+                return self._report(error.message)
+            except RetakeFlowError as error:
+                reason = error.message
+            finally:
+                _cancel(earlier)
+            self._report(reason)
+            failures += 1
+            await asyncio.sleep(_AGAIN.wait(failures))
+
+    def _report(self, reason: str) -> None:
+        message = f"The page over the content is not shown: {reason}"
+        if message not in self._told:
+            self._told.add(message)
+            self._tell(message)
+
+
+@asynccontextmanager
+async def covering(opening: Opening, tell: Callable[[str], None]) -> AsyncIterator[CoveringPage]:
+    """A page over the content, none at first; it is gone when the context is left."""
+    page = CoveringPage(opening, tell)
+    try:
+        yield page
+    finally:
+        await page.close()
+
+
+def _cancel(tasks: tuple[asyncio.Task[None], ...]) -> None:
+    for task in tasks:
+        task.cancel()

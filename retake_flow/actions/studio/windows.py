@@ -156,11 +156,7 @@ def _texts(call: Call, name: str) -> list[str]:
 
 
 def _one_of(call: Call, first: str, second: str) -> tuple[Any, Any]:
-    """The values of two inputs of which one is given.
-
-    Raises:
-        InputError: Neither is, or both are.
-    """
+    """The values of two inputs of which one is given."""
     values = call.inputs.get(first), call.inputs.get(second)
     if bool(values[0]) is bool(values[1]):
         raise InputError(f"{call.do} takes either `{first}` or `{second}`")

@@ -150,7 +150,6 @@ async def _send_one(request: OwnRequest, timeout: float, transport: httpx.AsyncB
 
 
 async def _read(request: OwnRequest, response: httpx.Response) -> bytes:
-    """The body, unpacked."""
     read = bytearray()
     async for chunk in response.aiter_raw():
         read += chunk
@@ -177,11 +176,7 @@ def _failure(request: OwnRequest, why: str) -> RequestFailed:
 
 
 def _require_address(request: OwnRequest) -> tuple[str, int]:
-    """The host and port of a request.
-
-    Raises:
-        InputError: Its address is none, or secrets would go out unencrypted.
-    """
+    """The host and port of a request."""
     try:
         parts = urlsplit(request.url)
         host, port = parts.hostname or "", parts.port or _PORTS.get(parts.scheme, 0)

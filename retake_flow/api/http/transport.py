@@ -4,18 +4,53 @@ from __future__ import annotations
 
 import asyncio
 import json
-from typing import Any
+import zlib
+from typing import Any, Final
 
 import httpx
 
 from retake_flow import network
 from retake_flow.api.http.pool import Pool
-from retake_flow.api.http.unpacking import CannotUnpack, decompress
 from retake_flow.api.protocol import Request
 from retake_flow.api.responses import Response
 from retake_flow.errors import Blocked, PlatformError, UnexpectedAnswer, Unreachable
 from retake_flow.redact import scrub
 from retake_flow.spans import Value, span
+
+#: gzip or zlib, as the data itself says.
+_EITHER: Final = zlib.MAX_WBITS | 32
+_KNOWN: Final = ("gzip", "x-gzip", "deflate")
+
+
+class CannotUnpack(Exception):
+    """A body is packed in a way that nobody asked for and that is not unpacked here."""
+
+
+def decompress(body: bytes, encoding: str, most: int) -> tuple[bytes, bool]:
+    """A body without its `Content-Encoding`, and whether it was cut off at `most` bytes.
+
+    One layer of gzip is unpacked, since some servers send files as they are stored. Other or repeated
+    compression is not.
+
+    Raises:
+        CannotUnpack: The body has such a compression, or is broken.
+    """
+    layers = [
+        layer for layer in (part.strip().lower() for part in encoding.split(",")) if layer not in ("", "identity")
+    ]
+    if not layers:
+        return body, False
+    if layers[1:] or layers[0] not in _KNOWN:
+        raise CannotUnpack(f"its encoding is {encoding[:60]!r}, which was not asked for")
+    unpacking = zlib.decompressobj(_EITHER)
+    try:
+        text = unpacking.decompress(body, most + 1)
+    except zlib.error as error:
+        raise CannotUnpack(f"it is no {layers[0]}: {error}") from None
+    if not unpacking.eof and len(text) <= most:
+        raise CannotUnpack("it breaks off")
+    return text[:most], len(text) > most
+
 
 MAX_BODY = 1 << 20  # bytes; the longest documented answer, 100 comments, is far below
 
@@ -74,14 +109,7 @@ class Transport:
         return response
 
     async def _send(self, request: Request, headers: dict[str, str]) -> Response:
-        """Send a call.
-
-        Raises:
-            Blocked: A certificate or a proxy has kept every connection from being made.
-            Unreachable: No answer came; it is `unsure` when the call must not be made twice and may have been carried
-                out.
-            UnexpectedAnswer: The answer is compressed, and cannot be unpacked.
-        """
+        """Send a call."""
         url, began = self._origin + request.path, asyncio.get_running_loop().time()
         try:
             async with (

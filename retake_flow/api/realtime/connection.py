@@ -19,6 +19,7 @@ from retake_flow.api.http.origin import normalize
 from retake_flow.backoff import Backoff
 from retake_flow.errors import SettingsError
 from retake_flow.ports.responders import EventListener
+from retake_flow.tasks import beside, end
 
 if TYPE_CHECKING:  # half a megabyte of modules that only a run on air needs
     import aiohttp
@@ -53,12 +54,8 @@ async def open_realtime(
     """
     origin = _require_allowed(origin)
     _engine_path(origin)
-    listening = asyncio.create_task(_listen(origin, rooms, listener), name="realtime")
-    try:
+    async with beside(_listen(origin, rooms, listener), "realtime"):
         yield
-    finally:
-        listening.cancel()
-        await asyncio.gather(listening, return_exceptions=True)
 
 
 def _require_allowed(origin: str) -> str:
@@ -181,14 +178,12 @@ def _engine_path(origin: str) -> dict[str, Any]:
 
 
 async def _end(client: socketio.AsyncClient) -> None:
-    """Disconnect, and end the tasks that the library has started."""
     with suppress(Exception):
         async with asyncio.timeout(_ENDS):
             await client.disconnect()
     for task in (client.eio.read_loop_task, client.eio.write_loop_task):
         if isinstance(task, asyncio.Task):
-            task.cancel()
-            await asyncio.gather(task, return_exceptions=True)
+            await end(task)
     if client.eio.ws is not None:  # after messages that it does not understand the library forgets it open
         with suppress(Exception):
             async with asyncio.timeout(_ENDS):

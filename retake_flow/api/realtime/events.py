@@ -13,9 +13,17 @@ from datetime import UTC, datetime
 from hashlib import sha256
 from typing import Final
 
-from retake_flow.api.amounts import read_payment
 from retake_flow.api.chat import ChatMessage, deed_ids, read_message
-from retake_flow.api.lenient_json import LONGEST_NAME, JsonObject, address, identifier, member, raw_text, words
+from retake_flow.api.lenient_json import (
+    LONGEST_NAME,
+    JsonObject,
+    address,
+    identifier,
+    member,
+    raw_text,
+    read_payment,
+    words,
+)
 from retake_flow.api.responses import parse_json
 
 #: The meaning of events by name; other events are ignored.

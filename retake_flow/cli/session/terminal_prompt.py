@@ -26,6 +26,7 @@ from retake_flow.run.answers import answer_with, describe_fields
 from retake_flow.run.errors import AlreadyAnswered, AnswerInvalid, Fenced, GateUnknown
 from retake_flow.run.gates import Gate
 from retake_flow.run.records import Record
+from retake_flow.tasks import first_of
 from retake_flow.wiring.storing import this_user
 
 #: Seconds between two checks whether the program is in the foreground again.
@@ -153,19 +154,14 @@ class Prompter:
         self._prompt = prompt
         self._show(prompt)
         with _echo(not hidden):
-            line = asyncio.ensure_future(self._lines.next())
-            gone = asyncio.ensure_future(self._until_gone(runner, gate))
             try:
-                await asyncio.wait({line, gone}, return_when=asyncio.FIRST_COMPLETED)
-                if line.done():
-                    return line.result()
-                terminal.say("")
-                raise _TerminalGone
+                async with first_of(self._lines.next(), self._until_gone(runner, gate)) as (line, _):
+                    if line.done():
+                        return line.result()
+                    terminal.say("")
+                    raise _TerminalGone
             finally:
                 self._prompt = ""
-                line.cancel()
-                gone.cancel()
-                await asyncio.gather(line, gone, return_exceptions=True)
 
     @staticmethod
     def _show(prompt: str) -> None:

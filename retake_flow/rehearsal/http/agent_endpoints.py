@@ -11,7 +11,7 @@ from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
 
 from retake_flow.errors import Rejected, Unauthorized
-from retake_flow.rehearsal.setup import json_bodies
+from retake_flow.rehearsal.setup.option_fields import parse
 from retake_flow.rehearsal.state.agents import Agent
 from retake_flow.rehearsal.state.chat_log import as_answer, slug
 from retake_flow.rehearsal.state.platform import Platform
@@ -172,7 +172,7 @@ async def body(request: Request) -> dict[str, Any]:
     """
     content = await request.body()
     try:
-        value = json_bodies.parse(content) if content.strip() else {}
+        value = parse(content) if content.strip() else {}
     except ValueError as error:
         raise Rejected(f"Invalid JSON: {error}") from None
     if not isinstance(value, dict):

@@ -13,10 +13,8 @@ from starlette.types import ASGIApp
 from retake_flow.errors import NoSession, NotFound, Rejected, RetakeFlowError, Unauthorized, UsageError
 from retake_flow.rehearsal.http.agent_endpoints import AgentEndpoints, Keep
 from retake_flow.rehearsal.http.control import ControlEndpoints
-from retake_flow.rehearsal.http.market_endpoints import MarketEndpoints
 from retake_flow.rehearsal.http.middleware import Gateway
 from retake_flow.rehearsal.http.public_endpoints import PublicEndpoints
-from retake_flow.rehearsal.http.stream_endpoints import StreamEndpoints
 from retake_flow.rehearsal.state.platform import Platform
 
 _STATUS: dict[type[RetakeFlowError], int] = {
@@ -45,8 +43,6 @@ def create_app(
     endpoints = (
         *AgentEndpoints(platform, keep).routes(),
         *PublicEndpoints(platform).routes(),
-        *StreamEndpoints(platform).routes(),
-        *MarketEndpoints(platform).routes(),
         *ControlEndpoints(platform).routes(),
     )
     inner = Starlette(

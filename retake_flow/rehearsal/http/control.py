@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+from typing import Final, get_type_hints
 
 from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
@@ -10,16 +11,16 @@ from starlette.routing import Route
 
 from retake_flow.errors import NotFound, UsageError
 from retake_flow.rehearsal.http.middleware import CONTROL_PATH
-from retake_flow.rehearsal.setup import json_bodies
-from retake_flow.rehearsal.setup.crowd import read_part
-from retake_flow.rehearsal.setup.faults import read_fault
-from retake_flow.rehearsal.setup.option_fields import Fields, each
-from retake_flow.rehearsal.setup.options import CHAT_SHAPES, COMMENTS_WITHOUT_SESSION, REALTIME, read_ingest
-from retake_flow.rehearsal.setup.stream_faults import StreamFault
-from retake_flow.rehearsal.setup.viewer_script import Cue
+from retake_flow.rehearsal.setup.faults import StreamFault, read_fault
+from retake_flow.rehearsal.setup.option_fields import Fields, each, parse
+from retake_flow.rehearsal.setup.options import Options, read_ingest
+from retake_flow.rehearsal.setup.viewer_script import Cue, read_part
 from retake_flow.rehearsal.state import report
 from retake_flow.rehearsal.state.agents import Agent
 from retake_flow.rehearsal.state.platform import Platform
+
+#: The options that may change while the rehearsal runs, beside `ingest`, and `verified` of an agent.
+_CHANGEABLE: Final = ("latency", "lag", "chat_shape", "comments_without_session", "realtime", "skill_version")
 
 
 class ControlEndpoints:
@@ -72,7 +73,7 @@ class ControlEndpoints:
     async def _comment(self, request: Request) -> Response:
         value = await _json(request)
         wanted = value.pop("agent", None) if isinstance(value, dict) else None
-        comment = self._platform.perform(self._agent(wanted), Cue.read(Fields(value, "comment")))
+        comment = self._platform.viewers.perform(self._agent(wanted), Cue.read(Fields(value, "comment")))
         return JSONResponse({"id": None if comment is None else comment.id})
 
     async def _viewers(self, request: Request) -> Response:
@@ -96,18 +97,12 @@ class ControlEndpoints:
 
     async def _options(self, request: Request) -> Response:
         fields, old = Fields(await _json(request), "options"), self._platform.options
+        hints = get_type_hints(Options)
         agent = self._agent(fields.maybe_text("agent")) if fields.has("verified") else None
         changed = dataclasses.replace(
             old,
-            latency=fields.number("latency", old.latency),
-            lag=fields.number("lag", old.lag),
-            chat_shape=fields.choice("chat_shape", CHAT_SHAPES, old.chat_shape),
-            comments_without_session=fields.choice(
-                "comments_without_session", COMMENTS_WITHOUT_SESSION, old.comments_without_session
-            ),
-            realtime=fields.choice("realtime", REALTIME, old.realtime),
             ingest=read_ingest(fields, old.ingest),
-            skill_version=fields.text("skill_version", old.skill_version),
+            **{name: fields.typed(name, hints[name], getattr(old, name)) for name in _CHANGEABLE},
         )
         verified = fields.flag("verified", False)
         fields.end()
@@ -127,6 +122,6 @@ class ControlEndpoints:
 
 async def _json(request: Request) -> object:
     try:
-        return json_bodies.parse(await request.body())
+        return parse(await request.body())
     except ValueError as error:
         raise UsageError(f"the body is not JSON: {error}") from None

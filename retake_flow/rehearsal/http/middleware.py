@@ -1,4 +1,4 @@
-"""Middleware of the rehearsed platform: the log of calls, latency and faults."""
+"""Middleware of the rehearsed platform: who may call it, the log of calls, latency and faults."""
 
 from __future__ import annotations
 
@@ -6,13 +6,17 @@ import asyncio
 import json
 from collections.abc import Callable
 from email.utils import formatdate
+from typing import Final
+from urllib.parse import urlsplit
 
+from starlette.datastructures import Headers
+from starlette.responses import JSONResponse, Response
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from retake_flow.redact import scrub
 from retake_flow.rehearsal.setup.faults import Fault
-from retake_flow.rehearsal.state.call_log import Call
-from retake_flow.rehearsal.state.platform import Platform
+from retake_flow.rehearsal.state.platform import Call, Platform
+from retake_flow.settings import is_loopback
 
 CONTROL_PATH = "/_rehearsal"
 LARGEST_BODY = 16 * 1024 * 1024
@@ -40,14 +44,13 @@ class Gateway:
         if scope["type"] != "http":
             await self._app(scope, receive, send)
             return
-        if scope["path"].startswith(CONTROL_PATH):
-            await self._control(scope, receive, send)
-            return
         call = Call(self._platform.now(), scope["method"], scrub(scope["path"]), self._agent(scope))
-        self._platform.calls.add(call)
+        of_rehearsal = scope["path"].startswith(CONTROL_PATH)  # without log, latency and faults
+        if not of_rehearsal:
+            self._platform.calls.add(call)
 
         async def answer(message: Message) -> None:
-            if message["type"] == "http.response.start":
+            if message["type"] == "http.response.start" and not of_rehearsal:
                 call.status = message["status"]
                 message = self._with_date(message)
             await send(message)
@@ -55,26 +58,17 @@ class Gateway:
         try:
             body = await _whole_body(receive)
         except _TooLarge:
-            await _refuse(answer, 413, f"The body is larger than {LARGEST_BODY >> 20} MiB")
+            refusal = {"error": f"The body is larger than {LARGEST_BODY >> 20} MiB"}
+            await JSONResponse(refusal, 413, {"connection": "close"})(scope, receive, answer)
             return
-        if body is None or await _wait_for_disconnect(receive, self._platform.options.latency):
+        if body is None or (not of_rehearsal and await _wait_for_disconnect(receive, self._platform.options.latency)):
             return
-        fault = self._platform.faults.take(scope["method"], scope["path"])
+        fault = None if of_rehearsal else self._platform.faults.take(scope["method"], scope["path"])
         if fault is None:
             await self._app(scope, _replay(body, receive), answer)
         else:
             call.fault = True
             await self._misbehave(fault, scope, body, receive, answer)
-
-    async def _control(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """Serve one of the rehearsal's own calls, without log and faults."""
-        try:
-            body = await _whole_body(receive)
-        except _TooLarge:
-            await _refuse(send, 413, f"The body is larger than {LARGEST_BODY >> 20} MiB")
-            return
-        if body is not None:
-            await self._app(scope, _replay(body, receive), send)
 
     async def _misbehave(self, fault: Fault, scope: Scope, body: bytes, receive: Receive, send: Send) -> None:
         kept: list[Message] = []
@@ -89,12 +83,12 @@ class Gateway:
         if fault.drop:
             raise self._dropped()
         if fault.replaces_answer:
-            kept = _own_answer(fault)
+            await _own_answer(fault)(scope, receive, send)
         elif not fault.effect:
             await self._app(scope, _replay(body, receive), send)
-            return
-        for message in kept:
-            await send(message)
+        else:
+            for message in kept:
+                await send(message)
 
     def _with_date(self, message: Message) -> Message:
         """The start of an answer, with the platform's time unless it already has one."""
@@ -110,30 +104,13 @@ class Gateway:
         return "" if agent is None else agent.name
 
 
-async def _refuse(send: Send, status: int, words: str) -> None:
-    content = json.dumps({"error": words}).encode()
-    headers = [
-        (b"content-type", b"application/json"),
-        (b"content-length", str(len(content)).encode()),
-        (b"connection", b"close"),
-    ]
-    await send({"type": "http.response.start", "status": status, "headers": headers})
-    await send({"type": "http.response.body", "body": content})
-
-
-def _own_answer(fault: Fault) -> list[Message]:
+def _own_answer(fault: Fault) -> Response:
     body = fault.answer_body
     if isinstance(body, str):
         text, kind = body, "text/html" if body.lstrip().startswith("<") else "text/plain"
     else:
         text, kind = json.dumps(body), "application/json"
-    content = text.encode()
-    headers = {"content-type": f"{kind}; charset=utf-8", "content-length": str(len(content)), **fault.answer_headers}
-    encoded = [(name.encode("latin-1"), value.encode("latin-1")) for name, value in headers.items()]
-    return [
-        {"type": "http.response.start", "status": fault.answer_status, "headers": encoded},
-        {"type": "http.response.body", "body": content},
-    ]
+    return Response(text, fault.answer_status, {"content-type": f"{kind}; charset=utf-8", **fault.answer_headers})
 
 
 class _TooLarge(Exception):
@@ -141,11 +118,7 @@ class _TooLarge(Exception):
 
 
 async def _whole_body(receive: Receive) -> bytes | None:
-    """The body of the request; None if the client disconnected.
-
-    Raises:
-        _TooLarge: The body is too large.
-    """
+    """The body of the request; None if the client disconnected."""
     body, size = bytearray(), 0
     while True:
         message = await receive()
@@ -187,3 +160,45 @@ async def _wait_for_disconnect(receive: Receive, seconds: float) -> bool:
     except TimeoutError:
         return False
     return True
+
+
+_HINT: Final = "a rehearsal answers programs of its own machine; call it by the address that it told"
+
+
+class OnlyLocal:
+    """An ASGI app that refuses requests for another host, or from a page of another host.
+
+    A page whose name suddenly resolves to this machine (DNS rebinding) sends its own name as `Host`. A page that
+    posts across origins sends its own as `Origin`.
+
+    Args:
+        app: Gets all other requests.
+    """
+
+    def __init__(self, app: ASGIApp) -> None:
+        self._app = app
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Serve one request or one socket."""
+        app = self._app if scope["type"] == "lifespan" or _is_local(Headers(scope=scope)) else _refuse_foreign
+        await app(scope, receive, send)
+
+
+def _is_local(headers: Headers) -> bool:
+    hosts = [f"//{host}" for host in headers.getlist("host")]
+    return len(hosts) == 1 and all(map(_leads_here, (*hosts, *headers.getlist("origin"))))
+
+
+def _leads_here(address: str) -> bool:
+    try:
+        return is_loopback(urlsplit(address).hostname)
+    except ValueError:
+        return False
+
+
+async def _refuse_foreign(scope: Scope, receive: Receive, send: Send) -> None:
+    if scope["type"] == "websocket":
+        await send({"type": "websocket.close", "code": 1008})
+        return
+    refusal = JSONResponse({"error": "this host or origin is not of this machine", "hint": _HINT}, 403)
+    await refusal(scope, receive, send)

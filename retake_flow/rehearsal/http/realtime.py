@@ -5,9 +5,11 @@ from __future__ import annotations
 import asyncio
 import logging
 from collections.abc import Callable, Mapping
+from http import HTTPStatus
 from typing import Any
 
 import socketio
+from starlette.responses import JSONResponse
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from retake_flow.rehearsal.state.platform import Platform
@@ -68,9 +70,9 @@ class Realtime:
         if scope["type"] == "lifespan" or not f"{scope['path']}/".startswith(f"{PATH}/"):
             await self._app(scope, receive, send)
         elif self._platform.options.realtime is False:
-            await _answer(scope, receive, send, 404)
+            await _refuse(scope, receive, send, HTTPStatus.NOT_FOUND)
         elif b"sid=" not in scope["query_string"] and self._platform.faults.take_connection():
-            await _answer(scope, receive, send, 503)
+            await _refuse(scope, receive, send, HTTPStatus.SERVICE_UNAVAILABLE)
         elif scope["type"] == "websocket":
             await self._socket(scope, receive, send)
         else:
@@ -105,7 +107,7 @@ class Realtime:
             return
         if room not in self._members:
             self._members[room] = set()
-            self._unsubscribe[room] = self._platform.subscribe(
+            self._unsubscribe[room] = self._platform.rooms.subscribe(
                 room, lambda event, data: self._saying.put_nowait((room, event, data))
             )
         self._members[room].add(sid)
@@ -151,11 +153,7 @@ def _room(data: object) -> str:
     return room if isinstance(room, str) else ""
 
 
-async def _answer(scope: Scope, receive: Receive, send: Send, status: int) -> None:
+async def _refuse(scope: Scope, receive: Receive, send: Send, status: HTTPStatus) -> None:
     """Answer as a platform that has no such path, or cannot serve it now."""
     await receive()
-    kind = "http.response" if scope["type"] == "http" else "websocket.http.response"
-    body = b'{"error": "Not Found"}' if status == 404 else b'{"error": "Service Unavailable"}'
-    headers = [(b"content-type", b"application/json"), (b"content-length", str(len(body)).encode())]
-    await send({"type": f"{kind}.start", "status": status, "headers": headers})
-    await send({"type": f"{kind}.body", "body": body})
+    await JSONResponse({"error": status.phrase}, status)(scope, receive, send)

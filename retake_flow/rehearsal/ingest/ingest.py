@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 from pathlib import Path
-from types import TracebackType
 from typing import Self
 
 from pyrtmp.messages.command import NCConnect, NCCreateStream, NSCloseStream, NSDeleteStream, NSPublish
@@ -14,6 +13,7 @@ from retake_flow.rehearsal.ingest import rtmp
 from retake_flow.rehearsal.ingest.recording import Recording, frames, is_media
 from retake_flow.rehearsal.state.platform import Platform
 from retake_flow.rehearsal.state.streams import Publication
+from retake_flow.tasks import end
 
 # Seconds that a client has to begin publishing; a port scan never does.
 PATIENCE = 10.0
@@ -48,13 +48,9 @@ class Ingest:
         self._port = self._server.sockets[0].getsockname()[1]
         return self
 
-    async def __aexit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
+    async def __aexit__(self, *_: object) -> None:
         self._server.close()
-        for push in self._pushes:
-            push.cancel()
-        await asyncio.gather(*self._pushes, return_exceptions=True)
+        await end(*self._pushes)
         await self._server.wait_closed()
 
     @property

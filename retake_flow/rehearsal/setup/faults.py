@@ -1,17 +1,52 @@
-"""Injected faults: in calls, in sockets, in streams."""
+"""Faults that a rehearsal can inject: in calls, in sockets, in streams."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, field, replace
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from fnmatch import fnmatchcase
+from typing import Final, Literal, get_args
 
 from retake_flow.errors import UsageError
-from retake_flow.rehearsal.setup.interposed_pages import PAGE_KINDS, PAGES, PageKind
 from retake_flow.rehearsal.setup.option_fields import Fields
-from retake_flow.rehearsal.setup.socket_faults import SocketFault, SocketTrouble
-from retake_flow.rehearsal.setup.stream_faults import StreamFault
 from retake_flow.settings import API_PATH
+
+PageKind = Literal["challenge", "blocked", "limited", "login", "portal", "gateway", "empty", "truncated"]
+
+PAGE_KINDS: Final[tuple[PageKind, ...]] = get_args(PageKind)
+
+
+@dataclass(frozen=True, slots=True)
+class Page:
+    """The answer of an intermediary in the platform's place: a page, not JSON of the API."""
+
+    status: int
+    body: str = ""
+    headers: Mapping[str, str] = field(default_factory=dict)
+
+
+def _html(title: str, text: str) -> str:
+    return f"<!DOCTYPE html><html><head><title>{title}</title></head><body><h1>{text}</h1></body></html>"
+
+
+#: By name: a CDN that challenges the browser, one that refuses, and one that limits the rate; the login of a proxy and
+#: of a hotel; a gateway without its server; answers that were cut off.
+PAGES: Final[Mapping[PageKind, Page]] = {
+    "challenge": Page(
+        403, _html("Just a moment...", "Checking your browser"), {"server": "cloudflare", "cf-mitigated": "challenge"}
+    ),
+    "blocked": Page(403, _html("Attention Required!", "Sorry, you have been blocked"), {"server": "cloudflare"}),
+    "limited": Page(
+        429,
+        '{"cloudflare_error": true, "error_code": 1015, "title": "Error 1015", "detail": "You are being rate limited"}',
+        {"server": "cloudflare", "content-type": "application/problem+json", "retry-after": "30"},
+    ),
+    "login": Page(302, "", {"location": "https://login.example/?next=retake"}),
+    "portal": Page(200, _html("Welcome", "Log in to use this network")),
+    "gateway": Page(502, _html("502 Bad Gateway", "502 Bad Gateway"), {"server": "nginx"}),
+    "empty": Page(403),
+    "truncated": Page(200, '{"success": tru', {"content-type": "application/json"}),
+}
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,20 +114,14 @@ class Fault:
         Raises:
             UsageError: The JSON is not a fault.
         """
-        fault = cls(
+        fault = fields.build(
+            cls,
             call=_call(fields.text("call"), fields.where),
-            page=fields.choice("page", PAGE_KINDS, PAGE_KINDS[0]) if fields.anything("page") is not None else None,
             status=_status(fields) if fields.anything("status") is not None else None,
             body=fields.anything("body"),
             headers=fields.texts("headers"),
-            delay=fields.number("delay", 0.0),
-            drop=fields.flag("drop", False),
-            redirect=fields.maybe_text("redirect"),
             times=fields.times("times"),
-            after=fields.whole("after", 0),
-            effect=fields.flag("effect", False),
         )
-        fields.end()
         if fault.drop and fault.replaces_answer:
             raise UsageError(f"{fields.where}: a dropped connection has no status, body, headers, page or redirect")
         if not (fault.drop or fault.delay or fault.replaces_answer):
@@ -100,6 +129,79 @@ class Fault:
                 f"{fields.where}: the fault does nothing", hint="set page, status, body, delay, drop or redirect"
             )
         return fault
+
+
+SocketTrouble = Literal["refuse", "drop", "lose", "double"]
+
+
+@dataclass(frozen=True, slots=True)
+class SocketFault:
+    """One failure of the real-time events.
+
+    Attributes:
+        socket: `refuse` a connection; `drop` all connections in place of an event; `lose` an event; send it twice
+            (`double`).
+        event: Which events count; `*` and `?` match anything. Ignored by `refuse`.
+        times: How many connections or events fail; None for all.
+        after: How many succeed first.
+    """
+
+    socket: SocketTrouble
+    event: str = "*"
+    times: int | None = 1
+    after: int = 0
+
+    @classmethod
+    def read(cls, fields: Fields) -> SocketFault:
+        """Read a fault from JSON.
+
+        Raises:
+            UsageError: The JSON is not such a fault.
+        """
+        return fields.build(cls, times=fields.times("times"))
+
+    def meets(self, event: str) -> bool:
+        """Whether an event of this name counts."""
+        return self.socket != "refuse" and fnmatchcase(event, self.event)
+
+
+StreamTrouble = Literal["frozen_status", "offline", "rotate_key", "close_push", "stall"]
+
+
+@dataclass(frozen=True, slots=True)
+class StreamFault:
+    """One failure of a stream.
+
+    Attributes:
+        stream: `frozen_status`: `is_live` keeps its value; `offline`: it is false although video flows; `rotate_key`:
+            the platform issues a new key by itself, so that the push with the old one is closed; `close_push`: the
+            ingest closes the push; `stall`: the ingest reads no more.
+        at: Seconds after the stream went live; for a fault added while the rehearsal runs, from then.
+        lasts: Duration in seconds. None means for good (`frozen_status`), until the next session (`offline`) or until
+            the push ends (`stall`); the others are over at once.
+    """
+
+    stream: StreamTrouble
+    at: float = 0.0
+    lasts: float | None = None
+
+    @classmethod
+    def read(cls, fields: Fields) -> StreamFault:
+        """Read a fault from JSON.
+
+        Raises:
+            UsageError: The JSON is not such a fault.
+        """
+        return fields.build(cls)
+
+
+@dataclass(frozen=True, slots=True)
+class Strike:
+    """A fault that has happened: when, in epoch seconds, and to whose stream."""
+
+    at: float
+    agent: str
+    fault: StreamFault
 
 
 AnyFault = Fault | SocketFault | StreamFault
@@ -114,105 +216,6 @@ def read_fault(fields: Fields) -> AnyFault:
     if fields.has("stream"):
         return StreamFault.read(fields)
     return SocketFault.read(fields) if fields.has("socket") else Fault.read(fields)
-
-
-class FaultPlan:
-    """The remaining faults; counts calls, connections and events."""
-
-    def __init__(self, faults: Iterable[AnyFault] = ()) -> None:
-        self._entries: list[_Entry] = []
-        self._streams: list[StreamFault] = []
-        for fault in faults:
-            self.add(fault)
-
-    def add(self, fault: AnyFault) -> None:
-        """Add a fault, behind those that match the same."""
-        if isinstance(fault, StreamFault):
-            self._streams.append(fault)
-        else:
-            self._entries.append(_Entry(fault))
-
-    def clear(self) -> None:
-        """Remove all faults."""
-        self._entries.clear()
-        self._streams.clear()
-
-    def take(self, method: str, path: str) -> Fault | None:
-        """The fault for this call, if any; counts it as used once.
-
-        Args:
-            method: The HTTP method.
-            path: The path, without the query.
-        """
-        call = f"{method} {path.removeprefix(API_PATH)}"
-        for entry in self._entries:
-            fault = entry.fault
-            if isinstance(fault, Fault) and fnmatchcase(call, fault.call) and entry.due():
-                return fault
-        return None
-
-    def take_connection(self) -> bool:
-        """Whether this real-time connection is refused; counts the fault as used once."""
-        return any(_is_refusal(entry.fault) and entry.due() for entry in self._entries)
-
-    def take_event(self, event: str) -> SocketTrouble | None:
-        """The fault for this real-time event, if any; counts it as used once."""
-        for entry in self._entries:
-            fault = entry.fault
-            if isinstance(fault, SocketFault) and fault.meets(event) and entry.due():
-                return fault.socket
-        return None
-
-    def take_stream(self, fault: StreamFault) -> bool:
-        """Whether this fault of a stream is still pending; marks it as used."""
-        if fault not in self._streams:
-            return False
-        self._streams.remove(fault)
-        return True
-
-    @property
-    def of_streams(self) -> tuple[StreamFault, ...]:
-        """The pending faults of streams, earliest first."""
-        return tuple(sorted(self._streams, key=lambda fault: fault.at))
-
-    @property
-    def remaining(self) -> tuple[AnyFault, ...]:
-        """The pending faults, less the uses already counted."""
-        return (*(entry.rest for entry in self._entries if entry.pending), *self._streams)
-
-    @property
-    def pending(self) -> int:
-        """The number of faults that are not used up; a fault without an end always counts."""
-        return sum(entry.pending for entry in self._entries) + len(self._streams)
-
-
-@dataclass(slots=True)
-class _Entry:
-    fault: Fault | SocketFault
-    skipped: int = 0
-    used: int = 0
-
-    @property
-    def pending(self) -> bool:
-        return self.fault.times is None or self.used < self.fault.times
-
-    @property
-    def rest(self) -> Fault | SocketFault:
-        times = None if self.fault.times is None else self.fault.times - self.used
-        return replace(self.fault, times=times, after=self.fault.after - self.skipped)
-
-    def due(self) -> bool:
-        if not self.pending:
-            return False
-        if self.skipped < self.fault.after:
-            self.skipped += 1
-            return False
-        self.used += 1
-        return True
-
-
-def _is_refusal(fault: AnyFault) -> bool:
-    return isinstance(fault, SocketFault) and fault.socket == "refuse"
 
 
 def _call(text: str, where: str) -> str:

@@ -9,7 +9,6 @@ from typing import Any
 from retake_flow.rehearsal.setup.option_fields import Fields
 from retake_flow.rehearsal.setup.viewer_script import Cue
 
-_TOLD = ("user_id", "agent_id", "description", "image_url", "wallet_address", "ticker", "token_address")
 #: The figures of a token: money in USD, growth in percent.
 _STATS = ("price", "market_cap", "all_time_high", "growth_1h", "growth_6h", "growth_24h", "volume", "holders")
 
@@ -53,19 +52,13 @@ class Neighbour:
             UsageError: It is none.
         """
         stats = Fields(fields.anything("stats") or {}, f"{fields.where}.stats")
-        scheduled = [_announcement(item) for item in fields.objects("scheduled")]
-        neighbour = cls(
-            name=fields.text("name"),
-            live=fields.flag("live", True),
-            viewers=fields.whole("viewers", 0),
-            title=fields.text("title", ""),
-            **{name: fields.text(name, "") for name in _TOLD},
+        neighbour = fields.build(
+            cls,
             stats={name: stats.number(name) for name in _STATS if stats.has(name)},
-            scheduled=tuple(scheduled),
+            scheduled=tuple(_announcement(item) for item in fields.objects("scheduled")),
             chat=tuple(Cue.read(item) for item in fields.objects("chat")),
         )
         stats.end()
-        fields.end()
         return neighbour
 
     def as_json(self) -> dict[str, Any]:

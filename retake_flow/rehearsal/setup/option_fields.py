@@ -1,11 +1,13 @@
-"""Reads a JSON object field by field, so that every mistake is reported with its place."""
+"""Reads JSON field by field, so that every mistake is reported with its place."""
 
 from __future__ import annotations
 
+import dataclasses
+import json
 import re
-from collections.abc import Collection, Mapping
+from collections.abc import Callable, Collection, Mapping
 from difflib import get_close_matches
-from typing import TypeVar
+from typing import Any, Final, Literal, TypeVar, get_args, get_origin, get_type_hints
 
 from retake_flow.errors import UsageError
 from retake_flow.flow import duration
@@ -35,6 +37,31 @@ class Fields:
         self._value: Mapping[str, object] = value
         self._known: set[str] = set()
         self.where = where
+
+    def build(self, kind: type[_T], **read: Any) -> _T:
+        """Build a dataclass from `read` and the other fields, each by its type and default; refuse what is left.
+
+        Raises:
+            UsageError: A field is wrong, missing or unknown.
+        """
+        hints = get_type_hints(kind)
+        for field in dataclasses.fields(kind):  # type: ignore[arg-type]
+            if field.name not in read:
+                default = None if field.default is dataclasses.MISSING else field.default
+                read[field.name] = self.typed(field.name, hints[field.name], default)
+        self.end()
+        return kind(**read)
+
+    def typed(self, name: str, hint: Any, default: Any = None) -> Any:
+        """A field of the annotated type: a text, a number, a flag, one of some literals, or one of these and None."""
+        if get_origin(hint) is Literal:
+            return self.choice(name, get_args(hint), default)
+        if type(None) in get_args(hint):
+            if self.anything(name) is None:
+                return None
+            hint = next(each for each in get_args(hint) if each is not type(None))
+            return self.typed(name, hint)
+        return _READERS[hint](self, name, default)
 
     def text(self, name: str, default: str | None = None) -> str:
         """A text; required if there is no default."""
@@ -83,7 +110,7 @@ class Fields:
             raise self.wrong(name, "true or false")
         return value
 
-    def choice(self, name: str, allowed: Collection[_T], default: _T) -> _T:
+    def choice(self, name: str, allowed: Collection[_T], default: _T | None = None) -> _T:
         """One of the allowed values."""
         value = self._get(name, default)
         for option in allowed:
@@ -145,6 +172,14 @@ class Fields:
         return default
 
 
+_READERS: Final[Mapping[Any, Callable[[Fields, str, Any], Any]]] = {
+    str: Fields.text,
+    bool: Fields.flag,
+    int: Fields.whole,
+    float: Fields.number,
+}
+
+
 def each(value: object, where: str) -> list[Fields]:
     """Read a JSON list of objects.
 
@@ -160,3 +195,34 @@ def _kind(value: object) -> str:
     # The type and not the value: a field may hold a token.
     names = {bool: "true or false", int: "a number", float: "a number", str: "a text", list: "a list"}
     return "null" if value is None else names.get(type(value), "an object")
+
+
+def parse(content: bytes | str) -> object:
+    """A JSON value without lone surrogates.
+
+    Raises:
+        ValueError: The text is not JSON, has a number that JSON does not allow, or is nested too deeply.
+    """
+    try:
+        value: object = json.loads(content, parse_constant=_refuse_constant, parse_float=_finite)
+        return _without_surrogates(value)
+    except RecursionError:
+        raise ValueError("nested too deeply") from None
+
+
+def _without_surrogates(value: object) -> object:
+    """The value with U+FFFD for each lone surrogate, as most programs do."""
+    written = json.dumps(value, ensure_ascii=False)
+    whole = written.encode("utf-16", "surrogatepass").decode("utf-16", "replace")
+    return value if whole == written else json.loads(whole)
+
+
+def _finite(digits: str) -> float:
+    number = float(digits)
+    if number in (float("inf"), float("-inf")):
+        raise ValueError(f"the number {digits[:20]} is too large")
+    return number
+
+
+def _refuse_constant(word: str) -> object:
+    raise ValueError(f"{word} is no JSON")

@@ -2,21 +2,19 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field
 from random import Random
-from typing import Any, Literal, get_args
+from typing import Any, Literal
 
 from retake_flow.errors import UsageError
 from retake_flow.flow import formats
 from retake_flow.redact import Secret
-from retake_flow.rehearsal.setup import json_bodies
-from retake_flow.rehearsal.setup.crowd import Part, part_as_json, read_part
 from retake_flow.rehearsal.setup.faults import AnyFault, read_fault
 from retake_flow.rehearsal.setup.neighbours import Neighbour
-from retake_flow.rehearsal.setup.option_fields import Fields
-from retake_flow.rehearsal.setup.own_answers import OwnAnswer
-from retake_flow.rehearsal.setup.viewer_script import DEFAULT_SCRIPT, Cue
+from retake_flow.rehearsal.setup.option_fields import Fields, parse
+from retake_flow.rehearsal.setup.viewer_script import DEFAULT_SCRIPT, Cue, Part, part_as_json, read_part
 
 ChatShape = Literal["documented", "observed", "wrapped", "mixed"]
 ChatNames = Literal["registered", "slug"]
@@ -24,23 +22,14 @@ Realtime = Literal[True, False, "silent"]
 SearchShape = Literal["users", "list"]
 SessionShape = Literal["sessions", "list"]
 Moment = Literal["start", "live"]
+# platform.md: observed are 409 and 404; 200 is the documented answer, which says nothing of sessions.
+WithoutSession = Literal[409, 404, 200]
 # Seconds. The real platform's lag is unknown; the guide allows for thirty.
 LAG = 0.3
 
-CHAT_SHAPES: tuple[ChatShape, ...] = get_args(ChatShape)
-CHAT_NAMES: tuple[ChatNames, ...] = get_args(ChatNames)
-SEARCH_SHAPES: tuple[SearchShape, ...] = get_args(SearchShape)
-SESSION_SHAPES: tuple[SessionShape, ...] = get_args(SessionShape)
-REALTIME: tuple[Realtime, ...] = get_args(Realtime)
-MOMENTS: tuple[Moment, ...] = get_args(Moment)
 
 # What becomes of pushes, where it is not told to push elsewhere.
 OPEN, REFUSES = "open", "refuses"
-
-# platform.md: observed are 409 and 404; 200 is the documented answer, which says nothing of sessions.
-COMMENTS_WITHOUT_SESSION = (409, 404, 200)
-
-_TOLD = ("agent_id", "description", "image_url", "wallet_address", "ticker", "code", "token_address")
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,27 +64,41 @@ class PreparedAgent:
     @classmethod
     def read(cls, fields: Fields) -> PreparedAgent:
         """Read an agent from JSON: `name` and `token`; all else is optional."""
-        agent = cls(
-            name=fields.text("name"),
+        return fields.build(
+            cls,
             token=Secret(fields.text("token")),
-            user_id=fields.text("user_id", ""),
             verified=fields.flag("verified") if fields.has("verified") else None,
             spent_keys=tuple(Secret(key) for key in fields.words("spent_keys")),
-            **{name: fields.text(name, "") for name in _TOLD},
         )
-        fields.end()
-        return agent
 
     def as_json(self) -> dict[str, Any]:
         """The agent as `read` reads it, its secrets in plain text."""
-        return {
-            "name": self.name,
-            "token": self.token.reveal(),
-            "user_id": self.user_id,
-            **({} if self.verified is None else {"verified": self.verified}),
-            **{name: getattr(self, name) for name in _TOLD},
-            "spent_keys": [key.reveal() for key in self.spent_keys],
-        }
+        plain = {name: getattr(self, name) for name in PreparedAgent.__dataclass_fields__}
+        if self.verified is None:
+            del plain["verified"]
+        return {**plain, "token": self.token.reveal(), "spent_keys": [key.reveal() for key in self.spent_keys]}
+
+
+@dataclass(frozen=True, slots=True)
+class OwnAnswer:
+    """The answer of a program or of a server.
+
+    Attributes:
+        status: An exit status, or that of a response; with None, the one for success.
+        output: What the program writes, or the response's body.
+        error: What the program writes to standard error.
+    """
+
+    status: int | None = None
+    output: str = ""
+    error: str = ""
+
+    @classmethod
+    def read(cls, fields: Fields) -> OwnAnswer:
+        """Read an answer from JSON; an `output` that is no text is written as JSON."""
+        output = fields.anything("output")
+        written = output if isinstance(output, str) else "" if output is None else json.dumps(output)
+        return fields.build(cls, output=written)
 
 
 @dataclass(frozen=True, slots=True)
@@ -143,7 +146,7 @@ class Options:
     realtime: Realtime = True
     session_started: Moment = "start"
     live_users: Moment = "live"
-    comments_without_session: int = 409
+    comments_without_session: WithoutSession = 409
     ingest: str = OPEN
     skill_version: str = "2.1.2"
     seed: int | None = None
@@ -171,7 +174,7 @@ class Options:
             UsageError: The text is not JSON, or a field is wrong.
         """
         try:
-            value = json_bodies.parse(text)
+            value = parse(text)
         except ValueError as error:
             raise UsageError(f"the rehearsal's options are not JSON: {error}") from None
         return cls.from_mapping(value)
@@ -184,35 +187,19 @@ class Options:
             UsageError: A field is unknown or of another type.
         """
         fields = Fields(value, "options")
-        options = cls(
-            verified=fields.flag("verified", True),
-            latency=fields.number("latency", 0.0),
-            lag=fields.number("lag", LAG),
-            chat_shape=fields.choice("chat_shape", CHAT_SHAPES, "observed"),
-            chat_names=fields.choice("chat_names", CHAT_NAMES, "registered"),
-            message_ids=fields.flag("message_ids", True),
+        return fields.build(
+            cls,
             clock=fields.offset("clock", 0.0),
-            date=fields.flag("date", True),
-            realtime=fields.choice("realtime", REALTIME, True),
-            session_started=fields.choice("session_started", MOMENTS, "start"),
-            live_users=fields.choice("live_users", MOMENTS, "live"),
-            comments_without_session=fields.choice("comments_without_session", COMMENTS_WITHOUT_SESSION, 409),
             ingest=read_ingest(fields, OPEN),
-            skill_version=fields.text("skill_version", "2.1.2"),
-            seed=fields.whole("seed") if fields.anything("seed") is not None else None,
             tweets=_tweets(fields),
             agents=tuple(PreparedAgent.read(item) for item in fields.objects("agents")),
             neighbours=tuple(Neighbour.read(item) for item in fields.objects("neighbours")),
-            search_shape=fields.choice("search_shape", SEARCH_SHAPES, "users"),
-            session_shape=fields.choice("session_shape", SESSION_SHAPES, "sessions"),
             history=tuple(Cue.read(item) for item in fields.objects("history")),
             viewers=_viewers(fields),
             faults=tuple(read_fault(item) for item in fields.objects("faults")),
             own={name: OwnAnswer.read(item) for name, item in fields.named("own").items()},
             part=fields.whole("part", 1, least=1),
         )
-        fields.end()
-        return options
 
     def as_json(self) -> dict[str, Any]:
         """The options as `from_mapping` reads them, tokens in plain text."""
@@ -224,7 +211,7 @@ class Options:
             "history": [asdict(cue) for cue in self.history],
             "viewers": [part_as_json(part) for part in self.viewers],
             "faults": [asdict(fault) for fault in self.faults],
-            "own": {name: answer.as_json() for name, answer in self.own.items()},
+            "own": {name: asdict(answer) for name, answer in self.own.items()},
         }
 
 

@@ -1,11 +1,13 @@
-"""The agents that the rehearsed platform knows."""
+"""The agents of the rehearsed platform: their registration, and their verification by a tweet."""
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import replace
 
 from retake_flow.errors import NotFound, Rejected
+from retake_flow.flow import formats
 from retake_flow.redact import Secret
 from retake_flow.rehearsal.setup.neighbours import Neighbour
 from retake_flow.rehearsal.setup.options import Options, PreparedAgent
@@ -52,29 +54,15 @@ class AgentRegistry:
         """Add an agent that is there from the beginning."""
         verified = options.verified if agent.verified is None else agent.verified
         person = self._identities.person(agent.name, agent.user_id, agent.wallet_address)
-        profile = Profile(
-            agent.name,
-            description=agent.description,
-            image_url=agent.image_url,
-            wallet_address=person.wallet_address,
-            ticker=agent.ticker or agent.name[:10].upper(),
-        )
-        admitted = self._admit(person, profile, agent.token, verified, options, agent.agent_id)
+        admitted = self._admit(person, _profile(agent, person), agent.token, verified, options, agent.agent_id)
         admitted.code, admitted.token_address, admitted.spent_keys = agent.code, agent.token_address, agent.spent_keys
         return admitted
 
     def settle(self, neighbour: Neighbour, options: Options) -> Agent:
         """Add a neighbour: an agent without a client behind it."""
         person = self._identities.person(neighbour.name, neighbour.user_id, neighbour.wallet_address)
-        profile = Profile(
-            neighbour.name,
-            description=neighbour.description,
-            image_url=neighbour.image_url,
-            wallet_address=person.wallet_address,
-            ticker=neighbour.ticker or neighbour.name[:10].upper(),
-        )
         token, history = self._identities.access_token(), replace(options, history=neighbour.chat)
-        settled = self._admit(person, profile, token, True, history)
+        settled = self._admit(person, _profile(neighbour, person), token, True, history)
         settled.agent_id = neighbour.agent_id or settled.agent_id
         settled.token_address = neighbour.token_address or self._identities.address()
         settled.audience |= {f"{neighbour.name} viewer {number}" for number in range(1, neighbour.viewers + 1)}
@@ -120,3 +108,86 @@ class AgentRegistry:
         agent = Agent(person, agent_id or self._identities.id("agent"), token, profile, verified, chat)
         self._agents.append(agent)
         return agent
+
+
+_LIKE_A_TWEET = re.compile(r"\b(?:x|twitter)\.com/", re.IGNORECASE)
+_NUMBER = re.compile(r"/status/([0-9]+)", re.IGNORECASE)
+
+
+def _profile(agent: PreparedAgent | Neighbour, person: Person) -> Profile:
+    ticker = agent.ticker or agent.name[:10].upper()
+    return Profile(agent.name, agent.description, agent.image_url, person.wallet_address, ticker)
+
+
+class Verification:
+    """Verification codes, and the tweets that can be found.
+
+    Args:
+        identities: The source of codes.
+        tweets: Texts by address; `{message}` and `{code}` stand for the message and code of the agent that asks.
+    """
+
+    def __init__(self, identities: Identities, tweets: Mapping[str, str]) -> None:
+        self._identities = identities
+        self._tweets: dict[str, str] = {}
+        for url, text in tweets.items():
+            self.post(url, text)
+
+    @property
+    def tweets(self) -> dict[str, str]:
+        """The tweets that can be found, text by address."""
+        return {f"https://x.com/i/web/status/{number}": text for number, text in self._tweets.items()}
+
+    def post(self, url: str, text: str) -> None:
+        """Add a tweet.
+
+        Raises:
+            Rejected: The address is not one of a tweet.
+        """
+        self._tweets[_number(url)] = text
+
+    def prepare(self, agent: Agent) -> str:
+        """The message that a human has to post for this agent, with a new code."""
+        agent.code = self._identities.code()
+        return _message(agent)
+
+    def verify(self, agent: Agent, url: str) -> None:
+        """Verify an agent by a tweet.
+
+        Raises:
+            Rejected: No message was prepared, the address is not one of a tweet, there is no such tweet, or it
+                does not have the code.
+        """
+        if not agent.code:
+            raise Rejected("No verification message found. Call prepare-verify first.")
+        text = self._tweets.get(_number(url))
+        if text is None:
+            raise Rejected("Tweet not found")
+        if agent.code not in text.replace("{message}", _message(agent)).replace("{code}", agent.code):
+            raise Rejected("Tweet does not contain the verification code")
+        agent.verified = True
+
+
+def is_placeholder(url: str) -> bool:
+    """Whether an address looks like a tweet's but is a placeholder; other addresses are merely wrong."""
+    return _LIKE_A_TWEET.search(url) is not None and not _is_tweet(url)
+
+
+def _is_tweet(url: str) -> bool:
+    try:
+        formats.post(url)
+    except ValueError:
+        return False
+    return True
+
+
+def _number(url: str) -> str:
+    # A tweet is known by its number; the name before it is decoration.
+    found = _NUMBER.search(url)
+    if found is None or not _is_tweet(url):
+        raise Rejected("Invalid tweet URL")
+    return found[1]
+
+
+def _message(agent: Agent) -> str:
+    return f"Claiming my Livestreaming Agent on @retakedottv. Code: {agent.code}"

@@ -2,26 +2,63 @@
 
 from __future__ import annotations
 
+from collections import deque
 from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 from random import Random
 
 from retake_flow.errors import NoSession, NotFound, Rejected
-from retake_flow.rehearsal.setup.crowd import Part
-from retake_flow.rehearsal.setup.faults import FaultPlan
+from retake_flow.rehearsal.setup.fault_plan import FaultPlan
+from retake_flow.rehearsal.setup.faults import StreamFault, Strike
 from retake_flow.rehearsal.setup.neighbours import Neighbour
 from retake_flow.rehearsal.setup.options import OPEN, REFUSES, Options
-from retake_flow.rehearsal.setup.stream_faults import StreamFault, Strike
-from retake_flow.rehearsal.setup.viewer_script import Cue
+from retake_flow.rehearsal.setup.viewer_script import Part
 from retake_flow.rehearsal.state import rules
-from retake_flow.rehearsal.state.agent_registry import AgentRegistry
+from retake_flow.rehearsal.state.agent_registry import AgentRegistry, Verification, is_placeholder
 from retake_flow.rehearsal.state.agents import Agent
-from retake_flow.rehearsal.state.call_log import CallLog
 from retake_flow.rehearsal.state.chat_log import Comment
 from retake_flow.rehearsal.state.identities import Identities
-from retake_flow.rehearsal.state.rooms import Listener, Rooms
+from retake_flow.rehearsal.state.rooms import Rooms
 from retake_flow.rehearsal.state.streams import Publication, Session, StreamKey, Thumbnail
-from retake_flow.rehearsal.state.verification import Verification, is_placeholder
 from retake_flow.rehearsal.state.viewer_actions import ViewerActions
+
+# A rehearsal of many hours polls all the time; the oldest calls are dropped.
+_KEPT = 20_000
+
+
+@dataclass(slots=True)
+class Call:
+    """One call.
+
+    Attributes:
+        at: When it came in, in epoch seconds.
+        method: The HTTP method.
+        path: The path, without query and secrets.
+        agent: The name of the agent whose token came with it; empty without a valid token.
+        status: The status of the answer; None as long as there is no answer.
+        fault: Whether a fault affected it.
+    """
+
+    at: float
+    method: str
+    path: str
+    agent: str
+    status: int | None = None
+    fault: bool = False
+
+
+class CallLog:
+    """The newest calls, and the number of all calls."""
+
+    def __init__(self) -> None:
+        self.calls: deque[Call] = deque(maxlen=_KEPT)
+        self.count = 0
+
+    def add(self, call: Call) -> None:
+        """Log an incoming call."""
+        self.calls.append(call)
+        self.count += 1
+
 
 Direction = Sequence[Part | StreamFault]
 """What viewers are to do, and what is to go wrong with a stream, counted from the moment at which it is told."""
@@ -53,7 +90,7 @@ class Platform:
         faults: The pending faults.
         calls: The log of calls.
         rooms: The rooms of the real-time events.
-        attendance: The acts of people in streams.
+        viewers: The acts of people in streams.
         on_direction: Called with an agent and what happens to its stream from now on.
         on_scene: Called with an agent whose viewers see another scene.
         on_air: Called with an agent and the time of going live, once a session has its first frame of video.
@@ -74,7 +111,7 @@ class Platform:
         self.faults = FaultPlan(options.faults)
         self.calls = CallLog()
         self.rooms = Rooms(self.faults, lambda: self.options.realtime is True)
-        self.attendance = ViewerActions(self._identities, self.rooms, self.now, lambda: self.options)
+        self.viewers = ViewerActions(self._identities, self.rooms, self.now, lambda: self.options)
         self.on_direction: list[Callable[[Agent, Direction], None]] = []
         self.on_scene: list[Callable[[Agent], None]] = []
         self.on_air: list[Callable[[Agent, float], None]] = []
@@ -117,7 +154,7 @@ class Platform:
         session = Session(self._identities.id("session"), now, agent.newest_key, viewers=len(agent.audience))
         agent.sessions.append(session)
         if self.options.session_started == "start":
-            self.attendance.session_started(agent, session)
+            self.viewers.session_started(agent, session)
         self._go_on_air(agent)
         return session
 
@@ -208,7 +245,7 @@ class Platform:
         streamer = self.agents.by_id(destination)
         if streamer is agent:
             self._record_breaches(rules.at_message(agent, agent.session, self.now()))
-        return self.attendance.write(streamer, agent.person, text)
+        return self.viewers.write(streamer, agent.person, text)
 
     def comments(self, user_id: str, limit: int, before_id: str | None) -> list[Comment]:
         """A page of an agent's chat, newest first.
@@ -224,10 +261,6 @@ class Platform:
         if self.is_live(streamer):
             streamer.comment_polls.note(self.now())
         return streamer.chat.page(limit, before_id, self.options.chat_shape)
-
-    def perform(self, agent: Agent, cue: Cue) -> Comment | None:
-        """Let a viewer act in an agent's stream."""
-        return self.attendance.perform(agent, cue)
 
     def direct(self, agent: Agent, direction: Direction) -> None:
         """Add acts of viewers and faults of a stream, from now on."""
@@ -265,10 +298,6 @@ class Platform:
             case "stall" if push is not None and push.is_open:
                 push.stall(fault.lasts)
 
-    def subscribe(self, room: str, listener: Listener) -> Callable[[], None]:
-        """Subscribe to the events of a room, like a socket that has joined it; returns the way to unsubscribe."""
-        return self.rooms.subscribe(room, listener)
-
     # --- inside ---------------------------------------------------------------------------------------------
 
     def _settle(self, neighbour: Neighbour) -> None:
@@ -285,7 +314,7 @@ class Platform:
         if agent.publication is not None:
             agent.publication.close(reason)
         self._key_count += 1
-        key = StreamKey(self._key_count, self._identities.stream_key(), self.now())
+        key = StreamKey(self._key_count, self._identities.stream_key())
         agent.keys.append(key)
         return key
 

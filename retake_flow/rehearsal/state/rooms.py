@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from typing import Any
 
-from retake_flow.rehearsal.setup.faults import FaultPlan
+from retake_flow.rehearsal.setup.fault_plan import FaultPlan
 
 Listener = Callable[[str, Mapping[str, Any]], None]
 """Hears the name of an event and what it carries."""
@@ -14,13 +14,8 @@ Listener = Callable[[str, Mapping[str, Any]], None]
 TRADES = "trades"
 
 
-def chat_room(user_id: str) -> str:
-    """The room of an agent's chat."""
-    return user_id
-
-
 def live_room(user_id: str) -> str:
-    """The room of the events of an agent's stream."""
+    """The room of the events of an agent's stream; that of its chat is the user id itself."""
     return f"live_{user_id}"
 
 

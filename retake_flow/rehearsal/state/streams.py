@@ -18,14 +18,12 @@ class StreamKey:
     Attributes:
         number: 1 for the platform's first key; reports name keys by it.
         value: The key itself.
-        issued_at: The time of issue, in epoch seconds.
         pushes: The number of pushes with it, accepted or not.
         rotated: Whether the platform issued it by itself, so that no client knows it.
     """
 
     number: int
     value: Secret
-    issued_at: float
     pushes: int = 0
     rotated: bool = False
 

@@ -12,7 +12,7 @@ from retake_flow.rehearsal.setup.viewer_script import CommentType, Cue, Side
 from retake_flow.rehearsal.state.agents import Agent, Tips
 from retake_flow.rehearsal.state.chat_log import Comment
 from retake_flow.rehearsal.state.identities import Identities, Person
-from retake_flow.rehearsal.state.rooms import TRADES, Rooms, chat_room, live_room, trades_room
+from retake_flow.rehearsal.state.rooms import TRADES, Rooms, live_room, trades_room
 from retake_flow.rehearsal.state.streams import Session
 
 # A rehearsal of many hours has trades all the time; the oldest are dropped.
@@ -121,7 +121,7 @@ class ViewerActions:
             type=type,
             details=details,
         )
-        self._rooms.say(chat_room(streamer.user_id), "message", comment.as_json(self._options().chat_names))
+        self._rooms.say(streamer.user_id, "message", comment.as_json(self._options().chat_names))
         return comment
 
     def session_started(self, agent: Agent, session: Session) -> None:

@@ -20,8 +20,7 @@ from retake_flow.responders import replies
 from retake_flow.responders.env_secrets import variable
 from retake_flow.responders.greeter import Greeter
 from retake_flow.responders.http_client import Connection, Refused
-from retake_flow.responders.language_model.playbook import playbook
-from retake_flow.responders.language_model.prompt import messages
+from retake_flow.responders.language_model.prompt import messages, playbook
 from retake_flow.responders.language_model.token_budget import Ledger, Limits, Use
 from retake_flow.responders.schema import THINKS
 
@@ -212,7 +211,6 @@ def _message(value: Mapping[str, Any]) -> Mapping[str, Any]:
 
 
 def _text(value: Mapping[str, Any]) -> str:
-    """The model's text; "" if there is none."""
     match _message(value).get("content"):
         case str(text):
             return text
@@ -227,7 +225,6 @@ def _part(part: Mapping[str, Any]) -> str:
 
 
 def _without_reasoning(text: str) -> str:
-    """A text without the model's reasoning."""
     said, at, begun = [], 0, None
     for mark in _THOUGHTS.finditer(text):
         if not mark[1] and begun is None:
@@ -265,7 +262,6 @@ def _why_silent(value: Mapping[str, Any], text: str) -> str:
 
 
 def _words(said: object) -> str:
-    """An error or a reason, shortened."""
     if isinstance(said, dict):
         said = next((said[name] for name in ("message", "code", "type") if said.get(name)), said)
     return replies.excerpt((said if isinstance(said, str) else json.dumps(said)).encode("utf-8", "replace"))

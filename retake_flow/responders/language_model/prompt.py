@@ -4,9 +4,14 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping, Sequence
+from pathlib import Path
 from typing import Any
 
+from retake_flow import plain_file
+from retake_flow.errors import ResponderMissing, UsageError
+from retake_flow.flow.text.locate import Folders
 from retake_flow.ports.responders import Batch, Message
+from retake_flow.sanitize import one_line
 
 _RULES = """\
 You answer in the live chat of the stream of {agent} on retake.tv, as {agent}.
@@ -53,3 +58,37 @@ def _chat(batch: Batch) -> Mapping[str, Any]:
 def _fields(message: Message) -> dict[str, Any]:
     amount = {} if message.amount is None else {"amount": message.amount}
     return {"type": message.type, "author": message.author, "text": message.text, **amount}
+
+
+_LARGEST = 64 * 1024  # bytes
+
+
+def playbook(said: Mapping[str, Any], folder: Path, allowed: Sequence[str] = ()) -> tuple[str, ...]:
+    """The points of a playbook: those in the flow (`playbook`), then the text of a file (`playbook_file`).
+
+    Args:
+        said: The flow's settings of the model.
+        folder: The folder of the flow's file, where the playbook file is looked up.
+        allowed: Other folders and files where it may be.
+
+    Raises:
+        ResponderMissing: The file cannot be read.
+    """
+    points = tuple(said.get("playbook", ()))
+    if "playbook_file" not in said:
+        return points
+    return (*points, _read(folder / said["playbook_file"], Folders.beside(folder / "flow", allowed)))
+
+
+def _read(path: Path, within: Folders) -> str:
+    try:
+        within.require(path, file=True)
+        return plain_file.read(path, _LARGEST).decode("utf-8-sig")
+    except UsageError as error:
+        raise ResponderMissing(f"the playbook {error.message}", hint=error.hint) from None
+    except FileNotFoundError:
+        raise ResponderMissing(f"there is no file {one_line(str(path))}, which `playbook_file` names") from None
+    except OSError as error:
+        raise ResponderMissing(f"the playbook {one_line(str(path))} cannot be read: {error.strerror}") from None
+    except UnicodeDecodeError:
+        raise ResponderMissing(f"the playbook {one_line(str(path))} is not UTF-8 text") from None

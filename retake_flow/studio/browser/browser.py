@@ -19,6 +19,7 @@ from retake_flow.studio.display import Display
 from retake_flow.studio.layout import Area
 from retake_flow.studio.processes.launcher import Launcher
 from retake_flow.studio.processes.process import Process
+from retake_flow.tasks import end
 
 #: How long a page may take until it is there, and until something of it is painted, in seconds.
 LOADS_WITHIN: Final = 15.0
@@ -158,9 +159,7 @@ class Browser:
     async def close(self) -> None:
         """Stop answering."""
         self.devtools.close("Chromium has been ended")
-        for task in self._answering:
-            task.cancel()
-        await asyncio.gather(*self._answering, return_exceptions=True)
+        await end(*self._answering)
 
     async def _call(
         self, method: str, params: Mapping[str, Any] | None = None, within: float = LOADS_WITHIN
@@ -168,7 +167,6 @@ class Browser:
         return await self.devtools.call(method, params, session=self._session, within=within)
 
     async def _window(self) -> str:
-        """The id of the window's target, once it is open."""
         while True:  # for as long as the launcher waits until it is ready
             found = await self.devtools.call("Target.getTargets")
             for target in found.get("targetInfos", ()):

@@ -16,6 +16,7 @@ from retake_flow.outgoing import require_no_secret
 from retake_flow.studio.browser.allowed_hosts import AllowedHosts
 from retake_flow.studio.browser.browser import Browser, Source
 from retake_flow.studio.browser.folder_site import ORIGIN, FolderSite
+from retake_flow.tasks import end
 
 #: How long a page may not answer before it is given a new renderer.
 _PATIENCE: Final = Backoff(2.0, cap=30.0)
@@ -142,9 +143,7 @@ class Page:
                     other.result()  # a defect of ours
             return await ended
         finally:
-            for each in (ended, *others):
-                each.cancel()
-            await asyncio.gather(ended, *others, return_exceptions=True)
+            await end(ended, *others)
 
     async def _end(self) -> str:
         """Wait until the browser that the page has by then ends, and return why."""

@@ -14,6 +14,7 @@ from typing import Any, Final
 from retake_flow.quick_dataclasses import dataclass
 from retake_flow.studio.encoding.encoder import Encoder
 from retake_flow.studio.encoding.quality import Quality
+from retake_flow.tasks import first_of
 
 #: How long the encoder may be too slow, in seconds.
 SLOW_FOR: Final = 60.0
@@ -85,14 +86,8 @@ class AdaptiveEncoder:
             PushClosed: The ingest has ended the push.
             IngestUnreachable: The connection to the ingest is lost.
         """
-        ended, changing = asyncio.ensure_future(self.encoder.wait()), asyncio.ensure_future(self._change())
-        try:
-            await asyncio.wait({ended, changing}, return_when=asyncio.FIRST_COMPLETED)
+        async with first_of(self.encoder.wait(), self._change()) as (ended, changing):
             return ended.result() if ended.done() else changing.result()
-        finally:
-            for each in (ended, changing):
-                each.cancel()
-            await asyncio.gather(ended, changing, return_exceptions=True)
 
     async def _change(self) -> str:
         steady_since = time.monotonic()

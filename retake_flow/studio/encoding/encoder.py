@@ -7,15 +7,14 @@ import signal
 from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import asynccontextmanager
 from functools import partial
-from typing import Any
+from typing import Any, Final
 
-from retake_flow.errors import StudioError
+from retake_flow.errors import IngestUnreachable, PushClosed, PushRefused, StudioError
 from retake_flow.quick_dataclasses import dataclass
 from retake_flow.redact import Secret
 from retake_flow.settings import CERTIFICATES
 from retake_flow.studio.display import Display, checked_size
 from retake_flow.studio.encoding.progress import Health, Progress, ProgressReader
-from retake_flow.studio.encoding.push_errors import diagnose
 from retake_flow.studio.encoding.quality import Quality
 from retake_flow.studio.processes import watchdog
 from retake_flow.studio.processes.launcher import Launcher
@@ -236,3 +235,57 @@ async def push(
     async with launcher.process(spec, sending, stdout=reader.feed) as process:
         frames = reader.latest.frame if reader.latest else 0
         yield Encoder(process, reader, {"display": display.name, "size": display.size, "frames": frames})
+
+
+#: Signs that no connection can be made, with the message and a hint for the operator; the first match counts.
+_UNREACHABLE: Final = (
+    (
+        r"Failed to resolve hostname (?P<why>.+)",
+        "the name of the platform's ingest cannot be resolved",
+        "see whether this machine can resolve names",
+    ),
+    (
+        r"(?P<why>Network is unreachable|No route to host|Network is down)",
+        "no network leads to the platform's ingest",
+        "see whether this machine is online",
+    ),
+    (
+        r"(?P<why>Connection refused)",
+        "nobody listens where the platform's ingest is to be",
+        "a firewall or the ingest itself turns connections away",
+    ),
+    (
+        r"(?P<why>(?:Connection|Operation) timed out)",
+        "the platform's ingest does not answer",
+        "see whether a firewall lets RTMP out (ports 1935 and 443)",
+    ),
+)
+_CLOSED: Final = r"Broken pipe|Connection reset by peer|End of file|handshake response"
+_TLS: Final = r"(?s).*\[tls @ \S+\] (?P<why>[^\n]+)"  # the last of them says most
+_REFUSED: Final = r"Server error: (?P<why>.+)"
+
+
+def diagnose(lines: Sequence[str], *, sending: bool) -> StudioError | None:
+    """The error in the last lines of an ffmpeg that ended by itself; None when its push is not the cause.
+
+    Args:
+        lines: The last lines that it wrote.
+        sending: Whether the ingest had accepted the push.
+    """
+    text = "\n".join(lines)
+    for pattern, words, hint in _UNREACHABLE:
+        if found := re.search(pattern, text):
+            return IngestUnreachable(f"{words}: {found['why']}", hint=hint)
+    closed = re.search(_CLOSED, text)
+    if closed and sending:
+        return PushClosed(f"the platform's ingest has closed the push: {closed[0]}")
+    if found := re.search(_TLS, text):
+        hint = "see whether a proxy stands between, and whether this machine's clock is right"
+        return IngestUnreachable(
+            f"no TLS connection to the platform's ingest can be established: {found['why']}", hint=hint
+        )
+    if found := re.search(_REFUSED, text):
+        return PushRefused(f"the platform's ingest refuses the push: {found['why']}")
+    if closed:
+        return PushRefused("the platform's ingest closes the connection before it takes any video")
+    return None

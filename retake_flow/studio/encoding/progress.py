@@ -25,8 +25,6 @@ class Progress:
 
     Attributes:
         frame: Frames encoded.
-        fps: Frames per second.
-        bitrate: The bitrate sent, in kbit/s.
         total_size: Bytes sent.
         drop_frames: Frames dropped.
         speed: Media seconds per second; below 1 the machine is too slow.
@@ -34,8 +32,6 @@ class Progress:
     """
 
     frame: int = 0
-    fps: float = 0.0
-    bitrate: float = 0.0
     total_size: int = 0
     drop_frames: int = 0
     speed: float = 0.0
@@ -46,8 +42,6 @@ class Progress:
         """Read a report. A value that ffmpeg does not know yet (`N/A`) is 0."""
         return cls(
             frame=int(_number(fields, "frame")),
-            fps=_number(fields, "fps"),
-            bitrate=_number(fields, "bitrate"),
             total_size=int(_number(fields, "total_size")),
             drop_frames=int(_number(fields, "drop_frames")),
             speed=_number(fields, "speed"),

@@ -24,9 +24,9 @@ from retake_flow.redact import TOKEN_PREFIX, Secret
 from retake_flow.settings import NETWORK, PYTHON, program_environment
 from retake_flow.studio import programs
 from retake_flow.studio.processes import confinement, program_errors, stragglers
-from retake_flow.studio.processes.output import Output
-from retake_flow.studio.processes.process import Process
+from retake_flow.studio.processes.process import Output, Process
 from retake_flow.studio.processes.process_spec import ProcessSpec
+from retake_flow.tasks import first_of
 
 if TYPE_CHECKING:
     import psutil
@@ -156,11 +156,7 @@ class Launcher:
             raise _not_started(spec, error) from None
 
     def _environment(self, spec: ProcessSpec) -> dict[str, str]:
-        """All variables of a program.
-
-        Raises:
-            SecretRefused: The program would get an access token of retake.tv.
-        """
+        """All variables of a program."""
         sources = {**{name: name for name in spec.variables}, **spec.renamed}
         sources = {name: source for name, source in sources.items() if source in self._variables}
         ours = [name for name in sources.values() if name.startswith("RETAKE_")]
@@ -191,27 +187,20 @@ class Launcher:
         ]
 
     async def _until_ready(self, process: Process, spec: ProcessSpec, ready: Probe) -> None:
-        probe = asyncio.ensure_future(ready(process))
-        death = asyncio.ensure_future(process.wait())
-        try:
-            await asyncio.wait({probe, death}, timeout=spec.ready_within, return_when=asyncio.FIRST_COMPLETED)
+        async with first_of(ready(process), process.wait(), spec.ready_within) as (probe, death):
             if not process.alive:
                 await death  # and with it for the last lines
                 await asyncio.wait({probe}, timeout=0)
                 if probe.done() and probe.exception() is not None:
                     await probe  # it has read in them what is wrong
-                said = _with_lines(f"{spec.name} {process.ending} before it was ready", process)
+                said = process.with_lines(f"{spec.name} {process.ending} before it was ready")
                 known = self._lasting(process) or spec.diagnose(process.lines)
                 raise known or ProcessFailed(said, hint=spec.hint)
             if not probe.done():
                 raise NotReady(
-                    _with_lines(f"{spec.name} was not ready within {spec.ready_within:g} s", process), hint=spec.hint
+                    process.with_lines(f"{spec.name} was not ready within {spec.ready_within:g} s"), hint=spec.hint
                 )
             await probe
-        finally:
-            probe.cancel()
-            death.cancel()
-            await asyncio.gather(probe, death, return_exceptions=True)
 
 
 def lacking_hint(names: Sequence[str]) -> str:
@@ -232,7 +221,6 @@ def sweep(marker: str) -> int:
 
 
 def _outputs(spec: ProcessSpec) -> dict[int, Output]:
-    """The destinations of a program's standard output and errors."""
     opened: dict[int, Output] = {}
     try:
         for fd in (1, 2):
@@ -266,10 +254,6 @@ async def _stop(process: Process, spec: ProcessSpec, marks: Mapping[str, str]) -
 async def _let_go(process: Process, killed: Sequence[psutil.Process]) -> None:
     await stragglers.wait_gone(killed)
     await process.close()
-
-
-def _with_lines(sentence: str, process: Process) -> str:
-    return f"{sentence}; its last lines: {' / '.join(process.lines[-3:])}" if process.lines else sentence
 
 
 async def _to_the_end(work: Coroutine[Any, Any, T]) -> T:

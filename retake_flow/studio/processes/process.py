@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import asyncio
+import fcntl
+import mmap
 import os
 import re
 import signal
@@ -13,9 +15,63 @@ from typing import Final, cast
 
 from retake_flow.redact import scrub
 from retake_flow.sanitize import strip_controls
-from retake_flow.studio.processes.output import Output
+
+#: The bytes read at once; of more, only the end is read, so that a reader catches up quickly after a suspension.
+LONGEST_UNREAD: Final = 64 * 1024
+#: The bytes kept after reading, before their space is freed; a multiple of the size of a page.
+_FREED: Final = 64 * 1024
+
+
+class Output:
+    """A file in memory that a program appends to.
+
+    Attributes:
+        fd: Its descriptor, for the program.
+    """
+
+    def __init__(self) -> None:
+        """Create the file.
+
+        Raises:
+            OSError: This machine does not allow such a file.
+        """
+        self.fd = os.memfd_create("output", os.MFD_CLOEXEC)
+        fcntl.fcntl(self.fd, fcntl.F_SETFL, os.O_APPEND)
+        self._at = 0
+        self._freed = 0
+
+    def read(self) -> bytes:
+        """The output since the last call; of a lot, only the last lines."""
+        if self.fd < 0:
+            return b""
+        size = os.fstat(self.fd).st_size
+        if size < self._at:  # the program emptied it
+            self._at = self._freed = 0
+        skipped = size - self._at - LONGEST_UNREAD
+        if skipped > 0:
+            self._at += skipped
+        data = os.pread(self.fd, LONGEST_UNREAD, self._at)
+        self._at += len(data)
+        self._free()
+        return data.partition(b"\n")[2] if skipped > 0 else data
+
+    def _free(self) -> None:
+        """Free the memory of what was read; the file keeps its length, so that nothing written meanwhile is lost."""
+        read = (self._at - self._freed) // _FREED * _FREED
+        if read:
+            with suppress(OSError, ValueError), mmap.mmap(self.fd, read, offset=self._freed) as done:
+                done.madvise(mmap.MADV_REMOVE)
+            self._freed += read
+
+    def close(self) -> None:
+        """Close the file."""
+        with suppress(OSError):
+            os.close(self.fd)
+        self.fd = -1
+
 
 KEPT_LINES = 20
+_TOLD_LINES = 3
 LONGEST_LINE = 300
 # A program that never ends its line must not fill our memory.
 LONGEST_PARTIAL = 64 * 1024
@@ -92,6 +148,11 @@ class Process(asyncio.SubprocessProtocol):
         """How it ended, without its name: `ended with status 1`, `was killed by signal 9`."""
         status = self.status or 0
         return f"was killed by signal {-status}" if status < 0 else f"ended with status {status}"
+
+    def with_lines(self, sentence: str) -> str:
+        """A sentence about it, with its last lines, if there are any."""
+        lines = self.lines[-_TOLD_LINES:]
+        return f"{sentence}; its last lines: {' / '.join(lines)}" if lines else sentence
 
     async def wait(self) -> str:
         """Wait until the program ends.

@@ -1,19 +1,25 @@
-"""Stragglers: our processes that got away, found by the marker in their environment."""
+"""Stragglers: our processes that got away, found by the marker in their environment, and orphans that have ended."""
 
 from __future__ import annotations
 
 import asyncio
 import os
-from collections.abc import Iterator, Mapping, Sequence
-from contextlib import suppress
+from collections.abc import AsyncIterator, Iterable, Iterator, Mapping, Sequence
+from contextlib import asynccontextmanager, suppress
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
+
+from retake_flow.studio.processes.process import watched
+from retake_flow.tasks import beside
 
 if TYPE_CHECKING:
     import psutil
 
 #: How often a process without an environment is looked at, since most of those are about to have one.
 _LOOKS = 50
+
+_GONE_WITHIN: Final = 3.0  # seconds
+_REAPED_EVERY: Final = 5.0  # seconds
 
 
 def find_marked(marks: Mapping[str, str]) -> Iterator[psutil.Process]:
@@ -75,10 +81,10 @@ def kill(marks: Mapping[str, str]) -> list[psutil.Process]:
     return killed
 
 
-async def wait_gone(processes: Sequence[psutil.Process], within: float = 3.0) -> None:
-    """Wait until killed processes are gone, at most `within` seconds."""
+async def wait_gone(processes: Sequence[psutil.Process]) -> None:
+    """Wait until killed processes are gone, but not for ever."""
     with suppress(TimeoutError):
-        async with asyncio.timeout(within):
+        async with asyncio.timeout(_GONE_WITHIN):
             for process in processes:
                 await _wait_gone(process)
 
@@ -98,3 +104,53 @@ def _alive(process: psutil.Process) -> bool:
         return bool(process.is_running() and process.status() != psutil.STATUS_ZOMBIE)
     except psutil.Error:
         return False
+
+
+@asynccontextmanager
+async def reaping(every: float = _REAPED_EVERY) -> AsyncIterator[None]:
+    """While this lasts, no orphan that becomes our child stays in the process table as a zombie.
+
+    Our own children are left to the code that started them: the launcher, and the operator's functions, whose children
+    share our session. A zombie is only reaped when it is still there at the second look.
+    """
+    async with beside(_reap(every), "reaping"):
+        yield
+
+
+async def _reap(every: float) -> None:
+    before: set[int] = set()
+    while True:
+        await asyncio.sleep(every)
+        now = set(_ended_orphans())
+        _take_leave(before & now)
+        before = now - before
+
+
+def _take_leave(pids: Iterable[int]) -> None:
+    for pid in pids:
+        with suppress(ChildProcessError):
+            os.waitpid(pid, os.WNOHANG)
+
+
+def _ended_orphans() -> Iterator[int]:
+    with suppress(ChildProcessError):
+        if os.waitid(os.P_ALL, 0, os.WEXITED | os.WNOHANG | os.WNOWAIT) is not None:
+            yield from _find_orphans()
+
+
+def _find_orphans() -> Iterator[int]:
+    mine = str(os.getsid(0))
+    for pid in _children():
+        with suppress(OSError, ValueError):
+            # After the name, which may hold spaces and parentheses: state, parent, process group, session (proc(5)).
+            state, _, _, session = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[:4]
+            if state == "Z" and session != mine and pid not in watched:
+                yield pid
+
+
+def _children() -> list[int]:
+    found: list[int] = []
+    for file in Path("/proc/self/task").glob("*/children"):
+        with suppress(OSError):
+            found += map(int, file.read_text().split())
+    return found

@@ -8,6 +8,7 @@ from collections.abc import Awaitable, Callable, Coroutine
 from typing import Any
 
 from retake_flow.studio.processes.process import Process
+from retake_flow.tasks import first_of
 
 _LOOK_SECONDS = 0.25
 _ASKED_EVERY = 1.0  # seconds
@@ -64,15 +65,9 @@ async def wait(process: Process, silence: Coroutine[Any, Any, None], silent: str
     Returns:
         Why it ended, in words for a person.
     """
-    death, hung = asyncio.ensure_future(process.wait()), asyncio.ensure_future(silence)
-    try:
-        await asyncio.wait({death, hung}, return_when=asyncio.FIRST_COMPLETED)
+    async with first_of(process.wait(), silence) as (death, _):
         if death.done():
             return death.result()
         process.send_signal(signal.SIGKILL)  # it would not react to a request to end, nor would those who wait for it
         await process.exits_within(_DIES_WITHIN)  # so that whoever gets the reason finds it dead
         return silent
-    finally:
-        death.cancel()
-        hung.cancel()
-        await asyncio.gather(death, hung, return_exceptions=True)

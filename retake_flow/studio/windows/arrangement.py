@@ -90,7 +90,6 @@ class Arrangement:
 
     @property
     def _hidden(self) -> frozenset[str]:
-        """The names of those that only other scenes show."""
         named = {name for names in self._scenes.values() for name in names}
         return frozenset(named - set(self._scenes.get(self._scene, ())))
 
@@ -219,7 +218,6 @@ async def _until_active(client: XClient, window: int) -> None:
 
 
 def _session(pid: int) -> int:
-    """The session of a process; 0 for one that is gone."""
     if pid > 0:
         with suppress(OSError):
             return os.getsid(pid)

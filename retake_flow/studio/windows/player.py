@@ -94,7 +94,6 @@ def _window(area: Area) -> tuple[str, ...]:
 
 
 def _heard(sound: Mapping[str, str], role: str, *, duck: bool) -> dict[str, str]:
-    """The variables for the sound; the role tells PulseAudio what gives way to speech."""
     return {**sound, **({"PULSE_PROP": f"media.role={role}"} if duck else {})}
 
 

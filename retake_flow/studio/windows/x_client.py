@@ -98,7 +98,6 @@ class XClient:
         await self._numbers(self._root, "_NET_CLIENT_LIST")
 
     async def _ask(self, window: int, name: str, *data: int) -> None:
-        """Send a message about a window to the window manager."""
         said = (*data, *[0] * (5 - len(data)))
         message = struct.pack("<BBHII5I", _CLIENT_MESSAGE, 32, 0, window, await self._atom(name), *said)
         self._send(_SEND_EVENT, 0, struct.pack("<II", self._root, _TO_MANAGER) + message)

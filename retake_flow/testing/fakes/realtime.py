@@ -49,7 +49,7 @@ class FakeRealtime:
             if not broken.is_set():
                 listener.on_event(event, [data])
 
-        ends = [self._platform.subscribe(room, heard) for room in rooms()]
+        ends = [self._platform.rooms.subscribe(room, heard) for room in rooms()]
         self._platform.rooms.on_drop.append(broken.set)
         try:
             listener.on_connected()

@@ -7,8 +7,7 @@ from collections.abc import Callable, Mapping
 from typing import Any, Final
 
 from retake_flow.errors import UsageError
-from retake_flow.rehearsal.setup.faults import Fault
-from retake_flow.rehearsal.setup.interposed_pages import PAGE_KINDS
+from retake_flow.rehearsal.setup.faults import PAGE_KINDS, Fault
 
 ELSEWHERE: Final = "https://elsewhere.example/api/v1"
 

@@ -18,20 +18,19 @@ from retake_flow import plain_file
 from retake_flow.actions.agent_session import Access
 from retake_flow.actions.chat.actions import ChatActions
 from retake_flow.actions.chat.comments import CommentActions
-from retake_flow.actions.operator.actions import OperatorActions
+from retake_flow.actions.operator import OperatorActions
 from retake_flow.actions.own.request import RequestActions
 from retake_flow.actions.own.run_program import ProgramActions
 from retake_flow.actions.performer import Performer
 from retake_flow.actions.public.actions import PublicActions
 from retake_flow.actions.registry import CATALOGUE
-from retake_flow.actions.retake.actions import RetakeActions
-from retake_flow.actions.retake.guide import GuideActions
-from retake_flow.actions.sharing.actions import SharingActions
+from retake_flow.actions.retake.actions import GuideActions, RetakeActions
+from retake_flow.actions.sharing import SharingActions
 from retake_flow.actions.studio.actions import StudioActions
 from retake_flow.actions.studio.content import ContentActions
 from retake_flow.actions.studio.first_paint import FirstPaint
 from retake_flow.actions.studio.windows import WindowActions
-from retake_flow.actions.voice.actions import VoiceActions
+from retake_flow.actions.voice import VoiceActions
 from retake_flow.api import credentials
 from retake_flow.api.client import RetakeClient
 from retake_flow.api.credentials import Credentials

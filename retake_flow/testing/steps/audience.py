@@ -14,10 +14,8 @@ from typing import Any
 from pytest_bdd import given, parsers, then
 
 from retake_flow.actions.chat.entries import LONGEST_TEXT
-from retake_flow.rehearsal.setup.crowd import Crowd, Trolls
-from retake_flow.rehearsal.setup.faults import Fault
-from retake_flow.rehearsal.setup.socket_faults import SocketFault
-from retake_flow.rehearsal.setup.trolls import STOCK
+from retake_flow.rehearsal.setup.faults import Fault, SocketFault
+from retake_flow.rehearsal.setup.viewer_script import TROLL_TEXTS, Crowd, Trolls
 from retake_flow.sanitize import strip_controls
 from retake_flow.testing.fakes.responder import FakeResponder
 from retake_flow.testing.gherkin.cells import Table
@@ -150,7 +148,7 @@ def harmless(rehearsed: Rehearsed) -> None:
     """No terminal sequence reached the screen, the journal or the voice."""
     texts = [*rehearsed.studio.said, *rehearsed.studio.spoken]
     texts += [str(value) for record in rehearsed.journal for value in record.values()]
-    assert len(rehearsed.records("chat_message")) >= len(STOCK) - 1
+    assert len(rehearsed.records("chat_message")) >= len(TROLL_TEXTS) - 1
     assert [text for text in texts if strip_controls(text) != text] == []
 
 

@@ -56,7 +56,7 @@ def writes(rehearsal: Rehearsal, name: str, text: str, time: str) -> None:
     """A message in the agent's chat, on air or not."""
 
     def write(scene: Scene) -> None:
-        scene.platform.perform(scene.platform.agents.by_id(AGENT.user_id), Cue(0.0, name, text=text))
+        scene.platform.viewers.perform(scene.platform.agents.by_id(AGENT.user_id), Cue(0.0, name, text=text))
 
     rehearsal.intervene("", duration.seconds(time), write)
 

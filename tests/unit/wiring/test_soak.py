@@ -4,14 +4,13 @@ from __future__ import annotations
 
 import asyncio
 from itertools import pairwise
-from typing import Any
+from typing import Any, get_args
 
 import pytest
 
-from retake_flow.rehearsal.setup import trolls
-from retake_flow.rehearsal.setup.crowd import cues
+from retake_flow.rehearsal.setup.faults import StreamFault, StreamTrouble
 from retake_flow.rehearsal.setup.options import Options
-from retake_flow.rehearsal.setup.stream_faults import TROUBLES, StreamFault
+from retake_flow.rehearsal.setup.viewer_script import TROLL_TEXTS, cues
 from retake_flow.run.records import Record, record
 from retake_flow.wiring.soak import Soak, findings, script
 
@@ -24,12 +23,12 @@ def test_the_script_is_lively_and_ends_before_the_stream(seconds: float) -> None
     options = Options.from_mapping(script(seconds))
     told = list(cues(options.viewers, options.seed))
     assert {cue.type for cue in told} == {"message", "tip", "trade", "follow"}
-    assert {text for _, text in trolls.STOCK} <= {cue.text for cue in told}
+    assert {text for _, text in TROLL_TEXTS} <= {cue.text for cue in told}
     end = seconds - min(20, seconds / 5)
     at = [cue.at for cue in told]
     assert end * 0.75 - 200 <= max(at) <= end
     assert max(later - sooner for sooner, later in pairwise(at)) <= 200
-    assert {fault.stream for fault in options.faults if isinstance(fault, StreamFault)} < set(TROUBLES)
+    assert {fault.stream for fault in options.faults if isinstance(fault, StreamFault)} < set(get_args(StreamTrouble))
 
 
 def test_an_hours_chat_has_its_pace_its_bursts_and_its_quiet() -> None:

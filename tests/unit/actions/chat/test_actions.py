@@ -40,7 +40,7 @@ async def on_air(s):
 
 def says(s, name, text="hi", **more):
     """A viewer writes."""
-    s.platform.perform(s.owl, Cue(0.0, name, text=text, **more))
+    s.platform.viewers.perform(s.owl, Cue(0.0, name, text=text, **more))
 
 
 def written(s):

@@ -38,11 +38,11 @@ def streaming(play, owl):
             await s.perform("retake.verification_status")
             await asyncio.sleep(0.81)
             started = await s.perform("retake.start_stream")
-            s.platform.perform(s.owl, Cue(0.0, "first", text="before the opening"))
+            s.platform.viewers.perform(s.owl, Cue(0.0, "first", text="before the opening"))
             await asyncio.sleep(1.0)
             if opening:
                 await s.perform("chat.send", message=OPENING)
-            s.platform.perform(s.owl, Cue(0.0, "second", text="behind the opening"))
+            s.platform.viewers.perform(s.owl, Cue(0.0, "second", text="behind the opening"))
             await asyncio.sleep(silent)
             memory = {}
             async with AsyncExitStack() as scope:
@@ -50,7 +50,7 @@ def streaming(play, owl):
                     inputs = {"since": started.value["started_at"], "responder": {"command": ["brain"]}}
                     done = await s.perform("chat.respond", memory, scope, **inputs)
                     memory = json.loads(json.dumps(done.memory))
-                    s.platform.perform(s.owl, Cue(0.0, "later", text=f"later {number}"))
+                    s.platform.viewers.perform(s.owl, Cue(0.0, "later", text=f"later {number}"))
                     await asyncio.sleep(3.0)
             return memory
 

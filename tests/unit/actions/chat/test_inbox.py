@@ -6,7 +6,7 @@ import json
 import time
 from datetime import UTC, datetime
 
-from retake_flow.actions.chat import snapshot
+from retake_flow.actions.chat.conversation import current_snapshot
 from retake_flow.actions.chat.inbox import MOST_ASKED, Inbox
 from retake_flow.api.chat import ChatMessage
 
@@ -15,7 +15,7 @@ def message(number, text="hi", name=None, wallet=""):
     """An entry of a chat."""
     who = name or f"viewer {number}"
     at = datetime.fromtimestamp(1_800_000_000 + number, UTC)
-    return ChatMessage(f"{number}", "message", text, who, who, f"user {who}", wallet, at, "")
+    return ChatMessage(f"{number}", "message", text, who, who, f"user {who}", wallet, at)
 
 
 def inbox(kept=None):
@@ -82,7 +82,7 @@ def test_too_much_that_waits_is_let_go_of():
 def test_a_thousand_viewers_an_hour_take_little_room_and_little_time():
     """What is kept is bounded, and taking it up is quick."""
     chat = inbox()
-    for number in range(20_000):
+    for number in range(12_000):
         chat.dedup.read([message(number, "what is that? " * 5)], "poll", float(number), both=True)
         chat.add(message(number, "what is that? " * 5))
         chat.unanswered.clear()
@@ -98,7 +98,7 @@ def test_a_thousand_viewers_an_hour_take_little_room_and_little_time():
 def test_an_old_memory_is_taken_up():
     """Who was known and what was read stays so."""
     old = {"seen": ["1"], "known": ["mira"], "recent": [], "unanswered": [], "unsaid": ["a"], "last": 3.0, "since": 1.0}
-    kept = snapshot.current(old)
+    kept = current_snapshot(old)
     chat = inbox(kept["inbox"])
     assert chat.dedup.has_read(message(1))
     assert not is_new(chat, message(2, name="mira"))

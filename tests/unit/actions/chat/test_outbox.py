@@ -8,11 +8,12 @@ from types import SimpleNamespace
 
 import pytest
 
-from retake_flow.actions.chat.outbox import MOST_WAITING, SETTLES, Outbox
+from retake_flow.actions.chat.outbox import MOST_WAITING, SETTLES, Outbox, SpeakQueue
 from retake_flow.actions.chat.own_messages import OwnMessages
 from retake_flow.actions.chat.turn import Limits, Silence, Turn
-from retake_flow.errors import Unavailable
+from retake_flow.errors import ProcessFailed, Unavailable
 from retake_flow.ports.actions import Call
+from retake_flow.whatif.virtual_time import run
 
 ACCESS = SimpleNamespace(credentials=SimpleNamespace(user_db_id="user_owl"))
 LIMITS = {"per_minute": 3, "length": 20, "replies": 2}
@@ -154,3 +155,82 @@ def test_without_a_word_about_silence_nothing_is_done_against_it():
     """It is for the flow to say."""
     assert Silence.of({}) is None
     assert Silence.of({"silence": {"after": 5}}) == Silence(5.0, ())
+
+
+class Voice:
+    """Speaks for a second; fails when it is told to."""
+
+    def __init__(self):
+        self.spoken, self.notes, self.broken = [], [], False
+
+    async def speak(self, text):
+        await asyncio.sleep(1.0)
+        if self.broken:
+            raise ProcessFailed("it has no voice")
+        self.spoken.append(text)
+
+    def note(self, event, **fields):
+        self.notes.append((event, fields["text"], fields["message"]))
+
+
+def test_texts_are_spoken_in_order_and_nobody_waits():
+    """One after the other."""
+
+    async def scene():
+        voice = Voice()
+        aloud = SpeakQueue(voice.speak, voice.note)
+        for text in "abc":
+            aloud.say(text)
+        began = asyncio.get_running_loop().time()
+        await aloud.finish()
+        return voice.spoken, asyncio.get_running_loop().time() - began
+
+    assert run(scene()) == (["a", "b", "c"], 3.0)
+
+
+def test_whoever_is_to_be_silent_is():
+    """In the middle of a sentence, and nothing of it goes on."""
+
+    async def scene():
+        voice = Voice()
+        aloud = SpeakQueue(voice.speak, voice.note)
+        for text in "abc":
+            aloud.say(text)
+        await asyncio.sleep(1.5)
+        await aloud.close()
+        return voice.spoken, len(asyncio.all_tasks())
+
+    assert run(scene()) == (["a"], 1)
+
+
+def test_a_voice_that_fails_is_told_of_once():
+    """And again when it has failed anew; chat does not hear of it."""
+
+    async def scene():
+        voice = Voice()
+        aloud = SpeakQueue(voice.speak, voice.note)
+        for broken in (True, True, False, True):
+            voice.broken = broken
+            aloud.say(f"{broken}")
+            await aloud.finish()
+        return voice.spoken, voice.notes
+
+    spoken, notes = run(scene())
+    assert spoken == ["False"]
+    assert notes == [("chat_unspoken", "True", "it has no voice")] * 2
+
+
+def test_too_much_is_not_spoken():
+    """Speech that is minutes late says nothing to anybody."""
+
+    async def scene():
+        voice = Voice()
+        aloud = SpeakQueue(voice.speak, voice.note)
+        for number in range(20):
+            aloud.say(f"{number}")
+        await aloud.finish()
+        return voice.spoken, voice.notes
+
+    spoken, notes = run(scene())
+    assert spoken == [f"{number}" for number in range(10)]
+    assert [text for _, text, _ in notes] == ["10"]

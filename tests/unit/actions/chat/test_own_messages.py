@@ -134,7 +134,7 @@ class Chat:
 
     def says(self, text, name="mira"):
         """A viewer writes."""
-        self.s.platform.perform(self.s.owl, Cue(0.0, name, text=text))
+        self.s.platform.viewers.perform(self.s.owl, Cue(0.0, name, text=text))
 
     @property
     def written(self):

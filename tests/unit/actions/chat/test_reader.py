@@ -56,7 +56,7 @@ class Activity:
 
     def says(self, text, **more):
         """A viewer writes."""
-        self.s.platform.perform(self.s.owl, Cue(0.0, "mira", text=text, **more))
+        self.s.platform.viewers.perform(self.s.owl, Cue(0.0, "mira", text=text, **more))
 
     @property
     def asked(self):

@@ -6,7 +6,7 @@ import asyncio
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 
-from retake_flow.actions.studio.covering_page import CoveringPage, covering
+from retake_flow.actions.studio.content import CoveringPage, covering
 from retake_flow.errors import InputError, NotReady, RetakeFlowError
 from retake_flow.whatif import virtual_time
 

@@ -8,12 +8,9 @@ import pytest
 
 from retake_flow.rehearsal.http.app import create_app
 from retake_flow.rehearsal.http.middleware import LARGEST_BODY
-from retake_flow.rehearsal.setup.crowd import Crowd
-from retake_flow.rehearsal.setup.faults import Fault
+from retake_flow.rehearsal.setup.faults import Fault, SocketFault, StreamFault
 from retake_flow.rehearsal.setup.neighbours import Neighbour
-from retake_flow.rehearsal.setup.socket_faults import SocketFault
-from retake_flow.rehearsal.setup.stream_faults import StreamFault
-from retake_flow.rehearsal.setup.viewer_script import Cue
+from retake_flow.rehearsal.setup.viewer_script import Crowd, Cue
 
 TOKEN = "rtk_unit_nightowl_0123456789"
 AUTH = {"Authorization": f"Bearer {TOKEN}"}
@@ -495,7 +492,9 @@ def test_half_a_character_breaks_nothing(make, text, kept, shape):
     """Neither the chat nor the report nor anything that is told in rooms."""
     platform = make(chat_shape=shape)
     heard = []
-    platform.subscribe("user_owl", lambda event, data: heard.append(json.dumps(data, ensure_ascii=False).encode()))
+    platform.rooms.subscribe(
+        "user_owl", lambda event, data: heard.append(json.dumps(data, ensure_ascii=False).encode())
+    )
     platform.start(platform.agents.by_id("user_owl"))
     sent, read, report = calls(
         platform, said(platform, text), "GET /agent/stream/comments?userDbId=user_owl", "GET /_rehearsal/report"

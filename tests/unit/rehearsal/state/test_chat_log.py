@@ -1,13 +1,14 @@
 """The chat in both shapes, its pages and its ids."""
 
 import random
+from typing import get_args
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from retake_flow.errors import NoSession, NotFound
-from retake_flow.rehearsal.setup.options import CHAT_SHAPES
+from retake_flow.rehearsal.setup.options import ChatShape
 from retake_flow.rehearsal.setup.viewer_script import Cue
 from retake_flow.rehearsal.state.chat_log import Chat, as_answer
 from retake_flow.rehearsal.state.identities import Identities
@@ -17,7 +18,7 @@ def written(platform, count, start=0):
     """Have viewers write."""
     owl = platform.agents.by_id("user_owl")
     for number in range(start, start + count):
-        platform.perform(owl, Cue(0, f"viewer{number % 3}", text=f"text {number}"))
+        platform.viewers.perform(owl, Cue(0, f"viewer{number % 3}", text=f"text {number}"))
     return owl
 
 
@@ -42,7 +43,7 @@ def test_the_observed_shape(make):
     """In the observed shape the list is bare, times are milliseconds as text, and tips are there."""
     platform = make(chat_shape="observed", comments_without_session=200)
     owl = written(platform, 1)
-    platform.perform(owl, Cue(0, "mira", "tip", "nice", 2.5))
+    platform.viewers.perform(owl, Cue(0, "mira", "tip", "nice", 2.5))
     tip, message = listed(platform)
     assert (tip["type"], tip["tip_data"]["amount"]) == ("tip", 2.5)
     assert (message["type"], message["timestamp"]) == ("message", "1750000000000")
@@ -71,7 +72,7 @@ def test_mixed_gives_both_shapes_in_one_list(make):
     """A mixed chat holds entries of both shapes under `comments`; events other than messages are observed ones."""
     platform = make(chat_shape="mixed", comments_without_session=200)
     owl = written(platform, 4)
-    platform.perform(owl, Cue(0, "mod", "jail", "viewer1"))
+    platform.viewers.perform(owl, Cue(0, "mod", "jail", "viewer1"))
     shapes = ["_id" if "_id" in entry else entry["type"] for entry in listed(platform)["comments"]]
     assert shapes == ["jail", "message", "_id", "message", "_id"]
 
@@ -80,7 +81,7 @@ def test_the_documented_chat_has_messages_only(make):
     """Tips and moderation have no documented shape, so they are not listed in it."""
     platform = make(chat_shape="documented", comments_without_session=200)
     owl = written(platform, 1)
-    platform.perform(owl, Cue(0, "mod", "delete_all"))
+    platform.viewers.perform(owl, Cue(0, "mod", "delete_all"))
     assert len(listed(platform)["comments"]) == 1
 
 
@@ -100,7 +101,7 @@ def test_observed_ids_do_not_sort_as_texts(make):
     assert ids != sorted(ids, reverse=True)
 
 
-@given(count=st.integers(0, 40), limit=st.integers(1, 15), shape=st.sampled_from(CHAT_SHAPES))
+@given(count=st.integers(0, 40), limit=st.integers(1, 15), shape=st.sampled_from(get_args(ChatShape)))
 def test_paging_back_meets_every_comment_once(count, limit, shape):
     """Pages by beforeId, one after the other, give every comment once, newest first."""
     identities = Identities(random.Random(1))
@@ -154,8 +155,8 @@ def test_names_may_be_slugs(make):
     """Whoever writes, and in either shape."""
     platform = make(chat_shape="mixed", chat_names="slug", comments_without_session=200)
     owl = platform.agents.by_id("user_owl")
-    platform.perform(owl, Cue(0, "Mira The Great", text="one"))
-    platform.perform(owl, Cue(0, "Mira The Great", text="two"))
+    platform.viewers.perform(owl, Cue(0, "Mira The Great", text="one"))
+    platform.viewers.perform(owl, Cue(0, "Mira The Great", text="two"))
     flat, nested = as_answer(platform.comments("user_owl", 50, None), "mixed", "slug")["comments"]
     assert (flat["sender_username"], flat["sender_display_name"]) == ("mira-the-great", "mira-the-great")
     assert nested["author"]["fusername"] == "mira-the-great"

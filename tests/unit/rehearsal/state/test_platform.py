@@ -5,8 +5,8 @@ import random
 import pytest
 
 from retake_flow.errors import NoSession, Rejected
+from retake_flow.rehearsal.setup.faults import StreamFault
 from retake_flow.rehearsal.setup.options import Options
-from retake_flow.rehearsal.setup.stream_faults import StreamFault
 from retake_flow.rehearsal.state.platform import Platform
 
 PNG = b"\x89PNG\r\n\x1a\n"

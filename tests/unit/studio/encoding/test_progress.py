@@ -24,7 +24,7 @@ speed= 1.3x
 progress=continue
 """
 READ = Progress(
-    frame=38, fps=31.32, bitrate=34.0, total_size=6717, drop_frames=8, speed=1.3, seconds=1.579
+    frame=38, total_size=6717, drop_frames=8, speed=1.3, seconds=1.579
 )  # fmt: skip
 
 

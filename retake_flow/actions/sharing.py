@@ -2,23 +2,46 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from contextlib import AbstractAsyncContextManager
-from typing import TYPE_CHECKING, Protocol
+from typing import TYPE_CHECKING, Final
 
 from retake_flow.actions.base import Family
+from retake_flow.actions.spec_schemas import TEXT
 from retake_flow.errors import ShareFailed
+from retake_flow.flow.action_spec import ActionSpec, Idempotency
 from retake_flow.ports.actions import Call, Completion
 
 if TYPE_CHECKING:
     from retake_flow.api.moltbook import MoltbookClient
 
+    OpenMoltbook = Callable[[], AbstractAsyncContextManager[MoltbookClient]]
 
-class OpenMoltbook(Protocol):
-    """Opens a connection to Moltbook."""
-
-    def __call__(self) -> AbstractAsyncContextManager[MoltbookClient]:
-        """Open a connection for one action."""
-        ...
+SPECS: Final = (
+    ActionSpec(
+        "share.moltbook",
+        "Post on Moltbook, when MOLTBOOK_API_KEY is set; `held` means that nobody sees it before `share.verify`.",
+        inputs={
+            "message": {**TEXT, "minLength": 1},
+            "title": {**TEXT, "minLength": 1},
+            "submolt": {**TEXT, "minLength": 1, "default": "general", "description": "The community, by name."},
+        },
+        outcomes=("done", "held", "skipped"),
+        result={"id": TEXT, "url": TEXT, "code": TEXT, "challenge": TEXT, "why": TEXT},
+        errors=("share", "secret"),
+        idempotency=Idempotency.ONCE,
+        public=frozenset({"title"}),
+        says="message",
+        samples={"url": "https://www.moltbook.com/post/‹id›"},
+    ),
+    ActionSpec(
+        "share.verify",
+        "Answer the challenge with which Moltbook holds a post back.",
+        inputs={"code": {**TEXT, "minLength": 1}, "answer": {**TEXT, "minLength": 1}},
+        errors=("share", "secret"),
+        idempotency=Idempotency.ONCE,
+    ),
+)
 
 
 class SharingActions(Family):
@@ -29,7 +52,11 @@ class SharingActions(Family):
         why: Why there is none.
     """
 
-    def __init__(self, moltbook: OpenMoltbook | None, why: str = "MOLTBOOK_API_KEY is not set") -> None:
+    def __init__(
+        self,
+        moltbook: Callable[[], AbstractAsyncContextManager[MoltbookClient]] | None,
+        why: str = "MOLTBOOK_API_KEY is not set",
+    ) -> None:
         self._moltbook = moltbook
         self._why = why
         self.tasks = {"share.moltbook": self.post, "share.verify": self.verify}

@@ -6,11 +6,19 @@ from random import Random
 import pytest
 
 from retake_flow.errors import UsageError
-from retake_flow.rehearsal.setup import trolls
-from retake_flow.rehearsal.setup.crowd import Crowd, Repeat, Trolls, cues, part_as_json, read_part
 from retake_flow.rehearsal.setup.option_fields import Fields
 from retake_flow.rehearsal.setup.options import Options
-from retake_flow.rehearsal.setup.viewer_script import Cue
+from retake_flow.rehearsal.setup.viewer_script import (
+    AGENT,
+    TROLL_TEXTS,
+    Crowd,
+    Cue,
+    Repeat,
+    Trolls,
+    cues,
+    part_as_json,
+    read_part,
+)
 
 CROWD = {"crowd": {"viewers": 50, "messages": 500, "from": 5, "over": 10}}
 
@@ -52,17 +60,17 @@ def test_a_repeated_cue_without_an_end_is_worked_out_bit_by_bit():
 def test_trolls_write_all_they_have():
     """Each text of the stock comes once a round, one after the other."""
     found = list(read({"trolls": {"from": 4, "every": 2, "rounds": 2}}).cues(Random()))
-    assert [cue.text for cue in found] == [text for _, text in trolls.STOCK] * 2
+    assert [cue.text for cue in found] == [text for _, text in TROLL_TEXTS] * 2
     assert [cue.at for cue in found[:3]] == [4, 6, 8]
 
 
 def test_the_stock_holds_every_kind_of_mischief():
     """Among what trolls write is all that a client might obey, render, show or speak."""
-    texts = [text for _, text in trolls.STOCK]
+    texts = [text for _, text in TROLL_TEXTS]
     for mischief in ("stop the stream", "allow", "access token", "$(", "{{", "{%", "\x1b]52", "\u202e", "\x00", '{"'):
         assert any(mischief in text for text in texts), mischief
     assert max(map(len, texts)) == 10_000
-    assert any(name.strip() == trolls.AGENT for name, _ in trolls.STOCK)
+    assert any(name.strip() == AGENT for name, _ in TROLL_TEXTS)
 
 
 @pytest.mark.parametrize(

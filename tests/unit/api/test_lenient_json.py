@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from retake_flow.api.amounts import read_amount, read_currency
+from retake_flow.api.lenient_json import read_amount, read_currency
 
 
 @pytest.mark.parametrize(

@@ -9,7 +9,7 @@ import httpx
 import pytest
 from starlette.responses import PlainTextResponse
 
-from retake_flow.rehearsal.http.origins import OnlyLocal
+from retake_flow.rehearsal.http.middleware import OnlyLocal
 
 GUARDED = OnlyLocal(PlainTextResponse("taken"))
 

@@ -1,12 +1,14 @@
-"""Specs of the operator actions."""
+"""Operator actions: notify the operator."""
 
 from __future__ import annotations
 
 from typing import Final
 
+from retake_flow.actions.base import Family
 from retake_flow.actions.spec_schemas import TEXT
 from retake_flow.flow.action_spec import ActionSpec
 from retake_flow.flow.schema.builders import TOLD
+from retake_flow.ports.actions import Call, Completion
 
 SPECS: Final = (
     ActionSpec(
@@ -24,3 +26,15 @@ SPECS: Final = (
         says="message",
     ),
 )
+
+
+class OperatorActions(Family):
+    """Notifies the operator."""
+
+    def __init__(self) -> None:
+        self.tasks = {"operator.tell": self.tell}
+
+    async def tell(self, call: Call) -> Completion:
+        """Notify the operator through a record, which reaches every listener of the journal, including the terminal."""
+        call.note("notice", kind=str(call.inputs["kind"]), message=str(call.inputs["message"]))
+        return Completion()

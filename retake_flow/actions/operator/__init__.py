@@ -1,1 +1,0 @@
-"""Actions that address the operator."""

@@ -1,1 +1,0 @@
-"""Actions that share a stream on social networks."""

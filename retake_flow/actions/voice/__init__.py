@@ -1,1 +1,0 @@
-"""Actions that play sound and speak."""

@@ -1,0 +1,73 @@
+"""Tasks: work beside other work, which has ended when that has, and threads for work that blocks."""
+
+from __future__ import annotations
+
+import asyncio
+import threading
+from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine
+from contextlib import asynccontextmanager, suppress
+from functools import partial
+from typing import Any, TypeVar
+
+A = TypeVar("A")
+B = TypeVar("B")
+
+
+async def end(*tasks: asyncio.Future[Any]) -> None:
+    """Cancel tasks, and wait until they have ended, in whatever way."""
+    for task in tasks:
+        task.cancel()
+    await asyncio.gather(*tasks, return_exceptions=True)
+
+
+@asynccontextmanager
+async def beside(work: Coroutine[Any, Any, A], name: str) -> AsyncIterator[asyncio.Task[A]]:
+    """A task that runs as long as the context; how it ends is for the caller to see."""
+    task = asyncio.create_task(work, name=name)
+    try:
+        yield task
+    finally:
+        await end(task)
+
+
+@asynccontextmanager
+async def first_of(
+    one: Awaitable[A], other: Awaitable[B], within: float | None = None
+) -> AsyncIterator[tuple[asyncio.Future[A], asyncio.Future[B]]]:
+    """Two tasks of which at least one has ended, unless `within` seconds have passed; the context ends both."""
+    first, second = asyncio.ensure_future(one), asyncio.ensure_future(other)
+    try:
+        await asyncio.wait({first, second}, timeout=within, return_when=asyncio.FIRST_COMPLETED)
+        yield first, second
+    finally:
+        await end(first, second)
+
+
+T = TypeVar("T")
+
+
+async def run_in_thread(work: Callable[[], T], name: str) -> T:
+    """Run a function in a thread of its own and return its result, or raise its exception.
+
+    A caller that stops waiting leaves it running. The process does not wait for it at its end either, unlike for the
+    threads of asyncio's executor.
+
+    Args:
+        work: The function.
+        name: The name of the thread.
+    """
+    loop = asyncio.get_running_loop()
+    done: asyncio.Future[T] = loop.create_future()
+
+    def tell(settle: Callable[[], None]) -> None:
+        with suppress(RuntimeError):  # the loop may have ended first
+            loop.call_soon_threadsafe(lambda: None if done.done() else settle())
+
+    def perform() -> None:
+        try:
+            tell(partial(done.set_result, work()))
+        except BaseException as raised:
+            tell(partial(done.set_exception, raised))
+
+    threading.Thread(target=perform, name=name, daemon=True).start()
+    return await done

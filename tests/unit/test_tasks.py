@@ -1,0 +1,51 @@
+"""Work beside other work."""
+
+import asyncio
+
+import pytest
+
+from retake_flow.tasks import beside, end, first_of
+
+
+async def for_ever(ended):
+    """Work that never ends by itself."""
+    try:
+        await asyncio.Event().wait()
+    finally:
+        ended.append(True)
+
+
+def test_work_beside_ends_with_the_context():
+    """However it is left, the work has ended then, and its own error is no one's."""
+
+    async def leave(ended):
+        async with beside(for_ever(ended), "work"):
+            await asyncio.sleep(0)
+            raise ValueError("left")
+
+    async def main():
+        ended = []
+        with pytest.raises(ValueError, match="left"):
+            await leave(ended)
+        async with beside(asyncio.sleep(-1, None), "short") as task:
+            await task
+        failed = asyncio.ensure_future(asyncio.wait_for(asyncio.Event().wait(), 0))
+        await asyncio.wait([failed])
+        await end(failed)
+        return ended
+
+    assert asyncio.run(main()) == [True]
+
+
+def test_the_first_of_two_is_not_waited_for_longer():
+    """The other one is cancelled; without either, the time limit counts."""
+
+    async def main():
+        ended = []
+        async with first_of(asyncio.sleep(0, "quick"), for_ever(ended)) as (quick, slow):
+            found = quick.result(), slow.done()
+        async with first_of(for_ever(ended), for_ever(ended), within=0.01) as both:
+            neither = [each.done() for each in both]
+        return found, neither, ended
+
+    assert asyncio.run(main()) == (("quick", False), [False, False], [True] * 3)
