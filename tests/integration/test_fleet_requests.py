@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import signal
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
@@ -10,6 +11,10 @@ from pathlib import Path
 import pytest
 import store_hosts
 from flow_processes import Home, Running, at_home, waited, write_credentials
+
+from retake_flow.settings import Settings
+from retake_flow.web import writes
+from retake_flow.web.desk import Desk
 
 FLOW = """\
 flow: undone
@@ -64,11 +69,26 @@ def start_worker(home: Home) -> Running:
     return worker
 
 
-def test_a_run_between_hosts_is_stopped_by_the_next(home: Home, tmp_path: Path) -> None:
+async def stop_on_page(run: str) -> str:
+    """Press the button of the page."""
+    desk = Desk(Settings.from_environment())
+    try:
+        return await writes.end(desk, run, "stop")
+    finally:
+        await desk.close()
+
+
+def test_a_run_between_hosts_is_stopped_by_the_next(
+    home: Home, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     """By the next host, where it does not go on first, if the credentials of its agent are not here."""
     run = between_hosts(home)
     asked = home.call("stop", run, "--json", RETAKE_FLOW_AGENTS=str(tmp_path / "nobody"))
     assert (asked.code, asked.records[-1]["effect"], asked.records[-1]["waits"]) == (1, "queued", "no worker runs")
+    for name, value in {**home.environment, "RETAKE_FLOW_AGENTS": str(tmp_path / "nobody")}.items():
+        monkeypatch.setenv(name, value)
+    said = asyncio.run(stop_on_page(run))
+    assert said == "Asked to stop; a host does it once it has the run: no worker runs"
     assert not (tmp_path / "closed").exists()
     (tmp_path / "opened").unlink()
     start_worker(home)

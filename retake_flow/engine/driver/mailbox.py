@@ -112,14 +112,14 @@ class InboxWatch:
             StoreError: It cannot be read.
             Fenced: Another process has taken the run over.
         """
-        for request in self._inbox.requests(fresh=fresh):
-            match request.what:
-                case "stop":
-                    self._stop("stopped from another process")
-                case "kill":
-                    self._kill()
-                case _:
-                    self._heed(request)
+        asked = self._inbox.requests(fresh=fresh)
+        if any(request.what == "stop" for request in asked):  # once, however often while no process drove the run
+            self._stop("stopped from another process")
+        for request in asked:
+            if request.what == "kill":
+                self._kill()
+            elif request.what != "stop":
+                self._heed(request)
         for trouble in self._inbox.troubles():
             self._tell(trouble)
         return self.answers(gates, fresh=fresh)

@@ -52,10 +52,10 @@ def watched(box: Any) -> tuple[InboxWatch, list[Any]]:
 
 
 def test_requests_are_passed_on_in_their_order() -> None:
-    """A stop says where it comes from; a kill just kills; the rest comes as it is; no request is an answer."""
+    """A stop says where it comes from, and is heard once; a kill just kills; no request is an answer."""
     box = Box()
     watch, heard = watched(box)
-    box.asked = [Request("stop"), Request("say", {"text": "hi"}, 2), Request("kill")]
+    box.asked = [Request("stop"), Request("say", {"text": "hi"}, 2), Request("stop"), Request("kill")]
     assert watch.look({}) is False
     assert heard == ["stopped from another process", Request("say", {"text": "hi"}, 2), "kill"]
 
