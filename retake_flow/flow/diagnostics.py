@@ -138,6 +138,6 @@ def did_you_mean(word: str, known: Iterable[str], otherwise: str = "") -> str:
     return f"there are: {', '.join(words[:_MOST_LISTED])}{more}" if words else "there are none"
 
 
-def list_of_known(word: str, known: Iterable[str], told: Sized) -> str:
+def list_of_known(word: str, known: Iterable[str], found: Sized) -> str:
     """The same for places with possibly thousands of mistakes: no hint after the first ones."""
-    return did_you_mean(word, known) if len(told) < _MOST_HINTED else ""
+    return did_you_mean(word, known) if len(found) < _MOST_HINTED else ""

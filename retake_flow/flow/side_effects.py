@@ -61,7 +61,7 @@ _METHODS: Final = ("post", "patch")
 
 def effect_of(module: ast.Module, function: ast.AST) -> str:
     """The effect of a function, or of what it uses of its module, that must not be repeated; "" if none is seen."""
-    for part in _reached(module, function):
+    for part in _definitions_used(module, function):
         nodes = list(ast.walk(part))
         words = {each.value for each in nodes if isinstance(each, ast.Expr)}  # docstrings among them
         for node in nodes:
@@ -70,7 +70,7 @@ def effect_of(module: ast.Module, function: ast.AST) -> str:
     return ""
 
 
-def _reached(module: ast.Module, function: ast.AST) -> Iterator[ast.AST]:
+def _definitions_used(module: ast.Module, function: ast.AST) -> Iterator[ast.AST]:
     """A function, and the definitions of its module that it uses, directly or through others."""
     defined: dict[str, ast.AST] = {}
     for node in module.body:

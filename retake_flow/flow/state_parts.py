@@ -174,7 +174,7 @@ class Retry:
         """Whether no value depends on the run."""
         return not any(templates(self.values))
 
-    def filled(self, fill: Callable[[Value], Any], seconds: Callable[[Value], float]) -> Retry:
+    def with_values(self, fill: Callable[[Value], Any], seconds: Callable[[Value], float]) -> Retry:
         """The retry with its expressions filled in.
 
         Raises:

@@ -15,7 +15,7 @@ from retake_flow.errors import UsageError
 from retake_flow.flow.action_spec import ActionSpec, Catalogue, spec_of
 from retake_flow.flow.diagnostics import did_you_mean
 from retake_flow.flow.duration import exact
-from retake_flow.flow.load.functions import offered
+from retake_flow.flow.load.functions import describe_installed
 
 
 def actions(args: argparse.Namespace) -> int:
@@ -43,7 +43,7 @@ def with_plugins(catalogue: Catalogue) -> tuple[Catalogue, Mapping[str, str]]:
 
     Their source is read, and not imported.
     """
-    found, unusable = offered()
+    found, unusable = describe_installed()
     return {**catalogue, **{name: spec_of(action, catalogue) for name, action in found.items()}}, unusable
 
 

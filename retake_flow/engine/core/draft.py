@@ -153,16 +153,16 @@ class Draft:
             candidates: Its names; the first that a route takes counts. Each has the path of the state whose own
                 event it is, "" when every active state may take it.
         """
-        self._signals.append((self._dated(event), candidates))
+        self._signals.append((self._with_source_and_time(event), candidates))
 
     def signal_from_outside(self, event: Mapping[str, Any], *candidates: tuple[str, str]) -> None:
         """Take an occurrence from outside through the flow after all others; arguments as for `signal`.
 
         If an expression that it leads to cannot be evaluated, the run stays unchanged and a record says so.
         """
-        self._from_outside.append((self._dated(event), candidates))
+        self._from_outside.append((self._with_source_and_time(event), candidates))
 
-    def _dated(self, event: Mapping[str, Any]) -> Mapping[str, Any]:
+    def _with_source_and_time(self, event: Mapping[str, Any]) -> Mapping[str, Any]:
         return {"source": self.source, "at": self.now, **event}
 
     def names(self, root: str) -> Mapping[str, Any]:
@@ -179,7 +179,7 @@ class Draft:
         """A retry with its expressions filled in."""
         if retry is None or retry.known:
             return retry
-        return retry.filled(lambda value: self.fill(value, root), lambda value: self.seconds(value, root))
+        return retry.with_values(lambda value: self.fill(value, root), lambda value: self.seconds(value, root))
 
     def assign(self, values: Mapping[str, Any], root: str) -> None:
         """Set variables of the flow itself or of a sub-flow that is active."""

@@ -88,9 +88,9 @@ class Macrostep(Draft):
         message = f"the event {event!r} is passed over: {error.message}"
         about = {"place": self.run.state, "kind": error.kind, "message": message, "hint": "mend that expression"}
         self.commands.append(Note("error", about))
-        told = f"{SKIPPED}.{event}"
-        if not matches(SKIPPED, event) and self.chart.is_named(told):
-            self.signal_from_outside({"kind": error.kind, "message": error.message}, (told, ""))
+        name = f"{SKIPPED}.{event}"
+        if not matches(SKIPPED, event) and self.chart.is_named(name):
+            self.signal_from_outside({"kind": error.kind, "message": error.message}, (name, ""))
 
     def fail(self, error: ExpressionError, *own: tuple[str, str]) -> None:
         """Turn an expression that cannot be evaluated into an error that the flow may route, in place of what was next.

@@ -47,7 +47,7 @@ class Execution:
     async def action(self, command: StartAction, call: Call) -> None:
         """Perform the action of a state once."""
         state, visit, attempt = command.state, command.visit, command.attempt
-        done = await self._performed(call)
+        done = await self._try(call)
         if isinstance(done, Completion):
             self._post(events.ActionFinished(state, visit, attempt, done.outcome, done.value, done.memory, done.notes))
             return
@@ -100,12 +100,12 @@ class Execution:
         patience = _Patience(command.retry)
         while True:
             began = self._clock.now()
-            done = await self._performed(call)
+            done = await self._try(call)
             if isinstance(done, Completion):
-                self._post(_resulted(command, done))
+                self._post(_result_event(command, done))
                 return
             wait = patience.after(done, began, self._clock.now())
-            self._post(_failed(command, done, again=wait is not None, failures=_soon(patience.failures, wait)))
+            self._post(_failure(command, done, again=wait is not None, failures=_soon(patience.failures, wait)))
             if wait is None:
                 return
             call = replace(call, attempt=call.attempt + 1, memory=memory.latest)
@@ -123,17 +123,17 @@ class Execution:
         call = replace(call, hurry=between.cut_short)
         while True:
             between.begin_round()
-            done = await self._performed(call)
+            done = await self._try(call)
             pause = every
             if isinstance(done, Completion):
                 failures = 0
-                self._post(_resulted(command, done))
+                self._post(_result_event(command, done))
                 pause = command.quiet if done.outcome == "idle" and command.quiet is not None else every
                 memory.latest = memory.latest if done.memory is None else done.memory
             else:
                 failures += 1
                 pause = _after_failure(command.retry, done, failures, every)
-                self._post(_failed(command, done, again=True, failures=_soon(failures, pause)))
+                self._post(_failure(command, done, again=True, failures=_soon(failures, pause)))
             await (self._pause(pause) if failures else between.wait(self._pause, pause))
             inputs = await refill(call.inputs)
             call = replace(call, attempt=call.attempt + 1, memory=memory.latest, inputs=inputs)
@@ -157,14 +157,14 @@ class Execution:
                 error, ended = finished, events.ActivityExited(key, visit, finished.message)
             except Exception as raised:
                 error = known(raised, command.do)
-                ended = _failed(command, error, again=False)
+                ended = _failure(command, error, again=False)
             if ready_at is not None and self._clock.now() - ready_at >= STEADY:
                 patience = _Patience(command.retry)
             wait = patience.after(error, began, self._clock.now())
             if wait is None:
                 self._post(ended)
                 return
-            self._post(_failed(command, error, again=True))
+            self._post(_failure(command, error, again=True))
             call = replace(call, attempt=call.attempt + 1)
             await self._pause(wait)
 
@@ -187,7 +187,7 @@ class Execution:
     async def _undone(self, call: Call, retry: Retry | None) -> Completion | RetakeFlowError:
         until = self._clock.now() + UNDO_WITHIN
         while True:
-            done = await self._performed(call)
+            done = await self._try(call)
             if (
                 isinstance(done, Completion)
                 or retry is None
@@ -203,7 +203,7 @@ class Execution:
             await self._clock.sleep_until(self._clock.now() + wait)
             call = replace(call, attempt=call.attempt + 1)
 
-    async def _performed(self, call: Call) -> Completion | RetakeFlowError:
+    async def _try(self, call: Call) -> Completion | RetakeFlowError:
         """The result of performing an action; anything it raises becomes one of our errors."""
         try:
             return await self._actions.perform(call)
@@ -270,12 +270,14 @@ def known(error: Exception, do: str) -> RetakeFlowError:
     return RetakeFlowError(f"{do} has a defect: {type(error).__name__}: {error}")
 
 
-def _resulted(command: StartActivity, done: Completion) -> events.ActivityResulted:
+def _result_event(command: StartActivity, done: Completion) -> events.ActivityResulted:
     key, visit = command.activity, command.visit
     return events.ActivityResulted(key, visit, done.outcome, done.value, done.memory, done.notes, done.raised)
 
 
-def _failed(command: StartActivity, error: RetakeFlowError, *, again: bool, failures: int = 0) -> events.ActivityFailed:
+def _failure(
+    command: StartActivity, error: RetakeFlowError, *, again: bool, failures: int = 0
+) -> events.ActivityFailed:
     """The event for a failure; `failures` counts those of a task that is retried soon."""
     passing = failures if error.may_repeat else 0
     key, visit = command.activity, command.visit

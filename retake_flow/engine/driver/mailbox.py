@@ -78,7 +78,7 @@ class InboxWatch:
         post: Takes the answers of people, urgently.
         stop: Called on a request to stop the run.
         kill: Called on a request to kill it.
-        heed: Takes all other requests.
+        handle: Takes all other requests.
         tell: Takes messages about trouble with the store.
 
     Attributes:
@@ -91,14 +91,14 @@ class InboxWatch:
         post: Callable[[GateAnswered], None],
         stop: Callable[[str], None],
         kill: Callable[[], None],
-        heed: Callable[[Request], None],
+        handle: Callable[[Request], None],
         tell: Callable[[str], None],
     ) -> None:
         self._inbox = inbox
         self._post = post
         self._stop = stop
         self._kill = kill
-        self._heed = heed
+        self._handle = handle
         self._tell = tell
         self._taken: set[str] = set()
         self.failure: Fenced | LeaseExpired | None = None
@@ -119,7 +119,7 @@ class InboxWatch:
             if request.what == "kill":
                 self._kill()
             elif request.what != "stop":
-                self._heed(request)
+                self._handle(request)
         for trouble in self._inbox.troubles():
             self._tell(trouble)
         return self.answers(gates, fresh=fresh)
@@ -195,11 +195,11 @@ class Durability:
         self._clock = clock
         self._catalogue = catalogue
 
-    def recorded(self) -> bool:
+    def is_recorded(self) -> bool:
         """Whether everything that was written is stored."""
         return self._inbox is None or self._inbox.unwritten(once=True) is None
 
-    async def reached(self) -> None:
+    async def wait_until_stored(self) -> None:
         """Wait until what was written last is stored, unless a stream is on air.
 
         Raises:
@@ -210,18 +210,18 @@ class Durability:
                 raise error
             await self._clock.sleep_until(self._clock.now() + _EVERY)
 
-    async def guarded(self, do: str, work: Callable[[], Coroutine[Any, Any, None]]) -> None:
+    async def guard(self, do: str, work: Callable[[], Coroutine[Any, Any, None]]) -> None:
         """The work of an action; one that must not happen twice begins only once it is stored that it begins."""
         once = do in self._catalogue and self._catalogue[do].idempotency is Idempotency.ONCE
-        while once and not self.recorded():
+        while once and not self.is_recorded():
             await self._clock.sleep_until(self._clock.now() + _EVERY)
         await work()
 
-    async def answered(self, look: Callable[[], bool]) -> bool:
+    async def has_answers(self, look: Callable[[], bool]) -> bool:
         """Whether there are answers, by a store that is not away; on air, as far as can be known.
 
         `look` asks the store for answers and returns whether there are any.
         """
         while not (found := look()) and self._inbox is not None and self._inbox.unwritten() is not None:
-            await self.reached()
+            await self.wait_until_stored()
         return found

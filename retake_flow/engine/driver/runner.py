@@ -87,7 +87,7 @@ class Runner:
         self._broken: BaseException | None = None  # an unexpected error in one of our tasks
         self._inbox: InboxWatch | None = None
         if inbox is not None:
-            self._inbox = InboxWatch(inbox, self._post_urgently, self.stop, self.kill, self._heed, self._tell)
+            self._inbox = InboxWatch(inbox, self._post_urgently, self.stop, self.kill, self._handle_request, self._tell)
         self._durability = Durability(self._inbox, self._mailbox, clock, catalogue)
 
     async def drive(self) -> Run:
@@ -105,7 +105,7 @@ class Runner:
         self._driving = asyncio.current_task()
         try:
             if self._inbox is not None:
-                watching = self._inbox.watch(lambda: self.run.gates, self._clock, self._interrupt, self._heed_clock)
+                watching = self._inbox.watch(lambda: self.run.gates, self._clock, self._interrupt, self._note_clock)
                 self._scope(_OWN).start(watching, "inbox")
             if self._killed or not self._broken_off:  # it may have been handed over before
                 await self._begin()
@@ -125,7 +125,7 @@ class Runner:
         if self._killed and not self.over and self.run.phase is not Phase.SUSPENDED:
             # A run that had decided how to end still counts as killed if its ending was not awaited.
             self.run = self.run.killed(self._killed)
-            self._ended("killed", self.run.state, self._killed)
+            self._record_end("killed", self.run.state, self._killed)
         elif self._broken_off and not self.over and self.run.phase is not Phase.SUSPENDED:
             self.note("run_handed_over", run=self.run.id, state=self.run.state, reason=self._broken_off)
         return self.run
@@ -183,7 +183,7 @@ class Runner:
     def _tell(self, trouble: str) -> None:
         self.note("notice", kind="store", message=trouble)
 
-    def _heed(self, request: Request) -> None:
+    def _handle_request(self, request: Request) -> None:
         """Handle a request from outside, other than to end the run."""
         if request.what == "say":
             call = Call(self.run.id, "say", 1, "", {}, {}, f"{self.run.id}/say/{request.number}", self.note)
@@ -219,7 +219,7 @@ class Runner:
         for undo in was.undoing:
             await self._undo(undo)
         if self.run.ended:
-            self._ended(str(self.run.outcome), self.run.state, self.run.reason)
+            self._record_end(str(self.run.outcome), self.run.state, self.run.reason)
         else:
             self._post_urgently(events.Resumed(was, begun=not was.undoing))
 
@@ -297,7 +297,7 @@ class Runner:
 
     async def _macrostep(self, event: events.Event) -> None:
         expires = isinstance(event, events.TimerFired) and event.purpose == "timeout"
-        if expires and await self._durability.answered(self._answers):
+        if expires and await self._durability.has_answers(self._answers):
             return self._post(event)  # an answer in time must not lose to the timer
         now = self._clock.now()
         step = self._machine.step(self.run, event, now)
@@ -309,7 +309,7 @@ class Runner:
             if not self._answers():
                 raise
             return self._post_urgently(event)
-        await self._durability.reached()
+        await self._durability.wait_until_stored()
         for command in step.commands:
             await self._perform(command)
         return None
@@ -324,7 +324,7 @@ class Runner:
             case StartAction():
                 call = self._call(command, command.state, command.attempt, command.key)
                 perform = self._execution.look_up if command.look_up else self._execution.action
-                work = self._durability.guarded(command.do, partial(perform, command, call))
+                work = self._durability.guard(command.do, partial(perform, command, call))
                 self._scope(command.state).start(work, command.do)
             case SetTimer():
                 scope = self._scope(command.state.partition(":")[0])
@@ -332,10 +332,10 @@ class Runner:
             case StartActivity():
                 key = f"{self.run.id}/{command.activity}/{command.visit}"
                 call = self._call(command, command.activity, 1, key)
-                beside = self._durability.guarded(command.do, partial(self._beside, command, call))
+                beside = self._durability.guard(command.do, partial(self._beside, command, call))
                 self._scope(command.activity.rpartition(":")[0]).start(beside, command.activity)
             case EndRun():
-                self._ended(command.outcome, command.state, command.reason)
+                self._record_end(command.outcome, command.state, command.reason)
 
     def _call(self, command: StartAction | StartActivity, place: str, attempt: int, key: str) -> Call:
         read, raise_event = partial(external_events.read_data, self._machine.flow), partial(self._raise, place)
@@ -346,11 +346,11 @@ class Runner:
     def _beside(self, command: StartActivity, call: Call) -> Coroutine[Any, Any, None]:
         if self._catalogue[command.do].service:
             return self._execution.service(command, call)
-        call = replace(call, keep=partial(self._keep, group(command.do)), recorded=self._durability.recorded)
-        refill = partial(self._refilled, command.activity)
+        call = replace(call, keep=partial(self._keep, group(command.do)), recorded=self._durability.is_recorded)
+        refill = partial(self._refill, command.activity)
         return self._execution.task(command, call, refill)
 
-    async def _refilled(self, activity: str, inputs: Mapping[str, Any]) -> Mapping[str, Any]:
+    async def _refill(self, activity: str, inputs: Mapping[str, Any]) -> Mapping[str, Any]:
         # If the next round kept something before this result is taken, the result would overwrite it.
         await self._mailbox.without(
             lambda each: isinstance(each, events.ActivityResulted) and each.activity == activity
@@ -411,7 +411,7 @@ class Runner:
 
     # --- writing down -------------------------------------------------------------------------------------
 
-    def _heed_clock(self) -> None:
+    def _note_clock(self) -> None:
         """Record that the wall clock was set, since stored data carries its dates."""
         if self._clock.ahead != self.run.ahead and not self.over:
             self._write([])
@@ -423,7 +423,7 @@ class Runner:
     def _record(self, event: str, /, **fields: object) -> records.Record:
         return records.record(event, self._clock.now(), **fields)
 
-    def _ended(self, outcome: str, state: str, reason: str) -> None:
+    def _record_end(self, outcome: str, state: str, reason: str) -> None:
         self.over = True
         stats = self.run.stats.figures(self._clock.now())
         self.note("run_ended", run=self.run.id, outcome=outcome, state=state, reason=reason, stats=stats)

@@ -260,17 +260,17 @@ def _repetitions(flow: Flow) -> Iterator[Problem]:
     """Actions with `on_crash: retry` or `idempotency: safe` that would post, push or start something twice."""
     for action in flow.actions.values():
         if action.safe:
-            yield from _repeated(action.do, action.given, action.position, _SAFE, action.effect)
+            yield from _repetition(action.do, action.given, action.position, _SAFE, action.effect)
     for doing in flow.performers():
         own = flow.actions.get(doing.do)
         do, given = (own.do, own.given) if own else (doing.do, doing.inputs)
         if doing.on_crash == "retry":
-            yield from _repeated(do, given, doing.position, "`on_crash: retry`", own.effect if own else "")
+            yield from _repetition(do, given, doing.position, "`on_crash: retry`", own.effect if own else "")
         if own and (own.safe or doing.on_crash == "retry") and (effect := side_effects.of_inputs(doing.inputs)):
             yield Problem(doing.position, "RF049", f"{_SAFE} of {own.name!r} may {effect} twice", _OTHERWISE)
 
 
-def _repeated(
+def _repetition(
     do: str, given: Mapping[str, Any], position: Position, declared: str, effect: str = ""
 ) -> Iterator[Problem]:
     """Why an action may not be repeated, against what is `declared`; the effect of a function comes from its source."""

@@ -45,7 +45,7 @@ def _all_problems(loaded: Loaded, catalogue: Catalogue) -> set[Problem]:
 
 def _problems_of_flow(flow: Flow, damaged: frozenset[str], catalogue: Catalogue) -> Iterator[Problem]:
     catalogue = with_own(flow, catalogue)
-    moves, declarations = Moves.shared(flow, catalogue), Declarations(flow, catalogue)
+    moves, declarations = Moves.of_flow(flow, catalogue), Declarations(flow, catalogue)
     whole = all(path in flow.states for path in (flow.initial, *_initials(flow)))
     misnamed = list(undefined_names.problems(flow, declarations))
     yield from misnamed
@@ -53,8 +53,8 @@ def _problems_of_flow(flow: Flow, damaged: frozenset[str], catalogue: Catalogue)
     if whole:
         partly = bool(damaged) or any(doing.do not in catalogue for doing in flow.performers())
         walk = Walk(flow, moves, declarations, guessing=partly)
-        told = {problem.position for problem in misnamed}
-        seen = {each: sight for each, sight in undefined_values.sights(walk).items() if each.position not in told}
+        reported = {problem.position for problem in misnamed}
+        seen = {each: sight for each, sight in undefined_values.sights(walk).items() if each.position not in reported}
         yield from undefined_values.problems(walk, seen, declarations)
     typed = partial(_types_of, seen, declarations)
     yield from action_usage.problems(flow, catalogue, typed)

@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     import networkx
 
 
-def unreached(flow: Flow, moves: Moves, dead: Iterable[Route], loose: Collection[str]) -> Iterator[Problem]:
+def problems(flow: Flow, moves: Moves, dead: Iterable[Route], loose: Collection[str]) -> Iterator[Problem]:
     """States that cannot be reached, and states that lead to no end.
 
     The targets of `dead` routes, which are reported separately, are not reported, nor are states around the `loose`

@@ -42,7 +42,7 @@ def problems(
             yield from _impossible_routes(state, possible[state.path], dead)
     if whole and not damaged and not unknown:
         yield from _shadowed_routes(flow, moves, dead)
-        yield from reachability.unreached(flow, moves, dead.values(), loose)
+        yield from reachability.problems(flow, moves, dead.values(), loose)
     else:
         yield from _listed_later(flow.states.values(), dead)
 

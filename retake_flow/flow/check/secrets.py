@@ -92,7 +92,7 @@ class Secrets:
             case ("vars", name, *_):
                 return (root, name) in self._vars
             case ("outputs", name, *rest):
-                state = self._declarations.named(root).get(name)
+                state = self._declarations.states_of(root).get(name)
                 return state is not None and self._output(state, rest)
             case ("activities", name, *rest):
                 found = self._declarations.activities(root).get(name, ())
@@ -105,7 +105,7 @@ class Secrets:
 
     def _output(self, state: State, names: list[str]) -> bool:
         if isinstance(state, SubFlowState):
-            inner = self._declarations.named(state.path)
+            inner = self._declarations.states_of(state.path)
             if names:
                 return names[0] in inner and self._output(inner[names[0]], names[1:])
             return any(self._output(each, []) for each in inner.values())

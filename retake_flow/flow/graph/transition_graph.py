@@ -105,7 +105,7 @@ class Moves:
         self._alike: set[int] = set()  # the ids of the errors above that nothing can distinguish from an earlier one
 
     @classmethod
-    def shared(cls, flow: Flow, catalogue: Catalogue) -> Moves:
+    def of_flow(cls, flow: Flow, catalogue: Catalogue) -> Moves:
         """The moves of a flow, cached for the flow that was asked about last."""
         if not _last or _last[0].flow is not flow or _last[0]._catalogue is not catalogue:
             _last[:] = [cls(flow, catalogue)]

@@ -84,7 +84,7 @@ class Builder:
     def own_action(self, name: str, data: Mapping[str, Any]) -> OwnAction:
         """An action that the flow declares by `do`."""
         where = ("actions", name)
-        do, given = _performed(data)
+        do, given = _action_and_inputs(data)
         return OwnAction(
             name=name,
             do=do,
@@ -123,7 +123,7 @@ class Builder:
         """Build a state of the kind that its keys determine, from the fields that all kinds share."""
         match next((kind for kind in KINDS if kind in data), ""):
             case "do":
-                do, given = _performed(data)
+                do, given = _action_and_inputs(data)
                 return ActionState(
                     **shared,
                     do=do,
@@ -139,7 +139,7 @@ class Builder:
             case "states":
                 children = tuple(path + SEPARATOR + name for name in data["states"])
                 initial = self._initial(path, data, where)
-                return CompositeState(**shared, initial=initial, children=children, **self._retried(path, data, where))
+                return CompositeState(**shared, initial=initial, children=children, **self._retries(path, data, where))
             case "wait":
                 return WaitState(**shared, wait=self._time(data["wait"], (*where, "wait")))
             case "final":
@@ -166,11 +166,11 @@ class Builder:
         sub, initial, inside = found or (SubFlow(data["flow"], {}, ()), "", {})
         children = tuple(inner for inner, state in inside.items() if state.parent == path)
         given = self.value(data.get("with", {}), (*where, "with"))
-        retried = self._retried(path, data, where)
+        retried = self._retries(path, data, where)
         state = SubFlowState(**shared, initial=initial, children=children, sub=sub, inputs=given, **retried)
         return {path: state, **inside}
 
-    def _retried(self, path: str, data: Mapping[str, Any], where: Path) -> dict[str, Any]:
+    def _retries(self, path: str, data: Mapping[str, Any], where: Path) -> dict[str, Any]:
         """How a state that contains states is entered anew after an error."""
         if "retry" not in data:
             return {}
@@ -305,7 +305,7 @@ class Builder:
     def _activity(self, scope: str, name: str, data: Mapping[str, Any], where: Path) -> Activity:
         value = {k: self._time(data[k], (*where, k)) for k in ("every", "quiet", "delay") if k in data}
         raises = data.get("raises", {})
-        do, given = _performed(data)
+        do, given = _action_and_inputs(data)
         return Activity(
             name=name,
             scope=scope,
@@ -407,7 +407,7 @@ def _at(data: Any, where: Path) -> Any:
     return data
 
 
-def _performed(data: Mapping[str, Any]) -> tuple[str, Mapping[str, Any]]:
+def _action_and_inputs(data: Mapping[str, Any]) -> tuple[str, Mapping[str, Any]]:
     """The action and its inputs; with `lines`, `program.run` is a service."""
     do, given = data.get("do", ""), data.get("with", {})
     if do == "program.run" and isinstance(given.get("lines"), bool):

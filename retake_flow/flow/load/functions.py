@@ -82,7 +82,7 @@ def describe(action: str, function: str, source: tuple[str, str], at: Position, 
         )
     records = {n.name: n for n in tree.body if isinstance(n, ast.ClassDef) and "TypedDict" in map(_last, n.bases)}
     try:
-        outcomes, result = _returned(found.returns, records)
+        outcomes, result = _outcomes_and_result(found.returns, records)
         inputs = _inputs(found, records)
     except _Unknown as error:
         raise Unreadable(f"{file}:{error.line}: the type {error.shown!r} cannot be used here", _HINT) from None
@@ -131,11 +131,11 @@ def _inputs(
         *given.defaults,
         *given.kw_defaults,
     ]
-    told = _arguments(ast.get_docstring(function) or "")
+    described = _arguments(ast.get_docstring(function) or "")
     found = {}
     for argument, default in zip([*plain, *given.kwonlyargs], defaults, strict=True):
         schema = _schema(argument.annotation, records) if argument.annotation else {}
-        schema |= {"description": told[argument.arg]} if argument.arg in told else {}
+        schema |= {"description": described[argument.arg]} if argument.arg in described else {}
         if default is not None:
             try:
                 value = ast.literal_eval(default)
@@ -152,7 +152,7 @@ def _arguments(docstring: str) -> dict[str, str]:
     return dict(re.findall(r"^ +(\w+)(?: \([^)]*\))?: (.+)$", section[1], re.MULTILINE)) if section else {}
 
 
-def _returned(
+def _outcomes_and_result(
     node: ast.expr | None, records: Mapping[str, ast.ClassDef]
 ) -> tuple[tuple[str, ...], dict[str, dict[str, Any]]]:
     """The outcomes and the fields of the result."""
@@ -163,7 +163,7 @@ def _returned(
     if isinstance(node, ast.Subscript) and _last(node.value) == "tuple":
         parts = node.slice.elts if isinstance(node.slice, ast.Tuple) else []
         if len(parts) == 2:
-            return _returned(parts[0], records)[0], _returned(parts[1], records)[1]
+            return _outcomes_and_result(parts[0], records)[0], _outcomes_and_result(parts[1], records)[1]
     if isinstance(node, ast.Name) and node.id in records:
         return ("done",), _fields(records[node.id], records)
     raise _Unknown(node)
@@ -205,13 +205,13 @@ def _schema(node: ast.expr, records: Mapping[str, ast.ClassDef]) -> dict[str, An
 # --- installed packages -------------------------------------------------------------------------------------------
 
 
-def installed() -> dict[str, str]:
+def installed_actions() -> dict[str, str]:
     """The actions that installed packages offer: their names, each with its MODULE:FUNCTION."""
-    return _installed(tuple((place, os.stat(place).st_mtime_ns) for place in sys.path if os.path.exists(place)))
+    return _entry_points(tuple((place, os.stat(place).st_mtime_ns) for place in sys.path if os.path.exists(place)))
 
 
 @lru_cache(maxsize=1)
-def _installed(places: tuple[tuple[str, int], ...]) -> dict[str, str]:
+def _entry_points(places: tuple[tuple[str, int], ...]) -> dict[str, str]:
     """The same, read once until a place where packages are installed changes."""
     from importlib import metadata  # a tenth of a first check, and seldom needed
 
@@ -241,7 +241,7 @@ class Functions:
         self._files = files
         self._builder = builder
 
-    def declared(self, data: Mapping[str, Any]) -> dict[str, OwnAction]:
+    def declared_actions(self, data: Mapping[str, Any]) -> dict[str, OwnAction]:
         """The actions that the file declares."""
         found: dict[str, OwnAction | None] = {}
         for name, item in data.get("actions", {}).items():
@@ -253,10 +253,10 @@ class Functions:
                 found[name] = self._builder.own_action(name, item)
         return self._usable(found)
 
-    def installed(self, states: Mapping[str, State]) -> dict[str, OwnAction]:
+    def named_actions(self, states: Mapping[str, State]) -> dict[str, OwnAction]:
         """The actions of installed packages that the states name."""
-        used = dict(_named(states.values()))
-        offered = installed() if used else {}
+        used = dict(_actions_named(states.values()))
+        offered = installed_actions() if used else {}
         found = {name: self._action(name, offered[name], at, {}) for name, at in used.items() if name in offered}
         return self._usable(found)
 
@@ -297,10 +297,10 @@ def _installed_source(module: str) -> tuple[str, str]:
         raise Unreadable(f"{place} cannot be read: {error}") from None
 
 
-def offered() -> tuple[dict[str, OwnAction], dict[str, str]]:
+def describe_installed() -> tuple[dict[str, OwnAction], dict[str, str]]:
     """The actions of installed packages, and for those that cannot be used, why."""
     found, unusable = {}, {}
-    for name, function in installed().items():
+    for name, function in installed_actions().items():
         try:
             if name.partition(".")[0] in BUILT_IN or not re.match(ACTION_NAME, name):
                 raise Unreadable("an action is named GROUP.ACTION, in a group of its own, such as `house.draw`")
@@ -316,7 +316,7 @@ def called_function(command: Sequence[Any]) -> str | None:
     return str(command[-1]) if list(command[1:-1]) == _CALL else None
 
 
-def _named(states: Iterable[State]) -> Iterable[tuple[str, Position]]:
+def _actions_named(states: Iterable[State]) -> Iterable[tuple[str, Position]]:
     """The actions that states name, other than those that are built in."""
     for state in states:
         named = [(doing.do, doing.position) for doing in performers(state)]

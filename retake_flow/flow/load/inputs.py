@@ -73,8 +73,8 @@ def origins(flow: Flow, given: Container[str]) -> dict[str, str]:
         if name not in state.inputs
     }
     own = {name: declared for name, declared in flow.inputs.items() if name not in given}
-    told = {name: _origin(declared.schema) for name, declared in {**own, **inner}.items()}
-    return {name: origin for name, origin in told.items() if origin}
+    sources = {name: _origin(declared.schema) for name, declared in {**own, **inner}.items()}
+    return {name: origin for name, origin in sources.items() if origin}
 
 
 def _origin(schema: Mapping[str, Any]) -> str:

@@ -222,7 +222,7 @@ class _Reading:
         # A sender does not know which file accepts the event, so the outer flow's declaration counts.
         self.events = {**self.events, **builder.events(data)}
         functions = Functions(self.files, builder)
-        self.actions = {**functions.installed(states), **self.actions, **functions.declared(data)}
+        self.actions = {**functions.named_actions(states), **self.actions, **functions.declared_actions(data)}
         self.unusable |= functions.unusable
         initial = builder.child(root, data["initial"], ("initial",))
         explained = read.source.explained

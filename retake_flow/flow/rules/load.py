@@ -292,7 +292,7 @@ class _Reading:
     def _event(self, name: str, at: Path) -> None:
         known = set(OUTSIDE)
         if self._flow is not None:
-            moves = Moves.shared(self._flow, self._catalogue)
+            moves = Moves.of_flow(self._flow, self._catalogue)
             leaves = (state for state in self._flow.states.values() if state.innermost)
             known |= {move.occurrence.name for state in leaves for move in moves.of(state.path)} - {""}
         if not any(matches(name, event) for event in known):

@@ -12,7 +12,7 @@ from retake_flow.flow.model import Flow
 from retake_flow.flow.rules.matching import Reader
 from retake_flow.flow.rules.model import RUN, Rule, RuleSet, Term
 from retake_flow.flow.rules.propositions import Fact, Facts, Words
-from retake_flow.flow.rules.state_space import Node, Way, Ways
+from retake_flow.flow.rules.state_space import Edge, Node, StateSpace
 from retake_flow.quick_dataclasses import dataclass
 
 #: How many times a path may prove to assume wrong earlier visits before it is accepted.
@@ -58,20 +58,20 @@ def find_breaches(flow: Flow, catalogue: Catalogue, rule_sets: Iterable[RuleSet]
     """The rules that a flow can break, in order, each with its shortest path."""
     catalogue = with_own(flow, catalogue)
     rules = [rule for each in rule_sets for rule in each.rules if _concerns(flow, rule)]
-    moves = Moves.shared(flow, catalogue)
+    moves = Moves.of_flow(flow, catalogue)
     facts = Facts(flow, catalogue, Words(rules))
     reader = Reader(flow, moves, catalogue)
-    plain = Ways(flow, moves, facts)
+    plain = StateSpace(flow, moves, facts)
     found: list[Breach] = []
     for monitor in _suspects(plain, [Monitor(rule, reader) for rule in rules]):
-        ways, watched = plain, frozenset[str]()
+        space, watched = plain, frozenset[str]()
         for _ in range(_DOUBTS):
-            breach = _shortest(ways, monitor)
-            doubtful = ways.doubtful(breach.path) - watched if breach is not None else frozenset()
+            breach = _shortest(space, monitor)
+            doubtful = space.doubtful(breach.path) - watched if breach is not None else frozenset()
             if not doubtful:
                 break
             watched |= doubtful
-            ways = plain.watch(watched)
+            space = plain.watch(watched)
         if breach is not None:
             found.append(breach)
     return tuple(found)
@@ -125,24 +125,24 @@ class Monitor:
         return among(fact, rule.offends, sure=False), among(fact, rule.forbids, sure=False), allows
 
 
-def _suspects(ways: Ways, monitors: list[Monitor]) -> list[Monitor]:
+def _suspects(space: StateSpace, monitors: list[Monitor]) -> list[Monitor]:
     """The rules that may be broken, all followed at once, with one bit per rule for whether it allows."""
     masks: dict[Fact, tuple[int, int, int]] = {}
-    broken, start = 0, ways.start()
+    broken, start = 0, space.start()
     pending = [(start, sum(monitor.rule.allowed << place for place, monitor in enumerate(monitors)))]
     seen: set[tuple[Node, int]] = set()
     while pending and len(seen) < _MOST_TOGETHER:
-        way, allowed = pending.pop()
-        for fact in way.facts:
+        edge, allowed = pending.pop()
+        for fact in edge.facts:
             if fact not in masks:
                 masks[fact] = _masks(fact, monitors)
             offends, forbids, allows = masks[fact]
             broken |= offends & ~allowed
             allowed = (allowed & ~forbids) | allows
-        here = (way.after, allowed | broken)
+        here = (edge.after, allowed | broken)
         if here not in seen:
             seen.add(here)
-            pending += [(onward, here[1]) for onward in ways.of(way.after)]
+            pending += [(onward, here[1]) for onward in space.of(edge.after)]
     return [monitor for place, monitor in enumerate(monitors) if pending or broken >> place & 1]
 
 
@@ -156,10 +156,10 @@ def _masks(fact: Fact, monitors: list[Monitor]) -> tuple[int, int, int]:
     return offends, forbids, allows
 
 
-def _shortest(ways: Ways, monitor: Monitor) -> Breach | None:
-    rule, start, origin = monitor.rule, ways.start(), (Node(""), monitor.rule.allowed)
+def _shortest(space: StateSpace, monitor: Monitor) -> Breach | None:
+    rule, start, origin = monitor.rule, space.start(), (Node(""), monitor.rule.allowed)
     first = _step(start, monitor.follow(start.facts, rule.allowed))
-    came: dict[_Step, tuple[_Step, Way]] = {first: (origin, start)}
+    came: dict[_Step, tuple[_Step, Edge]] = {first: (origin, start)}
     moves = {first: 1}
     pending = deque([first])
     while pending:
@@ -172,25 +172,25 @@ def _shortest(ways: Ways, monitor: Monitor) -> Breach | None:
                 rule, (), rule.position, f"it cannot be told whether a flow of so many ways {_verdict_of(rule)}"
             )
         node, allowed = here
-        for way in ways.of(node):
-            there = _step(way, monitor.follow(way.facts, allowed))
-            length = moves[here] + (way.move is not None)
+        for edge in space.of(node):
+            there = _step(edge, monitor.follow(edge.facts, allowed))
+            length = moves[here] + (edge.move is not None)
             if length < moves.get(there, length + 1):
-                moves[there], came[there] = length, (here, way)
+                moves[there], came[there] = length, (here, edge)
                 # Steps that are not moves do not lengthen a path, so they are explored before moves.
-                pending.append(there) if way.move is not None else pending.appendleft(there)
+                pending.append(there) if edge.move is not None else pending.appendleft(there)
     return None
 
 
-def _step(way: Way, said: bool | Fact) -> _Step:
-    return _Found(said) if isinstance(said, Fact) else (way.after, said)
+def _step(edge: Edge, said: bool | Fact) -> _Step:
+    return _Found(said) if isinstance(said, Fact) else (edge.after, said)
 
 
-def _back(came: dict[_Step, tuple[_Step, Way]], step: _Step, origin: _Step) -> Iterator[Move]:
+def _back(came: dict[_Step, tuple[_Step, Edge]], step: _Step, origin: _Step) -> Iterator[Move]:
     while step != origin:
-        step, way = came[step]
-        if way.move is not None:
-            yield way.move
+        step, edge = came[step]
+        if edge.move is not None:
+            yield edge.move
 
 
 def _verdict_of(rule: Rule) -> str:

@@ -1,4 +1,4 @@
-"""Facts about the paths of a flow, limited to what the rules name."""
+"""Propositions: facts about the paths of a flow, limited to what the rules name."""
 
 from __future__ import annotations
 

@@ -32,7 +32,7 @@ class Node(NamedTuple):
     seen: frozenset[str] = frozenset()
 
 
-class Way(NamedTuple):
+class Edge(NamedTuple):
     """One step onward.
 
     Attributes:
@@ -44,7 +44,7 @@ class Way(NamedTuple):
     after: Node
 
 
-class Ways:
+class StateSpace:
     """The graph of all paths.
 
     `watched` are the paths of the states for which it matters whether they were entered before.
@@ -55,26 +55,26 @@ class Ways:
         self._moves = moves
         self._facts = facts
         self._watched = watched
-        self._known: dict[Node, tuple[Way, ...]] = {}
-        self._told: dict[tuple[str, bool], list[tuple[Move, tuple[Fact, ...], Mapping[str, str]]]] = {}
+        self._known: dict[Node, tuple[Edge, ...]] = {}
+        self._known_moves: dict[tuple[str, bool], list[tuple[Move, tuple[Fact, ...], Mapping[str, str]]]] = {}
 
-    def watch(self, watched: frozenset[str]) -> Ways:
+    def watch(self, watched: frozenset[str]) -> StateSpace:
         """The same graph, which also distinguishes whether some states were entered before."""
-        ways = Ways(self._flow, self._moves, self._facts, watched)
-        ways._told = self._told
-        return ways
+        space = StateSpace(self._flow, self._moves, self._facts, watched)
+        space._known_moves = self._known_moves
+        return space
 
-    def start(self) -> Way:
+    def start(self) -> Edge:
         """The start of a path."""
         return self._entering(self._moves.start(), (), Node(""))
 
-    def of(self, node: Node) -> tuple[Way, ...]:
+    def of(self, node: Node) -> tuple[Edge, ...]:
         """Every step onward; of those that rules cannot distinguish, the first."""
         if node not in self._known:
-            found: dict[tuple[tuple[Fact, ...], Node], Way] = {}
-            for way in self._ways(node):
-                if way.facts or way.after != node:
-                    found.setdefault((way.facts, way.after), way)
+            found: dict[tuple[tuple[Fact, ...], Node], Edge] = {}
+            for edge in self._edges(node):
+                if edge.facts or edge.after != node:
+                    found.setdefault((edge.facts, edge.after), edge)
             self._known[node] = tuple(found.values())
         return self._known[node]
 
@@ -88,17 +88,17 @@ class Ways:
             seen |= set(move.entered)
         return frozenset()
 
-    # --- the ways ----------------------------------------------------------------------------------------------
+    # --- the edges ----------------------------------------------------------------------------------------------
 
-    def _ways(self, node: Node) -> Iterator[Way]:
+    def _edges(self, node: Node) -> Iterator[Edge]:
         if not node.leaf:
             return
         for move, facts, visits in self._moves_with_facts(node.leaf, begun=node.kept is None):
             if not self._watched or self._fits_history(move, visits, node.seen):
-                yield self._way_along(move, facts, node)
+                yield self._edge_along(move, facts, node)
         if node.kept is None:
             for event, who, facts in self._facts.repeats(node.leaf):
-                yield Way(_stay(node.leaf, event, who), facts, node)
+                yield Edge(_stay(node.leaf, event, who), facts, node)
         elif not self._moves.passes(node.leaf):
             yield self._begin_work(None, (), node)
 
@@ -108,8 +108,8 @@ class Ways:
         Of those with the same facts and effects, the first.
         """
         key = (leaf, begun)
-        if key not in self._told:
-            told: dict[tuple[object, ...], tuple[Move, tuple[Fact, ...], Mapping[str, str]]] = {}
+        if key not in self._known_moves:
+            known_moves: dict[tuple[object, ...], tuple[Move, tuple[Fact, ...], Mapping[str, str]]] = {}
             for move in self._moves.of(leaf) if self._facts.tells_errors else self._moves.distinct(leaf):
                 name = move.occurrence.name
                 first = begun or not name or name in self._moves.raised_events
@@ -118,39 +118,39 @@ class Ways:
                     facts = self._facts.move_facts(move, begun=begun)
                     visits = self._visits_read(move) if known else {}
                     asked: object = (move.refused, id(move.route)) if visits else move.route is None
-                    told.setdefault((facts, move.left, move.entered, asked), (move, facts, visits))
-            self._told[key] = list(told.values())
-        return self._told[key]
+                    known_moves.setdefault((facts, move.left, move.entered, asked), (move, facts, visits))
+            self._known_moves[key] = list(known_moves.values())
+        return self._known_moves[key]
 
-    def _way_along(self, move: Move, facts: tuple[Fact, ...], node: Node) -> Way:
+    def _edge_along(self, move: Move, facts: tuple[Fact, ...], node: Node) -> Edge:
         if move.route is None:
             return self._end(move, facts, node, move.left)
         facts += self._facts.leave_facts(move.left, move.source, node.owed)
         owed = frozenset(path for path in node.owed if self._flow.states[path].parent not in move.left)
         if not move.entered:
-            return Way(move, facts, node._replace(owed=owed))
+            return Edge(move, facts, node._replace(owed=owed))
         return self._entering(move, facts, node._replace(owed=owed))
 
-    def _entering(self, move: Move, facts: tuple[Fact, ...], node: Node) -> Way:
+    def _entering(self, move: Move, facts: tuple[Fact, ...], node: Node) -> Edge:
         scope, leaf = parent(move.entered[0]), move.entered[-1]
         if node.kept is not None and len(node.kept) < len(scope):
             scope = node.kept
         facts += tuple(self._facts.enter_facts(move.entered, leaf))
         after = Node(leaf, scope, node.owed, node.seen | self._watched.intersection(move.entered))
         if self._moves.raised_events or self._moves.may_pass(leaf):
-            return Way(move, facts, after)
+            return Edge(move, facts, after)
         return self._begin_work(move, facts, after)
 
-    def _begin_work(self, move: Move | None, facts: tuple[Fact, ...], node: Node) -> Way:
+    def _begin_work(self, move: Move | None, facts: tuple[Fact, ...], node: Node) -> Edge:
         leaf, state = node.leaf, self._flow.states[node.leaf]
         facts += self._facts.begin_facts(leaf, node.kept or "")
         after = Node(leaf, None, node.owed | self._facts.owed_undo(leaf), node.seen)
         if isinstance(state, FinalState) and not state.ends:
             return self._end(move, facts, after, tuple(around.path for around in self._flow.around(leaf)))
-        return Way(move, facts, after)
+        return Edge(move, facts, after)
 
-    def _end(self, move: Move | None, facts: tuple[Fact, ...], node: Node, left: tuple[str, ...]) -> Way:
-        return Way(move, facts + self._facts.leave_facts((*left, ""), node.leaf, node.owed), Node(""))
+    def _end(self, move: Move | None, facts: tuple[Fact, ...], node: Node, left: tuple[str, ...]) -> Edge:
+        return Edge(move, facts + self._facts.leave_facts((*left, ""), node.leaf, node.owed), Node(""))
 
     # --- guards that ask what was entered ------------------------------------------------------------------------
 

@@ -164,7 +164,7 @@ def _with_guesses(data: Any) -> Any:
     return data
 
 
-def _problems(error: _Mistake, source: Source, told: Sized) -> Iterator[Problem]:
+def _problems(error: _Mistake, source: Source, found: Sized) -> Iterator[Problem]:
     """The problems for one schema error, given those already reported."""
     path = error.path
     here = source.value(path)
@@ -177,7 +177,7 @@ def _problems(error: _Mistake, source: Source, told: Sized) -> Iterator[Problem]
         known = [*error.schema.get("properties", {}), *([] if path else [_EXTENDS])]
         for key in _unexpected_keys(error):
             place = source.key((*path, key))
-            hint = (_ELSEWHERE.get(key) if key == "<<" or "states" in path else "") or list_of_known(key, known, told)
+            hint = (_ELSEWHERE.get(key) if key == "<<" or "states" in path else "") or list_of_known(key, known, found)
             yield Problem(place, "RF010", f"unknown key {key!r} in {name}", hint)
     elif error.validator == "dependentRequired":
         for key, other in _missing_partners(error):

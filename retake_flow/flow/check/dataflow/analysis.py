@@ -41,7 +41,7 @@ def _blind(value: Any, root: str, facts: int, now: Occurrence | None) -> None:
 
 
 @dataclass(frozen=True, slots=True)
-class _Way:
+class _Edge:
     """The target of a move, and its effect on facts.
 
     Attributes:
@@ -86,13 +86,13 @@ class Walk:
         self._activities = {path: self._facts_of_activities(state) for path, state in flow.states.items()}
         self._meet: Callable[[int, int], int] = and_  # joins what holds after effects with and without their condition
         self._guessing = guessing
-        self.certain = self._everywhere() if guessing else self._spread(self._explored())
+        self.certain = self._everywhere() if guessing else self._spread(self._explore())
 
     @cached_property
     def possible(self) -> dict[str, int]:
         """The facts on entering each reachable innermost state that hold on some path there."""
         with self._any_path():
-            return self.certain if self._guessing else self._spread(self._explored())
+            return self.certain if self._guessing else self._spread(self._explore())
 
     @contextmanager
     def _any_path(self) -> Iterator[None]:
@@ -109,10 +109,10 @@ class Walk:
         states = self._flow.states.values()
         return {state.path: self.facts.every for state in states if state.innermost}
 
-    def _explored(self) -> dict[str, list[_Way]]:
+    def _explore(self) -> dict[str, list[_Edge]]:
         """The reachable innermost states, each after those it is reached from, with their onward ways."""
         start = self._moves.start().target
-        found: dict[str, list[_Way]] = {}
+        found: dict[str, list[_Edge]] = {}
         done: list[str] = []
         pending = [start]
         while pending:
@@ -125,17 +125,17 @@ class Walk:
                 done.append(source)
         return {source: found[source] for source in dict.fromkeys(reversed(done))}
 
-    def _way(self, move: Move) -> _Way:
+    def _way(self, move: Move) -> _Edge:
         """The effect of a move on any facts; only the end of a sub-flow depends on them."""
         source = self._flow.states[move.source]
         if isinstance(source, FinalState) and source.ends_flow:
-            return _Way(move.target, 0, 0, move)
+            return _Edge(move.target, 0, 0, move)
         kept, come = self.take(move, self.facts.every, _blind), self.take(move, 0, _blind)
         if not move.entered:  # the event that entered the state stays the same
             kept, come = kept | self.facts.of_event, come & ~self.facts.of_event
-        return _Way(move.target, kept, come, None)
+        return _Edge(move.target, kept, come, None)
 
-    def _spread(self, ways: Mapping[str, list[_Way]]) -> dict[str, int]:
+    def _spread(self, ways: Mapping[str, list[_Edge]]) -> dict[str, int]:
         """The facts in each reachable innermost state."""
         start = self._moves.start()
         found = {start.target: self.take(start, 0, _blind)}
@@ -246,7 +246,7 @@ class Walk:
         source = self._flow.states[move.source]
         if isinstance(source, FinalState) and source.ends_flow:
             root = source.root
-            lifted = self.facts.lifted(root, facts)
+            lifted = self.facts.lift(root, facts)
             facts &= ~self.facts.under(("outputs", root))
             return facts | lifted | come | self.facts.these([("outputs", root)])
         if move.occurrence.place == move.source and isinstance(source, ActionState):
@@ -258,7 +258,7 @@ class Walk:
         if key not in self._assured:
             mask = 0
             for chain in assured_names(guard, holds):
-                mask |= self.facts.needed(root, chain)
+                mask |= self.facts.of_name(root, chain)
             self._assured[key] = mask
         return self._assured[key]
 
@@ -272,7 +272,7 @@ class Walk:
             facts = self._effects((Effect(state.set),), state.root, facts, see, None)
         if isinstance(state, SubFlowState):
             see(state.inputs, state.root, facts, None)
-            for name in self._declarations.named(state.path):
+            for name in self._declarations.states_of(state.path):
                 facts &= ~self.facts.under(("outputs", state.path + SEPARATOR + name))
             facts &= ~self.facts.under(("vars", state.path))
         if isinstance(state, CompositeState) and state.retry is not None:

@@ -32,7 +32,7 @@ class Facts:
         self.every = (1 << len(self._bits)) - 1
         self.of_event = self.under(("event",)) | self.under(("result",))
 
-    def needed(self, root: str, chain: Chain) -> int:
+    def of_name(self, root: str, chain: Chain) -> int:
         """The facts that a name requires; none if it always exists."""
         return self.these(self._stands_for(root, chain))
 
@@ -47,7 +47,7 @@ class Facts:
         """A fact and all facts below it, such as a result and its fields."""
         return self._under.get(fact, 0)
 
-    def lifted(self, root: str, facts: int) -> int:
+    def lift(self, root: str, facts: int) -> int:
         """The facts of the outer flow when a sub-flow ends with these facts."""
         mask = 0
         for inner, outer in self._lifted.get(root, ()):
@@ -78,7 +78,7 @@ class Facts:
         """The facts that a name requires: for `outputs.post.url`, that a result exists and that it has a `url`."""
         match chain:
             case ("outputs", name, *rest):
-                state = self._declarations.named(root).get(name)
+                state = self._declarations.states_of(root).get(name)
                 if state is not None:
                     yield ("outputs", state.path)
                     yield from (("outputs", state.path, *part) for part in self._parts(state, rest))
@@ -97,7 +97,7 @@ class Facts:
             return
         if isinstance(state, QuestionState) and state.ask.decisions and names[0] not in ANSWERED:
             yield (names[0],)
-        inner = self._declarations.named(state.path).get(names[0])
+        inner = self._declarations.states_of(state.path).get(names[0])
         if inner is not None:
             yield (names[0],)
             yield from ((names[0], *part) for part in self._parts(inner, names[1:]))
@@ -111,7 +111,7 @@ class Facts:
         else:
             return
         for root in roots:
-            inner = self._declarations.named(root).get(names[0])
+            inner = self._declarations.states_of(root).get(names[0])
             if inner is not None:
                 yield root, ("outputs", inner.path, *names[1:])
 
@@ -137,8 +137,8 @@ class News:
     def _outcome(self, occurrence: Occurrence) -> tuple[int, int]:
         name, place = occurrence.name, occurrence.place
         if not place:
-            told = ("kind", "message") if matches(SKIPPED, name) else ()
-            return 0, self._event(*self._brought.get(name, told))
+            carried = ("kind", "message") if matches(SKIPPED, name) else ()
+            return 0, self._event(*self._brought.get(name, carried))
         scope, _, activity = place.rpartition(":")
         if not scope:
             state = self._flow.states[place]

@@ -55,7 +55,7 @@ class Declarations:
                 given = self.inputs(root).get(name)
                 return inside(_nullable(given.schema), rest) if given is not None else UNKNOWN
             case ("outputs", name, *rest):
-                state = self.named(root).get(name)
+                state = self.states_of(root).get(name)
                 output = self.output(state) if state is not None else UNKNOWN
                 return inside(output, rest) if output is not None else None
             case ("visits", _):
@@ -70,7 +70,7 @@ class Declarations:
             case ("run", "stats", *rest):
                 return inside(_STATS, rest)
             case ("event", name) if name in OF_EVERY_EVENT:
-                return UNKNOWN if name in self._replaced else OF_EVERY_EVENT[name]
+                return UNKNOWN if name in self._replaced_fields else OF_EVERY_EVENT[name]
             case ("event", name) if name in EVENT:
                 return _TEXT
         return UNKNOWN
@@ -80,7 +80,7 @@ class Declarations:
         state = self._flow.states.get(root)
         return state.sub.inputs if isinstance(state, SubFlowState) else {} if root else self._flow.inputs
 
-    def named(self, root: str) -> Mapping[str, State]:
+    def states_of(self, root: str) -> Mapping[str, State]:
         """The states of the flow itself, or of a sub-flow, by name."""
         return self._names.get(root, {})
 
@@ -122,7 +122,7 @@ class Declarations:
         return spec.events.get(occurrence.name.removeprefix(f"{name}."), {}) if spec is not None else {}
 
     @cached_property
-    def _replaced(self) -> frozenset[str]:
+    def _replaced_fields(self) -> frozenset[str]:
         """The names of fields of any event, from outside or raised by the flow itself."""
         raised = {name for state in self._flow.states.values() for each in state.raises() for name in each.data}
         outside = {name for data in self._flow.events.values() for name in data}
@@ -150,7 +150,7 @@ class Declarations:
             return answer(state.ask)
         if not isinstance(state, SubFlowState):
             return None
-        inside = {name: self.output(inner) for name, inner in self.named(state.path).items()}
+        inside = {name: self.output(inner) for name, inner in self.states_of(state.path).items()}
         return _mapping_type({name: output for name, output in inside.items() if output is not None})
 
     @cached_property

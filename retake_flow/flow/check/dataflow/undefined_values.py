@@ -74,7 +74,7 @@ def _missing(walk: Walk, expression: Expression, sight: Sight) -> dict[Chain, tu
     """The names that may be missing: their uncertain facts, and whether the name is always read."""
     found: dict[Chain, tuple[int, bool]] = {}
     for mention in mentions(expression):
-        missing = walk.facts.needed(sight.root, mention.chain) & ~sight.certain
+        missing = walk.facts.of_name(sight.root, mention.chain) & ~sight.certain
         if missing and not mention.optional:
             conditional = found.get(mention.chain, (0, True))[1] and mention.conditional
             found[mention.chain] = missing, conditional
