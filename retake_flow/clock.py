@@ -16,11 +16,8 @@ _STEADY: Final = getattr(time, "CLOCK_BOOTTIME", time.CLOCK_MONOTONIC)
 class SystemClock:
     """Real time, unaffected by steps of the wall clock in either direction.
 
-    It starts at the wall clock's time and follows the kernel's clock since boot. Time in suspension counts, so
-    `sleep_until` sleeps in short naps and soon notices that it is overdue.
-
-    Args:
-        ahead: How many seconds it starts ahead of the wall clock.
+    It starts `ahead` seconds ahead of the wall clock, and follows the kernel's clock since boot. Time in suspension
+    counts, so `sleep_until` sleeps in short naps and soon notices that it is overdue.
     """
 
     def __init__(self, ahead: float = 0.0) -> None:

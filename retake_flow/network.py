@@ -31,10 +31,6 @@ def proxy_for(url: str, environment: Mapping[str, str] | None = None) -> Secret 
 
     Only encrypted addresses go through a proxy, in a tunnel: the proxy sees only the host's name.
 
-    Args:
-        url: The address.
-        environment: The variables.
-
     Raises:
         SettingsError: The configured proxy cannot be used.
     """

@@ -38,9 +38,7 @@ _PLACES: Final = {
 def host_error(error: OSError, doing: str) -> HostError | None:
     """An operating system error as one of ours, if a retry cannot help; None if it may.
 
-    Args:
-        error: The error.
-        doing: The operation that failed, such as `the working folder cannot be made`.
+    `doing` is what failed, such as `the working folder cannot be made`.
     """
     place = os.fsdecode(error.filename) if isinstance(error.filename, str | bytes) else ""
     hint = _LIMITS.get(error.errno or 0, "")

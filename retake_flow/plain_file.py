@@ -13,14 +13,10 @@ _PIECE: Final = 1 << 16
 
 
 def read(path: str | os.PathLike[str], most: int = MOST) -> bytes:
-    """The content of a file.
+    """The content of a file of at most so many bytes; links are followed.
 
     Pipes, devices, sockets and folders are neither read nor waited for. A file with a reported size of 0 counts as
     empty, since files that the kernel generates on reading (`/proc/kmsg`) report that.
-
-    Args:
-        path: The file; links are followed.
-        most: The largest allowed size in bytes.
 
     Raises:
         OSError: It cannot be read, is not a plain file, or is larger; its `strerror` says which.

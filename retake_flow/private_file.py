@@ -47,11 +47,7 @@ def read(path: Path) -> bytes | None:
 def replace(path: Path, content: bytes) -> None:
     """Write the file, so that a crash leaves the old one or the new one. A missing folder is created with mode 0700.
 
-    If a new file cannot replace it, the existing one is written in place, in one piece.
-
-    Args:
-        path: The file.
-        content: The content; blanks may follow it for a moment when the file is written in place.
+    If a new file cannot replace it, the existing one is written in place, in one piece; blanks may follow for a moment.
 
     Raises:
         OSError: It cannot be written; the old file is untouched.

@@ -29,12 +29,7 @@ def namespace() -> int:
 
 
 def runs(pid: int, since: float) -> bool:
-    """Whether a process of this place is alive.
-
-    Args:
-        pid: Its id.
-        since: When it started, as returned by `started`.
-    """
+    """Whether a process of this place is alive, by its id and when it started, as `started` returns it."""
     import psutil
 
     try:

@@ -410,11 +410,7 @@ def variables() -> Mapping[str, str]:
 
 
 def program_environment(environment: Mapping[str, str] | None = None) -> dict[str, str]:
-    """The environment of every program that we start: paths, language and time zone, but no secret.
-
-    Args:
-        environment: All variables; those of this process by default.
-    """
+    """The environment of every program that we start: paths, language and time zone, but no secret."""
     env = os.environ if environment is None else environment
     return {name: value for name, value in env.items() if re.fullmatch(_INHERITED, name)}
 

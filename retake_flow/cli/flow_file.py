@@ -55,12 +55,9 @@ def content_of(file: str | Path, most: int = 4 << 20) -> bytes:
 def problems(name: str, settings: Settings, outside: Iterable[str] = ()) -> tuple[Problem, ...]:
     """All problems of a flow, including those found by the rules when its paths are known.
 
-    A check that finds nothing is remembered for the same texts and program.
+    The flow may name files in its own folder, and those in `outside`.
 
-    Args:
-        name: A file, or the name of a shipped flow.
-        settings: Name the folder of the check cache.
-        outside: Folders and files beyond its own folder that the flow may name.
+    A check that finds nothing is remembered for the same texts and program.
     """
     path, content = read(name)
     allowed = _allowed_files(outside)
@@ -90,13 +87,7 @@ def problems(name: str, settings: Settings, outside: Iterable[str] = ()) -> tupl
 
 
 def open_flow(name: str, settings: Settings, outside: Iterable[str] = (), *, tolerated: Container[str] = ()) -> Flow:
-    """A flow that is ready to run.
-
-    Args:
-        name: A file, or the name of a shipped flow.
-        settings: Name the folder of the check cache.
-        outside: Folders and files beyond its own folder that the flow may name.
-        tolerated: The codes of mistakes that are ignored.
+    """A flow that is ready to run; mistakes of the `tolerated` codes are ignored.
 
     Raises:
         Problems: The flow has mistakes.
@@ -136,13 +127,7 @@ class CheckCache:
         self._file = cache(lambda content: self._folder / _key(content))
 
     def known_good(self, content: bytes, file: str = "", allowed: Sequence[str] = ()) -> bool:
-        """Whether this program already checked this text, with the sub-flows beside its file, and found no mistake.
-
-        Args:
-            content: The text.
-            file: Its file; sub-flows are looked up beside it.
-            allowed: Files and folders outside its folder that it may name.
-        """
+        """Whether this program already checked this text, with the sub-flows beside its file, and found no mistake."""
         try:
             uses = json.loads(self._file(content).read_text(encoding="utf-8") or "[]")
             return not uses or _same(file, uses, allowed)

@@ -189,9 +189,6 @@ async def guide() -> dict[str, Any]:
 def serve(port: int) -> None:
     """Serve by streamable HTTP on loopback until Ctrl-C, for those who have the token.
 
-    Args:
-        port: The port; 0 for any.
-
     Raises:
         UsageError: The port cannot be used.
         SettingsError: The token in the settings can be guessed.

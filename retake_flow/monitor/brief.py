@@ -31,13 +31,7 @@ def status(followed: Following) -> dict[str, Any]:
 
 
 def brief(followed: Following, longest: int = 120, most_gates: int = 2) -> dict[str, Any]:
-    """How a run stands; see `status --json` in `schemas/output.schema.json`.
-
-    Args:
-        followed: The run.
-        longest: The length of a text in it.
-        most_gates: The number of questions in it.
-    """
+    """How a run stands, up to these limits; see `status --json` in `schemas/output.schema.json`."""
     stored, figures, now = followed.stored, followed.figures, followed.now
     run, health = stored.run, figures.vitals.data(now)
     on_air, asked = followed.on_air, followed.gates
@@ -67,9 +61,7 @@ def brief(followed: Following, longest: int = 120, most_gates: int = 2) -> dict[
 def next_commands(followed: Following, read: str = "") -> list[str]:
     """The commands that make sense now, the most useful first.
 
-    Args:
-        followed: The run.
-        read: The id of the last message in chat that was read; "" when it is not known.
+    They go on after the message in chat that was `read` last, if its id is given.
     """
     run = followed.run
     if followed.over:

@@ -16,12 +16,7 @@ _FIRST = 64
 
 
 class ChatInbox:
-    """What viewers wrote and did in a run after one of their messages.
-
-    Args:
-        store: Where the run is.
-        run: Its id.
-        after: The id of that message; "" for all.
+    """What viewers wrote and did in a run after the message with an id; all of it after "".
 
     Attributes:
         messages: Those after it, the oldest first.

@@ -110,12 +110,7 @@ def is_over(stored: Stored) -> bool:
 
 
 class Polling:
-    """Paces the looks of somebody who waits.
-
-    Args:
-        within: Seconds for which to look.
-        every: Seconds between two looks.
-    """
+    """Paces the looks of somebody who waits, in seconds."""
 
     def __init__(self, within: float, every: float = EVERY) -> None:
         self._deadline = time.monotonic() + within

@@ -21,12 +21,7 @@ def clock(record: Record) -> str:
 
 
 def lines(record: Record, *, prompted: bool = False) -> list[str]:
-    """The lines that a record shows to people; none for most records.
-
-    Args:
-        record: A record of the journal.
-        prompted: Whether a prompt asks the operator the questions of a state, so that they are not printed here.
-    """
+    """The lines that a record shows to people; none for most records, and for a question that a prompt asks."""
     if prompted and record["event"] == "gate_opened" and ":" not in record["gate"]:
         return []
     said = _SAID.get(record["event"])

@@ -17,10 +17,6 @@ if TYPE_CHECKING:
 def trace_of_run(store: Runs, run: str) -> tuple[Flow, Trace]:
     """The flow that a run began with, and the current state of the run in it.
 
-    Args:
-        store: Where the run is kept.
-        run: Its id.
-
     Raises:
         RunUnknown: No run has this id.
         StoreError: The flow can no longer be read.

@@ -195,11 +195,7 @@ class Inbox(Protocol):
         ...
 
     def on_news(self, wake: Callable[[], None]) -> bool:
-        """Have a function called when there may be requests or answers; returns whether this store can do that.
-
-        Args:
-            wake: The function; it is called in any thread.
-        """
+        """Have a function called, in any thread, when there may be requests or answers; returns whether it will be."""
         ...
 
     def look_within(self) -> float:
@@ -345,12 +341,7 @@ class Runs(ReadableRuns, Protocol):
         ...
 
     def request(self, run: str, what: Wish, data: Mapping[str, Any] | None = None) -> int:
-        """Send a request to the process that drives a run.
-
-        Args:
-            run: Its id.
-            what: The kind of request.
-            data: Its data, as plain JSON data; see `Request`.
+        """Send a request to the process that drives a run, with its data as plain JSON data; see `Request`.
 
         Returns:
             The number of the request.

@@ -83,13 +83,7 @@ def _object(fields: Declared) -> dict[str, Any]:
 
 
 def answer_with(run_id: str, gate: Gate, decision: str | None = None) -> str:
-    """The command that answers a gate, to copy into a shell, with `…` in place of each value.
-
-    Args:
-        run_id: The run that asks.
-        gate: The question.
-        decision: The decision; the first one when omitted.
-    """
+    """The command that answers a gate, to copy into a shell, with `…` for each value; by default the first decision."""
     chosen = next(iter(gate.decisions), "") if decision is None else decision
     words = ["retake-flow", "answer", shlex.quote(run_id), shlex.quote(gate.id)]
     if chosen:

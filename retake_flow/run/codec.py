@@ -48,13 +48,7 @@ def decode(data: Any) -> Run:
 
 
 def version_of(data: Mapping[str, Any], newest: int, what: str, otherwise: int | None = None) -> int:
-    """The version of the form in which something is written.
-
-    Args:
-        data: It, as JSON data.
-        newest: The newest version that can be read.
-        what: What it is, for messages.
-        otherwise: The version of what bears none.
+    """The version of the form in which something is written; `otherwise` when it bears none.
 
     Raises:
         Damaged: There is no version.

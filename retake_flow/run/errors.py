@@ -55,13 +55,7 @@ class HostUnknown(RetakeFlowError):
 
 
 class HostTaken(RetakeFlowError):
-    """Another process is the worker of this host.
-
-    Args:
-        host: The host.
-        pid: The process id of that worker.
-        near: Whether it is on this machine.
-    """
+    """Another process is the worker of this host."""
 
     kind, fault, exit_code = "host_taken", "operator", 5
 
@@ -101,11 +95,7 @@ class RunHeld(RetakeFlowError):
 
 
 class RunsHeld(RetakeFlowError):
-    """Processes drive these runs.
-
-    Args:
-        held: The host and the process of each run.
-    """
+    """Processes drive these runs."""
 
     kind, fault, exit_code = "runs_held", "operator", 5
     hint = "end them with `retake-flow stop RUN`, or wait until they wait for a person, then try again"

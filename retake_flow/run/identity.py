@@ -71,12 +71,7 @@ def fingerprint(token: Secret | None) -> str:
 
 
 def match(kept: Identity, found: Identity) -> Match:
-    """Whether a found account is the one that a run acts as.
-
-    Args:
-        kept: The run's stored identity.
-        found: The identity in the credentials.
-    """
+    """Whether a found account is the one that a run acts as."""
     if not same_platform(kept, found):
         return Match.OTHER
     if not kept.fingerprint and kept.source and kept.source == found.source:

@@ -76,13 +76,7 @@ def _closely(text: str) -> str:
 
 
 def of_event(event: events.Event, at: float, failures: int = 0) -> list[Record]:
-    """The records of an event; none for events whose consequences are recorded instead.
-
-    Args:
-        event: The event.
-        at: When it was taken, in seconds since the epoch.
-        failures: For an action that is retried soon, how many times in a row it has failed.
-    """
+    """The records of an event; none for events whose consequences are recorded instead."""
     match event:
         case events.ActionFinished():
             common = {"state": event.state, "visit": event.visit, "attempt": event.attempt}

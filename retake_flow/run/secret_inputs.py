@@ -17,10 +17,6 @@ from retake_flow.run.run import Local, Run
 def with_secrets(run: Run, flow: Flow) -> Run:
     """A run with its secret inputs and those of its active sub-flows.
 
-    Args:
-        run: The run as stored, without them.
-        flow: Its flow, with values from the environment and files as defaults.
-
     Raises:
         InputError: A required one is no longer available.
     """

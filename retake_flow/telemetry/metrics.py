@@ -35,11 +35,7 @@ _TEXT: Final = "text/plain; charset=utf-8"
 
 
 class Readings:
-    """Reads the store when asked, in a thread of its own that may hang as long as the store does.
-
-    Args:
-        open_reader: Opens the store.
-    """
+    """Reads the store when asked, in a thread of its own that may hang as long as the store does."""
 
     def __init__(self, open_reader: Callable[[], Reader]) -> None:
         self._open_reader = open_reader
@@ -213,9 +209,7 @@ def parse_address(text: str) -> tuple[str, int]:
 class MetricsServer:
     """Serves until it is closed. A client that is slow, silent or hostile only uses up its own time.
 
-    Args:
-        address: The host and port; port 0 for any, host "" for all addresses.
-        pages: What each path answers, called in the thread of the request.
+    Port 0 stands for any, host "" for all addresses.
 
     Raises:
         UsageError: The address cannot be used.

@@ -46,11 +46,7 @@ class StateCharts:
         self._drawn: dict[str, asyncio.Task[Markup]] = {}
 
     def flow(self, digest: str, text: str) -> Flow:
-        """A flow.
-
-        Args:
-            digest: Its digest.
-            text: Its text, as a run keeps it.
+        """The flow in a text as a run keeps it.
 
         Raises:
             RetakeFlowError: It can no longer be read.

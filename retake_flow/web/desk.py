@@ -27,11 +27,7 @@ _AWAY: Final = 1.0
 
 
 class Desk:
-    """The only place that reads and writes the store.
-
-    Args:
-        settings: Say where the store is.
-    """
+    """The only place that reads and writes the store."""
 
     def __init__(self, settings: Settings) -> None:
         self._settings = settings

@@ -83,11 +83,7 @@ class LiveRun:
         self._take(self._recent())
 
     def look(self, *, now: bool = False) -> None:
-        """Read what is new.
-
-        Args:
-            now: Whether to read the run though its journal has nothing new.
-        """
+        """Read what is new; `now` also when the journal has nothing new."""
         if not now and time.monotonic() < self._next and not self._store.journal(self.followed.run, self.number):
             return
         self.followed.look()

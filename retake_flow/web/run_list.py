@@ -17,14 +17,7 @@ KINDS: Final = ("all", "live", "waiting", "ended")
 
 
 def run_list(desk: Desk, *, words: str, kind: str, page: int) -> dict[str, Any]:
-    """The runs that match, and how many more there are.
-
-    Args:
-        desk: Reads them.
-        words: Words that all are in a run's id, agent, flow, phase or state.
-        kind: One of `KINDS`.
-        page: The page of ended runs, from 1.
-    """
+    """The runs of a kind that match all words, with one page of the ended ones (from 1), and whether there are more."""
     found = [summary for summary in desk.store.summaries() if _matches(summary, words.lower().split(), kind)]
     going = [summary for summary in found if summary.outcome is None]
     ended = [summary for summary in found if summary.outcome is not None]

@@ -65,13 +65,7 @@ def place(live: LiveRun, charts: StateCharts) -> dict[str, Any]:
 
 
 class Parts:
-    """What one browser shows of a run, so that it is sent only what is new.
-
-    Args:
-        after: The number of the last record that it shows.
-        charts: Know its flow.
-        read_only: Whether it may only look.
-    """
+    """What one browser shows of a run, so that it is sent only what is new."""
 
     def __init__(self, after: int, charts: StateCharts, *, read_only: bool) -> None:
         self._after = after

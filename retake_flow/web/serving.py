@@ -26,12 +26,6 @@ _GRACE = 2
 def serve(settings: Settings, port: int, *, read_only: bool, browser: bool) -> None:
     """Serve until Ctrl-C or a signal to end.
 
-    Args:
-        settings: The settings of this process.
-        port: The port; 0 for any.
-        read_only: Whether nothing may be written.
-        browser: Whether to open the page in a browser.
-
     Raises:
         UsageError: The port cannot be used.
         HostError: The token cannot be kept.

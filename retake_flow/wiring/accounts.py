@@ -57,9 +57,7 @@ def access(
 def identity_here(settings: Settings, inputs: Mapping[str, Any]) -> Identity:
     """The account of a run that starts now; if the credentials cannot be read, only their location.
 
-    Args:
-        settings: The settings of the run.
-        inputs: The inputs of its flow, which may name the agent to register.
+    The inputs may name the agent to register.
     """
     try:
         found = access(settings).identity_here()
@@ -72,11 +70,6 @@ async def check_identity(stored: Stored, flow: Flow | None, settings: Settings) 
     """The account with which a run resumes, if this process has its credentials.
 
     A rehearsal keeps its own credentials. A run that never had any and cannot get any by itself needs none.
-
-    Args:
-        stored: The run.
-        flow: Its flow, if it can be read.
-        settings: The settings of this process.
 
     Raises:
         WrongAccount: The credentials are another agent's.

@@ -32,11 +32,7 @@ class Child:
 
 
 def find_marked(marker: str) -> list[Child]:
-    """The living processes of this user that a run started, the oldest first, without this process.
-
-    Args:
-        marker: The id of the run.
-    """
+    """The living processes of this user that a run started, the oldest first, without this process."""
     import psutil
 
     found: list[Child] = []
@@ -51,12 +47,9 @@ def find_marked(marker: str) -> list[Child]:
 
 
 async def take_picture(launcher: Launcher, run: str, width: int = 960) -> bytes | None:
-    """The display of a run as a JPEG; None when it has no display on this machine, or shows nothing in time.
+    """The display of a run as a JPEG, no wider than so many pixels.
 
-    Args:
-        launcher: Starts the program.
-        run: Its id.
-        width: The width of the picture, in pixels, if the display is not narrower.
+    None when it has no display on this machine, or shows nothing in time.
     """
     display = _display_of(run)
     if display is None:

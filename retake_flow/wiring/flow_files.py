@@ -28,10 +28,6 @@ def on_this_host(stored: Stored, settings: Settings) -> Stored:
     A flow of the same file name in the folder of flows is taken, wherever it is in there: the one with the same text,
     or else the one whose path is most alike. Without one, and for a shipped flow of another installation, the folder is
     that of the shipped flow. The text stays that of the run.
-
-    Args:
-        stored: The run.
-        settings: The settings of this process, which name the folder of flows.
     """
     try:
         sources = parse(stored.flow_text)
@@ -45,12 +41,7 @@ def on_this_host(stored: Stored, settings: Settings) -> Stored:
 
 
 async def why_unfit(stored: Stored, settings: Settings) -> str:
-    """Why this host cannot drive a run, in a sentence; "" when it can.
-
-    Args:
-        stored: The run, with its files on this host.
-        settings: The settings with which it would be driven.
-    """
+    """Why this host cannot drive a run, in a sentence; "" when it can."""
     try:
         flow = load_stored(parse(stored.flow_text))
         with_provided_inputs(flow, variables(), stored.flow_file)

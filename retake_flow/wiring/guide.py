@@ -15,10 +15,6 @@ FRESH = 86_400.0
 def stored_guides(settings: Settings, rehearsal: str = "") -> Guides:
     """The stored guides. A stand-in for retake.tv on this machine publishes no real ones.
 
-    Args:
-        settings: The settings of this process.
-        rehearsal: The folder of their rehearsal; "" for none.
-
     Raises:
         SettingsError: There is no home folder to store them in.
     """
@@ -30,12 +26,6 @@ def stored_guides(settings: Settings, rehearsal: str = "") -> Guides:
 
 def look_up_version(settings: Settings, guides: Guides, now: float, *, anew: bool) -> str:
     """Look up the published version, store its text, and return the version.
-
-    Args:
-        settings: The settings of this process.
-        guides: The stored guides.
-        now: Seconds since the epoch.
-        anew: Look even if the last look was less than a day ago.
 
     Raises:
         PlatformError: retake.tv does not say.

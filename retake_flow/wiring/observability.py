@@ -21,11 +21,6 @@ if TYPE_CHECKING:
 def observed(address: str | None, settings: Settings, tell: Callable[[str], None]) -> Iterator[None]:
     """Serve the metrics of the runs that this process drives, and send their traces, until the context is left.
 
-    Args:
-        address: Where metrics are served, as `127.0.0.1:9464`; None for nowhere.
-        settings: Say where the store is.
-        tell: Says something to people.
-
     Raises:
         UsageError: The address cannot be used.
         HostError: prometheus-client is not installed.

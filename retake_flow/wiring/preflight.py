@@ -38,11 +38,6 @@ async def require(flow: Flow, settings: Settings, *, rehearsed: bool) -> None:
 
     The abilities of programs are remembered as long as their files stay the same.
 
-    Args:
-        flow: The flow.
-        settings: The settings of this process.
-        rehearsed: Whether it is for a rehearsal, whose ingest is on this machine.
-
     Raises:
         MissingProgram: A program is not installed, or lacks a part.
         ResponderMissing: A part of a responder is missing.
@@ -146,11 +141,7 @@ def require_working_folder() -> None:
 
 
 def require_folder(folder: Path, doing: str) -> None:
-    """Make sure that a folder can be written, by writing there; nothing stays.
-
-    Args:
-        folder: The folder.
-        doing: The purpose that fails otherwise.
+    """Make sure that a folder can be written, by writing there; nothing stays. `doing` says what fails otherwise.
 
     Raises:
         HostError: The folder cannot be written.

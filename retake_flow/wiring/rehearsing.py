@@ -276,12 +276,7 @@ class _Address:
 
 
 class RehearsedPrograms:
-    """Programs of which some are answered by the rehearsal; the others really run.
-
-    Args:
-        programs: Starts the others.
-        answers: By the name in `command`, or MODULE:FUNCTION.
-    """
+    """Programs of which some are answered by the rehearsal, by the name in `command`; the others really run."""
 
     def __init__(self, programs: Programs, answers: Answers) -> None:
         self._programs = programs
@@ -322,11 +317,7 @@ class _Silent:
 
 
 def sender(answers: Answers) -> Callable[[OwnRequest, float], Awaitable[OwnResponse]]:
-    """Sends requests to this machine only; those that the rehearsal answers go nowhere.
-
-    Args:
-        answers: By the address, without the query.
-    """
+    """Sends requests to this machine only; those to an address that the rehearsal answers go nowhere."""
 
     async def send_confined(request: OwnRequest, timeout: float) -> OwnResponse:
         """Send a request, or answer it."""

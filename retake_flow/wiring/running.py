@@ -61,13 +61,7 @@ _REMEMBERED = 5_000  # records of the journal by which the agent recognises its 
 
 
 def new_id(flow: Flow, agent: str = "", *, rehearsal: bool = False) -> str:
-    """A name for a run: the flow's file, the agent, whether it is a rehearsal, and its start time.
-
-    Args:
-        flow: The flow.
-        agent: The agent's name; "" when unknown.
-        rehearsal: Whether it is a rehearsal.
-    """
+    """A name for a run: the flow's file, the agent, whether it is a rehearsal, and its start time."""
     file, name = _safe_part(Path(flow.file).stem) or flow.name, _safe_part(agent)
     named = [file, "" if name == file else name, "rehearsal" if rehearsal and "rehearsal" not in name else ""]
     return ids.unique("-".join(filter(None, named)))
@@ -85,14 +79,7 @@ def launcher(run: str) -> Launcher:
 
 
 def new_run(run_id: str, flow: Flow, inputs: Mapping[str, Any], rehearsal: str = "") -> Run:
-    """A run that has not started yet.
-
-    Args:
-        run_id: Its name.
-        flow: Its flow.
-        inputs: The flow's inputs, with defaults filled in.
-        rehearsal: The folder of its rehearsal; "" for the real platform.
-    """
+    """A run that has not started yet."""
     return Run(id=run_id, flow=flow.name, digest=flow.digest, inputs=inputs, rehearsal=rehearsal)
 
 

@@ -97,11 +97,7 @@ def _streams(seconds: float) -> list[dict[str, Any]]:
 
 
 class Soak:
-    """Ends a run after its time on air, and measures this process meanwhile.
-
-    Args:
-        seconds: The length of the stream.
-    """
+    """Ends a run after its time on air, and measures this process meanwhile."""
 
     def __init__(self, seconds: float) -> None:
         self.seconds = seconds
@@ -117,11 +113,7 @@ class Soak:
             self._started.set()
 
     async def attend(self, runner: Runner) -> None:
-        """Wait until the time is over, then have the run end in order; goes on until it is cancelled.
-
-        Args:
-            runner: Drives the run.
-        """
+        """Wait until the time is over, then have the run end in order; goes on until it is cancelled."""
         await self._started.wait()
         began, used = time.monotonic(), self._cpu_seconds()
         settled = min(_SETTLED, self.seconds / 6)
@@ -135,12 +127,7 @@ class Soak:
         runner.stop("the rehearsal's time is over")
 
     def report(self, seen: Mapping[str, Any], journal: Iterable[Record]) -> dict[str, Any]:
-        """The findings.
-
-        Args:
-            seen: The platform's report.
-            journal: All records of the run.
-        """
+        """The findings."""
         measured: dict[str, Any] = {"seconds": round(self._wall, 1)}
         if self._memory:
             growth = self._memory["end"] - self._memory["settled"] if self._memory["settled"] else None
@@ -161,12 +148,7 @@ class Soak:
 
 
 def findings(seen: Mapping[str, Any], journal: Iterable[Record]) -> dict[str, Any]:
-    """Compare the platform's report with the run's journal.
-
-    Args:
-        seen: The platform's report.
-        journal: All records of the run.
-    """
+    """Compare the platform's report with the run's journal."""
     heard: dict[str, list[float]] = {}
     replies = 0
     for record in journal:

@@ -31,11 +31,6 @@ _TAIL: Final = 8_192  # bytes of a log
 class WorkerHost:
     """The host of a worker.
 
-    Args:
-        args: The arguments of the command.
-        settings: The settings of the worker.
-        flows: Where flows are here; None where they were submitted.
-
     Attributes:
         figures: What the worker counts itself.
     """

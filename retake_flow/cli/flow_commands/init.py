@@ -150,14 +150,7 @@ def _write(file: Path, text: str, *, force: bool) -> None:
 
 
 def starter_flow(name: str, written: str, base: Flow, schema: str, file: str) -> str:
-    """The text of a new flow.
-
-    Args:
-        name: Its name.
-        written: The flow it extends, as written in the file.
-        base: That flow.
-        schema: The file of the schema for editors.
-        file: Its own file, quoted for a shell.
+    """The text of a new flow in `file`, which is quoted for a shell. It extends `base`, as `written`.
 
     Raises:
         UsageError: `base` has nothing that a new flow could change.

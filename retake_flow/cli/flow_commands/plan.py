@@ -70,12 +70,7 @@ def _path_as_json(way: PlannedPath) -> dict[str, Any]:
 
 
 def _lines(ways: AllPaths, file: str) -> Iterator[str]:
-    """The paths in words, each with the command that plans it.
-
-    Args:
-        ways: The paths through a flow.
-        file: The flow's name on the command line.
-    """
+    """The paths in words, each with the command that plans it."""
     for title, question in (("Ends", False), ("Questions", True)):
         found = [way for way in ways.found if way.question is question]
         if found:

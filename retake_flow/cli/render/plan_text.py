@@ -39,13 +39,7 @@ def document(plan: Plan, origins: Mapping[str, str]) -> dict[str, Any]:
 
 
 def lines(plan: Plan, origins: Mapping[str, str], width: int | None = None) -> Iterator[str]:
-    """A plan as a table of time, state and steps, and its summary.
-
-    Args:
-        plan: The plan.
-        origins: The source of inputs that the flow does not hold.
-        width: The available columns; None for any number.
-    """
+    """A plan as a table of time, state and steps, and its summary, in lines of any length without a `width`."""
     assumed = ", ".join(f"{written} ({place})" for written, place in plan.assumed.items())
     yield f"{plan.flow}, if all goes well" + (f" except {assumed}:" if assumed else ":")
     yield ""

@@ -51,11 +51,7 @@ class _Watch:
         self._off_air_told = 0.0
 
     def follow(self, *, whole: bool) -> Stored:
-        """Show what happens until the run ends or is suspended, and return the run as it was then.
-
-        Args:
-            whole: Whether to show the whole past, and not just the end of it.
-        """
+        """Show what happens until the run ends or is suspended, and return the run as it was then."""
         stored = self._load()
         self._before(whole)
         while not (stored.run.ended or self._is_suspended(stored)):

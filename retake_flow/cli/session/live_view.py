@@ -43,14 +43,7 @@ class _Picture(Live):
 
 
 class LiveView:
-    """Shows the state, running activities, the stream's vitals and the latest chat, twice a second.
-
-    Args:
-        name: The title: the name of the flow, or of the run.
-        console: The terminal.
-        hint: The effect of Ctrl-C.
-        prompted: Whether a prompt asks the questions.
-    """
+    """Shows the state, running activities, the stream's vitals and the latest chat, twice a second."""
 
     def __init__(
         self, name: str, console: Console | None = None, *, hint: str = "Ctrl-C stops", prompted: bool = False

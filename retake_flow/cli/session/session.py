@@ -62,11 +62,6 @@ class _ViewListener:
     """Shows records with their numbers, and with the run, agent and host by which the logs of many are told apart.
 
     The first that cannot be shown is reported, and none ever ends a run.
-
-    Args:
-        view: Shows them.
-        stored: The run.
-        number: The number of the last record that was written before.
     """
 
     def __init__(self, view: View, stored: Stored, number: int) -> None:
@@ -116,16 +111,7 @@ class Session:
         interrupts: Interrupts,
         soak: Soak | None = None,
     ) -> Run:
-        """Start a run and drive it.
-
-        Args:
-            flow: Its flow.
-            run_id: Its name.
-            inputs: Of the flow, with defaults filled in.
-            rehearsal: The folder and options of its rehearsal; None for the real platform.
-            view: Shows the run.
-            interrupts: May interrupt the run.
-            soak: Ends the run after its time and measures it; None for a run that ends by itself.
+        """Start a run and drive it; `rehearsal` is the folder and the options of one, None for the real platform.
 
         Raises:
             AccountInUse: Another run streams as its agent; the run was not started.
@@ -164,17 +150,7 @@ class Session:
         interrupts: Interrupts,
         stop: str = "",
     ) -> Run:
-        """Resume a claimed run.
-
-        Args:
-            flow: The flow as it was when the run started.
-            stored: The run as it was last written, with its secrets.
-            claim: The right to write it; the caller releases it when this fails.
-            lock: The lock of the account that it acts as.
-            view: Shows the run.
-            interrupts: May interrupt the run.
-            stop: Why it has to end at once, in order; "" when it continues.
-        """
+        """Resume a claimed run, or end it at once if `stop` says why; the caller releases the claim on a failure."""
         run = stored.run
         told = running.channels(flow, self.settings, run)
         if not stop:

@@ -42,12 +42,7 @@ class _TerminalGone(Exception):
 
 
 class Prompter:
-    """Asks the questions of a run. Leaving the prompt suspends a run that only waits for an answer.
-
-    Args:
-        runs: Stores answers; the first one wins, even against other terminals.
-        view: Steps aside while somebody types.
-    """
+    """Asks the questions of a run. Leaving the prompt suspends a run that only waits for an answer."""
 
     def __init__(self, runs: Runs, view: View) -> None:
         self._runs = runs

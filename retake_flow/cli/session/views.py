@@ -144,11 +144,7 @@ def open_log(log: Path) -> None:
 
 
 class PlainView(NoView):
-    """Prints a line for what a person wants to know.
-
-    Args:
-        prompted: Whether a prompt asks the questions.
-    """
+    """Prints a line for what a person wants to know."""
 
     def __init__(self, prompted: bool = False) -> None:
         self._prompted = prompted

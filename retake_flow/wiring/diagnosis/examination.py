@@ -28,10 +28,6 @@ async def examine(settings: Settings, *, offline: bool) -> dict[str, Any]:
     """The findings, as plain data without secrets.
 
     The checks and their order are always the same, whatever the findings.
-
-    Args:
-        settings: The settings of this process.
-        offline: Whether to skip the network.
     """
     loop = asyncio.get_running_loop()
     began = loop.time()

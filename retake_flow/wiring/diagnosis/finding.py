@@ -35,13 +35,7 @@ def failure(check: str, error: RetakeFlowError, status: Status = "missing") -> F
 
 
 async def attempt(check: str, trial: Callable[[], Awaitable[Finding]], status: Status = "missing") -> Finding:
-    """The finding of a trial, or its error as a finding.
-
-    Args:
-        check: The name of the check.
-        trial: Performs the check.
-        status: The status of a failure.
-    """
+    """The finding of a trial, or its error as a finding with this status."""
     try:
         return await trial()
     except RetakeFlowError as error:

@@ -86,14 +86,7 @@ _PAGE: Final = "<!doctype html><title>doctor</title><body style='background: whi
 
 
 async def examine(starts: Launcher, voice: Sequence[str], scheme: str, *, sandbox: bool = True) -> Sequence[Finding]:
-    """All checks of picture and sound, in the order of `CHECKS`.
-
-    Args:
-        starts: Starts the programs.
-        voice: The program that speaks.
-        scheme: The scheme of the platform's ingest.
-        sandbox: Whether the kernel confines the renderers of pages.
-    """
+    """All checks of picture and sound, in the order of `CHECKS`."""
     # Groups, since they wait for all their tasks when they are cancelled: no program outlives its context.
     async with asyncio.TaskGroup() as group:
         shown = group.create_task(_examine_picture(starts, voice, sandbox))
@@ -177,14 +170,7 @@ async def examine_page(starts: Launcher, studio: Studio) -> Finding:
 
 
 def _letters_finding(check: str, lacking: Mapping[str, str], fine: str, boxes: str) -> Finding:
-    """The finding about the letters of all scripts.
-
-    Args:
-        check: The name of the check.
-        lacking: The scripts without letters, each with the package that has them.
-        fine: The message when there are letters of all scripts.
-        boxes: The message about those that lack.
-    """
+    """The finding about the letters of all scripts, from those that lack, each with the package that has them."""
     if not lacking:
         return Finding(check, "ok", fine.format(", ".join(name for name, *_ in SCRIPTS)))
     packages = " ".join(dict.fromkeys(lacking.values()))
