@@ -12,6 +12,16 @@ def add_run(parser: Any, **others: Any) -> None:
     parser.add_argument("run", metavar="RUN", help="its id, its name, a prefix of its id, or last", **others)
 
 
+def add_flow(parser: Any, **others: Any) -> None:
+    """Declare the flow that a command is about."""
+    parser.add_argument("flow", metavar="FLOW", help="a file, or the name of a shipped flow (go-live.yaml)", **others)
+
+
+def add_set(parser: Any, help: str = "set an input of the flow") -> None:
+    """Declare values by name."""
+    parser.add_argument("--set", action="append", default=[], metavar="NAME=VALUE", help=help)
+
+
 def add_json(parser: Any, help: str = "one JSON object") -> None:
     """Declare that a program reads the output."""
     parser.add_argument("--json", action="store_true", help=help)

@@ -6,7 +6,7 @@ import argparse
 import re
 from typing import Any
 
-from retake_flow.cli.arguments import add_allow_outside, add_json, add_metrics, add_within, run_name
+from retake_flow.cli.arguments import add_allow_outside, add_json, add_metrics, add_set, add_within, run_name
 
 _SUBMIT_EPILOG = """\
 examples:
@@ -88,7 +88,7 @@ def submit(parser: Any) -> None:
     parser.add_argument(
         "--agent", type=_agent_name, metavar="NAME", help="the agent whose credentials the host must have"
     )
-    parser.add_argument("--set", action="append", default=[], metavar="NAME=VALUE", help="set an input of the flow")
+    add_set(parser)
     parser.add_argument(
         "--cost", type=_cost, metavar="CORES", help="how much of a host's capacity it takes; default 0.5"
     )

@@ -3,14 +3,27 @@
 from __future__ import annotations
 
 import argparse
-from typing import TYPE_CHECKING, Any
+import time
+from contextlib import closing
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
 
-if TYPE_CHECKING:
-    from retake_flow.flow.model import Flow
-    from retake_flow.ports.fleet import Demand
-    from retake_flow.run.identity import Identity
-    from retake_flow.settings import Settings
-    from retake_flow.store.sql.fleet import SqlFleet
+from retake_flow import printable
+from retake_flow.api.agents_folder import agents_in
+from retake_flow.cli import flow_file, terminal
+from retake_flow.cli.arguments import pairs
+from retake_flow.errors import UsageError
+from retake_flow.fleet.placement import choose, reason, waiting_reason
+from retake_flow.flow.load.inputs import resolve, with_provided_inputs
+from retake_flow.flow.model import Flow
+from retake_flow.ports.fleet import USUAL_COST, Demand
+from retake_flow.run import ids
+from retake_flow.run.identity import Identity
+from retake_flow.settings import Settings, variables
+from retake_flow.store.sql.fleet import SqlFleet
+from retake_flow.wiring import accounts, running
+from retake_flow.wiring.storing import open_fleet
 
 _REHEARSE = (
     "rehearse the flow with `retake-flow run FLOW --rehearse`, or workers with `retake-flow rehearsal` and "
@@ -20,14 +33,6 @@ _REHEARSE = (
 
 def submit(args: argparse.Namespace) -> int:
     """Store a run for any host to drive. The exit code is 0 once it is stored."""
-    from contextlib import closing
-
-    from retake_flow import printable
-    from retake_flow.cli import terminal
-    from retake_flow.errors import UsageError
-    from retake_flow.settings import Settings
-    from retake_flow.wiring.storing import open_fleet
-
     if args.rehearse:
         raise UsageError(
             "submit takes no --rehearse: hosts do not share the platform of a rehearsed run", hint=_REHEARSE
@@ -47,17 +52,6 @@ def submit(args: argparse.Namespace) -> int:
 
 
 def _submit(fleet: SqlFleet, args: argparse.Namespace, settings: Settings) -> tuple[str, str]:
-    from dataclasses import replace
-    from pathlib import Path
-
-    from retake_flow.cli import flow_file
-    from retake_flow.cli.arguments import pairs
-    from retake_flow.fleet.placement import waiting_reason
-    from retake_flow.flow.load.inputs import resolve, with_provided_inputs
-    from retake_flow.run import ids
-    from retake_flow.settings import variables
-    from retake_flow.wiring import running
-
     flow = with_provided_inputs(flow_file.open_flow(args.flow, settings, args.allow_outside), variables())
     inputs = resolve(flow, pairs(args.set))
     agent, identity = _agent(args.agent or "", flow, inputs, settings)
@@ -74,10 +68,6 @@ def _agent(named: str, flow: Flow, inputs: dict[str, Any], settings: Settings) -
     Raises:
         UsageError: The flow acts as an agent, and nobody says as which.
     """
-    from retake_flow.errors import UsageError
-    from retake_flow.run.identity import Identity
-    from retake_flow.wiring import accounts
-
     if named:
         return named, Identity(platform=settings.origin)
     identity = accounts.identity_here(settings, inputs)
@@ -94,18 +84,11 @@ def _agent(named: str, flow: Flow, inputs: dict[str, Any], settings: Settings) -
 
 def _names_here(settings: Settings) -> list[str]:
     """The agents of the folder of agents that can be used."""
-    from retake_flow.api.agents_folder import agents_in
-
     return [agent.name for agent in agents_in(settings.agents) if agent.found] if settings.agents.is_dir() else []
 
 
 def _want(fleet: SqlFleet, args: argparse.Namespace) -> tuple[str, str]:
     """Submit a stored run; what is not given stays as it was."""
-    from dataclasses import replace
-
-    from retake_flow.errors import UsageError
-    from retake_flow.fleet.placement import waiting_reason
-
     run = fleet.runs.find(args.run)
     if fleet.runs.load(run).run.rehearsal:
         raise UsageError(
@@ -124,18 +107,12 @@ def _want(fleet: SqlFleet, args: argparse.Namespace) -> tuple[str, str]:
 
 
 def _demand(args: argparse.Namespace, agent: str) -> Demand:
-    from retake_flow.ports.fleet import USUAL_COST, Demand
-
     cost = USUAL_COST if args.cost is None else args.cost
     return Demand(agent, cost, tuple(sorted(set(args.label))), args.priority or 0, args.at or 0.0)
 
 
 def _reason(fleet: SqlFleet, run: str) -> str:
     """Why the run has to wait; "" when a host will take it in a moment."""
-    import time
-
-    from retake_flow.fleet.placement import choose, reason
-
     hosts = fleet.hosts()
     job = next((job for job in fleet.jobs() if job.run == run), None)
     free = [host for host in hosts if host.accepts and not (host.away or host.draining)]

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from retake_flow.cli.arguments import add_allow_outside, add_json
+from retake_flow.cli.arguments import add_allow_outside, add_flow, add_json, add_set
 
 _FLOWS_EPILOG = """\
 `plan NAME` says what a run of one would do, `show-flow NAME` prints it, `init` derives a flow from one.
@@ -76,7 +76,7 @@ def check(parser: Any) -> None:
 
 def show_flow(parser: Any) -> None:
     """Print a flow merged with what it extends, and the origin of each line."""
-    parser.add_argument("flow", metavar="FLOW", help="a file, or the name of a shipped flow (go-live.yaml)")
+    add_flow(parser)
     add_allow_outside(parser)
     add_json(parser, "one JSON object: flow, origins")
 
@@ -84,8 +84,8 @@ def show_flow(parser: Any) -> None:
 def plan(parser: Any) -> None:
     """Show what a flow would do: calls, programs, questions, times."""
     parser.epilog = _PLAN_EPILOG
-    parser.add_argument("flow", metavar="FLOW", help="a file, or the name of a shipped flow (go-live.yaml)")
-    parser.add_argument("--set", action="append", default=[], metavar="NAME=VALUE", help="set an input of the flow")
+    add_flow(parser)
+    add_set(parser)
     parser.add_argument(
         "--assume",
         action="append",
@@ -103,13 +103,13 @@ def plan(parser: Any) -> None:
 def simulate(parser: Any) -> None:
     """Run a flow in virtual time, driven by a script."""
     parser.epilog = _SIMULATE_EPILOG
-    parser.add_argument("flow", metavar="FLOW", help="a file, or the name of a shipped flow (go-live.yaml)")
+    add_flow(parser)
     parser.add_argument(
         "script", nargs="?", default=STANDARD_INPUT, metavar="SCRIPT", help="JSON Lines; or - for standard input"
     )
     parser.add_argument("--mock", metavar="FILE", help="YAML or JSON: results of mocked actions and states")
     parser.add_argument("--start", action="store_true", help="also print an object for the start, before any line")
-    parser.add_argument("--set", action="append", default=[], metavar="NAME=VALUE", help="set an input of the flow")
+    add_set(parser)
     add_allow_outside(parser)
     add_json(parser, "one JSON object per line, which is the default anyway")
 
@@ -117,12 +117,12 @@ def simulate(parser: Any) -> None:
 def test(parser: Any) -> None:
     """Run Gherkin scenarios on a flow, in virtual time."""
     parser.epilog = _TEST_EPILOG
-    parser.add_argument("flow", nargs="?", metavar="FLOW", help="a file, or the name of a shipped flow (go-live.yaml)")
+    add_flow(parser, nargs="?")
     parser.add_argument("features", nargs="*", metavar="FEATURES", help="feature files or folders")
     parser.add_argument("-k", dest="select", default="", metavar="EXPR", help="only matching scenarios, like pytest -k")
     parser.add_argument("--mock", metavar="FILE", help="YAML or JSON: results of mocked actions and states")
     parser.add_argument("--phrases", action="append", default=[], metavar="FILE", help="YAML: phrases of your own")
-    parser.add_argument("--set", action="append", default=[], metavar="NAME=VALUE", help="set an input of the flow")
+    add_set(parser)
     parser.add_argument(
         "--coverage",
         choices=("short", "full", "off"),
@@ -138,13 +138,13 @@ def test(parser: Any) -> None:
 def paths(parser: Any) -> None:
     """Show the shortest path through each transition of a flow."""
     parser.epilog = _PATHS_EPILOG
-    parser.add_argument("flow", metavar="FLOW", help="a file, or the name of a shipped flow (go-live.yaml)")
+    add_flow(parser)
     parser.add_argument("--gherkin", action="store_true", help="write a scenario for each path")
     parser.add_argument(
         "--uncovered", nargs="+", metavar="FEATURES", help="only transitions that no scenario in FEATURES takes"
     )
     parser.add_argument("--python", action="store_true", help="run each conftest.py beside FEATURES, for its steps")
-    parser.add_argument("--set", action="append", default=[], metavar="NAME=VALUE", help="set an input of the flow")
+    add_set(parser)
     add_allow_outside(parser)
     add_json(parser, "one JSON object per transition")
 

@@ -108,10 +108,12 @@ def _lines_by_step(steps: tuple[Step, ...]) -> Iterator[tuple[Step, list[str]]]:
 # --- one step -----------------------------------------------------------------------------------------------
 
 
-def _request(step: Step, before: str) -> list[str]:
+def _performance(step: Step, before: str) -> list[str]:
     facts = step.facts
-    undone = f"  (undoes {facts['undo']})" if "undo" in facts else ""
-    said = f"{_pace(facts)}{before}{facts['call']}{_name(facts)}{_poll(facts)}{_end(facts)}{undone}"
+    called = step.kind is Kind.REQUEST
+    undone = f"  (undoes {facts['undo']})" if called and "undo" in facts else ""
+    does = facts["call" if called else "action"]
+    said = f"{_pace(facts)}{before}{does}{_name(facts)}{_poll(facts)}{_end(facts)}{undone}"
     return [said, *_messages(facts), *_possible_errors(facts)]
 
 
@@ -126,12 +128,6 @@ def _activity_end(step: Step, before: str) -> list[str]:
     if "why" in step.facts:
         return [f"{programs} is gone{_name(step.facts)}: {step.facts['why']}"]
     return [f"ends {programs}"]
-
-
-def _action(step: Step, before: str) -> list[str]:
-    facts = step.facts
-    said = f"{_pace(facts)}{before}{facts['action']}{_name(facts)}{_poll(facts)}{_end(facts)}"
-    return [said, *_messages(facts), *_possible_errors(facts)]
 
 
 def _tell(step: Step, before: str) -> list[str]:
@@ -191,10 +187,10 @@ def _repetition(step: Step, before: str) -> list[str]:
 
 
 _SAID: Mapping[Kind, Callable[[Step, str], list[str]]] = {
-    Kind.REQUEST: _request,
+    Kind.REQUEST: _performance,
     Kind.PROCESS: _process,
     Kind.ENDED: _activity_end,
-    Kind.ACTION: _action,
+    Kind.ACTION: _performance,
     Kind.TELL: _tell,
     Kind.SCENE: lambda step, before: [f"shows the scene {step.facts['scene']}"],
     Kind.QUESTION: _question,

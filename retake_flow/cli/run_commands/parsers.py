@@ -9,9 +9,11 @@ from retake_flow.cli.arguments import (
     add_allow_outside,
     add_by,
     add_detach,
+    add_flow,
     add_json,
     add_metrics,
     add_run,
+    add_set,
     add_within,
     count,
     run_name,
@@ -56,13 +58,13 @@ def _hours(text: str) -> float:
 
 def run(parser: Any) -> None:
     """Run a flow, for example go-live.yaml."""
-    parser.add_argument("flow", metavar="FLOW", help="a file, or the name of a shipped flow (go-live.yaml)")
+    add_flow(parser)
     parser.add_argument("--rehearse", action="store_true", help="use a rehearsed retake.tv on this machine")
     parser.add_argument(
         "--rehearsal-options", metavar="FILE", help="JSON: latency, viewers, faults, … (docs/rehearsal.md)"
     )
     parser.add_argument("--folder", metavar="DIR", help="the folder for a rehearsal's recordings and report")
-    parser.add_argument("--set", action="append", default=[], metavar="NAME=VALUE", help="set an input of the flow")
+    add_set(parser)
     parser.add_argument("--for", dest="duration", metavar="TIME", help="end the time on air after this long (10s, 2h)")
     parser.add_argument(
         "--hours",
@@ -180,7 +182,7 @@ def send(parser: Any) -> None:
     parser.epilog = _SEND_EPILOG
     add_run(parser)
     parser.add_argument("event", metavar="EVENT", help="one of the flow's `events`, or `extend`")
-    parser.add_argument("--set", action="append", default=[], metavar="NAME=VALUE", help="set a field of its data")
+    add_set(parser, "set a field of its data")
     add_by(parser, "who sends it")
     add_json(parser)
 

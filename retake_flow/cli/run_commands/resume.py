@@ -3,24 +3,24 @@
 from __future__ import annotations
 
 import argparse
+from contextlib import closing
 from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING
 
-if TYPE_CHECKING:
-    from retake_flow.ports.runs import Claim, Runs, Stored
-    from retake_flow.run.run import Run
-    from retake_flow.settings import Settings
+from retake_flow import printable
+from retake_flow.cli import terminal
+from retake_flow.errors import CredentialsError, UsageError
+from retake_flow.flow.text.locate import resolve_places
+from retake_flow.ports.runs import Claim, Runs, Stored
+from retake_flow.run.errors import RunHeld
+from retake_flow.run.run import Run
+from retake_flow.settings import Settings
+from retake_flow.wiring.observability import observed
+from retake_flow.wiring.storing import open_store, this_user
 
 
 def resume(args: argparse.Namespace) -> int:
     """Resume one run, or all runs that wait for a process. The exit code says how it ended."""
-    from contextlib import closing
-
-    from retake_flow.errors import UsageError
-    from retake_flow.settings import Settings
-    from retake_flow.wiring.storing import open_store
-
     answering = args.answer or args.decision
     alone = answering or args.upgrade or args.force or args.allow_outside or args.detach
     if args.all == bool(args.run) or (args.all and alone):
@@ -31,9 +31,7 @@ def resume(args: argparse.Namespace) -> int:
     settings = Settings.from_environment()
     with closing(open_store(settings)) as runs:
         if args.all:
-            from retake_flow.cli import terminal
             from retake_flow.cli.run_commands.resume_all import resume_all
-            from retake_flow.wiring.observability import observed
 
             with observed(args.metrics, settings, terminal.advise):
                 return resume_all(runs, settings, as_json=args.json, wait=args.wait)
@@ -41,7 +39,6 @@ def resume(args: argparse.Namespace) -> int:
         if answering:
             from retake_flow.cli.run_commands.answer import parse_words
             from retake_flow.monitor.answering import store_answer
-            from retake_flow.wiring.storing import this_user
 
             gate, _ = store_answer(runs, run, parse_words(args.answer), args.decision, args.by or this_user())
             answered = gate.id
@@ -53,10 +50,6 @@ def resume(args: argparse.Namespace) -> int:
 
 
 def _detached(run: str, settings: Settings, args: argparse.Namespace, answered: str, log: Path) -> int:
-    from contextlib import closing
-
-    from retake_flow.wiring.storing import open_store
-
     with closing(open_store(settings)) as runs:
         return _resume_one(runs, run, settings, args, answered, log)
 
@@ -76,12 +69,6 @@ def _resume_one(
     runs: Runs, run: str, settings: Settings, args: argparse.Namespace, answered: str, log: Path | None = None
 ) -> int:
     import asyncio
-
-    from retake_flow import printable
-    from retake_flow.cli import terminal
-    from retake_flow.errors import CredentialsError
-    from retake_flow.run.errors import RunHeld
-    from retake_flow.wiring.observability import observed
 
     stored = runs.load(run)
     if stored.run.ended and stored.holder is None:
@@ -114,7 +101,6 @@ async def _interruptible(
     from retake_flow.cli.session.interrupts import Interrupts
     from retake_flow.cli.session.session import Session, is_attended
     from retake_flow.cli.session.views import view_for
-    from retake_flow.flow.text.locate import resolve_places
 
     def upgrade_claim(claim: Claim) -> None:
         if args.upgrade:

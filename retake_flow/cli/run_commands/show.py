@@ -14,7 +14,7 @@ from retake_flow.monitor.brief import next_for
 from retake_flow.monitor.journal_text import clock, lines
 from retake_flow.monitor.run_status import RunStatus, run_status
 from retake_flow.monitor.run_text import ahead, gate_lines, moment, process, since
-from retake_flow.run.records import Record, plain
+from retake_flow.run.records import plain
 from retake_flow.settings import Settings
 from retake_flow.wiring.storing import open_store
 
@@ -114,10 +114,6 @@ def _process_lines(found: RunStatus) -> list[str]:
 
 
 def _last(found: RunStatus) -> list[str]:
-    said = [f"  {clock(record)}  {line}" for record in _last_records(found.journal) for line in lines(record)]
+    records = [record for record in found.journal if lines(record)][-_LAST:]  # those that have a line for people
+    said = [f"  {clock(record)}  {line}" for record in records for line in lines(record)]
     return ["", f"the end of its journal ({len(found.journal)} records)", *said[-_LAST:]] if said else []
-
-
-def _last_records(journal: list[Record]) -> list[Record]:
-    """The last records that have a line for people."""
-    return [record for record in journal if lines(record)][-_LAST:]

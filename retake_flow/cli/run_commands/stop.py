@@ -3,13 +3,26 @@
 from __future__ import annotations
 
 import argparse
-from typing import TYPE_CHECKING
+import time
+from collections.abc import Callable
+from contextlib import closing
+from dataclasses import replace
+from functools import cache, partial
+from pathlib import Path
 
-if TYPE_CHECKING:
-    from collections.abc import Callable
-
-    from retake_flow.ports.runs import Runs, Stored, Wish
-    from retake_flow.settings import Settings
+from retake_flow import printable
+from retake_flow.api.agents_folder import agents_in, file_of, files_by_name
+from retake_flow.cli import terminal
+from retake_flow.errors import AccountInUse, CredentialsError
+from retake_flow.fleet.placement import waiting_reason
+from retake_flow.monitor.brief import next_for
+from retake_flow.monitor.following import Polling, is_over
+from retake_flow.ports.runs import Runs, Stored, Wish
+from retake_flow.run.errors import RunHeld
+from retake_flow.run.records import plain, record
+from retake_flow.settings import Settings
+from retake_flow.wiring.children import sweep
+from retake_flow.wiring.storing import is_certain, is_driven, open_fleet, open_store, this_process
 
 _EVERY = 0.1
 
@@ -25,14 +38,6 @@ def kill(args: argparse.Namespace) -> int:
 
 
 def _end(args: argparse.Namespace, what: Wish) -> int:
-    from contextlib import closing
-    from functools import cache, partial
-
-    from retake_flow.monitor.brief import next_for
-    from retake_flow.monitor.following import is_over
-    from retake_flow.settings import Settings
-    from retake_flow.wiring.storing import is_driven, open_store
-
     settings = Settings.from_environment()
     with closing(open_store(settings)) as store:
         before = store.load(store.find(args.run))
@@ -77,9 +82,6 @@ def _ask_to_end(
     Returns:
         The run once no process drives it, for it ends before all is undone; as it is when the time is up.
     """
-    from retake_flow.monitor.following import Polling, is_over
-    from retake_flow.wiring.storing import is_driven
-
     polling = Polling(within, _EVERY)
     while True:
         stored = store.load(run)
@@ -99,14 +101,7 @@ def _stop_undriven(
     Returns:
         None when it is stopped; otherwise why it waits for a host, "" when one has it or takes it in a moment.
     """
-    from contextlib import closing
-    from dataclasses import replace
-
     from retake_flow.cli.run_commands.resume import stop_parked
-    from retake_flow.errors import AccountInUse, CredentialsError
-    from retake_flow.fleet.placement import waiting_reason
-    from retake_flow.run.errors import RunHeld
-    from retake_flow.wiring.storing import open_fleet
 
     run = stored.run.id
     try:
@@ -127,10 +122,6 @@ def _stop_undriven(
 
 def _as_its_agent(stored: Stored, settings: Settings) -> Settings:
     """The settings with the credentials of a run's agent, if the folder of agents has them."""
-    from dataclasses import replace
-
-    from retake_flow.api.agents_folder import agents_in, file_of, files_by_name
-
     files = files_by_name(agents_in(settings.agents)) if settings.agents.is_dir() else {}
     if not stored.submitted or stored.agent not in files:
         return settings
@@ -139,13 +130,6 @@ def _as_its_agent(stored: Stored, settings: Settings) -> Settings:
 
 def _kill_undriven(store: Runs, run: str) -> Stored:
     """End a run that no process drives, and kill whatever its processes left behind."""
-    import time
-    from dataclasses import replace
-
-    from retake_flow.run.records import record
-    from retake_flow.wiring.children import sweep
-    from retake_flow.wiring.storing import this_process
-
     claim = store.claim(run, this_process())
     try:
         sweep(run)
@@ -167,22 +151,12 @@ def _kill_undriven(store: Runs, run: str) -> Stored:
 
 def _forget(rehearsal: str) -> None:
     """Remove the tokens of a rehearsal that cannot be resumed."""
-    from pathlib import Path
-
     from retake_flow.wiring import rehearsing
 
     rehearsing.forget(Path(rehearsal))
 
 
 def _tell(stored: Stored, what: Wish, commands: list[str], *, already: bool, as_json: bool, waits: str | None) -> None:
-    import time
-
-    from retake_flow import printable
-    from retake_flow.cli import terminal
-    from retake_flow.monitor.following import is_over
-    from retake_flow.run.records import plain
-    from retake_flow.wiring.storing import is_driven
-
     run = stored.run
     if as_json:
         effect = "done" if is_over(stored) else "queued" if waits is not None or is_driven(stored.holder) else "none"
@@ -203,9 +177,6 @@ def _tell(stored: Stored, what: Wish, commands: list[str], *, already: bool, as_
 
 def _next(stored: Stored, what: Wish) -> str:
     """The next step for a run that does not end."""
-    from retake_flow import printable
-    from retake_flow.wiring.storing import is_certain
-
     run, holder = printable.line(stored.run.id), stored.holder
     if holder is not None and not is_certain(holder):
         gone = f"when {printable.line(holder.host)} is gone, take it over with `retake-flow resume {run} --force`"
