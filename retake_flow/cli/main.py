@@ -53,15 +53,16 @@ _HIDDEN = "drive"
 _PACKAGE_OF = {name: package for package, names in _PACKAGES.items() for name in names} | {_HIDDEN: "fleet_commands"}
 #: The modules of commands that share one with another command.
 _TOGETHER = {
-    "drain": "hosts",
-    "send": "say",
-    "gates": "answer",
-    "prune": "runs",
-    "kill": "stop",
-    "status": "wait",
-    "events": "chat",
-    "scene": "screen",
-    "schema": "actions",
+    "drain": "fleet_commands.hosts",
+    "events": "agent_commands.chat",
+    "gates": "run_commands.answer",
+    "kill": "run_commands.stop",
+    "prune": "run_commands.runs",
+    "reply": "run_commands.say",
+    "scene": "agent_commands.screen",
+    "schema": "flow_commands.actions",
+    "send": "run_commands.say",
+    "status": "agent_commands.wait",
 }
 
 
@@ -107,14 +108,12 @@ class _Parser(argparse.ArgumentParser):
 def parser(names: Sequence[str] = COMMANDS) -> argparse.ArgumentParser:
     """The parser of the command line, for all commands or for some."""
     main = _Parser(
-        prog="retake-flow",
-        description="Take an AI agent live on retake.tv by a YAML state machine.",
-        epilog=EPILOG,
+        prog="retake-flow", description="Take an AI agent live on retake.tv by a YAML state machine.", epilog=EPILOG
     )
     main.add_argument("--version", action="version", version=f"retake-flow {__version__}")
     commands = main.add_subparsers(title="commands", metavar="COMMAND", required=True, dest="command")
     for name in names:
-        declare = _function(name, "parsers")
+        declare = _function(name, f"{_PACKAGE_OF[name]}.parsers")
         about = str(declare.__doc__)
         listed: dict[str, Any] = {} if name == _HIDDEN else {"help": f"{about[0].lower()}{about[1:].removesuffix('.')}"}
         declare(commands.add_parser(name, description=about, **listed))
@@ -122,8 +121,8 @@ def parser(names: Sequence[str] = COMMANDS) -> argparse.ArgumentParser:
 
 
 def _function(command: str, module: str) -> Callable[..., Any]:
-    """The function of a command's name in a module of its package."""
-    found = import_module(f"retake_flow.cli.{_PACKAGE_OF[command]}.{module}")
+    """The function of a command's name in a module."""
+    found = import_module(f"retake_flow.cli.{module}")
     return cast("Callable[..., Any]", getattr(found, command.replace("-", "_")))
 
 
@@ -149,7 +148,7 @@ def main(arguments: Sequence[str]) -> int:
 
 
 def _perform(args: argparse.Namespace) -> int:
-    module = _TOGETHER.get(args.command, args.command.replace("-", "_"))
+    module = _TOGETHER.get(args.command) or f"{_PACKAGE_OF[args.command]}.{args.command.replace('-', '_')}"
     return int(_function(args.command, module)(args))
 
 

@@ -41,7 +41,7 @@ class Figures:
                 continue
             self.number = number
             self.vitals.note(record)
-            self.scenes.heard(record, record_to_run_time(record))
+            self.scenes.note(record, record_to_run_time(record))
             match record["event"]:
                 case "chat_message":
                     self.unanswered += 1

@@ -68,7 +68,7 @@ class Scenes:
             times.append(self._until)
         return min(times, default=None)
 
-    def heard(self, record: Record, at: float) -> None:
+    def note(self, record: Record, at: float) -> None:
         """Take a record of the run."""
         self._settle(at)
         match record:

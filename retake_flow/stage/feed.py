@@ -126,7 +126,7 @@ class Feed:
     # --- records ------------------------------------------------------------------------------------------
 
     def _take(self, record: Record, at: float) -> None:
-        self.scenes.heard(record, at)
+        self.scenes.note(record, at)
         match record:
             case {"event": "account", "agent": str(name)} if name:
                 self._agent = _line(name)

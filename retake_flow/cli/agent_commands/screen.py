@@ -25,10 +25,10 @@ LONGEST_URL = 2000  # characters
 
 def screen(args: argparse.Namespace) -> int:
     """Change the stage: 0 when it shows, 1 when not."""
-    return change(args, asked(args.what, args.value))
+    return _change(args, _request_of(args.what, args.value))
 
 
-def asked(what: str, value: str) -> dict[str, Any]:
+def _request_of(what: str, value: str) -> dict[str, Any]:
     """The request for a change.
 
     Raises:
@@ -47,7 +47,7 @@ def asked(what: str, value: str) -> dict[str, Any]:
     return {"data": {what: read(value)}}
 
 
-def change(args: argparse.Namespace, request: dict[str, Any]) -> int:
+def _change(args: argparse.Namespace, request: dict[str, Any]) -> int:
     """Send a change to a run, and report whether its stage shows it."""
     data = {**request, "by": args.by or this_user(), **({"for": args.lasts} if args.lasts else {})}
     with closing(open_store(Settings.from_environment())) as store:
@@ -103,4 +103,4 @@ def _tell(told: dict[str, Any], as_json: bool, what: str) -> None:
 
 def scene(args: argparse.Namespace) -> int:
     """Change the scene: 0 when it shows, 1 when not."""
-    return change(args, asked("scene", args.scene))
+    return _change(args, _request_of("scene", args.scene))

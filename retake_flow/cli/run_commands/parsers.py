@@ -72,11 +72,7 @@ def run(parser: Any) -> None:
         metavar="NUMBER",
         help="rehearse this long with busy chat and faults, and measure (0.5, 8)",
     )
-    parser.add_argument(
-        "--wait",
-        action="store_true",
-        help="keep running while the run only waits for a person",
-    )
+    parser.add_argument("--wait", action="store_true", help="keep running while the run only waits for a person")
     add_allow_outside(parser)
     parser.add_argument("--name", type=run_name, metavar="NAME", help="a name by which every command finds it")
     add_detach(parser)
@@ -92,11 +88,7 @@ def resume(parser: Any) -> None:
         "--all", action="store_true", help="all runs that can continue: their process died, or they were answered"
     )
     parser.add_argument(
-        "--answer",
-        action="append",
-        default=[],
-        metavar="NAME=VALUE",
-        help="answer its question first; - reads JSON",
+        "--answer", action="append", default=[], metavar="NAME=VALUE", help="answer its question first; - reads JSON"
     )
     parser.add_argument("--decision", default="", metavar="NAME", help="the decision of the answer")
     add_by(parser, "who answers")
@@ -122,10 +114,7 @@ def answer(parser: Any) -> None:
         "JSON object from standard input",
     )
     parser.add_argument(
-        "--decision",
-        default="",
-        metavar="NAME",
-        help="the decision, if the fields do not determine it",
+        "--decision", default="", metavar="NAME", help="the decision, if the fields do not determine it"
     )
     add_by(parser, "who answers")
     add_within(parser, "to wait until the run takes it", default="10s")

@@ -1,4 +1,4 @@
-"""`retake-flow say` and `send`: say something on a stream, or send its run an event, from any terminal or program."""
+"""`retake-flow say`, `reply` and `send`: say something on a stream, answer in its chat, and send its run an event."""
 
 from __future__ import annotations
 
@@ -15,6 +15,7 @@ from retake_flow.errors import UsageError
 from retake_flow.flow.load.load import load_stored
 from retake_flow.flow.text.bundle import parse
 from retake_flow.monitor.brief import next_for
+from retake_flow.monitor.chat_inbox import require_known
 from retake_flow.monitor.requests import LONGEST, ask_to_say, send_event, text_to_say
 from retake_flow.run.errors import EventRefused, RunBusy, RunUnheard
 from retake_flow.run.records import plain
@@ -24,22 +25,28 @@ from retake_flow.wiring.storing import open_store, this_user
 
 def say(args: argparse.Namespace) -> int:
     """Say something. The exit code is 0 when it was said in every requested way, and 1 when not."""
-    text = read_text(args.text)
+    return _say(args, list(dict.fromkeys(args.ways or ())), {})
+
+
+def reply(args: argparse.Namespace) -> int:
+    """Send an answer. The exit code is 0 when it was sent, 1 when not, and 2 when a message is unknown."""
+    return _say(args, ["chat"], {"answers": args.to})
+
+
+def _say(args: argparse.Namespace, ways: list[str], more: dict[str, Any]) -> int:
+    text = _read_text(args.text)
     with closing(open_store(Settings.from_environment())) as store:
         run = store.find(args.run)
-        data = {"text": text, "ways": list(dict.fromkeys(args.ways or ())), "by": args.by or this_user()}
-        said = ask_to_say(store, run, data, args.within)
-        said["next"] = next_for(store, run)
-    report_said(run, said, args.json)
+        for message in (answered := more.get("answers", ())):
+            require_known(store, run, message)
+        said = ask_to_say(store, run, {"text": text, "ways": ways, "by": args.by or this_user(), **more}, args.within)
+        said["next"] = next_for(store, run, read=answered[-1] if answered else "")
+    _report(run, said, args.json)
     return 0 if said["said"] else 1
 
 
-def read_text(given: str) -> str:
-    """The text to say.
-
-    Raises:
-        UsageError: The text is empty or too long.
-    """
+def _read_text(given: str) -> str:
+    """The text to say; raises a UsageError when it is empty or too long."""
     try:
         return text_to_say(sys.stdin.read(LONGEST + 2) if given == "-" else given)
     except UsageError as error:
@@ -47,7 +54,7 @@ def read_text(given: str) -> str:
         raise UsageError(error.message, hint=hint) from None
 
 
-def report_said(run: str, said: dict[str, Any], as_json: bool) -> None:
+def _report(run: str, said: dict[str, Any], as_json: bool) -> None:
     """Report in which ways something was said, and why not in others."""
     if as_json:
         terminal.emit({"run": run, **said})

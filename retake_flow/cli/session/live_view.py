@@ -121,7 +121,7 @@ class LiveView:
             case {"event": event, "activity": str(key)} if event in _DOING:
                 self._activities[key] = _DOING[event]
         self._vitals.note(record)
-        self._scenes.heard(record, record_to_run_time(record))
+        self._scenes.note(record, record_to_run_time(record))
 
     def _note_dropped(self, lines: int) -> str:
         self._dropped += lines

@@ -22,7 +22,7 @@ class Told:
 
     def hear(self, event: str, after: float = 0.0, **fields: object) -> str:
         self.now += after
-        self.scenes.heard(record(event, self.now, **fields), self.now)
+        self.scenes.note(record(event, self.now, **fields), self.now)
         return self.scenes.at(self.now)
 
     def wait(self, seconds: float) -> str:

@@ -102,9 +102,8 @@ def _documented() -> list[str]:
 @pytest.mark.parametrize("written", _documented())
 def test_what_the_document_assumes_can_be_assumed(command: Command, written: str) -> None:
     """Each example in docs/plan.md, of an agent that is verified, or of one that is not."""
-    codes = [command("plan", "go-live.yaml", "--assume", written, *more).code
-             for more in ((), ("--assume", "verification.verified=false"))]  # fmt: skip
-    assert 0 in codes
+    ways = (), ("--assume", "verification.verified=false")
+    assert any(command("plan", "go-live.yaml", "--assume", written, *more).code == 0 for more in ways)
 
 
 def _plan(*steps: Step) -> Plan:
