@@ -143,18 +143,20 @@ def _of_size(
     from sqlalchemy import text
 
     from retake_flow.store.opening import open_fleet
-    from retake_flow.store.sql.keeper import _beat
+    from retake_flow.store.sql.keeper import beat_of
 
     with psycopg.connect(url, autocommit=True) as connection:
         connection.execute("DROP SCHEMA public CASCADE; CREATE SCHEMA public")
-    with closing(open_fleet(url)) as fleet:
+    with ExitStack() as stack:
+        fleet = stack.enter_context(closing(open_fleet(url)))
         _fill(url, hosts, runs)
         database = fleet._database
         host = fleet.hosts()[0]
 
+        keeper = stack.enter_context(psycopg.connect(url, autocommit=True))
+
         def renew() -> None:
-            with database.writing() as connection:
-                connection.execute(_beat(), {"held": [("run-7", 2)], "lease": USUAL_LEASE})
+            keeper.execute(beat_of(1), [USUAL_LEASE, "run-7", 2], prepare=True)
 
         claim = fleet.runs.claim("run-7", _holder("here"), force=True)
         run = Run("run-7", "go-live", "d" * 64, {}, phase=Phase.RUNNING, state="broadcast/pushing/on_air")

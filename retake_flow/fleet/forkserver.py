@@ -7,6 +7,7 @@ the drivers go on, each with its own lease.
 
 from __future__ import annotations
 
+import ctypes
 import json
 import os
 import selectors
@@ -14,6 +15,7 @@ import signal
 import socket
 from collections.abc import Callable
 from contextlib import suppress
+from pathlib import Path
 from typing import Any, Final, NoReturn
 
 from retake_flow.quick_dataclasses import dataclass
@@ -109,6 +111,7 @@ class ForkServer:
 
 
 def _serve(worker: socket.socket, prepare: Callable[[], None], drive: Callable[[dict[str, Any]], NoReturn]) -> None:
+    _show("retake-flow worker: starts its drivers")
     before = {number: signal.signal(number, signal.SIG_IGN) for number in _IGNORED}  # the end of the worker ends us
     prepare()
     drivers: dict[int, tuple[int, str]] = {}  # by the handle of the process
@@ -129,6 +132,7 @@ def _serve(worker: socket.socket, prepare: Callable[[], None], drive: Callable[[
                 data = json.loads(message)
                 pid = os.fork()
                 if pid == 0:
+                    _show(f"retake-flow drive {data['job']}")
                     _become_driver(worker, list(drivers), before)
                     drive(data["order"])
                 handle = os.pidfd_open(pid)
@@ -145,6 +149,15 @@ def _become_driver(worker: socket.socket, handles: list[int], before: dict[signa
         os.close(handle)
     for number, usual in before.items():
         signal.signal(number, usual)
+
+
+def _show(title: str) -> None:
+    """Have `ps` show this process by a title in place of the worker's command line, as far as that is long enough."""
+    with suppress(OSError, ValueError, IndexError):
+        about = Path("/proc/self/stat").read_text().rpartition(")")[2].split()
+        begin, end = int(about[45]), int(about[46])  # where its arguments are (proc(5))
+        if 0 < begin < end:
+            ctypes.memmove(begin, title.encode()[: end - begin - 1].ljust(end - begin, b"\0"), end - begin)
 
 
 def _tell(worker: socket.socket, data: dict[str, Any]) -> None:

@@ -20,7 +20,7 @@ from typing import Any, Final
 from weakref import WeakSet
 
 from retake_flow import __version__
-from retake_flow.errors import MissingProgram, StoreError
+from retake_flow.errors import MissingProgram, StoreAway, StoreError
 from retake_flow.fleet.backlog import Backlog
 from retake_flow.ports.fleet import Placed
 from retake_flow.sanitize import first_line
@@ -105,14 +105,21 @@ class WorkQueue:
         """Why orders cannot be enqueued at the moment; "" when they can."""
         return self._backlog.trouble
 
+    @property
+    def _on_server(self) -> bool:
+        return "://" in self._place and not self._place.startswith("sqlite")
+
     def open(self) -> None:
         """Begin to take work; only once in a process.
 
         Raises:
+            StoreAway: It cannot be reached at the moment.
             StoreError: The tables of the queue can be neither used nor created.
         """
         from dbos import DBOS
 
+        if self._on_server:
+            self._reach()
         for name in ("dbos", "dbos.auto_upgrade"):
             logging.getLogger(name).setLevel(logging.CRITICAL)
         try:
@@ -134,11 +141,22 @@ class WorkQueue:
         )
         self._looked = time.monotonic()
 
+    def _reach(self) -> None:
+        """Connect once: DBOS waits for a server that refuses it without limit and without a word."""
+        from sqlalchemy.exc import OperationalError
+
+        engine = self._database()["system_database_engine"]
+        try:
+            engine.connect().close()
+        except OperationalError as error:
+            raise StoreAway(f"the queue cannot be reached: {first_line(error.orig or error)}") from error
+        finally:
+            engine.dispose()
+
     def _launch(self, dbos: Any, *, create: bool) -> None:
         from dbos import DBOSClient
 
-        server = "://" in self._place and not self._place.startswith("sqlite")
-        database = self._database(server)
+        database = self._database()
         config: dict[str, Any] = {
             "name": _NAME,
             "application_version": _VERSION,
@@ -164,10 +182,10 @@ class WorkQueue:
         about: dict[str, Any] = {"application_name": _NAME, "lazy": True}
         self._client = DBOSClient(**database, **about, retry_connection_errors=False)
 
-    def _database(self, server: bool) -> dict[str, Any]:
+    def _database(self) -> dict[str, Any]:
         from sqlalchemy import create_engine, event, make_url
 
-        if not server:
+        if not self._on_server:
             file = make_url(self._place).database if "://" in self._place else self._place
             url = f"sqlite:///{os.path.expanduser(file or '')}-queue"
             engine = create_engine(url)

@@ -18,7 +18,7 @@ from dataclasses import replace
 from typing import Any, Final
 
 from retake_flow.backoff import Backoff
-from retake_flow.errors import RetakeFlowError, StoreError
+from retake_flow.errors import RetakeFlowError, StoreAway, StoreError
 from retake_flow.fleet.forkserver import Ended, ForkServer, Started
 from retake_flow.fleet.placement import choose
 from retake_flow.fleet.queue import WorkQueue
@@ -42,6 +42,8 @@ AGAIN_AFTER: Final = {"account_in_use": 15.0, "store_away": 5.0, "lease_expired"
 #: counts as well.
 RESTARTS: Final = Backoff(first=1.0, cap=60.0)
 STEADY: Final = 120.0
+#: When a queue is opened again that could not be reached.
+OPENS_AGAIN: Final = Backoff(first=1.0, cap=15.0)
 _STARTS_WITHIN: Final = 120.0  # seconds that a start counts among those at once
 _BEGUN_WITHIN: Final = 20.0
 _TIDY_EVERY: Final = 600.0
@@ -171,7 +173,8 @@ class Worker:
             HostTaken: Another process is the worker of this host.
         """
         self._fleet.beat(replace(self._host, accepts=False))
-        work.open()
+        if not self._open(work):
+            return self._fleet.leave(self._host.id)
         self._work = work
         self._hooks.tell("worker_started", host=self._host.id, capacity=self._host.capacity, pid=os.getpid())
         while not self._over():
@@ -186,7 +189,27 @@ class Worker:
                 raise Restart(self._restart, self._restarts)
         self._log_drain()
         self._fleet.leave(self._host.id)
-        self._hooks.tell("worker_ended", host=self._host.id)
+        return self._hooks.tell("worker_ended", host=self._host.id)
+
+    def _open(self, work: WorkQueue) -> bool:
+        """Open the queue, as soon as the server permits; false when the worker was told to end first."""
+        failures = 0
+        while True:
+            self._hooks.describe()  # which notes that the worker is alive
+            slow = threading.Timer(SILENT, self._hooks.tell, ["queue_away"], {"message": "it does not open"})
+            slow.daemon = True
+            slow.start()
+            try:
+                work.open()
+                return True
+            except StoreAway as error:
+                self._hooks.tell("queue_away", message=error.message, hint=error.hint)
+                if self._drain:
+                    return False
+                failures += 1
+                select.select([self._awake], [], [], OPENS_AGAIN.wait(failures))
+            finally:
+                slow.cancel()
 
     def _pause(self) -> float:
         """Seconds until the next look; it is no later than the end of a lease, whose run is then free."""

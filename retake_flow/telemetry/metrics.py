@@ -172,6 +172,8 @@ def _healthz(figures: WorkerFigures) -> Answer:
 
 
 def _readyz(figures: WorkerFigures, readings: Readings) -> Answer:
+    if figures.store_away:
+        return Answer(503, b"the store is away\n")
     readings.latest()  # what all hosts have told says how full this one is
     if figures.draining:
         return Answer(503, b"draining\n")

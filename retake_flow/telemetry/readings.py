@@ -194,6 +194,7 @@ class WorkerFigures:
         used: The cores that its runs take.
         accepting: Whether it takes another run.
         draining: Whether it hands its runs over and takes nothing new.
+        store_away: Whether its last look at the store failed, so that it starts nothing.
         beat: When it was last seen to be alive, by the monotonic clock; None when nothing shows it.
         starts: How many runs it has started, by why.
         start: How long it took from when a run was wanted to its start.
@@ -206,6 +207,7 @@ class WorkerFigures:
     used: float = 0.0
     accepting: bool = True
     draining: bool = False
+    store_away: bool = False
     beat: float | None = None
     starts: Counter[str] = field(default_factory=Counter)
     start: Durations = field(default_factory=Durations)

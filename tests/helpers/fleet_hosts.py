@@ -204,6 +204,7 @@ class Fleet:
         connection: psycopg.Connection[Any] | None = getattr(self._asking, "connection", None)
         if connection is None or connection.closed:
             connection = self._asking.connection = psycopg.connect(self.server.url, autocommit=True)
+            self._stack.callback(connection.close)
         try:
             return connection.execute(query, values).fetchall()  # type: ignore[arg-type]
         except psycopg.OperationalError:

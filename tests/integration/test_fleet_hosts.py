@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 import os
+import subprocess
+import sys
 import time
 import urllib.request
+from pathlib import Path
 
 import postgres_server
 import psutil
@@ -91,3 +94,12 @@ def test_a_stream_outlasts_a_host_without_power_and_one_that_is_cut_off() -> Non
         assert len(set(said)) == len(said)
         numbers = [number for number, _ in fleet.records(run)]
         assert numbers == list(range(1, len(numbers) + 1))
+
+
+def test_the_benchmark_works() -> None:
+    """With a few runs: whatever has to be so holds, also when one host of four loses power."""
+    benchmark = Path(__file__).resolve().parents[2] / "benchmarks" / "fleet.py"
+    command = [sys.executable, str(benchmark), "--quick"]
+    done = subprocess.run(command, capture_output=True, text=True, timeout=400, check=False)
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert "capacity never exceeded" in done.stdout

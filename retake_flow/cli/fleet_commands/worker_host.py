@@ -124,6 +124,8 @@ class WorkerHost:
             self.figures.started(fields["why"], fields.get("waited"))
         elif event == "driver_ended":
             self.figures.exited(fields["code"], fields["kind"])
+        elif event in ("store_away", "store_back"):
+            self.figures.store_away = event == "store_away"
 
     def is_here(self, run: str, holder: Holder) -> bool:
         """Whether a run is driven on this host."""

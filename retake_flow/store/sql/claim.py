@@ -311,6 +311,7 @@ class SqlClaim:
         self._settle()
         if self._held is None:
             return
+        self._held.calls += 1
         if self._held.fenced:
             raise self._fenced()
         if self._lease.left > 0:

@@ -37,7 +37,12 @@ _SQLITE = (
 _AS_OWNER = "run `retake-flow store prepare` as the owner of its tables, and grant this role what it needs"
 # What a server says to a client that it does not let in; the driver has no code of it.
 _REFUSALS = r"authentication failed|no password supplied|no pg_hba\.conf entry|(role|database) \".*\" does not exist"
+_FULL = r"too many (clients|connections)|remaining connection slots are reserved"
+_RAISE_LIMIT = (
+    "all connections of the server are taken: give it max_connections of two for each run and ten for each host"
+)
 _NOT_LET_IN = "the server runs and does not let you in: correct the user, password or database in RETAKE_FLOW_STORE"
+_HINTS = ((_REFUSALS, _NOT_LET_IN), (_FULL, _RAISE_LIMIT))
 _PASSING = "SQLITE_BUSY"  # another program writes
 _FORBIDDEN = "42501"  # PostgreSQL's code for what a role may not do
 _READ_ONLY = "25006"  # PostgreSQL's code for a server that has become a standby
@@ -51,7 +56,7 @@ def told(place: str) -> Iterator[None]:
     except DBAPIError as error:
         if _is_away(error):
             said = str(error.orig).strip().split("\n", 1)[0]
-            hint = _NOT_LET_IN if re.search(_REFUSALS, said) else ""
+            hint = next((hint for words, hint in _HINTS if re.search(words, said)), "")
             raise StoreAway(f"the store {place} cannot be reached: {said}", hint=hint) from error
         raise _translated(place, error.orig) from error
     except sqlite3.Error as error:  # from code that uses the driver directly

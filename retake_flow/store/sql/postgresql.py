@@ -10,6 +10,7 @@ from typing import Any, Final, cast
 from sqlalchemy import URL, Connection, NullPool, create_engine, event, text
 
 from retake_flow.errors import StoreAway, StoreError
+from retake_flow.sanitize import first_line
 from retake_flow.store.lease import Lease
 from retake_flow.store.sql.bounded_connection import BoundedConnection
 from retake_flow.store.sql.database import Database
@@ -169,7 +170,9 @@ class PostgreSQL(Database):
         """Note that the server cannot be reached, and drop every connection from before."""
         if self._keeper.works:
             said = (
-                error.message if isinstance(error, StoreError) else f"the store {self.place} cannot be reached: {error}"
+                error.message
+                if isinstance(error, StoreError)
+                else f"the store {self.place} cannot be reached: {first_line(error)}"
             )
             self._away = StoreAway(said, hint=getattr(error, "hint", "") or _HINT)
             self._keeper.wake()

@@ -52,8 +52,12 @@ def _is_running(pid: int) -> bool:
         return False
 
 
+def _title(pid: int) -> str:
+    return Path(f"/proc/{pid}/cmdline").read_bytes().rstrip(b"\0").decode()
+
+
 def test_a_driver_outlives_the_worker_and_the_server_does_not(tmp_path: Path) -> None:
-    """It is a session of its own; the worker learns how others ended."""
+    """It is a session of its own, which `ps` shows as what it is; the worker learns how others ended."""
     command = [sys.executable, "-c", _WORKER, str(tmp_path)]
     with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as worker:
         assert worker.stdout is not None
@@ -64,6 +68,8 @@ def test_a_driver_outlives_the_worker_and_the_server_does_not(tmp_path: Path) ->
         _waited(lambda: driver.exists() and driver.read_text())
         for number in (signal.SIGTERM, signal.SIGINT, signal.SIGHUP):
             os.kill(server, number)
+        assert _title(int(driver.read_text())) == "retake-flow drive long/1"
+        assert _title(server) == "retake-flow worker: starts its drivers"
         assert _is_running(server), "only the end of the worker ends it"
         worker.kill()
         _waited(lambda: not _is_running(server))

@@ -8,7 +8,7 @@ import threading
 
 import pytest
 
-from retake_flow.errors import StoreError
+from retake_flow.errors import StoreAway, StoreError
 from retake_flow.fleet import queue
 from retake_flow.fleet.queue import WorkQueue
 
@@ -24,7 +24,7 @@ from retake_flow.fleet.queue import WorkQueue
 )
 def test_the_queue_of_a_file_is_beside_it(place: str, file: str) -> None:
     """The store expands the home folder too."""
-    config = WorkQueue(place, "a", lambda run, epoch: None, 1)._database(server=False)
+    config = WorkQueue(place, "a", lambda run, epoch: None, 1)._database()
     assert config["system_database_url"] == f"sqlite:///{os.path.expanduser(file)}"
     config["system_database_engine"].dispose()
 
@@ -64,3 +64,10 @@ def test_an_error_without_a_message_is_told_by_its_type(monkeypatch: pytest.Monk
     monkeypatch.setattr(queue.WorkQueue, "_launch", fails)
     with pytest.raises(StoreError, match="the queue cannot be used: TimeoutError"):
         WorkQueue("/nowhere/runs.db", "a", lambda run, epoch: None, 1).open()
+
+
+def test_a_server_that_refuses_the_queue_is_told_at_once() -> None:
+    """DBOS alone would wait for it without limit and without a word."""
+    work = WorkQueue("postgresql://x@127.0.0.1:1/y", "a", lambda run, epoch: None, 1)
+    with pytest.raises(StoreAway, match=r"the queue cannot be reached: .*refused"):
+        work.open()

@@ -45,6 +45,7 @@ class _World:
     fails: int = 0  # how often nothing can be given back
     sweep: Sweep = field(default_factory=Sweep)
     add_fails: bool = False
+    refusals: int = 0  # how often the queue cannot be opened
     restarts: int = 0
     server_dies: bool = False
     requested: list[str] = field(default_factory=list)
@@ -119,7 +120,9 @@ class _World:
     # the queue
 
     def open(self) -> None:
-        """Nothing."""
+        if self.refusals:
+            self.refusals -= 1
+            raise StoreAway("too many clients")
 
     def drop_connections(self) -> None:
         self.told.append("dropped")
@@ -232,6 +235,17 @@ def test_a_worker_is_well_while_the_store_is_away(work: Callable[..., _World]) -
             world.asks = "hand-over"
 
     assert work(turns).described >= 4
+
+
+def test_a_worker_opens_its_queue_as_soon_as_the_server_permits(work: Callable[..., _World]) -> None:
+    """Meanwhile it says why it takes nothing, and counts as alive."""
+
+    def turn(world: _World, beats: int) -> None:
+        world.asks = "hand-over" if beats else ""
+
+    world = work(turn, refusals=1)
+    assert world.told == ["queue_away", "worker_started", "draining", "left", "worker_ended"]
+    assert world.fields["queue_away"]["message"] == "too many clients"
 
 
 def test_a_held_run_is_told_although_nothing_can_be_enqueued(work: Callable[..., _World]) -> None:

@@ -80,11 +80,14 @@ def test_a_password_is_never_shown(opened: Opener) -> None:
         ('FATAL:  password authentication failed for user "flow"', "does not let you in"),
         ("fe_sendauth: no password supplied", "does not let you in"),
         ('FATAL:  database "runs" does not exist', "does not let you in"),
+        ("FATAL:  sorry, too many clients already", "max_connections"),
+        ("FATAL:  remaining connection slots are reserved for roles with the SUPERUSER attribute", "max_connections"),
+        ('FATAL:  too many connections for role "flow"', "max_connections"),
         ("Connection refused", ""),
     ],
 )
 def test_a_server_that_refuses_a_client_runs(said: str, hint: str) -> None:
-    """It is not the server that has to be looked at, but what RETAKE_FLOW_STORE says."""
+    """It is not its way that has to be looked at, but what RETAKE_FLOW_STORE says, or how many clients it takes."""
     refused = type("Refused", (Exception,), {"sqlstate": None})(f"connection failed: {said}")
     with pytest.raises(StoreAway) as raised, told("postgresql://x/y"):
         raise OperationalError("", None, refused)

@@ -152,6 +152,7 @@ def test_names_of_people_cannot_break_the_format(store: Runs) -> None:
         (WorkerFigures(capacity=2, used=2), "ok\n", "503 full\n"),
         (WorkerFigures(capacity=2, draining=True), "ok\n", "503 draining\n"),
         (WorkerFigures(capacity=2, accepting=False), "ok\n", "503 not accepting\n"),
+        (WorkerFigures(capacity=2, store_away=True), "ok\n", "503 the store is away\n"),
         (WorkerFigures(beat=-1e9), "503 silent for", "ok\n"),
     ],
 )
