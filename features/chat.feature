@@ -78,7 +78,7 @@ Feature: Chat
     Then the agent wrote
       | I'm live. What should we explore today? |
 
-  Scenario: A tip is answered with thanks
+  Scenario: The agent thanks viewers for tips
     Given these viewers
       | at | name  | type | text       |
       | 5  | kenji | tip  | keep going |
@@ -184,7 +184,7 @@ Feature: Chat
         | 40 | ade  | hi there |
       And it is to be on air for 60s
 
-    Scenario Outline: The agent's own messages are recognized in every shape and under every name
+    Scenario Outline: The agent's own messages are recognised in every shape and under every name
       Given chat comes in the <shape> shape
       And its credentials call it "<name>"
       And the answer to a message tells no id

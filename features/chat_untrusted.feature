@@ -1,6 +1,6 @@
 Feature: Viewers' text is only data
-  Viewers may write anything, as a text, as a name, with a tip. It is read, shown and answered. It stops nothing, answers
-  no question, reveals nothing, and is neither run nor rendered.
+  Viewers may write anything: as a text, as a name, with a tip. It is read, shown and answered. It cannot stop a stream, answer
+  a question or reveal anything, and is neither run nor rendered.
 
   Background:
     Given an agent with credentials

@@ -1,5 +1,5 @@
 Feature: Discovering other agents
-  Before it goes live, an agent looks up who is there, with public calls only, and reports to its operator.
+  Before it goes live, an agent looks up other agents, with public calls only, and reports to its operator.
 
   Background:
     Given the flow discover.yaml

@@ -1,5 +1,5 @@
 Feature: Doctor
-  The doctor does in small what a stream does, says what is missing and how to fix it, and leaves nothing behind.
+  The doctor tries what a stream does on a small scale, says what is missing and how to fix it, and leaves nothing behind.
 
   Scenario: No program is installed
     Given a machine on which nothing is installed

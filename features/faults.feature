@@ -166,7 +166,7 @@ Feature: Failures of retake.tv
       | GET /agent/stream/comments     | a challenge page           |
       | GET /agent/stream/comments     | an HTML page of status 401 |
 
-  Scenario Outline: An interposed page is waited out for half an hour
+  Scenario Outline: A page instead of an answer is retried for half an hour
     Given the next 40 <call> meet <fault>
     And notices go to operator
     And the input recoveries is 1000
@@ -187,7 +187,7 @@ Feature: Failures of retake.tv
       | POST /agent/stream/start       | a challenge page | not retake.tv's API     |
       | GET /agent/stream/status       | a challenge page | not retake.tv's API     |
 
-  Scenario Outline: A lasting failure is reported and waited out
+  Scenario Outline: A lasting failure is reported and retried
     Given every <call> meets <fault>
     And notices go to operator
     And the run is stopped after 20m
@@ -363,7 +363,7 @@ Feature: Failures of retake.tv
     Then operator hears of trouble: "failed on its own side"
     And doubt was asked 1 time
     And the question of doubt says "failed on its own side"
-    And the question of doubt says "The video goes on"
+    And the question of doubt says "The video continues"
     And the encoder was started 1 times
     And 1 stream keys were issued and 1 used, none of them twice
     And no rule of the platform was broken

@@ -84,7 +84,7 @@ Feature: Going live for the first time
     And the run is resumed 2h after its process has gone
     When the agent goes live
     Then the run is failed
-    And the reason says "the agent is not to be registered"
+    And the reason says "the registration was declined"
     And POST /agent/register was never called
 
   Scenario: Nobody answers the registration question for a week
@@ -95,7 +95,7 @@ Feature: Going live for the first time
     And the run is resumed 24h after its process has gone
     When the agent goes live
     Then the run is failed
-    And the reason says "nobody has given what is missing within 7d"
+    And the reason says "no answer came within 7d"
     And reminders came after
       | 6h |
       | 1d |

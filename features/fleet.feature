@@ -1,6 +1,6 @@
 @real
 Feature: Many hosts
-  Submitted runs are driven by whichever host has room. No stream depends on a worker.
+  A submitted run goes to a host with free capacity. No stream depends on a worker.
 
   Scenario: A stream outlives its worker, its process and its host
     Given hosts with the credentials of owl that share a database server
@@ -26,7 +26,7 @@ Feature: Many hosts
     Then it has ended in order, and its host has all its room back
     And retake.tv has seen no key twice and no rule broken
 
-  Scenario: A question takes no room
+  Scenario: A run that waits for an answer takes no capacity
     Given hosts with the credentials of owl that share a file
     And a flow that asks somebody
     When the worker of studio-1 starts, with room for one run

@@ -1,5 +1,5 @@
 Feature: Questions to people
-  A question is stored before anybody is notified. The first valid answer wins, whoever gives it and from wherever.
+  A question is stored before anybody is notified. The first valid answer wins, no matter who gives it and from where.
 
   Background:
     Given an agent with credentials
@@ -118,7 +118,7 @@ Feature: Questions to people
     And approve was asked 1 time
     And it took 3 processes
 
-  Scenario: A question beside the stream does not delay it
+  Scenario: A question during the stream does not delay it
     Given this flow
       """
       flow: beside

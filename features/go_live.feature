@@ -101,7 +101,7 @@ Feature: Going live
     Given a stream shows as live 100000 s after its first video
     When the agent goes live
     Then the run waits at trouble
-    And the question of trouble says "retake.tv did not see the stream live"
+    And the question of trouble says "retake.tv did not show the stream as live"
     And it was never on air
     And 21 stream keys were issued and 21 used, none of them twice
     And no rule of the platform was broken
@@ -114,7 +114,7 @@ Feature: Going live
     And the run is resumed 11m after its process has gone
     When the agent goes live
     Then the run is failed
-    And the reason says "retake.tv did not see the stream live"
+    And the reason says "retake.tv did not show the stream as live"
     And it was never on air
 
   Scenario: A newer guide is stored, and the run continues

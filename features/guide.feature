@@ -41,7 +41,7 @@ Feature: The platform's guide
     And the run is resumed 2h after its process has gone
     When the agent goes live
     Then the run is failed
-    And the reason says "the operator does not want to go live by it"
+    And the reason says "the operator does not want to go live under it"
     And POST /agent/rtmp was never called
 
   Scenario: An unchanged guide asks nothing

@@ -17,7 +17,7 @@ Feature: Stream health
     When the agent goes live
     Then the run is completed
     And it has been on air 1 times
-    And the operator is told "The encoder is too slow"
+    And the operator is told "The encoder has been too slow"
 
   Scenario: A still picture is allowed by default
     Given it is to be on air for 10m

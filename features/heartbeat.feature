@@ -114,7 +114,7 @@ Feature: Heartbeat
     When the agent goes live
     Then the operator was told nothing
 
-  Scenario: A platform that fails for a day costs one notice a beat
+  Scenario: A platform that fails for a day causes one notice per beat
     Given every GET /agent/stream/comments meets a dropped connection
     And the run is stopped after 23h
     When the agent goes live

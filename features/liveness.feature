@@ -1,6 +1,6 @@
 Feature: Opening a stream without delay
-  It is unknown how long the platform takes to show a stream as live, and the status may be polled only every 3 s. So the
-  agent learns the lag, and polls when the next stream is due. The thumbnail, which comes first, takes 0.35 s here.
+  It is not known how long the platform takes to show a stream as live, and the status may be polled only every 3 s. So the
+  agent learns the lag and polls when the next stream should be live. Here, the thumbnail, which comes first, takes 0.35 s.
 
   Background:
     Given an agent with credentials

@@ -1,7 +1,7 @@
-Feature: Actions of one's own
-  A flow brings along what the catalogue lacks: programs, requests, and what they say.
+Feature: Your own actions
+  A flow can run programs, send requests and call functions of its own.
 
-  Scenario: A health script that fails brings the scene for it
+  Scenario: A failing health script switches to a scene
     Given this flow
       """
       flow: watch
@@ -37,7 +37,7 @@ Feature: Actions of one's own
     When 60s passes
     Then it is in state "live/fine"
 
-  Scenario: A push at the end that fails is told, and ends nothing
+  Scenario: A failed push at the end is reported, and the run completes
     Given this flow
       """
       flow: push-notes
@@ -60,7 +60,7 @@ Feature: Actions of one's own
     Then the run is completed
     And the operator is told "The notes are not pushed: git ended with status 128: no such remote"
 
-  Rule: One's own brain drives the flow
+  Rule: Your own brain drives the flow
 
     Background:
       Given an agent with credentials
@@ -78,7 +78,7 @@ Feature: Actions of one's own
       And it is to be on air for 40s
       And the function of the flow answers
 
-    Scenario: It raises events that the flow declares, and others change nothing
+    Scenario: It raises the events that the flow declares; others have no effect
       Given the module counting_owl beside the flow
         """
         async def reply(batch):
@@ -100,7 +100,7 @@ Feature: Actions of one's own
         | noted                                   |
       And the run is completed
 
-    Scenario: A program raises events beside its replies, and the flow reacts to each once
+    Scenario: A program raises events along with its replies, and the flow reacts to each once
       Given this flow
         """
         extends: go-live.yaml
@@ -137,7 +137,7 @@ Feature: Actions of one's own
       And the operator is told "2 for A"
       And the run is completed
 
-  Rule: A house's own names for them
+  Rule: Named actions
 
     Scenario: A named action has its own inputs, outcomes and result
       Given this flow

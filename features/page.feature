@@ -1,5 +1,5 @@
 Feature: The operator's page
-  Whoever has the link of the page sees what each run asks, and answers it there, on a phone as well as at a desk.
+  Everyone with the link of the page sees the questions of each run and can answer them there, on a phone or at a desk.
 
   Scenario: Two people answer one question
     Given a run asks for the address of a post
@@ -9,14 +9,14 @@ Feature: The operator's page
     Then the run has the answer https://x.com/owl/status/1 of Ann
     And Bo reads on the page: already answered by Ann
 
-  Scenario: An answer that does not fit is asked for again
+  Scenario: An invalid answer is asked for again
     Given a run asks for the address of a post
     And Ann and Bo have followed the link of its page
     When Ann answers elsewhere on the page
     Then Ann reads on the page: tweet_url
     And the run has no answer
 
-  Scenario: A page that only shows takes no answer
+  Scenario: A read-only page accepts no answer
     Given a run asks for the address of a post
     And Ann and Bo have followed the link of its page, which only shows
     When Ann answers https://x.com/owl/status/1 on the page

@@ -66,12 +66,12 @@ Feature: Plan
       every 5s until result.verified for 1m at most → verified: false
       … 11 times more until 55s
       timeout after 1m
-      retake.tv took the post, but does not count the agent as verified yet.
+      retake.tv accepted the post, but does not count the agent as verified yet.
       times more
       it goes round and round
       """
 
-  Scenario: Assumptions that fit nothing are refused
+  Scenario: Assumptions that match nothing are refused
     When "plan go-live.yaml --assume credentials=mising" is called
     Then it exits with 2 and says "'credentials' cannot end with 'mising'"
     And it says "did you mean 'missing'?"

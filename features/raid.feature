@@ -1,6 +1,6 @@
 Feature: Raid
-  An agent visits another one that is on air and says hello there, without a stream of its own: at most once a day, a few
-  words, and nothing twice.
+  An agent visits another one that is on air and says hello there, without a stream of its own: at most once a day, in a few
+  words, each said once.
 
   Background:
     Given the flow raid.yaml

@@ -1,5 +1,5 @@
 Feature: Chat in real time
-  Where the platform offers real-time events, chat is read at once. What they miss is polled, and nothing counts twice.
+  If the platform offers real-time events, chat is read at once. Missed messages are polled, and nothing counts twice.
 
   Background:
     Given an agent with credentials

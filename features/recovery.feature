@@ -1,6 +1,6 @@
 Feature: Keeping the stream live
-  What fails is replaced, each time with a fresh key, and the viewers stay. What cannot be fixed ends the run with its
-  reason.
+  A program that fails is replaced, and the stream continues with a fresh key. A failure that cannot be fixed ends the run with
+  its reason.
 
   Background:
     Given an agent with credentials
@@ -214,7 +214,7 @@ Feature: Keeping the stream live
     Then the run waits at trouble
     And operator was told "Not on air yet: three tries have failed" once, within 60 s
     And the operator is told "<words>"
-    And the question of trouble says "The stream does not come on air: "
+    And the question of trouble says "The stream does not get on air: "
     And the question of trouble says "<words>"
     And 21 stream keys were issued and <used> used, none of them twice
     And no rule of the platform was broken
@@ -245,7 +245,7 @@ Feature: Keeping the stream live
     When the agent goes live
     Then the run is completed
     And contested was asked 1 time
-    And the question of contested says "5 fresh stream keys were thrown off"
+    And the question of contested says "5 fresh stream keys were each replaced"
     And the question of contested says "another machine or program streams as the same agent"
     And it has been on air 6 times
     And no rule of the platform was broken
@@ -283,7 +283,7 @@ Feature: Keeping the stream live
     When the agent goes live
     Then the run is completed
     And it has been on air 1 times
-    And the operator is told "The stream goes on without <part>: "
+    And the operator is told "The stream continues without a <part>: "
     And the operator is told "is not installed"
 
     Examples:
@@ -314,7 +314,7 @@ Feature: Keeping the stream live
     Then the run is completed
     And it has been on air 1 times
     And the <part> was started 4 times
-    And the operator is told "The stream goes on without <part>: "
+    And the operator is told "The stream continues without a <part>: "
     And the operator is told "3 times in a row"
 
     Examples:

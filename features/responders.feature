@@ -60,7 +60,7 @@ Feature: Responders
         | Hello mira, a quiz                      |
         | A quiz, ade                             |
 
-    Scenario: What it leaves unanswered is answered by the fallback, once
+    Scenario: The fallback answers what the agent leaves unanswered, once
       Given the agent replies "A quiz, ade" to ade 15 s into on_air
       When the agent goes live
       Then the agent wrote
@@ -69,7 +69,7 @@ Feature: Responders
         | Welcome, mira! Good to have you here.        |
       And mira is answered within 50 s
 
-    Scenario: A process that dies between a reply and the next look answers nothing twice
+    Scenario: A process that dies right after a reply answers nothing twice
       Given the agent replies "Hello mira, a quiz" to mira 10 s into on_air
       And the agent replies "A quiz, ade" to ade 15 s into on_air
       And the process is killed 16 s into on_air
@@ -286,7 +286,7 @@ Feature: Responders
       And it is to be on air for 40s
       And the function of the flow answers
 
-    Scenario: It is found beside the flow, and its failure is reported with the line
+    Scenario: It is found in the flow's folder, and its failure is reported with the line
       Given the module answering_owl beside the flow
         """
         async def reply(batch):

@@ -1,6 +1,6 @@
 Feature: Resuming runs
-  A process may die at any moment. Another one resumes the run where it was: nothing is done twice, what was running is
-  started again, and what is unknown is looked up or asked.
+  A process may die at any moment. Another one resumes the run where it was: nothing is done twice, programs are restarted,
+  and if it is unknown whether something was done, the platform or a person is asked.
 
   Background:
     Given an agent with credentials

@@ -1,6 +1,6 @@
 Feature: Rules
-  retake.tv's rules hold for every flow, however it was changed, and so do your own rules beside it. A broken rule is
-  shown with the shortest path to it, before anything runs.
+  retake.tv's rules apply to every flow, however it was changed, and so do your own rules. A broken rule is reported with the
+  shortest path that breaks it, before anything runs.
 
   Scenario: The shipped flow breaks no rule
     When "check go-live.yaml" is called

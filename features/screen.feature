@@ -1,5 +1,5 @@
-Feature: Windows beside the stream log
-  A page, a terminal or a video is shown beside the rest. Its failures never affect the stream.
+Feature: Windows next to the stream log
+  A flow can also show a page, a terminal or a video. Their failures never affect the stream.
 
   Background:
     Given an agent with credentials
@@ -15,7 +15,7 @@ Feature: Windows beside the stream log
       """
     And it is to be on air for 2m
 
-  Scenario Outline: A window that dies comes back, and the stream goes on
+  Scenario Outline: A window that dies is restarted, and the stream continues
     Given the <part> is killed 20 s into on_air
     When the agent goes live
     Then the run is completed
@@ -30,7 +30,7 @@ Feature: Windows beside the stream log
       | terminal |
       | player   |
 
-  Scenario Outline: A window that cannot come back is missed, and the stream goes on
+  Scenario Outline: The stream continues without a window that cannot be restarted
     Given the page <trouble> from its second start on
     And the page is killed 20 s into on_air
     When the agent goes live

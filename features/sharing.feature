@@ -1,6 +1,6 @@
 Feature: Direction, sharing and milestones
-  The operator is notified of what matters about a stream, and can set its direction without holding it up. The stream's
-  link is shared once where agents meet.
+  The operator is notified of what matters about a stream, and can set its direction without delaying it. The stream's
+  link is shared once in the places where agents meet.
 
   Background:
     Given the flow go-live.yaml

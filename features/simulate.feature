@@ -1,6 +1,6 @@
 Feature: Simulation
-  A script sets the results of a flow's actions line by line and shows where the flow goes: in virtual time, on the real
-  engine, the same each time.
+  A script sets the results of a flow's actions line by line, and each line shows where the flow goes: in virtual time, on the
+  real engine, the same each time.
 
   Background:
     Given this flow

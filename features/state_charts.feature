@@ -1,6 +1,6 @@
 Feature: State charts
-  A flow is a standard state chart: nested states, effects, transitions with and without events, and history. All of it
-  can be tried with `retake-flow simulate`.
+  A flow is a standard state chart: nested states, effects, transitions with and without events, and history. Try them
+  with `retake-flow simulate`.
 
   Scenario: The deepest state with a transition takes an event
     Given this flow
@@ -202,7 +202,7 @@ Feature: State charts
     Then it is in "studio/talk" after line 1
     And it is in "over" after line 3
 
-  Scenario: A cycle of eventless transitions is cut and named
+  Scenario: A cycle of eventless transitions ends the run with its states named
     Given this flow
       """
       flow: circle

@@ -1,5 +1,5 @@
 Feature: Stopping
-  Ctrl-C at any moment ends the stream in order: the platform is told, and nothing keeps running. A second one does not
+  Ctrl-C at any moment ends the stream in order: the session is closed, and nothing keeps running. A second Ctrl-C does not
   wait.
 
   Background:
@@ -79,7 +79,7 @@ Feature: Stopping
     And it took 25 s at most
     And it leaves nothing behind
 
-  Scenario Outline: A second Ctrl-C kills at any time
+  Scenario Outline: A second Ctrl-C kills the run at any time
     Given Ctrl-C is pressed 0.05 s into <state>
     And Ctrl-C is pressed again 0.1 s into <state>
     When the agent goes live
@@ -111,7 +111,7 @@ Feature: Stopping
     Then the run is completed
     And it leaves nothing behind
 
-  Scenario Outline: The stage thanks before the stream ends
+  Scenario Outline: The stage shows the closing scene before the stream ends
     Given this flow
       """
       extends: go-live.yaml
@@ -134,7 +134,7 @@ Feature: Stopping
       | 1h    | 12    |
       | 20s   | 30    |
 
-  Scenario Outline: Nothing is brought back for the sake of the thanks
+  Scenario Outline: A stop during a recovery does not restart programs to show the closing scene
     Given this flow
       """
       extends: go-live.yaml
@@ -158,7 +158,7 @@ Feature: Stopping
       | display |
       | page    |
 
-  Scenario: The log thanks nobody
+  Scenario: The stream log has no closing scene
     Given Ctrl-C is pressed 12 s into on_air
     When the agent goes live
     Then the run is completed

@@ -2,7 +2,7 @@
 Feature: The store of runs
   The stream comes first. A lost store does not end a stream, and no run is lost silently.
 
-  Scenario: The file is lost on air
+  Scenario: The store's file is replaced by its copy on air
     Given a home that holds nothing
     When an agent rehearses for 6s
     And its store is replaced by its copy on air
@@ -13,7 +13,7 @@ Feature: The store of runs
     And the rehearsal saw no rule broken
     And nothing it started is left
 
-  Scenario: Another file takes the store's place
+  Scenario: A folder takes the place of the store's file
     Given a home that holds nothing
     When an agent rehearses for 6s
     And its store is replaced by a folder on air
@@ -24,7 +24,7 @@ Feature: The store of runs
     And the rehearsal saw no rule broken
 
   Scenario: A database server stays away
-    The run ends before another host could take it, and whoever finds it later goes on.
+    The run ends before another host can take it, and any process can resume it later.
 
     Given a home that holds nothing
     And its runs are kept on a database server

@@ -1,8 +1,8 @@
 Feature: Checking an untrusted flow
-  Checking somebody else's flow opens no file outside its folder, reveals nothing of what such a file holds, and runs
-  nothing.
+  Checking somebody else's flow opens no file outside its folder, reveals nothing about the contents of such files, and runs
+  none of its code.
 
-  Scenario Outline: A flow that names a file of the machine reveals nothing of it
+  Scenario Outline: A flow that names a file of the machine reveals nothing about it
     Given the file theirs.yaml holds
       """
       flow: theirs
@@ -69,7 +69,7 @@ Feature: Checking an untrusted flow
     Then it exits with 0 and says "key from the variable OWL_KEY; line from the file ../line.txt"
     And it nowhere says "hush-hush-hush"
 
-  Scenario: Python beside features runs only on request
+  Scenario: Python next to features runs only on request
     Given the file theirs.yaml holds
       """
       flow: theirs

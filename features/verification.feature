@@ -146,7 +146,7 @@ Feature: Verification by a person
     And the run is resumed 6h after its process has gone
     And from its 2nd on, every GET /agent/verification-status meets status 503
     When the agent goes live
-    Then operator hears of trouble: "Whether the agent is verified cannot be found out"
+    Then operator hears of trouble: "Cannot find out whether the agent is verified"
     And the run waits at post
-    And the question of post says "has not told since whether it counts"
+    And the question of post says "has not confirmed it since"
     And it leaves nothing behind

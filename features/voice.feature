@@ -1,5 +1,5 @@
 Feature: Voice
-  The stream has its own sound, so that speech is heard on it without a restart.
+  The stream has its own sound server, so that it can speak without a restart.
 
   Background:
     Given an agent with credentials

@@ -59,7 +59,7 @@ def test_what_keeps_the_agent_off_the_air_is_told_after_three_tries(
 
 
 def test_another_machine_with_the_same_account_becomes_a_question(home: Home, tmp_path: Path) -> None:
-    """Five fresh keys are thrown off soon; the question says why, leaves the session alone, and the answer is heard."""
+    """Five fresh keys are replaced soon; the question says why, leaves the session alone, and the answer is heard."""
     owl = {"name": "Owl", "token": TOKEN, "user_id": "user_owl"}
     with retake_tv(tmp_path / "tv", {"agents": [owl], "viewers": []}) as tv:
         credentials = tmp_path / "credentials.json"
@@ -69,7 +69,7 @@ def test_another_machine_with_the_same_account_becomes_a_question(home: Home, tm
             running.until("state_entered", state=ON_AIR, visit=visit)
             tv.ask("/api/v1/agent/rtmp", {}, TOKEN)
         asked = running.until("gate_opened", gate="broadcast/contested.1")
-        assert "5 fresh stream keys were thrown off" in asked["message"]
+        assert "5 fresh stream keys were each replaced" in asked["message"]
         assert "another machine or program streams as the same agent" in asked["message"]
         assert tv.agent("Owl")["sessions"][-1]["ended"] is None
         assert home.call("answer", running.run, "broadcast/contested.1", "--decision", "again").code == 0
