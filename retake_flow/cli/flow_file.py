@@ -73,7 +73,7 @@ def problems(name: str, settings: Settings, outside: Iterable[str] = ()) -> tupl
     found = check(loaded, CATALOGUE)
     if loaded.flow is None or loaded.problems or any(problem.code not in _SUPERFLUOUS for problem in errors(found)):
         return found
-    from retake_flow.flow.check.attribution import attribute
+    from retake_flow.flow.check.check import attribute
     from retake_flow.flow.rules.check import problems as broken
     from retake_flow.flow.rules.load import uses
 

@@ -8,8 +8,7 @@ import pytest
 from flow_samples import CATALOGUE, shelf
 from overlay_samples import BASE, checked, said
 
-from retake_flow.flow.check.attribution import attribute
-from retake_flow.flow.check.check import check
+from retake_flow.flow.check.check import attribute, check
 from retake_flow.flow.diagnostics import Position, Problem
 from retake_flow.flow.load.load import load
 
