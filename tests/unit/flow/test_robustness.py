@@ -66,11 +66,14 @@ def written(data: Any) -> bytes:
     return json.dumps(data, ensure_ascii=False).encode("utf-8", "replace")
 
 
-@settings(max_examples=60)
-@given(st.text(alphabet=string.printable + "äß😀\u2028", max_size=200))
-def test_any_text_is_a_flow_or_has_problems(text: str) -> None:
-    """No text is a flow by chance, and none breaks the check."""
-    assert checked(text.encode())
+_TEXTS = st.text(alphabet=string.printable + "äß😀\u2028", max_size=200)
+
+
+@settings(max_examples=100)
+@given(_TEXTS.map(str.encode) | st.binary(max_size=300))
+def test_any_file_is_a_flow_or_has_problems(content: bytes) -> None:
+    """No text and no bytes are a flow by chance, and none breaks the check."""
+    assert checked(content)
 
 
 @settings(max_examples=100)

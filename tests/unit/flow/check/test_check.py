@@ -2,18 +2,13 @@
 
 from __future__ import annotations
 
-import random
-import time
-
 import pytest
-from hypothesis import given, settings
-from hypothesis import strategies as st
 
 from retake_flow.actions.registry import CATALOGUE
 from retake_flow.errors import InputError
 from retake_flow.flow.check.check import check
 from retake_flow.flow.load import inputs
-from retake_flow.flow.load.load import load, load_flow, read_bytes
+from retake_flow.flow.load.load import load, load_flow
 from retake_flow.flow.text import locate
 
 GO_LIVE = locate.find("go-live.yaml").read_text(encoding="utf-8")
@@ -109,39 +104,6 @@ def test_a_default_must_fit_its_input() -> None:
     """The default of an input is held against its own schema."""
     head = "inputs: {long: {type: string, format: duration, default: 3 parsecs}}\n"
     assert codes("  a: {wait: 1s, transitions: {done: e}}\n", head) == ["RF044"]
-
-
-@settings(max_examples=60)
-@given(st.binary(max_size=300))
-def test_random_bytes_have_words(content: bytes) -> None:
-    """Any file is either a flow or has problems with a place; nothing else comes of it."""
-    found = check(read_bytes(content, "f"), CATALOGUE)
-    assert found
-    assert all(problem.position.line >= 1 and problem.message for problem in found)
-
-
-@settings(max_examples=60)
-@given(st.integers(0, 2**32))
-def test_damaged_flows_have_words_soon(seed: int) -> None:
-    """go-live.yaml with lines dropped, doubled, moved or bent is checked within two seconds, without a crash."""
-    rng = random.Random(seed)
-    lines = GO_LIVE.splitlines()
-    for _ in range(rng.randint(1, 6)):
-        place = rng.randrange(len(lines))
-        match rng.randrange(4):
-            case 0:
-                del lines[place]
-            case 1:
-                lines.insert(place, rng.choice(lines))
-            case 2:
-                lines[place] = " " * rng.randrange(6) + lines[place].strip()
-            case _:
-                line = lines[place]
-                cut = rng.randrange(len(line) + 1)
-                lines[place] = line[:cut] + rng.choice("[]{}:,'\"&*!|x ") + line[cut:]
-    begun = time.process_time()
-    check(load("\n".join(lines), "f"), CATALOGUE)
-    assert time.process_time() - begun < 10
 
 
 def test_inputs_are_typed_and_all_mistakes_are_said() -> None:
