@@ -14,13 +14,7 @@ from retake_flow.settings import RETAKE, TOKEN_VARIABLE
 
 
 def identity_of(found: Credentials | None, path: Path, origin: str) -> Identity:
-    """The account that credentials belong to.
-
-    Args:
-        found: The credentials; None if there are none.
-        path: The credentials file.
-        origin: The platform's origin.
-    """
+    """The account that credentials belong to."""
     file = str(path.absolute())
     if found is None:
         return Identity(source=file, platform=origin)

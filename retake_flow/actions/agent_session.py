@@ -39,13 +39,11 @@ class Access:
     """The credentials of one run and the client that uses them; new credentials get a new client.
 
     Args:
-        path: The credentials file.
         token: The token from the environment, if any.
         origin: Where the platform is.
         make_client: Makes a client for a token and the origin that issued it.
         note: Writes a record: a notice of what could not be saved to the file.
         refuge: A folder of the program's own for a token that is given only once and cannot be written to the file.
-        realtime: Receives real-time events.
         identity: The account that the run acts as, as far as known.
         learnt: Called when more of the account is known; may refuse it by raising a CredentialsError.
 

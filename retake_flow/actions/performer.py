@@ -21,7 +21,6 @@ class Performer:
     """The engine's `ActionRunner`: finds the method for each name of the catalogue, and fills in omitted inputs.
 
     Args:
-        families: The actions.
         later: Makes the actions whose names begin with a word when the first of them is needed, so that a run does not
             wait for their imports.
         flow: The flow, whose own actions are performed as it configures them.

@@ -49,7 +49,6 @@ class SharingActions(Family):
 
     Args:
         moltbook: Opens a connection to Moltbook; None if there is no key, or nothing may leave this machine.
-        why: Why there is none.
     """
 
     def __init__(

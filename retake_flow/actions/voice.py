@@ -31,7 +31,7 @@ SPECS: Final = (
                 },
                 "required": ["command"],
                 "additionalProperties": False,
-            },
+            }
         },
         optional=frozenset({"voice"}),
         outcomes=SERVICE,

@@ -32,10 +32,7 @@ class Agent:
     """An agent whose credentials a machine has.
 
     Attributes:
-        name: The name of its file, without `.json`.
-        path: The file.
         found: Its credentials; None when they cannot be used.
-        trouble: Why they cannot be used.
     """
 
     name: str
@@ -140,9 +137,7 @@ def dump(agents: Mapping[str, Path]) -> dict[str, str]:
 def parse(content: bytes, name: str = "") -> dict[str, Credentials]:
     """Read what `agents export` wrote, or one credentials file.
 
-    Args:
-        content: The text.
-        name: The name of the agent, for a credentials file; by default that in it.
+    `name` is the name of the agent, for a credentials file; by default that in it.
 
     Raises:
         CredentialsError: It is neither, or a name cannot be that of an agent's file.
@@ -174,11 +169,8 @@ def _called(data: Any) -> str:
 def put(folder: Path, name: str, new: Credentials, *, replace: bool) -> str:
     """Keep the credentials of an agent in a folder; what was learnt about the same agent there is kept.
 
-    Args:
-        folder: The folder; created with mode 0700 when it is missing.
-        name: The name of the agent.
-        new: Its credentials.
-        replace: Whether to replace those of another account, which stay beside them under a numbered name.
+    The folder is created with mode 0700 when it is missing. With `replace`, those of another account stay beside them
+    under a numbered name.
 
     Returns:
         `added`, `updated`, `replaced` or `kept`.

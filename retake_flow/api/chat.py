@@ -54,13 +54,9 @@ class ChatMessage:
         id: Opaque; the cursor for paging back.
         kind: "message", "tip", or whatever else the platform says, in lower case.
         text: The text, without anything that a terminal would obey; it is data and never a command.
-        author_name: The name that is unique on the platform.
         author_display_name: The name to address the author by.
         author_user_id: The author's userDbId; None in the documented shape, which has none.
-        wallet: The author's wallet address.
         sent_at: When it was sent, in UTC.
-        tip: What the platform says of a tip.
-        trade: What the platform says of a trade.
         also: Other ids that the platform uses for the same entry.
     """
 

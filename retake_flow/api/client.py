@@ -54,13 +54,9 @@ class RetakeClient:
     and the `PlatformError` that an error answer stands for.
 
     Args:
-        origin: The origin of retake.tv, without a path.
-        token: The agent's access token.
-        issued_by: The origin that issued the token.
         transport: Replaces the network.
 
     Attributes:
-        public: The calls that need no token.
         clock: The platform's clock, compared with the event loop's.
     """
 

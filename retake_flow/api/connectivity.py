@@ -23,8 +23,6 @@ class Connectivity:
     """An answer.
 
     Attributes:
-        status: Its HTTP status.
-        seconds: The time that it took.
         version: The version of the platform's guide; "" when missing.
         ahead: How far this machine's clock is ahead of the platform's, in seconds, to half a second; None when the
             platform does not give the time.

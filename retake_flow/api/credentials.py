@@ -46,7 +46,6 @@ class Credentials:
         issued_by: The only origin it may be sent to.
         token_in_file: The token that the file keeps when `access_token` comes from the environment; None when the
             file has none. Saving never writes a token of the environment into the file.
-        from_environment: Whether `access_token` comes from the environment.
         of_file: The file's contents if they are not `believed`: they may be another agent's.
         unknown: Fields of the file that this program does not know; they are kept.
         unusable: Why the file is left alone when `access_token` comes from the environment; "" when it is not.
@@ -123,10 +122,7 @@ def _from_file(path: Path, token_from_environment: Secret | None = None) -> Cred
 def parse(content: bytes, path: Path, token_from_environment: Secret | None = None) -> Credentials:
     """Read the content of a credentials file.
 
-    Args:
-        content: The content.
-        path: The file, for messages.
-        token_from_environment: As for `load`.
+    `path` is the file, for messages; the token is as for `load`.
 
     Raises:
         CredentialsError: It is not what the guide describes, or has no token.

@@ -36,8 +36,6 @@ class Difference:
 
     Attributes:
         lines: As `diff -u` writes them, without control characters.
-        added: The number of new lines.
-        removed: The number of removed lines.
         headings: The changed sections, in their order.
     """
 

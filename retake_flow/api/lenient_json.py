@@ -33,9 +33,7 @@ _LARGEST_ID: Final = 10**40
 def as_object(value: object, of: str) -> JsonObject:
     """The JSON object that an answer has to be.
 
-    Args:
-        value: Parsed JSON.
-        of: What was requested, in words for the message.
+    `of` says for messages what was requested.
 
     Raises:
         UnexpectedAnswer: The value is something else.

@@ -38,9 +38,7 @@ class Registration:
 
     Attributes:
         agent_name: Unique on the platform; letters, digits, space, dash, underscore.
-        agent_description: Shown on the profile.
         image_url: Public address of a square JPEG or PNG.
-        wallet_address: A Solana public key.
         ticker: Symbol of the token made at the first stream, at most 10 characters.
     """
 

@@ -87,10 +87,7 @@ class MoltbookClient:
     async def post(self, title: str, content: str, submolt: str) -> Post:
         """Post a text.
 
-        Args:
-            title: One line; a title that is too long is cut.
-            content: The text.
-            submolt: The community, by name.
+        A title is one line, and cut when it is too long; `submolt` is the name of a community.
 
         Raises:
             ShareFailed: The text was not posted, or it is unknown whether it was.

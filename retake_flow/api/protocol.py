@@ -57,8 +57,6 @@ class Request:
 
     Attributes:
         path: The path from the origin, which begins with /api/v1 for all but the guide.
-        authenticated: Whether the access token is sent.
-        repeatable: Whether the call is idempotent.
         deadline: The limit for the whole exchange, in seconds.
         meanings: Statuses with another meaning than usual for this call.
         refusals: Meanings of a refusal by the platform's words, if its status does not tell: the first entry whose

@@ -31,9 +31,6 @@ class Public:
     """Looks up users, sessions, tokens, trades and chats.
 
     Every call raises the same errors as the client's calls.
-
-    Args:
-        ask: Makes a call and returns the parsed answer.
     """
 
     def __init__(self, ask: Ask) -> None:

@@ -64,9 +64,7 @@ _IDS: Final = ("user_id", "streamer_id", "userDbId", "userId")
 def read_list(answer: object, of: str) -> Sequence[JsonObject]:
     """The entries of a list, bare or under a name; entries that are not objects are left out.
 
-    Args:
-        answer: Parsed JSON.
-        of: What was requested, in words for the message.
+    `of` says for messages what was requested.
 
     Raises:
         UnexpectedAnswer: The answer has no list.
@@ -98,11 +96,8 @@ class User:
     """A user of retake.tv.
 
     Attributes:
-        user_id: The userDbId.
         market_cap: The market cap of their token, in USD.
         is_live: Whether the platform says that they stream; it may not say.
-        bio: Their description of themselves.
-        links: Their other addresses.
     """
 
     user_id: str
@@ -240,7 +235,6 @@ class Trade:
 
     Attributes:
         side: "buy", "sell", or "" when missing.
-        usd: Its value in USD.
         at: Its time, in seconds since the epoch.
     """
 

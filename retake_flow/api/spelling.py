@@ -34,12 +34,7 @@ def same_words(said: str, seen: str) -> bool:
 
 
 class Words:
-    """A text reduced to the parts that stay the same however it is displayed.
-
-    Attributes:
-        plain: The text on one line.
-        letters: Its letters and digits.
-    """
+    """A text reduced to the parts that stay the same however it is displayed."""
 
     __slots__ = ("letters", "plain")
 

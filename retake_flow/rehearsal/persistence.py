@@ -36,9 +36,7 @@ class StateFile:
     """Keeps the next part's options in a file, and the report of this part.
 
     Args:
-        platform: The state.
         file: The options file, readable by its owner alone.
-        report: Writes the report of what has happened so far.
     """
 
     def __init__(self, platform: Platform, file: Path, report: Callable[[], None]) -> None:

@@ -32,7 +32,6 @@ class RehearsalServer:
     """A running rehearsal server.
 
     Attributes:
-        platform: Its state.
         address: The origin of its HTTP side, such as `http://127.0.0.1:8080`.
         rtmp_address: The RTMP address to push to, without the key.
         folder: The folder of its files: `recordings/`, `thumbnails/` and, at the end, `report.json`. Recordings and

@@ -50,14 +50,7 @@ class Replies:
 async def opened(
     replies: Replies, others: Mapping[str, OpenResponder], settings: Mapping[str, Any], note: Callable[..., None]
 ) -> AsyncIterator[Agent]:
-    """The agent of a flow.
-
-    Args:
-        replies: What the agent has answered.
-        others: The responders among which its fallback is.
-        settings: The flow's: `agent`, with `after` and `fallback`.
-        note: Writes records.
-    """
+    """The agent of a flow."""
     after = duration.seconds(settings["agent"].get("after", AGENT_AFTER))
     fallback = settings["agent"].get("fallback", "greeter")
     if fallback == "silence":
@@ -73,7 +66,6 @@ class Agent:
     """Leaves messages to the agent for a while, and hands them to a fallback then.
 
     Args:
-        replies: What the agent has answered.
         after: How long a message waits for the agent, in seconds.
         fallback: Answers in its place; None if nobody does.
     """

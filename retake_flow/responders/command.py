@@ -52,12 +52,6 @@ async def open_responder(
 ) -> AsyncIterator[CommandResponder]:
     """The program that a flow names, started at the first request and restarted after it ends; it ends with this
     context.
-
-    Args:
-        launcher: Starts it.
-        folder: Where it runs.
-        settings: The `command`, and how long an answer may take (`timeout`).
-        note: Writes into the journal.
     """
     named = map(str, settings.get("variables", ()))
     spec = ProcessSpec(

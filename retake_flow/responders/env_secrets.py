@@ -17,11 +17,7 @@ def variable(
 ) -> Secret:
     """The value of an environment variable that a responder or a request needs.
 
-    Args:
-        environment: The variables.
-        name: Its name.
-        header: Whether it is sent as a header.
-        purpose: What it is needed for, in messages.
+    `purpose` says in messages what it is needed for.
 
     Raises:
         ResponderMissing: It is not set, cannot be sent, or holds an access token of retake.tv.

@@ -38,9 +38,7 @@ class Reply:
     """A response.
 
     Attributes:
-        status: The HTTP status.
         kind: The content type, without its parameters.
-        body: The whole body.
     """
 
     status: int

@@ -20,11 +20,7 @@ def missing(
 
     Values that are filled in only during the run are not checked.
 
-    Args:
-        settings: The flow's settings under `responder`.
-        folder: The folder of the flow's file.
-        environment: The environment variables.
-        allowed: Other folders and files where its files may be.
+    `allowed` are other folders and files where its files may be.
     """
     for check in _checks(settings, folder, environment, allowed):
         try:

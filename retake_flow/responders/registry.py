@@ -30,14 +30,7 @@ class Surroundings:
     """What responders need to run.
 
     Attributes:
-        launcher: Starts programs.
         folder: The folder of the flow's file, where programs, modules and playbooks are looked up.
-        environment: The environment variables, which hold the keys.
-        ledger: Counts tokens.
-        now: Seconds since the epoch.
-        transport: The network; None for the real one.
-        allowed: Other folders and files where playbooks may be.
-        replies: The messages that the agent answers itself.
     """
 
     launcher: Launcher

@@ -35,12 +35,7 @@ class Feed:
 
     Args:
         agent: The agent's name, as far as it is known.
-        pictures: The pictures that may be shown.
         history: Returns the records so far. Until `recall` they are not read, and new ones are not taken.
-
-    Attributes:
-        changed: Called whenever something is different.
-        scenes: Which scene is on.
     """
 
     def __init__(self, agent: str, pictures: Pictures, history: Callable[[], Iterable[Record]] | None = None) -> None:

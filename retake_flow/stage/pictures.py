@@ -18,11 +18,7 @@ _KINDS: Final = (
 
 
 class Pictures:
-    """The pictures that a run's stage may show.
-
-    Args:
-        folder: The folder of the flow.
-    """
+    """The pictures that a run's stage may show."""
 
     def __init__(self, folder: Path) -> None:
         self._folder = folder.resolve()

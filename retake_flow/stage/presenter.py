@@ -25,11 +25,7 @@ async def presenting(
 ) -> AsyncIterator[None]:
     """Keep a page at the feed's state. A page that fails changes nothing for the run.
 
-    Args:
-        feed: The feed.
-        update: Gives a state to the page.
-        now: Seconds since the epoch.
-        changed: Called whenever the feed has changed, before the page does.
+    `changed` is called whenever the feed has changed, before the page does.
     """
     news = asyncio.Event()
 

@@ -14,11 +14,7 @@ _MERGED: Final = ("agent", "theme", "words")
 
 
 class Settings:
-    """Three layers: what the content began with, what the flow has set since, and what an operator has set.
-
-    Args:
-        pictures: The pictures that may be shown.
-    """
+    """Three layers: what the content began with, what the flow has set since, and what an operator has set."""
 
     def __init__(self, pictures: Pictures) -> None:
         self._pictures = pictures

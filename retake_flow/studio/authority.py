@@ -20,12 +20,7 @@ _LITTLE_ENDIAN: Final = ord("l")
 
 @dataclass(frozen=True, slots=True)
 class Authority:
-    """A cookie, and the file that gives it to the server and its clients.
-
-    Attributes:
-        path: The file, in a folder of ours.
-        cookie: 16 random bytes.
-    """
+    """A cookie, and the file that gives it to the server and its clients."""
 
     path: Path
     cookie: bytes = field(default_factory=lambda: secrets.token_bytes(16), repr=False)

@@ -45,10 +45,7 @@ def specification(recording: Path, sheet: Path, duration: float) -> ProcessSpec:
 async def draw(launcher: Launcher, recording: Path, duration: float) -> Path:
     """Draw the contact sheet of a recording beside it.
 
-    Args:
-        launcher: Starts ffmpeg.
-        recording: The recording.
-        duration: Its length in seconds.
+    `duration` is its length in seconds.
 
     Raises:
         MissingProgram: ffmpeg is not installed.

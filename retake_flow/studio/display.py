@@ -54,8 +54,6 @@ class Display:
     Attributes:
         name: Its name for X programs, such as `:99`.
         size: Width and height in pixels, such as `1280x720`.
-        process: Its server.
-        authority: Lets programs in.
     """
 
     name: str
@@ -126,10 +124,7 @@ async def open_display(launcher: Launcher, folder: Path, size: str) -> AsyncIter
 
     A lock decides which of two runs gets a number. Other servers hold theirs by their own lock files.
 
-    Args:
-        launcher: Starts the server.
-        folder: The folder for the cookie file; nobody else may write there.
-        size: Width and height in pixels.
+    Nobody else may write in `folder`, which holds the cookie file.
 
     Raises:
         MissingProgram: Xvfb is not installed.

@@ -36,7 +36,6 @@ class Placed:
         key: Names what is shown; windows lie above those whose keys came first.
         at: A name of `PLACES`, or the pixels of its left upper corner.
         size: Its size in pixels; "" for the usual one of its place.
-        on_top: Whether it is above all windows that are not.
     """
 
     key: str = ""

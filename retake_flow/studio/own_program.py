@@ -31,7 +31,6 @@ class OwnProgram:
 
     Attributes:
         command: The program and its arguments; a name with a `/` begins at the flow's file.
-        given: Its standard input.
         env_from: Variables that it gets: the name in the program, and ours.
         folder: Where it runs, from the flow's file on.
     """
@@ -54,8 +53,6 @@ class Ran:
     """How a program ended.
 
     Attributes:
-        status: Its exit status, negative for the signal that killed it.
-        output: Its standard output.
         message: How it ended, with its last lines, free of secrets.
     """
 
@@ -65,12 +62,7 @@ class Ran:
 
 
 class OwnPrograms:
-    """Starts the own programs of one run; `retake_flow.actions.own.run_program.Programs`.
-
-    Args:
-        launcher: Starts them.
-        media: The folders that the flow may name.
-    """
+    """Starts the own programs of one run; `retake_flow.actions.own.run_program.Programs`."""
 
     def __init__(self, launcher: Launcher, media: Media) -> None:
         self._launcher = launcher

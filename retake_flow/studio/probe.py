@@ -23,12 +23,8 @@ class Recording:
         codec: The video codec, such as `h264`; empty without video.
         width: In pixels.
         height: In pixels.
-        pixel_format: Such as `yuv420p`.
         frames_per_second: The average rate as computed by ffprobe.
-        frames: The counted video frames.
-        duration_seconds: The length of the whole recording.
         audio_codec: Such as `aac`; empty without sound.
-        size_bytes: The size of the file.
     """
 
     codec: str

@@ -17,9 +17,6 @@ class Program:
     """A program of the studio.
 
     Attributes:
-        name: Its name.
-        package: Its Debian package.
-        purpose: What it is for.
         required: Whether a stream is impossible without it.
         when_used: Whether a flow that uses it cannot run without it.
     """

@@ -52,12 +52,8 @@ class Screen:
     """The windows of one run.
 
     Args:
-        launcher: Starts the programs.
-        folder: The run's temporary folder.
-        media: The files that the flow may show.
         display: Returns the open display, or raises NoDisplay.
         log: Returns the file of the stream log, which exists.
-        sandbox: Whether the kernel confines the renderers of pages.
     """
 
     def __init__(
@@ -114,12 +110,7 @@ class Screen:
     ) -> AsyncIterator[Page]:
         """A web page. Its value is `{display, url}`.
 
-        Args:
-            place: A folder with an `index.html`, or an address.
-            allow: The hosts that it may reach.
-            state: A state for its function `update`.
-            placed: The place of the window.
-            note: Writes a record into the journal.
+        `place` is a folder with an `index.html`, or an address; `state` is for its function `update`.
 
         Raises:
             InputError: The page cannot be one, or its window has no place on the display.
@@ -161,12 +152,7 @@ class Screen:
     ) -> AbstractAsyncContextManager[Window]:
         """A terminal in which a program runs, without input. Its value is `{display}`.
 
-        Args:
-            command: The program and its arguments; a path is read from the flow's file on.
-            font: The font.
-            font_size: The size of its letters, in points.
-            variables: Names of variables that the program needs.
-            placed: The place of the window.
+        A path in the command is read from the flow's file on; the font size is in points.
         """
         display, area = self._place(placed)
         around = {**display.environment, **self._heard()}
@@ -208,12 +194,8 @@ class Screen:
     ) -> AbstractAsyncContextManager[Window]:
         """Films. Its value is `{display}`.
 
-        Args:
-            places: Files from the flow's file on, with wildcards, or addresses.
-            loop: Whether they begin again after the last one.
-            volume: From 0 to 100.
-            duck: Whether they are quieter while something is spoken.
-            placed: The place of the window.
+        `places` are files from the flow's file on, with wildcards, or addresses; the volume is from 0 to 100. With
+        `duck` they are quieter while something is spoken.
         """
         display, area = self._place(placed)
         found = self.media.files(places)

@@ -25,7 +25,6 @@ class Screenshot:
     """A picture of a display, as a file.
 
     Attributes:
-        path: The file, a JPEG.
         black: Whether it counts as black; False when that was not checked.
     """
 
@@ -58,12 +57,7 @@ def smaller(folder: Path, file: str, target: str, width: int, quality: int) -> P
 async def take(launcher: Launcher, display: Display, folder: Path, limit: int, look: bool = True) -> Screenshot:
     """Take a screenshot into `folder`; the file is complete or does not exist.
 
-    Args:
-        launcher: Starts the programs.
-        display: The display.
-        folder: The folder for the file.
-        limit: The largest size, in bytes.
-        look: Whether to check if it is black, which takes longer than the picture.
+    The limit is in bytes. `look` checks if it is black, which takes longer than the picture.
 
     Raises:
         MissingProgram: scrot or ffmpeg is not installed.

@@ -73,7 +73,6 @@ class Sound:
     Attributes:
         process: PulseAudio; None when the sound is silent.
         server: The address of PulseAudio; "" when the sound is silent.
-        environment: The variables that make a program heard on stream.
         reason: Why it is silent, in words for a person; "" when it is not.
         speaks: Whether there is a program that can speak.
         renew: Makes PulseAudio create its socket again.
@@ -176,10 +175,8 @@ async def open_sound(
 ) -> AsyncIterator[Sound]:
     """A sound for this run; silent if PulseAudio is not available or ffmpeg cannot listen to it.
 
-    Args:
-        launcher: Starts PulseAudio.
-        make_folder: Returns the folder for it alone, created again when it is gone.
-        make_guests: Returns the folder of a socket for pages (`guests_environment`); they are silent without it.
+    `make_folder` returns the folder for it alone, created again when it is gone; `make_guests` that of a socket for
+    pages (`guests_environment`), which are silent without it.
     """
     async with AsyncExitStack() as stack:
         try:

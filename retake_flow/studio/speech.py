@@ -32,10 +32,7 @@ class Voice:
     """Speaks texts on stream, in the order of their arrival.
 
     Args:
-        launcher: Starts the programs.
         folder: Where the operator's program runs, and where a name with a `/` is looked up.
-        command: The program that speaks.
-        variables: Names of variables that it needs.
     """
 
     def __init__(

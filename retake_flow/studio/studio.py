@@ -176,10 +176,7 @@ class Studio:
     ) -> AsyncIterator[Encoder | AdaptiveEncoder]:
         """The encoder, sending the display to `push_url`. Its value is `{display, size, frames}`.
 
-        Args:
-            push_url: The ingest's address with a fresh stream key.
-            quality: The settings of the encoder.
-            adapt: Whether it ends when these are too much for the machine, so that the next one has lower ones.
+        With `adapt` it ends when the settings are too much for the machine, so that the next one has lower ones.
         """
         now = self._adaptation.begin(quality) if adapt else quality
         display = self.current_display

@@ -38,12 +38,7 @@ _OPENBOX: Final = f"""\
 
 @dataclass(frozen=True, slots=True)
 class Window:
-    """A program that draws on a display.
-
-    Attributes:
-        process: The program.
-        value: The data about the window for others.
-    """
+    """A program that draws on a display."""
 
     process: Process
     value: Mapping[str, Any]

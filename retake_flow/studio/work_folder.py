@@ -26,9 +26,6 @@ class WorkFolder:
     Its lock tells every other process that the folder is in use, even in another container that shares it. It also
     tells systemd-tmpfiles, which leaves locked folders alone (tmpfiles.d(5)). Where locks do not work, its mark tells
     processes of the same boot and PID namespace.
-
-    Args:
-        path: The path of the folder; created when missing.
     """
 
     def __init__(self, path: Path) -> None:

@@ -28,14 +28,9 @@ class ChatActions(Family):
     """Reads and writes chat.
 
     Args:
-        access: The agent's credentials and client.
-        show: Puts a line on the stream.
-        now: Seconds since the epoch.
         responders: All responders beside the greeter, by their key under `responder` in a flow.
-        realtime: Receives real-time events; without it, chat is only polled.
         speak: Speaks a text on stream, and returns when it was heard; None without a voice.
         journal: The records of the run so far, which show what earlier processes have said.
-        replies: The messages that the agent answers itself.
     """
 
     def __init__(

@@ -99,12 +99,7 @@ _LONGEST_SPOKEN = 80
 
 
 class CommentActions(Family):
-    """Reads messages without handling them.
-
-    Args:
-        access: The agent's credentials and client.
-        now: Seconds since the epoch.
-    """
+    """Reads messages without handling them."""
 
     def __init__(self, access: Access, now: Callable[[], float]) -> None:
         self._access = access

@@ -28,18 +28,7 @@ _MOST_BATCHES = 20  # per reading
 
 
 class Conversation:
-    """Reads a chat into the inbox, has it answered, and sends what is in the outbox.
-
-    Args:
-        inbox: What was read.
-        outbox: What is said.
-        reader: Finds new messages.
-        responder: Asks the responder.
-        choose: Opens the responder that a performance names.
-        access: The agent's credentials and client.
-        now: Seconds since the epoch.
-        show: Puts a line on the stream.
-    """
+    """Reads a chat into the inbox, has it answered, and sends what is in the outbox."""
 
     def __init__(
         self,

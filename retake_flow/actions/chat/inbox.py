@@ -35,8 +35,6 @@ class Inbox:
         since: When the stream began, by the run's time; None if nothing is history.
 
     Attributes:
-        dedup: Which messages were read.
-        history: What is older than the stream.
         recent: The latest messages, the agent's own included.
         unanswered: The messages that no responder has answered yet, oldest first.
         last: When the last new message came, in seconds since the epoch.

@@ -34,10 +34,6 @@ class Outbox:
 
     Args:
         kept: What `snapshot` returned; empty before the first message.
-        post: Sends one message.
-        own: Recognises the agent's messages in the chat.
-        now: Seconds since the epoch.
-        show: Puts a line on the stream.
         voice: Speaks messages on stream; None without a voice.
         journal: The records of the run so far, which show what earlier processes have said.
 
@@ -46,7 +42,6 @@ class Outbox:
         doubt: A message that was sent and may not have arrived; it is looked for in the chat.
         hold: Until when nothing is said and no responder is asked.
         spoken: When somebody last said something, the agent included, or was asked to.
-        own: Recognises the agent's messages in the chat.
     """
 
     def __init__(
@@ -192,11 +187,7 @@ class Outbox:
 async def post(access: Access, own: OwnMessages, text: str, to: str) -> str | None:
     """Send one message; it counts as the agent's own before, since it may be in the chat at once.
 
-    Args:
-        access: The agent's credentials and client.
-        own: Recognises the agent's messages.
-        text: The message.
-        to: In whose chat; "" for the agent's own.
+    `to` is the user id of the one in whose chat it goes; "" for the agent's own.
     """
     to = to or await access.user_id()
     sent = own.sent.begin(text, "" if to == access.credentials.user_db_id else to)
@@ -222,7 +213,6 @@ class SpeakQueue:
     """Speaks texts in order.
 
     Args:
-        speak: Speaks one text, and returns when it was heard.
         note: Writes a record of a text that could not be spoken.
     """
 

@@ -27,10 +27,6 @@ class OwnMessages:
     something unknown comes back right after each message, that is the agent too. So the agent never talks to itself
     without end.
 
-    Args:
-        access: The agent's credentials and client.
-        now: The run's time, in seconds since the epoch.
-
     Attributes:
         sent: What the agent sent lately.
     """

@@ -48,11 +48,8 @@ class Reader:
     """Reads chat for one activity; a `retake_flow.ports.responders.Hearer`.
 
     Args:
-        access: The agent's credentials and client.
         own: Recognises the agent's own messages, whose dates show what is history.
         dedup: The messages read so far; those returned are added to it.
-        history: What is older than the stream.
-        now: Seconds since the epoch.
         wake: Makes the activity read the chat at once.
         place: Where the chat is read, for records.
 

@@ -28,7 +28,6 @@ class Sent:
     """A message that the agent has sent, or may have.
 
     Attributes:
-        text: The text.
         to: In whose chat; "" for the agent's own.
         began: When sending began, by the run's time.
         ended: When sending ended; None while in progress.
@@ -59,11 +58,7 @@ class Sent:
 
 
 class SentMessages:
-    """The agent's messages, oldest first.
-
-    Args:
-        now: The run's time, in seconds since the epoch.
-    """
+    """The agent's messages, oldest first."""
 
     def __init__(self, now: Callable[[], float]) -> None:
         self._now = now
@@ -178,10 +173,7 @@ class SentMessages:
         The dates of the agent's own messages show it: for certain if their ids are known, otherwise by their text if
         nothing else shows it.
 
-        Args:
-            messages: Messages of the chat.
-            known: Whether a message is known to be the agent's.
-            told: What the platform's responses say.
+        `known` tells whether a message is known to be the agent's, and `told` is what the platform's responses say.
         """
         by_id: list[float] = []
         by_words: list[float] = []
@@ -201,9 +193,7 @@ class SentMessages:
     def index_of_first(self, messages: Sequence[ChatMessage], before: float | None) -> int | None:
         """The index of the agent's first message of this stream in a chat, oldest first; None if there is none.
 
-        Args:
-            messages: Messages of the chat.
-            before: Equal texts of an earlier stream are dated before this, by the clock that dates the chat.
+        Equal texts of an earlier stream are dated before `before`, by the clock that dates the chat.
         """
         sent = next((each for each in self._sent if not each.to), None)
         if sent is None:

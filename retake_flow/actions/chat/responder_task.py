@@ -56,9 +56,7 @@ class ResponderTask:
     async def ask(self, batch: Batch, within: float | None) -> Answer | None:
         """Ask about a batch, unless the responder still works on the last one.
 
-        Args:
-            batch: The new messages.
-            within: How long to wait for the answer, in seconds; None to wait until it arrives.
+        It waits `within` seconds for the answer; with None, until it arrives.
 
         Returns:
             The answer to the batch in `batch`; None while the responder works on it.

@@ -16,13 +16,7 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True)
 class Limits:
-    """How much the agent says.
-
-    Attributes:
-        per_minute: Messages per minute.
-        length: Characters per message.
-        replies: Replies per batch.
-    """
+    """How much the agent says."""
 
     per_minute: int
     length: int
@@ -59,15 +53,10 @@ class Silence:
 class Turn:
     """Writes the state of a chat and the records of one performance together, so that a crash finds both or neither.
 
-    Args:
-        call: The performance.
-        snapshot: The state of the chat as plain data.
-
     Attributes:
         limits: How much the agent may say.
         silence: How silence is broken; None if it is not.
         fresh: How many messages by others were read.
-        greeted: Who was greeted.
         said: How many messages have definitely arrived.
     """
 

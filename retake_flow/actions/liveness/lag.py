@@ -102,7 +102,6 @@ class LagFile:
     """The lags of one agent, in a small file beside its credentials; if it cannot be used, the lags are unknown.
 
     Args:
-        credentials: The credentials file.
         origin: The platform that the lags belong to; a rehearsal teaches nothing about retake.tv.
     """
 

@@ -60,7 +60,6 @@ class Liveness:
 
     Args:
         file: The file of lags; if it cannot be written, lags are kept in memory.
-        note: Writes a record.
     """
 
     def __init__(self, file: LagFile, note: Callable[..., None]) -> None:
@@ -110,9 +109,7 @@ class Liveness:
 
         These lie before the first poll or, if the lag is known, between the first poll and the next allowed one.
 
-        Args:
-            push: The push.
-            earliest: When the stream status may be polled again.
+        `earliest` is when the stream status may be polled again.
         """
         look = self.next_look(push)
         at, end = (look, earliest) if self.earlier else (push.sent_at + _LISTED_AT, look)
@@ -191,12 +188,8 @@ async def watch_announcements(
 ) -> AsyncIterator[None]:
     """Watch for signs that a push is live; the watching ends when this context is left.
 
-    Args:
-        push: The push that is notified.
-        user_id: The streaming agent.
-        listed: Asks whether the agent is on the list of live agents.
-        moments: Gives, after the first frames, the times to ask, in the loop's time.
-        realtime: Receives the platform's real-time events.
+    `listed` asks whether the agent is on the list of live agents; `moments` gives, after the first frames, the times to
+    ask, in the loop's time.
     """
     async with beside(_watch(push, user_id, listed, moments, realtime), "announcements"):
         yield

@@ -34,13 +34,7 @@ _LATER: Final = (408, 425, 429)
 
 
 class RequestActions(Family):
-    """The requests of a flow.
-
-    Args:
-        environment: Where the variables are that the flow names.
-        now: Seconds since the epoch.
-        send: Sends a request, within a number of seconds.
-    """
+    """The requests of a flow."""
 
     def __init__(self, environment: Mapping[str, str], now: Callable[[], float], send: Send) -> None:
         self._environment = environment

@@ -35,12 +35,7 @@ class Programs(Protocol):
 
 
 class ProgramActions(Family):
-    """The programs of a flow.
-
-    Args:
-        programs: Starts them.
-        now: Seconds since the epoch.
-    """
+    """The programs of a flow."""
 
     def __init__(self, programs: Programs, now: Callable[[], float]) -> None:
         self._programs = programs
@@ -117,12 +112,7 @@ _SHOWN: Final = 200  # characters of such a line
 
 
 class EventLines:
-    """Raises the events in the lines of one program.
-
-    Args:
-        call: The performance that runs the program.
-        now: Seconds since the epoch.
-    """
+    """Raises the events in the lines of one program."""
 
     def __init__(self, call: Call, now: Callable[[], float]) -> None:
         self._call = call

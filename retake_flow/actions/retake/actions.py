@@ -20,12 +20,7 @@ _MEASURED = 3  # polls; each halves the possible range of the lag, which is one 
 
 
 class RetakeActions(Family):
-    """Calls retake.tv on behalf of the agent.
-
-    Args:
-        access: The agent's credentials and client.
-        now: Seconds since the epoch.
-    """
+    """Calls retake.tv on behalf of the agent."""
 
     def __init__(self, access: Access, now: Callable[[], float]) -> None:
         self._access = access
@@ -200,10 +195,7 @@ class GuideActions(Family):
     """Checks whether the guide is still the version that the flow was written for.
 
     Args:
-        access: The agent's credentials and client.
         written_for: The version that the flow was written for.
-        guides: The folder where guides are kept for the operator.
-        now: Seconds since the epoch.
     """
 
     def __init__(self, access: Access, written_for: str, guides: Guides, now: Callable[[], float]) -> None:

@@ -84,12 +84,6 @@ class ContentActions(Family):
     """The default content of one run's stream.
 
     Args:
-        log: The stream log.
-        pages: Opens the page of the stage.
-        feed: The state of the stage.
-        paint: Is told of a stage that is being opened.
-        now: Seconds since the epoch.
-        browses: Whether a page can be shown, and may be.
         seen: Is told of the scene that viewers see, whenever it changes; "" for none.
     """
 
@@ -213,7 +207,6 @@ class CoveringPage:
     """A page over the content; open it with `covering`.
 
     Args:
-        opening: Opens the page of an address.
         tell: Is told of each failure once.
     """
 

@@ -99,12 +99,7 @@ SPECS: Final = (
     _spec(
         "studio.terminal",
         "Show a terminal without input in which a program runs (xterm).",
-        {
-            "command": _COMMAND,
-            **_FONT,
-            "variables": VARIABLES,
-            **_PLACED,
-        },
+        {"command": _COMMAND, **_FONT, "variables": VARIABLES, **_PLACED},
         "variables",
         programs=("xterm",),
     ),
@@ -149,12 +144,7 @@ SPECS: Final = (
     _spec(
         "studio.music",
         "Play music on the stream (mpv).",
-        {
-            "files": _FILES,
-            "loop": _LOOP,
-            "volume": _VOLUME,
-            "duck": {**FLAG, "default": True, "description": _QUIETER},
-        },
+        {"files": _FILES, "loop": _LOOP, "volume": _VOLUME, "duck": {**FLAG, "default": True, "description": _QUIETER}},
         result={"files": COUNT},
         programs=("mpv",),
     ),

@@ -78,10 +78,7 @@ class OwnResponse:
 async def send(request: OwnRequest, timeout: float, transport: httpx.AsyncBaseTransport | None = None) -> OwnResponse:
     """Send a request, following redirects as it says.
 
-    Args:
-        request: The request.
-        timeout: How long everything may take, in seconds.
-        transport: Replaces the network.
+    Everything together may take `timeout` seconds.
 
     Raises:
         InputError: The address cannot be used.

@@ -22,10 +22,7 @@ class Pool:
     def __init__(self, url: str, transport: httpx.AsyncBaseTransport | None = None, **options: Any) -> None:
         """Prepare connections.
 
-        Args:
-            url: The destination.
-            transport: Replaces the network.
-            options: The caller's options of httpx's client.
+        `transport` replaces the network; `options` are the caller's, of httpx's client.
 
         Raises:
             SettingsError: The environment's proxy or certificates cannot be used.

@@ -43,10 +43,7 @@ async def open_realtime(
 ) -> AsyncIterator[None]:
     """Listen in rooms until the context is left; nothing of it runs on then.
 
-    Args:
-        origin: The origin of the platform.
-        rooms: Returns the rooms, at each connection.
-        listener: Receives everything.
+    The rooms are asked for at each connection.
 
     Raises:
         SettingsError: The origin is neither retake.tv nor this machine, or the environment's proxy or certificates

@@ -54,10 +54,7 @@ def live_room(user_db_id: str) -> str:
 def read_event(event: str, payload: Sequence[object], at: float) -> ChatMessage | None:
     """Read an event.
 
-    Args:
-        event: Its name.
-        payload: Its payload.
-        at: When it arrived, in seconds since the epoch, for an event without a time.
+    `at` is when it arrived, in seconds since the epoch, for an event without a time.
 
     Returns:
         The entry; None for an event that is ignored or unreadable.

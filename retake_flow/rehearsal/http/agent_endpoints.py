@@ -29,12 +29,7 @@ _MAGIC = {b"\x89PNG\r\n\x1a\n": ("image/png", "png"), b"\xff\xd8\xff": ("image/j
 
 
 class AgentEndpoints:
-    """The agent's half of the HTTP API.
-
-    Args:
-        platform: The state.
-        keep: Where thumbnails are kept.
-    """
+    """The agent's half of the HTTP API."""
 
     def __init__(self, platform: Platform, keep: Keep) -> None:
         self._platform = platform

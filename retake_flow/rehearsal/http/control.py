@@ -24,11 +24,7 @@ _CHANGEABLE: Final = ("latency", "lag", "chat_shape", "comments_without_session"
 
 
 class ControlEndpoints:
-    """Reports of the rehearsal, and changes to it.
-
-    Args:
-        platform: The state.
-    """
+    """Reports of the rehearsal, and changes to it."""
 
     def __init__(self, platform: Platform) -> None:
         self._platform = platform

@@ -28,7 +28,6 @@ class Gateway:
     """An ASGI app around the platform's own.
 
     Args:
-        app: The platform's endpoints.
         platform: Its state: the options' latency, the faults, the log.
         dropped: Makes the exception for a dropped connection. The server of `server.py` understands the default and
             hangs up; a caller in the same process passes the exception that its client should see.
@@ -170,9 +169,6 @@ class OnlyLocal:
 
     A page whose name suddenly resolves to this machine (DNS rebinding) sends its own name as `Host`. A page that
     posts across origins sends its own as `Origin`.
-
-    Args:
-        app: Gets all other requests.
     """
 
     def __init__(self, app: ASGIApp) -> None:

@@ -26,11 +26,7 @@ _MOST_TIPPERS = 20
 
 
 class PublicEndpoints:
-    """The calls without a token.
-
-    Args:
-        platform: The state.
-    """
+    """The calls without a token."""
 
     def __init__(self, platform: Platform) -> None:
         self._platform = platform

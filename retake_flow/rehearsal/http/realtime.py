@@ -32,7 +32,6 @@ class Realtime:
 
     Args:
         platform: The platform with the rooms; its options say whether there are any.
-        app: Serves everything else.
     """
 
     def __init__(self, platform: Platform, app: ASGIApp) -> None:

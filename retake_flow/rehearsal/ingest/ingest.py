@@ -29,9 +29,7 @@ class Ingest:
 
     Args:
         platform: Decides which key is good, and gets the frames.
-        folder: Where recordings go.
         port: The TCP port on 127.0.0.1; 0 lets the system choose.
-        prefix: The prefix of the names of recordings.
 
     Raises:
         OSError: The port is not available.

@@ -19,9 +19,6 @@ class Recording:
     """One FLV file, created with the first message, and readable up to the last message at any time.
 
     If the file is removed meanwhile, it begins anew.
-
-    Args:
-        path: The file.
     """
 
     def __init__(self, path: Path) -> None:

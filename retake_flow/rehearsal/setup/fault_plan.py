@@ -34,9 +34,7 @@ class FaultPlan:
     def take(self, method: str, path: str) -> Fault | None:
         """The fault for this call, if any; counts it as used once.
 
-        Args:
-            method: The HTTP method.
-            path: The path, without the query.
+        The path is without the query.
         """
         call = f"{method} {path.removeprefix(API_PATH)}"
         for entry in self._entries:

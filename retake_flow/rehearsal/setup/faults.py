@@ -51,23 +51,7 @@ PAGES: Final[Mapping[PageKind, Page]] = {
 
 @dataclass(frozen=True, slots=True)
 class Fault:
-    """One failure of a call.
-
-    Attributes:
-        call: Which calls fail: method and path as in `POST /agent/rtmp`; `*` and `?` match anything.
-        page: The page of an intermediary that answers in the platform's place, such as a CDN or a login.
-        status: The status to answer with.
-        body: The body to answer with: a text, or anything else as JSON; by default the API's own body for that
-            status.
-        headers: Headers of the answer.
-        delay: Seconds to wait before the answer.
-        drop: Close the connection without an answer.
-        redirect: Answer with a redirect to this address.
-        times: How many calls fail; None for all.
-        after: How many matching calls succeed first.
-        effect: Whether the call does its work although its answer is lost. A call whose client disconnects during
-            `delay` has no effect unless this is set.
-    """
+    """One failure of a call, as docs/rehearsal.md explains it."""
 
     call: str
     page: PageKind | None = None
@@ -136,15 +120,7 @@ SocketTrouble = Literal["refuse", "drop", "lose", "double"]
 
 @dataclass(frozen=True, slots=True)
 class SocketFault:
-    """One failure of the real-time events.
-
-    Attributes:
-        socket: `refuse` a connection; `drop` all connections in place of an event; `lose` an event; send it twice
-            (`double`).
-        event: Which events count; `*` and `?` match anything. Ignored by `refuse`.
-        times: How many connections or events fail; None for all.
-        after: How many succeed first.
-    """
+    """One failure of the real-time events, as docs/rehearsal.md explains it."""
 
     socket: SocketTrouble
     event: str = "*"
@@ -170,16 +146,7 @@ StreamTrouble = Literal["frozen_status", "offline", "rotate_key", "close_push", 
 
 @dataclass(frozen=True, slots=True)
 class StreamFault:
-    """One failure of a stream.
-
-    Attributes:
-        stream: `frozen_status`: `is_live` keeps its value; `offline`: it is false although video flows; `rotate_key`:
-            the platform issues a new key by itself, so that the push with the old one is closed; `close_push`: the
-            ingest closes the push; `stall`: the ingest reads no more.
-        at: Seconds after the stream went live; for a fault added while the rehearsal runs, from then.
-        lasts: Duration in seconds. None means for good (`frozen_status`), until the next session (`offline`) or until
-            the push ends (`stall`); the others are over at once.
-    """
+    """One failure of a stream, as docs/rehearsal.md explains it."""
 
     stream: StreamTrouble
     at: float = 0.0

@@ -15,16 +15,9 @@ _STATS = ("price", "market_cap", "all_time_high", "growth_1h", "growth_6h", "gro
 
 @dataclass(frozen=True, slots=True)
 class Neighbour:
-    """Another agent.
+    """Another agent, as docs/rehearsal.md explains it.
 
     Attributes:
-        name: Its name.
-        live: Whether it is on air all the time.
-        viewers: Its number of viewers.
-        title: The title of its stream.
-        user_id: Its userDbId; generated if empty, as are `agent_id`, `wallet_address` and `token_address`.
-        description: A part of its profile, like `image_url` and `ticker`.
-        stats: The figures of its token before the rehearsal: `price`, `market_cap`, `volume`, …
         scheduled: The streams that it has announced: title, and seconds from now.
         chat: The entries of its chat; `at` says how many seconds ago each was written.
     """

@@ -24,7 +24,6 @@ class Fields:
     Read each field that may be there, then call `end()`, which refuses all others.
 
     Args:
-        value: The parsed JSON.
         where: Its place, for messages, such as `faults[2]`.
 
     Raises:

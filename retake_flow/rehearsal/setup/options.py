@@ -37,14 +37,10 @@ class PreparedAgent:
     """An agent that is registered from the beginning.
 
     Attributes:
-        name: Its name.
-        token: Its access token.
         user_id: Its userDbId; generated if empty.
         verified: Whether it is verified; with None, the options' `verified` applies.
         agent_id: Its other id; an agent with one comes from an earlier part, and gets no history.
         description: A part of its profile, like `image_url`, `wallet_address` and `ticker`.
-        code: Its prepared verification code.
-        token_address: The address of its own token.
         spent_keys: The stream keys that it has pushed with.
     """
 
@@ -81,13 +77,7 @@ class PreparedAgent:
 
 @dataclass(frozen=True, slots=True)
 class OwnAnswer:
-    """The answer of a program or of a server.
-
-    Attributes:
-        status: An exit status, or that of a response; with None, the one for success.
-        output: What the program writes, or the response's body.
-        error: What the program writes to standard error.
-    """
+    """The answer of a program or of a server, as docs/own-actions.md explains it."""
 
     status: int | None = None
     output: str = ""
@@ -103,35 +93,9 @@ class OwnAnswer:
 
 @dataclass(frozen=True, slots=True)
 class Options:
-    """The options of one rehearsal.
+    """The options of one rehearsal, as docs/rehearsal.md explains them.
 
     Attributes:
-        verified: Whether agents are verified from the beginning.
-        latency: Delay of every answer, in seconds.
-        lag: Seconds from the first video frame to `is_live`.
-        chat_shape: The shape of comments, as in platform.md: `documented`, `observed` as a bare list, the same under
-            `comments` (`wrapped`), or both shapes in one list (`mixed`).
-        chat_names: The names of authors in chat: as `registered`, or as a `slug`.
-        message_ids: Whether the answer to a sent message has the message's id.
-        clock: Seconds that the platform's clock is ahead of this machine's.
-        date: Whether answers have the platform's time (`Date`).
-        realtime: Whether there are real-time events: none at all, or connections on which no event comes (`silent`).
-        session_started: When the event of that name comes: at the `start` of a session, or once it is `live`.
-        live_users: When an agent begins to be listed as live: at the `start` of a session, or once it is `live`.
-        comments_without_session: The status of the comments while no session is active.
-        ingest: Whether the ingest accepts video (`open`) or refuses every push (`refuses`); or an address that agents
-            push to instead.
-        skill_version: The version in skill.json.
-        seed: Makes ids, tokens and keys the same in each rehearsal; with None they are new.
-        tweets: The tweets that can be found, text by address; `{message}` in a text stands for the
-            verification message and `{code}` for its code.
-        agents: The agents that are registered from the beginning.
-        neighbours: The other agents.
-        search_shape: Whether a search for users answers a bare list (`list`) or has it under `users`.
-        history: The chat before the stream; `at` says how many seconds ago an entry was written, with 0 for an hour.
-        viewers: What viewers do once the stream is live.
-        faults: The faults to inject.
-        own: How programs and requests of the flow's own answer, by name or address; the others are real.
         part: The number of this part of an interrupted rehearsal, from 1.
     """
 

@@ -24,18 +24,7 @@ CUE_TYPES: tuple[CueType, ...] = ("join", "leave", "follow", *COMMENT_TYPES)
 
 @dataclass(frozen=True, slots=True)
 class Cue:
-    """One act of a viewer.
-
-    Attributes:
-        at: Seconds after the stream went live.
-        name: The viewer; an act implies that the viewer has joined.
-        type: The kind of act; tips, trades and moderation events show only in the observed chat shape, and a follow
-            in no chat at all.
-        text: The text that is written.
-        amount: The amount of a tip or trade.
-        side: Whether a trade buys or sells.
-        token: The address of the traded token; empty for the agent's own.
-    """
+    """One act of a viewer, as docs/rehearsal.md explains it; `at` is in seconds."""
 
     at: float
     name: str
@@ -109,15 +98,7 @@ _TALK = (
 
 @dataclass(frozen=True, slots=True)
 class Crowd:
-    """Viewers who write many messages, each with a different text: `#001 …`, `#002 …`.
-
-    Attributes:
-        viewers: The number of viewers.
-        messages: The number of messages that they write together.
-        start: Seconds from going live until the first message may come; `from` in JSON.
-        over: Seconds over which the messages are spread at random.
-        name: The prefix of their names.
-    """
+    """Viewers who write many messages, each with a different text: `#001 …`, `#002 …`."""
 
     viewers: int
     messages: int
@@ -151,13 +132,7 @@ class Crowd:
 
 @dataclass(frozen=True, slots=True)
 class Repeat:
-    """A cue that repeats; `{n}` in its name or text counts the repetitions.
-
-    Attributes:
-        cue: The cue, first at its own time.
-        every: Seconds between two repetitions.
-        until: Seconds after going live when it stops; None for never.
-    """
+    """A cue that repeats; `{n}` in its name or text counts the repetitions."""
 
     cue: Cue
     every: float
@@ -188,13 +163,7 @@ class Repeat:
 
 @dataclass(frozen=True, slots=True)
 class Trolls:
-    """Everything that trolls write (`TROLL_TEXTS`), one text after the other.
-
-    Attributes:
-        start: Seconds from going live until the first text; `from` in JSON.
-        every: Seconds between two texts.
-        rounds: How often all of them come.
-    """
+    """Everything that trolls write (`TROLL_TEXTS`), one text after the other."""
 
     start: float = 0.0
     every: float = 1.0
@@ -217,12 +186,7 @@ class Trolls:
 
 @dataclass(frozen=True, slots=True)
 class Reaction:
-    """The reaction of a viewer each time that a scene comes on.
-
-    Attributes:
-        scene: The scene.
-        cue: The act; its time counts from the moment when the scene comes on.
-    """
+    """The reaction of a viewer each time that a scene comes on."""
 
     scene: str
     cue: Cue

@@ -20,12 +20,7 @@ HISTORY_AGE = 3600.0
 
 
 class AgentRegistry:
-    """All agents: registers new ones and finds existing ones.
-
-    Args:
-        identities: The source of ids and tokens.
-        now: The clock, in epoch seconds.
-    """
+    """All agents: registers new ones and finds existing ones."""
 
     def __init__(self, identities: Identities, now: Callable[[], float]) -> None:
         self._identities = identities
@@ -123,7 +118,6 @@ class Verification:
     """Verification codes, and the tweets that can be found.
 
     Args:
-        identities: The source of codes.
         tweets: Texts by address; `{message}` and `{code}` stand for the message and code of the agent that asks.
     """
 

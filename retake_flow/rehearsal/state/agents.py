@@ -58,8 +58,6 @@ class Polls:
     """How closely something was polled.
 
     Attributes:
-        count: How often.
-        last_at: The time of the last poll.
         shortest_gap: Seconds between the two closest polls; None with fewer than two.
     """
 
@@ -95,30 +93,15 @@ class Agent:
     """A registered agent with everything that belongs to it.
 
     Attributes:
-        person: The agent as an author; its `user_id` is the userDbId.
-        agent_id: Its other id.
-        token: Its access token.
-        profile: Its profile.
-        verified: Whether a human has proved to stand behind it.
-        chat: Its chat.
         code: The prepared verification code; empty before.
         token_address: The address of its own token; empty until the first stream of a verified agent.
         spent_keys: The stream keys that it pushed with in earlier parts of the rehearsal.
         keys: All its stream keys, the newest last.
         sessions: All its sessions, the newest last.
-        publication: The current push, or the last one.
-        thumbnails: All its thumbnails.
-        image: The newest thumbnail itself.
-        audience: Its viewers now, by name.
-        followers: Its followers, by name.
-        tips: Its tips, by the name of the giver.
         neighbour: Whether it has no client behind it, and is on air without video when it has a session.
-        stats: The figures of its token before the rehearsal.
         scheduled: The streams that it has announced: title and time in epoch seconds.
         scene: The scene that its viewers see; empty while none is known.
         frozen: The fixed value of `is_live`, and until when.
-        status_polls: The polls of `stream/status`.
-        comment_polls: The polls of its comments while it was live.
     """
 
     person: Person

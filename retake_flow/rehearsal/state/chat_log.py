@@ -19,19 +19,7 @@ _KEPT = 20_000
 
 @dataclass(frozen=True, slots=True)
 class Comment:
-    """One entry of a chat.
-
-    Attributes:
-        id: Its id; opaque.
-        at: When it was written, in epoch seconds.
-        author: Its author.
-        text: Its text.
-        type: A message, a tip, a trade or a moderation event.
-        streamer_id: The agent whose chat it is in.
-        session_id: The session at the time; empty if there was none.
-        documented: Whether it has the documented shape.
-        details: The further data of a tip or a trade.
-    """
+    """One entry of a chat."""
 
     id: str
     at: float
@@ -83,15 +71,7 @@ class Comment:
 
 
 class Chat:
-    """The entries of one stream's chat, oldest first inside and newest first outside.
-
-    Args:
-        streamer_id: The agent whose chat it is.
-        identities: The source of comment ids.
-
-    Attributes:
-        count: The number of all entries.
-    """
+    """The entries of one stream's chat, oldest first inside and newest first outside."""
 
     def __init__(self, streamer_id: str, identities: Identities) -> None:
         self._streamer_id = streamer_id

@@ -26,7 +26,6 @@ class Identities:
     """Generates everything that must be unique on one platform.
 
     Args:
-        rng: The source of randomness.
         part: The number of this part of the rehearsal; each part has its own comment ids.
     """
 

@@ -17,15 +17,7 @@ _FIRST_MARKET_CAP = 5_000.0
 
 @dataclass(frozen=True, slots=True)
 class Quote:
-    """The quote of one token. Money is in USD, growth in percent.
-
-    Attributes:
-        agent: The agent whose token it is.
-        volume_24h: The volume of trades within a day.
-        volume: The volume of all trades.
-        trades: The number of trades within a day.
-        holders: The number of people who hold it.
-    """
+    """The quote of one token. Money is in USD, growth in percent."""
 
     agent: Agent
     price: float
@@ -41,13 +33,7 @@ class Quote:
 
 
 class Market:
-    """Quotes the agents' tokens.
-
-    Args:
-        agents: The agents.
-        trades: The trades so far, oldest first.
-        now: The clock, in epoch seconds.
-    """
+    """Quotes the agents' tokens."""
 
     def __init__(self, agents: Iterable[Agent], trades: Sequence[Trade], now: Callable[[], float]) -> None:
         self._agents = agents

@@ -31,12 +31,9 @@ class Call:
     """One call.
 
     Attributes:
-        at: When it came in, in epoch seconds.
-        method: The HTTP method.
         path: The path, without query and secrets.
         agent: The name of the agent whose token came with it; empty without a valid token.
         status: The status of the answer; None as long as there is no answer.
-        fault: Whether a fault affected it.
     """
 
     at: float
@@ -74,25 +71,14 @@ class Platform:
     `NoSession` its 409.
 
     Args:
-        options: How it behaves.
-        now: The clock of this machine, in epoch seconds.
         rng: The source of ids, tokens and keys.
 
     Attributes:
         options: May be replaced while it runs.
         now: The platform's clock, in epoch seconds.
-        ingest_url: The address of the ingest.
-        agents: The registered agents.
-        publications: All accepted pushes.
         breaches: The rules of platform.md that clients broke, the first thousand times.
-        strikes: The faults that streams met, and when.
         refused_pushes: The number of pushes with an unknown or an old key.
-        faults: The pending faults.
-        calls: The log of calls.
-        rooms: The rooms of the real-time events.
-        viewers: The acts of people in streams.
         on_direction: Called with an agent and what happens to its stream from now on.
-        on_scene: Called with an agent whose viewers see another scene.
         on_air: Called with an agent and the time of going live, once a session has its first frame of video.
     """
 

@@ -25,16 +25,7 @@ def trades_room(token_address: str) -> str:
 
 
 class Rooms:
-    """Sends events to the listeners of a room.
-
-    Args:
-        faults: The faults of events.
-        speaking: Whether any events are sent now.
-
-    Attributes:
-        said: The number of events that reached a listener.
-        on_drop: Called to break every connection.
-    """
+    """Sends events to the listeners of a room."""
 
     def __init__(self, faults: FaultPlan, speaking: Callable[[], bool]) -> None:
         self.said = 0

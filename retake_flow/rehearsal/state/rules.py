@@ -13,14 +13,7 @@ SHORTEST_POLL_GAP = 2.9
 
 @dataclass(frozen=True, slots=True)
 class Breach:
-    """A rule that a client broke.
-
-    Attributes:
-        at: The time, in epoch seconds.
-        agent: The agent whose client broke it.
-        rule: A short, stable name.
-        text: A description for people.
-    """
+    """A rule that a client broke."""
 
     at: float
     agent: str

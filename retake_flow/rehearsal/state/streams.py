@@ -17,8 +17,6 @@ class StreamKey:
 
     Attributes:
         number: 1 for the platform's first key; reports name keys by it.
-        value: The key itself.
-        pushes: The number of pushes with it, accepted or not.
         rotated: Whether the platform issued it by itself, so that no client knows it.
     """
 
@@ -33,16 +31,9 @@ class Session:
     """One stream session, from `stream/start` to its end.
 
     Attributes:
-        id: Its id.
-        started_at: When it was started.
         key: The newest key at that time; only video on this key makes the session live.
-        live_at: When `is_live` first became true; None without video.
-        ended_at: When it ended; None while it is active.
         ended_by: `stop`, or `start` when another session took its place.
-        viewers: All its viewers.
-        thumbnails: The number of thumbnails.
         offline_until: Until when it is not live although there is video.
-        title: Its title.
         spoke_first: Whether the agent wrote in its own chat on air before any thumbnail.
     """
 
@@ -70,9 +61,6 @@ class Thumbnail:
     """An uploaded thumbnail.
 
     Attributes:
-        at: The time.
-        media_type: `image/png` or `image/jpeg`.
-        size: The size in bytes.
         path: The file that keeps it; empty if it was not kept.
         since_live: Seconds after the session went live; None if it had not.
     """
@@ -89,13 +77,8 @@ class Publication:
 
     Args:
         number: 1 for the platform's first push.
-        key: Its key.
-        now: The clock, in epoch seconds.
-        first_frame: Called once, with the first frame of video.
-        closed: Called once, at the end.
 
     Attributes:
-        recording: The recording, if there is one.
         unrecorded: Why some of it was not recorded; "" if all was.
         on_close: Called once with the reason when the publication ends for any cause.
         on_stall: Called with the seconds during which nothing is read; None for good.

@@ -24,12 +24,6 @@ class Trade:
     """A purchase or sale of tokens.
 
     Attributes:
-        id: Its id; opaque.
-        at: The time, in epoch seconds.
-        trader: The person who trades.
-        side: `buy` or `sell`.
-        amount: The amount in USD.
-        token_address: The address of the token.
         ticker: The token's ticker; empty for a token that is no agent's.
     """
 
@@ -60,17 +54,7 @@ class Trade:
 
 
 class ViewerActions:
-    """Lets people act in streams, writes it to the chat, and sends the events.
-
-    Args:
-        identities: The source of people.
-        rooms: The rooms for the events.
-        now: The clock, in epoch seconds.
-        options: How the platform behaves now.
-
-    Attributes:
-        trades: The newest trades, oldest first.
-    """
+    """Lets people act in streams, writes it to the chat, and sends the events."""
 
     def __init__(
         self, identities: Identities, rooms: Rooms, now: Callable[[], float], options: Callable[[], Options]

@@ -41,16 +41,7 @@ Note = Callable[..., None]
 
 @dataclass(frozen=True, slots=True)
 class Model:
-    """A model and its settings.
-
-    Attributes:
-        name: Its name at the endpoint.
-        persona: Who the model plays.
-        playbook: What it does and does not do.
-        max_tokens: The maximum length of an answer.
-        temperature: The sampling temperature; None for the model's default.
-        limits: Its budget.
-    """
+    """A model and its settings."""
 
     name: str
     persona: str = ""
@@ -96,12 +87,7 @@ class LanguageModel:
     """Asks the model; a `retake_flow.ports.responders.Responder`.
 
     Args:
-        connection: The connection to its endpoint.
-        key: The API key; None if the endpoint needs none.
-        model: The model.
-        ledger: Counts its tokens.
         instead: Answers when a limit is reached; None for no answer.
-        note: Writes a record.
     """
 
     def __init__(

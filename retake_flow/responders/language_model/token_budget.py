@@ -21,8 +21,6 @@ class Limits:
     """The limits of use.
 
     Attributes:
-        tokens_per_hour: Tokens within any hour.
-        tokens: Tokens in a run.
         cost: Cost of a run, in the currency of the prices.
         input: The price of a million prompt tokens.
         output: The price of a million answer tokens.
@@ -52,12 +50,7 @@ class Limits:
 
 @dataclass(frozen=True, slots=True)
 class Use:
-    """One request and its answer.
-
-    Attributes:
-        input: The tokens of the request.
-        output: The tokens of the answer.
-    """
+    """One request and its answer."""
 
     input: int
     output: int
@@ -74,8 +67,6 @@ class Booking:
 
     Attributes:
         at: When, in seconds since the epoch.
-        tokens: Its tokens.
-        cost: Its cost.
     """
 
     at: float

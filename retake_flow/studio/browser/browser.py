@@ -38,8 +38,6 @@ class Source:
     """The source of a page.
 
     Attributes:
-        url: The address of its first document.
-        hosts: The hosts that it may reach.
         site: The folder that it comes from; None for one of the web.
     """
 
@@ -60,13 +58,10 @@ class Browser:
     """A running Chromium with one window. Open it with `open_browser`.
 
     Args:
-        process: Its process.
         hosts: The hosts that this browser can reach at all.
-        refused: Receives the address and the reason of each refused request.
         loaded: Called whenever a document was loaded, also when the page goes elsewhere by itself.
 
     Attributes:
-        crashed: Set when the page's renderer has ended.
         reveal: Shows the window, which lies below all others until then.
     """
 
@@ -254,15 +249,7 @@ async def open_browser(
 ) -> AsyncIterator[Browser]:
     """A browser with an empty window. Its folder is gone when the context is left.
 
-    Args:
-        launcher: Starts it.
-        display: The display.
-        area: The place of the window.
-        hosts: The hosts that pages in it may reach.
-        sound: The variables that make it heard on stream.
-        refused: Receives the address and the reason of each refused request.
-        loaded: Called whenever a document was loaded.
-        sandbox: Whether its renderers are confined by the kernel.
+    `refused` receives the address and the reason of each refused request.
 
     Raises:
         MissingProgram: Chromium is not installed.

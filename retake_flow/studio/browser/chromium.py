@@ -107,13 +107,8 @@ def specification(
 ) -> ProcessSpec:
     """The start of a browser with one window.
 
-    Args:
-        folder: An existing folder for everything that it writes, its user's own.
-        area: The place of its window.
-        hosts: The hosts that its pages may reach.
-        display: The variables that let it in at the display.
-        sound: The variables that make it heard on stream.
-        sandbox: Whether its renderers are confined by the kernel.
+    `folder` exists, for everything that it writes, and is its user's own. `display` and `sound` are the variables that
+    let it in at the display and make it heard on stream.
     """
     own = str(folder)
     return ProcessSpec(

@@ -64,11 +64,7 @@ class DevTools:
     ) -> Mapping[str, Any]:
         """Send a command and return its result.
 
-        Args:
-            method: The command, such as `Page.navigate`.
-            params: Its parameters.
-            session: The id of the session it is for; by default, the browser itself.
-            within: The longest wait, in seconds.
+        `session` is the id of the session it is for; by default, the browser itself. It waits `within` seconds.
 
         Raises:
             Refused: Chromium refused it.

@@ -34,9 +34,6 @@ class Answer:
     """An answer to a request.
 
     Attributes:
-        status: The HTTP status.
-        type: The content type.
-        body: The content.
         reason: Why the file is not served, in words for a person; "" when it is.
     """
 
@@ -50,9 +47,6 @@ class FolderSite:
     """A folder whose plain files are served as `https://stage.invalid/`.
 
     A link that leads out of the folder is not followed, and neither devices nor pipes are opened.
-
-    Args:
-        folder: The folder.
 
     Raises:
         InputError: It does not exist.

@@ -54,11 +54,7 @@ def source(place: Path | str, allow: Sequence[str] = ()) -> Source:
 
 
 class Page:
-    """A web page on stream; a `retake_flow.ports.actions.Service`. Open it with `open_page`.
-
-    Attributes:
-        painted: Set once something of the page was painted.
-    """
+    """A web page on stream; a `retake_flow.ports.actions.Service`. Open it with `open_page`."""
 
     def __init__(self, opening: OpenBrowser, value: Mapping[str, Any], note: Note) -> None:
         self.painted = asyncio.Event()
@@ -82,9 +78,7 @@ class Page:
     async def show(self, place: Path | str, allow: Sequence[str] = ()) -> None:
         """Show another page; the present one stays until the new one is painted.
 
-        Args:
-            place: A folder with an `index.html`, or an address.
-            allow: The hosts that it may reach.
+        `place` is a folder with an `index.html`, or an address.
 
         Raises:
             InputError: The page cannot be one.
@@ -259,13 +253,7 @@ async def open_page(
 ) -> AsyncIterator[Page]:
     """A page, once something of it is painted.
 
-    Args:
-        opening: Opens browsers.
-        value: The data about the page for others.
-        place: A folder with an `index.html`, or an address.
-        allow: The hosts that it may reach.
-        state: A state for its function `update`.
-        note: Writes a record into the journal.
+    `value` is the data about the page for others; `place`, `allow` and `state` are as for `show` and `update`.
 
     Raises:
         InputError: The page cannot be one.

@@ -25,11 +25,7 @@ _LOOK_SECONDS: Final = 1.0
 
 
 class Adaptation:
-    """The settings of a run's encoder, one after the other.
-
-    Args:
-        clock: Tells the time, in seconds.
-    """
+    """The settings of a run's encoder, one after the other."""
 
     def __init__(self, clock: Callable[[], float] = time.monotonic) -> None:
         self._clock = clock
@@ -64,12 +60,7 @@ class Adaptation:
 
 @dataclass(frozen=True, slots=True)
 class AdaptiveEncoder:
-    """A running encoder that ends when its settings are to change.
-
-    Attributes:
-        encoder: The encoder.
-        adaptation: Decides when.
-    """
+    """A running encoder that ends when its settings are to change."""
 
     encoder: Encoder
     adaptation: Adaptation

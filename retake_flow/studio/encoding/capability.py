@@ -38,9 +38,7 @@ async def require_capture(launcher: Launcher) -> None:
 async def require_sending(launcher: Launcher, scheme: str) -> None:
     """Make sure that ffmpeg can encode and send as a stream does.
 
-    Args:
-        launcher: Starts ffmpeg.
-        scheme: The scheme of the platform's ingest, `rtmp` or `rtmps`.
+    `scheme` is that of the platform's ingest, `rtmp` or `rtmps`.
 
     Raises:
         MissingProgram: ffmpeg cannot do this, or is not installed.
@@ -53,11 +51,6 @@ async def require_sending(launcher: Launcher, scheme: str) -> None:
 
 async def require_codec(launcher: Launcher, quality: Quality, size: str) -> None:
     """Make sure that this machine's hardware can encode, by encoding one second.
-
-    Args:
-        launcher: Starts ffmpeg.
-        quality: The settings of the encoder.
-        size: The size of the picture.
 
     Raises:
         HostError: It cannot.

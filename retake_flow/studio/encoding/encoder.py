@@ -77,13 +77,7 @@ class Encoder:
 
 @dataclass(frozen=True, slots=True)
 class Target:
-    """The destination of an encoder.
-
-    Attributes:
-        address: The ingest's address, up to the key.
-        app: The RTMP application there.
-        key: The stream key.
-    """
+    """The destination of an encoder."""
 
     address: str
     app: str
@@ -119,12 +113,8 @@ def specification(
 ) -> ProcessSpec:
     """The start of the encoder: the guide's command line (section 4), with the marked additions.
 
-    Args:
-        target: The destination; its key has to be written to standard input (`Target.preset`).
-        display: The variables that let a program in to the display.
-        size: The captured part of it, in pixels.
-        quality: The settings of the encoder.
-        audio: The audio input.
+    The key of the target has to be written to standard input (`Target.preset`). `display` has the variables that let a
+    program in, and `size` is the captured part of it, in pixels.
 
     Raises:
         InputError: A setting cannot be used.
@@ -166,10 +156,7 @@ def grab_input(display: str, size: str, framerate: int) -> tuple[str, ...]:
 def command(picture: Sequence[str], quality: Quality, audio: AudioInput = SILENCE) -> tuple[str, ...]:
     """The encoder's command line up to its destination.
 
-    Args:
-        picture: The video input, as options of ffmpeg.
-        quality: The settings of the encoder.
-        audio: The audio input.
+    `picture` is the video input, as options of ffmpeg.
 
     Raises:
         InputError: A setting cannot be used.
@@ -207,12 +194,7 @@ async def push(
 ) -> AsyncIterator[Encoder]:
     """An encoder that has sent its first frames.
 
-    Args:
-        launcher: Starts ffmpeg.
-        push_url: The ingest's address with the stream key.
-        display: The display to send.
-        quality: The settings of the encoder.
-        audio: The audio input.
+    `push_url` is the ingest's address with the stream key.
 
     Raises:
         InputError: A setting cannot be used.
@@ -268,9 +250,7 @@ _REFUSED: Final = r"Server error: (?P<why>.+)"
 def diagnose(lines: Sequence[str], *, sending: bool) -> StudioError | None:
     """The error in the last lines of an ffmpeg that ended by itself; None when its push is not the cause.
 
-    Args:
-        lines: The last lines that it wrote.
-        sending: Whether the ingest had accepted the push.
+    `sending` says whether the ingest had accepted the push.
     """
     text = "\n".join(lines)
     for pattern, words, hint in _UNREACHABLE:

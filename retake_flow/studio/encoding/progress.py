@@ -24,9 +24,7 @@ class Progress:
     """One report of the encoder.
 
     Attributes:
-        frame: Frames encoded.
         total_size: Bytes sent.
-        drop_frames: Frames dropped.
         speed: Media seconds per second; below 1 the machine is too slow.
         seconds: Media seconds sent.
     """
@@ -74,12 +72,7 @@ class Health:
 
 
 class ProgressReader:
-    """Reads the reports from ffmpeg's output as it arrives.
-
-    Args:
-        framerate: The expected frames per second.
-        clock: Tells the time, in seconds.
-    """
+    """Reads the reports from ffmpeg's output as it arrives."""
 
     def __init__(self, framerate: int = 30, clock: Callable[[], float] = time.monotonic) -> None:
         self.latest: Progress | None = None

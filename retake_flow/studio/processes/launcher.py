@@ -48,8 +48,6 @@ class Completed:
     """The result of a program that ran to its end.
 
     Attributes:
-        status: Its exit status, negative for the signal that killed it.
-        stdout: Everything it wrote to standard output.
         lines: The last lines it wrote elsewhere, free of secrets.
         ending: How it ended, in words for a person.
         lasting: Why it failed, if a retry cannot help; None if one may help, or if it did not fail.

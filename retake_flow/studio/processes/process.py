@@ -23,11 +23,7 @@ _FREED: Final = 64 * 1024
 
 
 class Output:
-    """A file in memory that a program appends to.
-
-    Attributes:
-        fd: Its descriptor, for the program.
-    """
+    """A file in memory that a program appends to."""
 
     def __init__(self) -> None:
         """Create the file.

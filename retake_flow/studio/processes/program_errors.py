@@ -21,7 +21,6 @@ class _Sign:
         pattern: A pattern of one of its last lines.
         message: In words for a person: `{name}` is the program, `{0}` the pattern's first group.
         hint: How to fix it: `{path}` is the program's path, `{apt}` the command that installs a package.
-        kind: The kind of error.
     """
 
     pattern: str
@@ -128,11 +127,7 @@ def lasting(
 ) -> HostError | MissingProgram | None:
     """Why a program failed, if a retry cannot help; None if one may help.
 
-    Args:
-        name: The program.
-        status: Its exit status, negative for the signal that killed it.
-        lines: The last lines that it wrote.
-        environment: The variables with the PATH of the program.
+    The status is negative for the signal that killed it; `environment` has the PATH of the program.
     """
     killed = next((words for number, words in _SIGNALS.items() if status == -number), None)
     if killed is not None:

@@ -57,10 +57,7 @@ async def until_unanswered(within: float, ask: Callable[[], Awaitable[bool]]) ->
 async def wait(process: Process, silence: Coroutine[Any, Any, None], silent: str) -> str:
     """Wait until a program ends or falls silent; one that hangs is killed.
 
-    Args:
-        process: The program.
-        silence: Returns when the program no longer works.
-        silent: The description of that.
+    `silence` returns when the program no longer works, and `silent` says so.
 
     Returns:
         Why it ended, in words for a person.

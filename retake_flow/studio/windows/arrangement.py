@@ -26,14 +26,7 @@ _FOCUS_LOOKS: Final = 80
 
 @dataclass(frozen=True, slots=True)
 class _Shown:
-    """A program with a window.
-
-    Attributes:
-        name: The name of its activity, as scenes name it.
-        order: Its place in the stack, from below.
-        session: The session of its processes.
-        on_top: Whether it is above all that are not.
-    """
+    """A program with a window."""
 
     name: str
     order: int

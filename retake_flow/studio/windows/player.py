@@ -51,14 +51,8 @@ def film(
 ) -> ProcessSpec:
     """The start of a player with a window.
 
-    Args:
-        display: The variables that let it in at the display.
-        sound: The variables that make it heard on stream.
-        area: The place of its window.
-        places: The films, as paths or addresses, one after the other.
-        loop: Whether it begins again after the last one.
-        volume: From 0 to 100.
-        duck: Whether it is quieter while something is spoken.
+    `display` and `sound` are the variables that let it in at the display and make it heard on stream. `places` are
+    paths or addresses, shown one after the other; `duck` makes it quieter while something is spoken.
     """
     return _mpv(
         (*_window(area), f"--volume={volume}"), {**display, **_heard(sound, "video", duck=duck)}, places, loop=loop

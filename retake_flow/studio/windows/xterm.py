@@ -46,14 +46,8 @@ def xterm(
 ) -> ProcessSpec:
     """The start of a terminal in which a program runs.
 
-    Args:
-        display: The variables that let it in at the display.
-        area: The place of its window, which is as many whole characters as fit.
-        command: The program and its arguments.
-        folder: The folder that the program runs in.
-        font: The font, as fontconfig names it.
-        size: The size of its letters, in points.
-        variables: Names of variables that the program needs.
+    `display` are the variables that let it in at the display. Its window is as many whole characters as fit into
+    `area`; `font` is as fontconfig names it, and `size` is in points.
     """
     resources = (*_LOOK, *DEAF, f"faceName: {font}", f"faceSize: {size}")
     return ProcessSpec(
