@@ -5,8 +5,8 @@ from __future__ import annotations
 import hashlib
 import json
 import os
-from collections.abc import Container, Iterable, Iterator, Sequence
-from functools import cache
+import sys
+from collections.abc import Container, Iterable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -118,20 +118,20 @@ class CheckCache:
     """Cache of passed checks, kept as small files in the cache folder. A lost file only costs another check.
 
     A verdict holds for one text, the texts of its sub-flows and rules, and one state of the program. Its key is made of
-    the text and of the size and time of every module of the package and of the platform's rules. Its file lists the
-    sub-flows and rules it holds for.
+    the text, and of where the package and the platform's rules are. Its file lists the modules that led to it, with a
+    digest of their sizes and times, and the sub-flows and rules it holds for. A module that was not imported had no
+    part in it.
     """
 
     def __init__(self, cache_folder: Path) -> None:
         self._folder = cache_folder / "checked"
-        self._file = cache(lambda content: self._folder / _key(content))
 
     def known_good(self, content: bytes, file: str = "", allowed: Sequence[str] = ()) -> bool:
         """Whether this program already checked this text, with the sub-flows beside its file, and found no mistake."""
         try:
-            uses = json.loads(self._file(content).read_text(encoding="utf-8") or "[]")
-            return not uses or _same(file, uses, allowed)
-        except (OSError, ValueError, TypeError):
+            known = json.loads(self._file(content).read_text(encoding="utf-8"))
+            return _state(known["program"]) == known["state"] and _same(file, known["uses"], allowed)
+        except (OSError, ValueError, TypeError, KeyError):
             return False
 
     def remember(self, content: bytes, uses: Sequence[Use] = ()) -> None:
@@ -141,13 +141,23 @@ class CheckCache:
             known = sorted(self._folder.iterdir(), key=lambda path: path.stat().st_mtime)
             for old in known[:-_MOST]:
                 old.unlink(missing_ok=True)
-            self._file(content).write_text(json.dumps(list(uses)), encoding="utf-8")
+            program = _program()
+            found = {"program": program, "state": _state(program), "uses": list(uses)}
+            self._file(content).write_text(json.dumps(found), encoding="utf-8")
         except OSError:
             return
+
+    def _file(self, content: bytes) -> Path:
+        from retake_flow.flow.text import locate
+
+        judge = f"{os.path.dirname(__file__)}\0{locate.platform_rules()}\0".encode()
+        return self._folder / hashlib.sha256(judge + content).hexdigest()
 
 
 def _same(file: str, uses: Sequence[Use], allowed: Sequence[str]) -> bool:
     """Whether names, each resolved beside the file before it, lead from a flow's file to the texts of these digests."""
+    if not uses:
+        return True
     from retake_flow.errors import RetakeFlowError
     from retake_flow.flow.text.locate import Folders
 
@@ -164,25 +174,20 @@ def _same(file: str, uses: Sequence[Use], allowed: Sequence[str]) -> bool:
     return True
 
 
-def _key(content: bytes) -> str:
+def _program() -> list[str]:
+    """The files that this process has made its verdict with: its modules of this package, and the platform's rules."""
     from retake_flow.flow.text import locate
 
-    digest = hashlib.sha256(content)
-    for line in sorted(_modules(os.path.dirname(os.path.dirname(__file__)))):
-        digest.update(line.encode())
-    digest.update(_state(locate.platform_rules()).encode())
-    return digest.hexdigest()
+    modules = [module.__file__ for name, module in sys.modules.items() if name.partition(".")[0] == "retake_flow"]
+    return [*filter(None, modules), str(locate.platform_rules())]
 
 
-def _modules(folder: str) -> Iterator[str]:
-    with os.scandir(folder) as entries:
-        for entry in entries:
-            if entry.is_dir() and entry.name != "__pycache__":
-                yield from _modules(entry.path)
-            elif entry.name.endswith(".py"):
-                yield _state(entry)
+def _state(files: Iterable[str]) -> str:
+    """A digest of the sizes and times of files.
 
-
-def _state(file: os.DirEntry[str] | Path) -> str:
-    status = file.stat()
-    return f"{os.fspath(file)}:{status.st_mtime_ns}:{status.st_size}\n"
+    Raises:
+        OSError: One of them is gone.
+    """
+    states = ((file, os.stat(file)) for file in files)
+    lines = [f"{file}:{status.st_mtime_ns}:{status.st_size}" for file, status in states]
+    return hashlib.sha256("\n".join(lines).encode()).hexdigest()

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import os
+import subprocess
+import sys
 from hashlib import sha256
 from pathlib import Path
 
@@ -63,24 +66,31 @@ def test_a_good_text_is_remembered(tmp_path: Path) -> None:
     assert not CheckCache(tmp_path / "other").known_good(b"flow: a")
 
 
-def test_another_program_knows_nothing(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """A verdict holds for the program that gave it: when a module has changed, the text is checked anew."""
-    CheckCache(tmp_path).remember(b"flow: a")
-    monkeypatch.setattr(flow_file, "_modules", lambda folder: iter(["changed.py:1:2\n"]))
-    assert not CheckCache(tmp_path).known_good(b"flow: a")
-
-
-def test_a_changed_module_is_noticed(tmp_path: Path) -> None:
-    """The modules of a folder are told apart by name, size and time, in folders inside it too."""
-    (tmp_path / "inner").mkdir()
-    module = tmp_path / "inner" / "a.py"
+def test_a_changed_module_is_noticed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A verdict holds as long as each module that led to it is as it was, told by its size and time."""
+    module = tmp_path / "a.py"
     module.write_text("x = 1")
-    before = list(flow_file._modules(str(tmp_path)))
-    module.write_text("x = 12")
-    (tmp_path / "inner" / "notes.txt").write_text("no module")
-    after = list(flow_file._modules(str(tmp_path)))
-    assert len(before) == len(after) == 1
-    assert before != after
+    monkeypatch.setattr(flow_file, "_program", lambda: [str(module)])
+    cache = CheckCache(tmp_path / "cache")
+    cache.remember(b"flow: a")
+    assert cache.known_good(b"flow: a")
+    os.utime(module, ns=(1, 1))
+    assert not cache.known_good(b"flow: a")
+    cache.remember(b"flow: a")
+    module.unlink()
+    assert not cache.known_good(b"flow: a")
+
+
+def test_a_verdict_stands_on_what_checks() -> None:
+    """Among its modules are those that load and check flows and their rules, and none that only drives a run."""
+    code = "from retake_flow.cli.main import main; from retake_flow.cli import flow_file"
+    program = f"{code}; main(['check', 'go-live.yaml']); print(*flow_file._program(), sep='\\n')"
+    environment = {**os.environ, "RETAKE_FLOW_CACHE": "/dev/null/none"}
+    done = subprocess.run([sys.executable, "-c", program], env=environment, capture_output=True, text=True, check=True)
+    files = done.stdout
+    for part in ("flow/check/check.py", "flow/rules/model_checker.py", "flow/load/builder.py", "platform.yaml"):
+        assert part in files
+    assert "engine/driver" not in files
 
 
 def test_a_cache_that_cannot_be_written_is_none(tmp_path: Path) -> None:
