@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from contextlib import AbstractAsyncContextManager
 from dataclasses import replace
 from typing import Any, Final
@@ -29,7 +29,7 @@ class Performer:
     def __init__(
         self,
         *families: Family,
-        later: Mapping[str, Callable[[], Family]] | None = None,
+        later: Mapping[str, Callable[[], Iterable[Family]]] | None = None,
         flow: Flow | None = None,
     ) -> None:
         self.tasks: dict[str, Task] = {}
@@ -78,8 +78,8 @@ class Performer:
     def _prepare(self, call: Call) -> Call:
         """A call with the default of each input that is omitted, once its action is there."""
         make = self._later.pop(call.do.partition(".")[0], None)
-        if make is not None:
-            self._add(make())
+        for family in make() if make is not None else ():
+            self._add(family)
         return replace(call, inputs=self._catalogue[call.do].with_defaults(call.inputs))
 
 

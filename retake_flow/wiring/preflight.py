@@ -25,8 +25,6 @@ from retake_flow.flow.model import Flow, performers
 from retake_flow.responders import preflight as requirements
 from retake_flow.settings import Settings, is_loopback, program_environment, variables
 from retake_flow.studio import display, programs
-from retake_flow.studio.encoding import capability
-from retake_flow.studio.media import Media
 from retake_flow.studio.processes.launcher import Launcher
 
 _MOST_KEPT: Final = 16
@@ -90,6 +88,8 @@ def require_media(flow: Flow) -> None:
     Raises:
         InputError: One does not exist, or the flow may not name it.
     """
+    from retake_flow.studio.media import Media
+
     media = Media(Path(flow.file).parent, tuple(flow.sources.allowed))
     for doing in flow.performers():
         if not doing.do.startswith("studio."):
@@ -162,6 +162,8 @@ async def _require_parts(scheme: str, kept: Path) -> None:
     known = _load_known(kept)
     if now in known:
         return
+    from retake_flow.studio.encoding import capability
+
     tries = (
         capability.require_capture(starts),
         capability.require_sending(starts, scheme),

@@ -9,32 +9,20 @@ from collections.abc import AsyncIterator, Callable, Iterable, Mapping, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager
 from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
-from urllib.parse import urlsplit
+from typing import Any
 
-from retake_flow.actions.base import Family
 from retake_flow.actions.chat.comments import CommentActions
 from retake_flow.actions.operator import OperatorActions
 from retake_flow.actions.performer import Performer
-from retake_flow.actions.public.actions import PublicActions
 from retake_flow.actions.registry import CATALOGUE
 from retake_flow.actions.retake.actions import GuideActions, RetakeActions
-from retake_flow.actions.sharing import SharingActions
-from retake_flow.actions.studio.actions import StudioActions
-from retake_flow.actions.studio.content import ContentActions
-from retake_flow.actions.studio.first_paint import FirstPaint
-from retake_flow.actions.studio.windows import WindowActions
-from retake_flow.actions.voice import VoiceActions
 from retake_flow.api.realtime import connection
 from retake_flow.clock import STEP, SystemClock
 from retake_flow.engine.core.machine import Machine
 from retake_flow.engine.driver.runner import Runner
 from retake_flow.engine.notify import Notices
-from retake_flow.errors import SecretRefused, StudioError
 from retake_flow.flow.model import Flow
-from retake_flow.notices.apprise import host, notifiers
 from retake_flow.ports.notices import Notifier
-from retake_flow.ports.responders import OpenResponder
 from retake_flow.ports.runs import Claim, Listener, Runs, Stored
 from retake_flow.run import ids
 from retake_flow.run.identity import Identity
@@ -48,13 +36,10 @@ from retake_flow.store.crash_points import Boundaries
 from retake_flow.store.holders import this_process
 from retake_flow.studio.processes.launcher import Launcher
 from retake_flow.studio.processes.stragglers import reaping
-from retake_flow.studio.studio import Studio
 from retake_flow.studio.work_folder import work_folder
 from retake_flow.wiring import accounts, guide
 from retake_flow.wiring.accounts import AccountLock
-
-if TYPE_CHECKING:
-    from retake_flow.responders.agent import Replies
+from retake_flow.wiring.later_actions import LaterActions
 
 _LONGEST_WORD = 40  # of an id, in characters
 _REMEMBERED = 5_000  # records of the journal by which the agent recognises its own chat messages
@@ -112,6 +97,10 @@ def channels(flow: Flow, settings: Settings, run: Run) -> tuple[Notifier, ...]:
         SettingsError: An address cannot be used.
     """
     addresses = [*settings.notify, *flow.notify]
+    if not addresses:
+        return ()
+    from retake_flow.notices.apprise import host, notifiers
+
     if run.rehearsal:
         addresses = [address for address in addresses if is_loopback(host(address))]
     return notifiers(addresses)
@@ -160,20 +149,9 @@ async def runner(
     async with AsyncExitStack() as stack:
         await stack.enter_async_context(reaping())
         starts = launcher(run.id)
-        studio = Studio(
-            starts,
-            stack.enter_context(work_folder()),
-            settings.voice,
-            folder,
-            settings.voice_variables,
-            allowed=flow.sources.allowed,
-            sandbox=settings.sandbox,
-        )
-        studio.screen.divide({name: scene.activities for name, scene in flow.scenes.items()})
+        work = stack.enter_context(work_folder())
         name = run.identity.name or str(run.inputs.get("agent_name") or "")
         feed = Feed(name, Pictures(Path(flow.file).parent), partial(journal, _REMEMBERED))
-        paint = FirstPaint()
-        studio.captions = lambda text: feed.speaks(text, clock.now())
 
         def learnt(identity: Identity) -> None:
             accounts.hold(lock, flow, identity)
@@ -190,60 +168,20 @@ async def runner(
         if run.phase is Phase.RUNNING:
             access.keep_pace()
 
-        def chat() -> Family:
-            from retake_flow.actions.chat.actions import ChatActions
-            from retake_flow.responders.agent import Replies
-
-            replies = Replies()
-            return ChatActions(
-                access,
-                _also_say(studio.say, note),
-                clock.now,
-                _answering(starts, folder, flow, settings, run, clock, replies),
-                hears,
-                studio.speak,
-                partial(journal, _REMEMBERED),
-                replies,
-            )
-
-        def own_programs() -> Family:
-            from retake_flow.actions.own.run_program import ProgramActions, Programs
-            from retake_flow.studio.own_program import OwnPrograms
-
-            programs: Programs = OwnPrograms(starts, studio.screen.media)
-            if run.rehearsal:
-                programs = rehearsing.RehearsedPrograms(programs, rehearsing.own_answers(Path(run.rehearsal)))
-            return ProgramActions(programs, clock.now)
-
-        def own_requests() -> Family:
-            from retake_flow.actions.own.request import RequestActions, Send
-            from retake_flow.api.http import own_request
-
-            send: Send = own_request.send
-            if run.rehearsal:
-                send = rehearsing.sender(rehearsing.own_answers(Path(run.rehearsal)))
-            return RequestActions(variables(), clock.now, send)
-
         seen = None
         if run.rehearsal:
             from retake_flow.wiring import rehearsing
 
             seen = await stack.enter_async_context(rehearsing.telling_scenes(settings.origin))
 
+        records = partial(journal, _REMEMBERED)
+        later = LaterActions(run, flow, settings, access, hears, starts, work, folder, feed, clock, note, records, seen)
         actions = Performer(
             OperatorActions(),
-            _sharing(settings, bool(run.rehearsal) or is_loopback(urlsplit(settings.origin).hostname)),
             RetakeActions(access, clock.now),
             GuideActions(access, flow.guide, guide.stored_guides(settings, run.rehearsal), clock.now),
-            StudioActions(studio, access, paint),
-            ContentActions(
-                studio, studio.screen, feed, paint, clock.now, lambda: settings.stage and studio.screen.browses, seen
-            ),
-            WindowActions(studio.screen),
-            VoiceActions(studio),
             CommentActions(access, clock.now),
-            PublicActions(access),
-            later={"chat": chat, "program": own_programs, "http": own_requests},
+            later=later.by_word(),
             flow=flow,
         )
         page = f"{settings.page}/runs/{run.id}" if settings.page else ""
@@ -262,47 +200,3 @@ async def runner(
         )
         notices.resend_missed(journal(None) if told else (), run.gates)
         yield made
-
-
-def _also_say(say: Callable[[str], None], note: Callable[..., None]) -> Callable[[str], None]:
-    """Show chat messages on stream too. If that fails, chat continues and the failure is reported once."""
-    told = ""
-
-    def show(text: str) -> None:
-        nonlocal told
-        try:
-            say(text)
-        except (StudioError, SecretRefused) as error:
-            if error.message != told:
-                told = error.message
-                note("notice", kind="screen", message=told)
-        else:
-            told = ""
-
-    return show
-
-
-def _sharing(settings: Settings, rehearsed: bool) -> SharingActions:
-    """The actions for sharing with communities. A rehearsal posts nothing beyond this machine."""
-    if rehearsed and not is_loopback(urlsplit(settings.moltbook).hostname):
-        return SharingActions(None, "a rehearsal notifies nobody beyond this machine")
-    key = settings.moltbook_key
-    if key is None:
-        return SharingActions(None)
-    from retake_flow.api.moltbook import MoltbookClient
-
-    return SharingActions(partial(MoltbookClient, key, settings.moltbook))
-
-
-def _answering(
-    starts: Launcher, folder: Path, flow: Flow, settings: Settings, run: Run, clock: SystemClock, replies: Replies
-) -> Mapping[str, OpenResponder]:
-    """The available responders."""
-    from retake_flow.responders import registry
-    from retake_flow.responders.language_model.token_budget import Ledger
-
-    ledger = Ledger(settings.state_folder / "tokens" / f"{run.id}.json", clock.now)
-    allowed = flow.sources.allowed
-    return registry.responders(
-        registry.Surroundings(starts, folder, variables(), ledger, clock.now, None, allowed, replies)
-    )

@@ -15,7 +15,6 @@ from typing import TYPE_CHECKING, Any
 from retake_flow import printable
 from retake_flow.cli import garbage, terminal
 from retake_flow.cli.session.interrupts import Interrupts
-from retake_flow.cli.session.terminal_prompt import Prompter
 from retake_flow.cli.session.views import View
 from retake_flow.errors import RetakeFlowError, StoreAway, StoreError
 from retake_flow.flow.model import Flow
@@ -31,6 +30,7 @@ from retake_flow.wiring.accounts import AccountLock
 from retake_flow.wiring.children import sweep
 
 if TYPE_CHECKING:
+    from retake_flow.cli.session.terminal_prompt import Prompter
     from retake_flow.wiring.soak import Soak
 
 #: Seconds that a store which is away at the end of a run has to come back.
@@ -189,11 +189,19 @@ class Session:
     def _has_ended(self, run: Run) -> bool:
         return self.runs.load(run.id).run.ended
 
+    def _prompter(self, view: View) -> Prompter | None:
+        """Asks the person at the terminal, if there is one."""
+        if not self._asks:
+            return None
+        from retake_flow.cli.session.terminal_prompt import Prompter
+
+        return Prompter(self.runs, view)
+
     async def _drive(
         self, driving: _Driving, stored: Stored, claim: Claim, lock: AccountLock, settings: Settings
     ) -> Run:
         run = stored.run
-        prompter = Prompter(self.runs, driving.view) if self._asks else None
+        prompter = self._prompter(driving.view)
         last = self.runs.journal(run.id, last=1)
         seen = _ViewListener(driving.view, stored, last[0][0] if last else 0)
         listeners: list[Listener] = [each for each in (seen, prompter, driving.soak) if each is not None]

@@ -10,7 +10,6 @@ from pathlib import Path
 from typing import Any, Protocol
 
 from retake_flow.cli import terminal
-from retake_flow.monitor.journal_text import clock, lines
 from retake_flow.run.records import Record
 
 #: The size at which a log is moved to `….1`, in bytes.
@@ -151,6 +150,8 @@ class PlainView(NoView):
 
     def on_record(self, record: Record) -> None:
         """Print a record if it is of interest."""
+        from retake_flow.monitor.journal_text import clock, lines
+
         for line in lines(record, prompted=self._prompted):
             terminal.say(f"{clock(record)}  {line}")
 
