@@ -229,10 +229,10 @@ def _allowed_origin(url: str, ours: str) -> str:
     path = parts.path.rstrip("/")
     plain = path in ("", API_PATH) and not (parts.query or parts.fragment or parts.username or parts.password)
     own = parts.scheme == "https" and parts.hostname == urlsplit(ours).hostname and port in (None, 443)
-    local = parts.scheme in ("http", "https") and is_loopback(parts.hostname) and port != -1
-    if not (plain and (own or local)):
-        return ""
-    return ours if own else f"{parts.scheme}://{parts.netloc}"
+    if plain and own:
+        return ours
+    local = parts.scheme in ("http", "https") and port != -1 and is_loopback(parts.hostname)
+    return f"{parts.scheme}://{parts.netloc}" if plain and local else ""
 
 
 def _shown_url(url: str) -> str:

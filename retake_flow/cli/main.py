@@ -66,6 +66,9 @@ _TOGETHER = {
 }
 
 
+#: Modules that dataclasses, Jinja2, ruamel.yaml and SQLAlchemy import, and hardly use.
+_LATE = ("glob", "importlib.metadata", "inspect", "ipaddress", "tempfile")
+
 #: Commands whose files other users may read.
 _FOR_OTHERS = (["init"], ["graph"])
 
@@ -141,6 +144,7 @@ def main(arguments: Sequence[str]) -> int:
     named = [name for name in arguments[:1] if name in _PACKAGE_OF]
     _Parser.as_json = "--json" in arguments
     args = parser(named or COMMANDS).parse_args(arguments)
+    _postpone_imports()
     as_json = getattr(args, "json", False) or getattr(args, "format", "") == "json"
     if not getattr(args, "drives", False) or getattr(args, "detach", False):
         return exit_code(partial(_perform, args), as_json=as_json)
@@ -150,6 +154,12 @@ def main(arguments: Sequence[str]) -> int:
 def _perform(args: argparse.Namespace) -> int:
     module = _TOGETHER.get(args.command) or f"{_PACKAGE_OF[args.command]}.{args.command.replace('-', '_')}"
     return int(_function(args.command, module)(args))
+
+
+def _postpone_imports() -> None:
+    from retake_flow.cli import late_modules
+
+    late_modules.postpone(*_LATE)
 
 
 def entry() -> NoReturn:

@@ -24,7 +24,6 @@ from retake_flow.api.lenient_json import (
     read_payment,
     words,
 )
-from retake_flow.api.responses import parse_json
 
 #: The meaning of events by name; other events are ignored.
 EVENTS: Final[Mapping[str, str]] = {
@@ -89,6 +88,8 @@ def _as(kind: str, found: ChatMessage, data: JsonObject, now: datetime) -> ChatM
 
 def _plain(data: object) -> JsonObject | None:
     """An object as the platform's answers are read: without values that JSON does not have."""
+    from retake_flow.api.responses import parse_json  # with the answers of HTTP, which take longer to import
+
     try:
         value = parse_json(json.dumps(data).encode())
     except (TypeError, ValueError, RecursionError):

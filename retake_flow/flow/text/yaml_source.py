@@ -8,10 +8,18 @@ import re
 from collections.abc import Iterator
 from typing import Any
 
-from ruamel.yaml import YAML
 from ruamel.yaml.composer import ComposerError
+from ruamel.yaml.cyaml import CParser
 from ruamel.yaml.error import MarkedYAMLError, YAMLError
-from ruamel.yaml.events import AliasEvent, DocumentStartEvent, Event, MappingEndEvent, MappingStartEvent, NodeEvent
+from ruamel.yaml.events import (
+    AliasEvent,
+    DocumentStartEvent,
+    Event,
+    MappingEndEvent,
+    MappingStartEvent,
+    NodeEvent,
+    ScalarEvent,
+)
 from ruamel.yaml.events import CollectionEndEvent as EndEvent
 from ruamel.yaml.events import CollectionStartEvent as StartEvent
 from ruamel.yaml.resolver import Resolver
@@ -119,7 +127,7 @@ def require_kind(source: Source, kind: str, keys: tuple[str, ...]) -> Source:
 def _events(text: str) -> tuple[list[Event], dict[str, int]]:
     """The events of a YAML text's values, in order, and those that each alias stands for.
 
-    ruamel's composer would take as long again, and crash on deep nesting.
+    ruamel's composer would take as long again, and crash on deep nesting; and its `YAML` looks for plug-ins each time.
 
     Raises:
         YAMLError: It is not YAML.
@@ -128,7 +136,12 @@ def _events(text: str) -> tuple[list[Event], dict[str, int]]:
     events: list[Event] = []
     anchors: dict[str, int] = {}
     depth = 0
-    for event in YAML(typ="safe", pure=False).parse(text):
+    parser = CParser(text)
+    while parser.check_event():
+        event = parser.get_event()
+        if isinstance(event, ScalarEvent) and event.anchor is None:  # as most are
+            events.append(event)
+            continue
         mark = event.start_mark
         if isinstance(event, DocumentStartEvent) and events:
             raise ComposerError(None, None, "but found another document", mark)

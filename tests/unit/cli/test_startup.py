@@ -15,7 +15,7 @@ IMPORTED = """
 import json, sys
 from retake_flow.cli.main import main
 code = main(["check", "go-live.yaml"])
-print(json.dumps([code, *sys.modules]))
+print(json.dumps([code, *(name for name, module in sys.modules.items() if "__late__" not in vars(module))]))
 """
 
 
@@ -26,18 +26,26 @@ def test_a_first_check_imports_nothing_that_a_good_flow_does_not_need(tmp_path: 
     code, *imported = json.loads(done.stdout.splitlines()[-1])
     assert code == 0
     assert {"networkx", "jsonschema", "sqlalchemy", "httpx", "rich", "difflib"}.isdisjoint(imported)
-    assert {"importlib.metadata", "zoneinfo"}.isdisjoint(imported)
+    assert {"importlib.metadata", "zoneinfo", "tempfile", "shutil", "ipaddress", "glob"}.isdisjoint(imported)
     assert "retake_flow.flow.overlay.merge" not in imported
 
 
 def test_driving_a_run_imports_what_its_first_action_needs_when_it_begins() -> None:
-    """HTTP comes with the first call, Jinja2 with the first expression, and what a rehearsal needs with a rehearsal."""
-    program = "import sys, retake_flow.cli.run_commands.takeover; print(*sys.modules)"
+    """HTTP comes with the first call, Jinja2 with the first expression, the studio with the first action on it.
+
+    What a rehearsal needs comes with a rehearsal, what asks at a terminal with one, and the ways to find the dialects
+    of others never.
+    """
+    program = (
+        "import sys, retake_flow.cli.main as m; m._postpone_imports()\n"
+        "import retake_flow.store.sql.runs, retake_flow.cli.run_commands.takeover; print(*sys.modules)"
+    )
     done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True)
     imported = done.stdout.split()
-    assert {"httpx", "jinja2", "apprise", "rich", "starlette", "retake_flow.rehearsal.setup.options"}.isdisjoint(
-        imported
-    )
+    assert {"httpx", "jinja2", "apprise", "rich", "starlette", "email", "zipfile"}.isdisjoint(imported)
+    ours = ("rehearsal.setup.options", "studio.studio", "studio.encoding.encoder", "actions.chat.actions")
+    ours += ("cli.session.terminal_prompt", "actions.liveness.announcements", "notices.apprise", "studio.media")
+    assert {f"retake_flow.{name}" for name in ours}.isdisjoint(imported)
 
 
 def test_help_imports_no_more_than_it_prints() -> None:
