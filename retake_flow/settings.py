@@ -187,22 +187,19 @@ def is_loopback(host: str | None) -> bool:
 
 
 def _origin(url: str) -> str:
-    found = _allowed_origin(url, RETAKE)
-    if not found:
-        raise SettingsError(
-            f"RETAKE_API_URL is {_shown_url(url)!r}; it may be {RETAKE} or a loopback address such as http://127.0.0.1:8080",
-            hint="the access token goes to retake.tv only; unset the variable to use retake.tv",
-        )
-    return found
+    hint = "the access token goes to retake.tv only; unset the variable to use retake.tv"
+    return _require_origin("RETAKE_API_URL", url, RETAKE, "a loopback address such as http://127.0.0.1:8080", hint)
 
 
 def _moltbook(url: str) -> str:
-    found = _allowed_origin(url, MOLTBOOK)
+    hint = "the key goes to www.moltbook.com only; unset the variable to use that"
+    return _require_origin("RETAKE_FLOW_MOLTBOOK_URL", url, MOLTBOOK, "a loopback address", hint)
+
+
+def _require_origin(variable: str, url: str, ours: str, local: str, hint: str) -> str:
+    found = _allowed_origin(url, ours)
     if not found:
-        raise SettingsError(
-            f"RETAKE_FLOW_MOLTBOOK_URL is {_shown_url(url)!r}; it may be {MOLTBOOK} or a loopback address",
-            hint="the key goes to www.moltbook.com only; unset the variable to use that",
-        )
+        raise SettingsError(f"{variable} is {_shown_url(url)!r}; it may be {ours} or {local}", hint=hint)
     return found
 
 
@@ -340,15 +337,6 @@ def debugging() -> bool:
     return os.environ.get("RETAKE_FLOW_DEBUG", "") not in ("", "0")
 
 
-def mcp_token() -> str:
-    """The token of the MCP server over HTTP (`RETAKE_FLOW_MCP_TOKEN`); "" for one of its own.
-
-    Raises:
-        SettingsError: It can be guessed.
-    """
-    return _server_token("RETAKE_FLOW_MCP_TOKEN")
-
-
 def store_place() -> str:
     """The store of this process; the environment is read anew only when what decides about it has changed."""
     return _store_place(
@@ -361,16 +349,12 @@ def _store_place(_variables: tuple[str | None, ...]) -> str:
     return Settings.from_environment().store
 
 
-def page_token() -> str:
-    """The token of the operator's page (`RETAKE_FLOW_PAGE_TOKEN`); "" for one of its own.
+def server_token(variable: str) -> str:
+    """The token of a server of ours in its variable; "" for one of its own.
 
     Raises:
         SettingsError: It can be guessed.
     """
-    return _server_token("RETAKE_FLOW_PAGE_TOKEN")
-
-
-def _server_token(variable: str) -> str:
     token = os.environ.get(variable, "").strip()
     if token and not re.fullmatch(rf"[!-~]{{{SHORTEST_TOKEN},}}", token):
         raise SettingsError(

@@ -5,9 +5,13 @@ from __future__ import annotations
 import time
 from collections.abc import Iterable, Sequence
 from dataclasses import replace
+from typing import TYPE_CHECKING
 
 from retake_flow.flow.duration import words
-from retake_flow.ports.fleet import Fleet, Host, Job
+from retake_flow.ports.fleet import Host, Job
+
+if TYPE_CHECKING:  # it imports SQLAlchemy
+    from retake_flow.store.sql.fleet import SqlFleet
 
 #: Cores by which what is used may exceed the capacity: sums of costs are not exact.
 _ROUNDING = 1e-9
@@ -72,7 +76,7 @@ def reason(job: Job, hosts: Iterable[Host], now: float) -> str:
     return f"no host has {job.demand.cost:g} free"
 
 
-def waiting_reason(fleet: Fleet, run: str) -> str:
+def waiting_reason(fleet: SqlFleet, run: str) -> str:
     """Why a run has to wait for a host; "" when one will take it in a moment."""
     hosts, now = fleet.hosts(), time.time()
     job = next((job for job in fleet.jobs() if job.run == run), None)

@@ -15,18 +15,21 @@ import time
 from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import replace
-from typing import Any, Final
+from typing import TYPE_CHECKING, Any, Final
 
 from retake_flow.backoff import Backoff
 from retake_flow.errors import RetakeFlowError, StoreAway, StoreError
 from retake_flow.fleet.forkserver import Ended, ForkServer, Started
 from retake_flow.fleet.placement import choose
 from retake_flow.fleet.queue import WorkQueue
-from retake_flow.ports.fleet import Drain, Fleet, Host, Job, Placed
+from retake_flow.ports.fleet import Drain, Host, Job, Placed
 from retake_flow.ports.runs import Runs
 from retake_flow.process_place import runs as is_running
 from retake_flow.process_place import where
 from retake_flow.quick_dataclasses import dataclass, field
+
+if TYPE_CHECKING:
+    from retake_flow.store.sql.fleet import SqlFleet
 
 #: How often the worker looks at the store, in seconds, and how often while drivers start.
 EVERY: Final = 1.0
@@ -103,7 +106,7 @@ class Worker:
         restarts: How often the worker had to begin again in a row.
     """
 
-    def __init__(self, fleet: Fleet, runs: Runs, server: ForkServer, hooks: Hooks, restarts: int = 0) -> None:
+    def __init__(self, fleet: SqlFleet, runs: Runs, server: ForkServer, hooks: Hooks, restarts: int = 0) -> None:
         self._fleet = fleet
         self._runs = runs
         self._server = server

@@ -20,7 +20,7 @@ from starlette.types import ASGIApp, Receive, Scope, Send
 from retake_flow import __version__
 from retake_flow.errors import UsageError
 from retake_flow.mcp_server import program
-from retake_flow.settings import mcp_token
+from retake_flow.settings import server_token
 
 _INSTRUCTIONS = (
     "Takes an AI agent live on retake.tv. Rehearse first (start_stream with rehearse), then start_stream, then a loop "
@@ -193,7 +193,7 @@ def serve(port: int) -> None:
         UsageError: The port cannot be used.
         SettingsError: The token in the settings can be guessed.
     """
-    token = mcp_token() or secrets.token_urlsafe(32)
+    token = server_token("RETAKE_FLOW_MCP_TOKEN") or secrets.token_urlsafe(32)
     try:
         listening = socket.create_server((_HOST, port))
     except OSError as error:

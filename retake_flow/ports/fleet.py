@@ -1,12 +1,11 @@
-"""Port for the fleet: runs that any host may drive, and the hosts that do."""
+"""The fleet: what is known of runs that any host may drive, and of the hosts that do."""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from typing import Final, Literal, Protocol
+from typing import Final, Literal
 
 from retake_flow.quick_dataclasses import dataclass, field
-from retake_flow.run.run import Run
 
 #: What happens to the runs of a host that is drained: other hosts continue them, or they end in order.
 Drain = Literal["", "hand-over", "end"]
@@ -149,82 +148,3 @@ class Sweep:
 
 #: Chooses the host for a job among those that have room now; None when none fits.
 Choose = Callable[[Job, Sequence[Host]], Host | None]
-
-
-class Fleet(Protocol):
-    """Runs that any host may drive. Every call raises `StoreError` when the store cannot be read or written."""
-
-    def submit(self, run: Run, *, agent: str, flow_file: str, flow_text: str, demand: Demand) -> None:
-        """Store a run that has not started, for any host to drive.
-
-        Raises:
-            StoreError: A run with this id exists.
-        """
-        ...
-
-    def want(self, run: str, demand: Demand) -> None:
-        """Have a stored run driven by any host; one that is held is tried again.
-
-        Raises:
-            RunUnknown: There is no run with this id.
-            RunEnded: It has ended, and nothing of it is left to undo.
-            RunMoved: It was moved to another store.
-        """
-        ...
-
-    def jobs(self) -> list[Job]:
-        """The submitted runs that have not ended: those that wait first, in the order in which they get a host."""
-        ...
-
-    def hosts(self) -> list[Host]:
-        """All hosts, by name."""
-        ...
-
-    def beat(self, host: Host) -> Drain:
-        """Describe this process's host, and learn whether it is drained.
-
-        Raises:
-            HostTaken: Another living process is the worker of this host.
-        """
-        ...
-
-    def leave(self, host: str) -> None:
-        """Remove a host."""
-        ...
-
-    def drain(self, host: str, how: Drain) -> None:
-        """Have a host take nothing more and give up its runs; "" lets it take runs again.
-
-        Raises:
-            HostUnknown: There is no host of this name.
-        """
-        ...
-
-    def place(self, choose: Choose) -> Sweep:
-        """Give the runs that wait to hosts; nothing while another process does it."""
-        ...
-
-    def placed(self, host: str) -> list[Placed]:
-        """The runs that a host was given and does not drive yet, in the order in which it should start them."""
-        ...
-
-    def driven(self, host: str) -> dict[str, int]:
-        """The runs that the processes of a host drive, each with the id of its process."""
-        ...
-
-    def give_back(self, placed: Placed, failure: str = "", *, after: float = 0.0) -> Job | None:
-        """Take a run from its host, once the process that was to drive it has ended, or never began.
-
-        Args:
-            placed: The run, as it was given to the host.
-            failure: Why the process failed, or why the run has to wait; "" for neither.
-            after: Seconds until the run may get a host again, when that is known; then it is no failure.
-
-        Returns:
-            The job, if it is held from now on.
-        """
-        ...
-
-    def close(self) -> None:
-        """Close all connections."""
-        ...

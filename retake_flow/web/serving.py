@@ -14,7 +14,7 @@ import uvicorn
 from retake_flow import private_file
 from retake_flow.errors import HostError, UsageError
 from retake_flow.redact import Secret
-from retake_flow.settings import SHORTEST_TOKEN, Settings, page_token
+from retake_flow.settings import SHORTEST_TOKEN, Settings, server_token
 from retake_flow.web.guard import ENTER
 from retake_flow.web.operator_page import Page
 
@@ -82,7 +82,7 @@ def _token(settings: Settings) -> Secret:
     Raises:
         HostError: It cannot be kept.
     """
-    if given := page_token():
+    if given := server_token("RETAKE_FLOW_PAGE_TOKEN"):
         return Secret(given)
     settings.require_home()
     file = settings.state_folder / "page-token"

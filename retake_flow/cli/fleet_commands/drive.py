@@ -49,7 +49,7 @@ def become_driver(order: dict[str, Any]) -> NoReturn:
     from retake_flow.cli import terminal
     from retake_flow.cli.exit_codes import driven
     from retake_flow.cli.session.detached import log_of
-    from retake_flow.cli.session.views import open_log
+    from retake_flow.cli.session.views import leave_terminal
     from retake_flow.settings import Settings
 
     signal.signal(signal.SIGHUP, signal.SIG_IGN)
@@ -60,10 +60,7 @@ def become_driver(order: dict[str, Any]) -> NoReturn:
         settings = replace(settings, flows=Path(order["flows"]))
     log = log_of(settings, order["run"])
     log.parent.mkdir(parents=True, exist_ok=True)
-    nothing = os.open(os.devnull, os.O_RDONLY)
-    os.dup2(nothing, 0)
-    os.close(nothing)
-    open_log(log)
+    leave_terminal(log)
     terminal.leave(driven(partial(_drive, order["run"], order["epoch"], settings, log), as_json=True))
 
 

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import os
-import signal
 import time
 from argparse import Namespace
 from collections.abc import Callable
@@ -16,7 +15,7 @@ from typing import Any
 from retake_flow import printable
 from retake_flow.cli import terminal
 from retake_flow.cli.exit_codes import driven
-from retake_flow.cli.session.views import open_log
+from retake_flow.cli.session.views import leave_terminal
 from retake_flow.errors import RetakeFlowError
 from retake_flow.monitor.brief import brief, exit_code, lines, next_commands
 from retake_flow.monitor.following import Following, Polling
@@ -57,18 +56,10 @@ def detach(run: str, settings: Settings, drive: Callable[[Path], int], args: Nam
     before = log.stat().st_size if log.exists() else 0
     child = os.fork()
     if not child:
-        _leave_session(log)
+        os.setsid()
+        leave_terminal(log)
         terminal.leave(driven(partial(drive, log), as_json=True))
     return _report(_Driver(child, run, log, before), settings, args)
-
-
-def _leave_session(log: Path) -> None:
-    os.setsid()
-    signal.signal(signal.SIGHUP, signal.SIG_IGN)
-    nothing = os.open(os.devnull, os.O_RDONLY)
-    os.dup2(nothing, 0)
-    os.close(nothing)
-    open_log(log)
 
 
 class _Driver:

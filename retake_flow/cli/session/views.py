@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import signal
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -131,10 +132,19 @@ class LogView(JsonView):
         super().on_record(record)
         if os.fstat(1).st_size > MOST_IN_LOG:
             self._log.replace(self._log.with_name(f"{self._log.name}.1"))
-            open_log(self._log)
+            _open_log(self._log)
 
 
-def open_log(log: Path) -> None:
+def leave_terminal(log: Path) -> None:
+    """Ignore hang-ups, read nothing from standard input, and write to a log."""
+    signal.signal(signal.SIGHUP, signal.SIG_IGN)
+    nothing = os.open(os.devnull, os.O_RDONLY)
+    os.dup2(nothing, 0)
+    os.close(nothing)
+    _open_log(log)
+
+
+def _open_log(log: Path) -> None:
     """Send standard output and standard error to a log."""
     handle = os.open(log, os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o600)
     os.dup2(handle, 1)

@@ -28,7 +28,7 @@ SWEEPS_FOR = 1.0
 
 
 class SqlFleet:
-    """Runs that any host may drive, in a database.
+    """Runs that any host may drive, in a database. Every call raises `StoreError` when that cannot be used.
 
     Args:
         database: The database of the runs.
@@ -55,13 +55,19 @@ class SqlFleet:
         self._after: jobs.Place | None = None  # where the next sweep goes on
 
     def submit(self, run: Run, *, agent: str, flow_file: str, flow_text: str, demand: Demand) -> None:
-        """Store a run that has not started, for any host to drive."""
+        """Store a run that has not started, for any host to drive; a StoreError when there is one with its id."""
         with self._database.writing() as connection:
             self.runs.insert(connection, run, agent=agent, flow_file=flow_file, flow_text=flow_text)
             jobs.store(connection, run.id, demand)
 
     def want(self, run: str, demand: Demand) -> None:
-        """Have a stored run driven by any host; one that is held is tried again."""
+        """Have a stored run driven by any host; one that is held is tried again.
+
+        Raises:
+            RunUnknown: There is no run with this id.
+            RunEnded: It has ended, and nothing of it is left to undo.
+            RunMoved: It was moved to another store.
+        """
         stored = self.runs.load(run)
         if stored.run.ended and not stored.run.undoing:
             raise RunEnded(f"{run} has ended: {stored.run.outcome} in {stored.run.state or 'no state'}")
@@ -92,7 +98,11 @@ class SqlFleet:
         return found
 
     def beat(self, host: Host) -> Drain:
-        """Describe this process's host, and learn whether it is drained."""
+        """Describe this process's host, and learn whether it is drained.
+
+        Raises:
+            HostTaken: Another living process is the worker of this host.
+        """
         about = {
             **{name: getattr(host, name) for name in ("place", "pid", "started", "version", "capacity")},
             "labels": rows.dumped(sorted(host.labels)),
@@ -126,7 +136,11 @@ class SqlFleet:
             connection.execute(delete(HOSTS).where(HOSTS.c.id == host))
 
     def drain(self, host: str, how: Drain) -> None:
-        """Have a host take nothing more and give up its runs; "" lets it take runs again."""
+        """Have a host take nothing more and give up its runs; "" lets it take runs again.
+
+        Raises:
+            HostUnknown: There is no host of this name.
+        """
         with self._database.writing() as connection:
             if not connection.execute(update(HOSTS).where(HOSTS.c.id == host).values(draining=how)).rowcount:
                 known = list(connection.scalars(select(HOSTS.c.id).order_by(HOSTS.c.id)))
@@ -198,7 +212,16 @@ class SqlFleet:
             return jobs.driven(connection, host)
 
     def give_back(self, placed: Placed, failure: str = "", *, after: float = 0.0) -> Job | None:
-        """Take a run from its host, once the process that was to drive it has ended, or never began."""
+        """Take a run from its host, once the process that was to drive it has ended, or never began.
+
+        Args:
+            placed: The run, as it was given to the host.
+            failure: Why the process failed, or why the run has to wait; "" for neither.
+            after: Seconds until the run may get a host again, when that is known; then it is no failure.
+
+        Returns:
+            The job, if it is held from now on.
+        """
         ours = RUNS.c.id == placed.run
         with self._database.writing() as connection:
             job = jobs.one(connection, placed.run)
