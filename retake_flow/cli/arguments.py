@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import argparse
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from typing import Any
 
 
@@ -179,22 +179,38 @@ def read_options(file: str | None) -> dict[str, Any]:
     """
     if file is None:
         return {}
-    import json
-
     from retake_flow.cli import flow_file
-    from retake_flow.errors import UsageError
     from retake_flow.sanitize import one_line
 
+    content = flow_file.content_of(file)
+    return json_object(one_line(file), lambda: content.decode("utf-8-sig"))
+
+
+def json_object(where: str, read: Callable[[], str], constant: Callable[[str], Any] | None = None) -> dict[str, Any]:
+    """The JSON object in the text that a function reads.
+
+    Args:
+        where: Where the text is from, for messages.
+        read: Reads it.
+        constant: Takes `NaN` and the like, which are no JSON; by default they are numbers.
+
+    Raises:
+        UsageError: It is none.
+    """
+    import json
+
+    from retake_flow.errors import UsageError
+
     try:
-        answer = json.loads(flow_file.content_of(file).decode("utf-8-sig"))
+        found = json.loads(read(), parse_constant=constant)
     except json.JSONDecodeError as error:
-        raise UsageError(f"{one_line(file)}:{error.lineno}:{error.colno}: not JSON: {error.msg}") from None
+        raise UsageError(f"{where}:{error.lineno}:{error.colno}: not JSON: {error.msg}") from None
     except UnicodeDecodeError:
-        raise UsageError(f"{one_line(file)} is not UTF-8 text") from None
+        raise UsageError(f"{where} is not UTF-8 text") from None
     except ValueError:
-        raise UsageError(f"{one_line(file)} has a number of more than 4,300 digits") from None
+        raise UsageError(f"{where} has a number of more than 4,300 digits") from None
     except RecursionError:
-        raise UsageError(f"{one_line(file)} nests too deep") from None
-    if not isinstance(answer, dict):
-        raise UsageError(f"{one_line(file)} is not a JSON object")
-    return answer
+        raise UsageError(f"{where} nests too deep") from None
+    if not isinstance(found, dict):
+        raise UsageError(f"{where} is not a JSON object")
+    return found

@@ -61,13 +61,11 @@ class Reading:
         runs: The runs that are driven here.
         leases_expired: How many runs have not ended although the lease of their process has.
         fleet: The figures of all hosts, by name; see `FleetFigures`.
-        took: How long the reading took, in seconds.
     """
 
     runs: Sequence[RunReading] = ()
     leases_expired: int = 0
     fleet: FleetFigures | None = None
-    took: float = 0.0
 
 
 class Reader:
@@ -100,14 +98,13 @@ class Reader:
         Raises:
             StoreError: The store cannot be read.
         """
-        began = time.monotonic()
         going = [one for one in self._store.summaries(phases=_GOING) if not one.damage]
         ours = [one for one in going if one.holder is not None and self._mine(one.id, one.holder)]
         self._known = {one.id: self._known[one.id] for one in ours if one.id in self._known}
         runs = [run for one in ours if (run := self._run(one)) is not None]
         expired = sum(one.holder is not None and (one.holder.lease or 0.0) < 0 for one in going)
         fleet = None if self._fleet is None else self._fleet()
-        return Reading(runs, expired, fleet, time.monotonic() - began)
+        return Reading(runs, expired, fleet)
 
     def _run(self, summary: Summary) -> RunReading | None:
         known = self._known.get(summary.id)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
 from datetime import datetime
 from http import HTTPStatus
 from pathlib import Path
@@ -27,9 +26,9 @@ def render(template: str, **data: Any) -> str:
     return _environment.get_template(template).render(data)
 
 
-def page(template: str, *, status: int = 200, headers: Mapping[str, str] | None = None, **data: Any) -> HTMLResponse:
+def page(template: str, *, status: int = 200, **data: Any) -> HTMLResponse:
     """A response with HTML from a template."""
-    return HTMLResponse(render(template, status=status, **data), status, headers)
+    return HTMLResponse(render(template, status=status, **data), status)
 
 
 def _plain(value: Any) -> Any:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import argparse
-import json
 import sys
 import time
 from collections.abc import Sequence
@@ -12,6 +11,8 @@ from typing import Any, NoReturn
 
 from retake_flow import printable
 from retake_flow.cli import terminal
+from retake_flow.cli.arguments import json_object
+from retake_flow.errors import UsageError
 from retake_flow.monitor.answering import GivenAnswer, store_answer, wait_until_taken
 from retake_flow.monitor.brief import next_for
 from retake_flow.monitor.requests import why_undriven
@@ -68,13 +69,11 @@ def parse_words(words: Sequence[str]) -> GivenAnswer:
     Raises:
         UsageError: The words are invalid, or standard input does not hold a JSON object.
     """
-    from retake_flow.errors import UsageError
-
     found = GivenAnswer()
     for word in words:
         name, equals, value = word.partition("=")
         if word == STANDARD_INPUT:
-            found.document = _document(sys.stdin.read) if found.document is None else found.document
+            found.document = _document() if found.document is None else found.document
             found.channel = "stdin"
         elif equals and name in found.fields:
             raise UsageError(f"the field {name!r} is given twice")
@@ -90,26 +89,12 @@ def parse_words(words: Sequence[str]) -> GivenAnswer:
     return found
 
 
-def _document(read: Any) -> dict[str, Any]:
-    from retake_flow.errors import UsageError
-
-    try:
-        document = json.loads(read().removeprefix(_MARK), parse_constant=_no_number)
-    except json.JSONDecodeError as error:
-        raise UsageError(f"standard input:{error.lineno}:{error.colno}: not JSON: {error.msg}") from None
-    except UnicodeDecodeError:
-        raise UsageError("standard input is not UTF-8 text") from None
-    except ValueError as error:
-        raise UsageError(f"standard input: not JSON: {error}") from None
-    except RecursionError:
-        raise UsageError("standard input nests too deep") from None
-    if not isinstance(document, dict):
-        raise UsageError("standard input is not a JSON object")
-    return document
+def _document() -> dict[str, Any]:
+    return json_object("standard input", lambda: sys.stdin.read().removeprefix(_MARK), _refuse_constant)
 
 
-def _no_number(name: str) -> NoReturn:
-    raise ValueError(f"{name} is not a JSON number")
+def _refuse_constant(name: str) -> NoReturn:
+    raise UsageError(f"standard input: not JSON: {name} is not a JSON number")
 
 
 def gates(args: argparse.Namespace) -> int:

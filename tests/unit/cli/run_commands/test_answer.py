@@ -194,6 +194,7 @@ def test_an_answer_comes_as_json_on_standard_input(
         (b'{"a": NaN}', "NaN is not a JSON number"),
         (b"", "standard input:1:1: not JSON: "),
         (b"[" * 100_000, "standard input nests too deep"),
+        (b'{"a": ' + b"9" * 5_000 + b"}", "standard input has a number of more than 4,300 digits"),
     ],
 )
 def test_what_is_no_json_is_refused_in_one_message(

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import shlex
 import time
 from dataclasses import replace
 
@@ -11,8 +10,6 @@ from cli_command import Command
 from stored_runs import CHOICE, ESCAPES, a_gate, an_answer, stored
 
 from retake_flow.ports.runs import Runs
-from retake_flow.run.answers import answer_with, commands, describe_fields
-from retake_flow.run.gates import Gate
 
 
 def test_nothing_asked_is_no_error(command: Command, store: Runs) -> None:
@@ -87,31 +84,3 @@ def test_a_run_that_is_not_known_ends_with_2(command: Command, store: Runs, name
     stored(store, "owl-1")
     stored(store, "owl-2")
     assert command("gates", name or "x").code == 2
-
-
-def test_a_command_can_be_pasted_into_a_shell() -> None:
-    """Names with spaces and signs are quoted; only fields that have to be given are placeholders."""
-    gate = Gate(
-        "it's.1", "it's", 1, "?", decisions={"go on": {"the url": {"type": "string"}, "n": {"default": 1}}, "stop": {}}
-    )
-    assert shlex.split(answer_with("r $x", gate)) == [
-        "retake-flow", "answer", "r $x", "it's.1", "--decision", "go on", "the url=…",
-    ]  # fmt: skip
-    assert commands("r", gate)[1].endswith("--decision stop")
-    assert answer_with("r", a_gate()) == "retake-flow answer r prove.1 tweet_url=…"
-
-
-def test_what_a_field_takes_is_said_in_words() -> None:
-    """Type or format, choices, defaults, secrets and meaning are told."""
-    fields = {
-        "a": {"type": "string", "format": "post", "description": "the post"},
-        "b": {"enum": ["x", 2], "default": "x"},
-        "c": {"type": ["string", "null"], "optional": True, "secret": True},
-        "d": {},
-    }
-    assert list(describe_fields(fields)) == [
-        ("a", "post: the post"),
-        ("b", "x | 2, 'x' when left out"),
-        ("c", "string or null, optional, secret"),
-        ("d", "anything"),
-    ]
