@@ -71,6 +71,8 @@ def test_leaving_ends_activities_youngest_first_and_then_takes_back_in_reverse()
     assert actions.times("s.one ended") == [7]
     assert (run.outcome, run.phase) == ("completed", Phase.COMPLETED)
     assert [record["action"] for record in journal.of("undo_finished")] == ["a.undo", "a.close"]
+    assert journal.records[0]["event"] == "run_started"
+    assert journal.records[-1] == {**journal.records[-1], "event": "run_ended", "outcome": "completed"}
 
 
 def test_an_undo_has_the_inputs_of_the_moment_its_action_began() -> None:

@@ -110,13 +110,6 @@ def test_entering_a_composite_starts_what_belongs_to_it_outermost_first() -> Non
     assert dict(talk.run.vars) == {"asked": 1}
 
 
-def test_the_first_true_guard_wins() -> None:
-    """Routes are tried in the order of the file, and the one without a guard is last."""
-    talk = Conversation()
-    talk.finish(good=False)
-    assert (talk.run.outcome, talk.run.state, talk.run.reason) == ("failed", "bad", "not good")
-
-
 def test_what_is_needed_is_waited_for() -> None:
     """An activity and an action that need another one begin when that is ready, not before."""
     talk = Conversation()
@@ -141,17 +134,6 @@ def test_a_poll_goes_on_until_its_condition_holds() -> None:
     assert [(timer.purpose, timer.due) for timer in talk.of(commands.SetTimer)] == [("again", 103.0)]
     talk.hear(events.TimerFired("broadcast/pushing/confirm", 1, "again"))
     assert [command.attempt for command in talk.of(commands.StartAction)] == [2]
-
-
-def test_a_composites_timeout_is_not_taken_inside() -> None:
-    """A state inside with a route for `timeout` leaves the outer state's timeout alone."""
-    talk = Conversation()
-    talk.finish(good=True)
-    talk.ready("broadcast:display")
-    talk.finish()
-    assert talk.run.state == "broadcast/pushing/confirm"
-    talk.hear(events.TimerFired("broadcast", 1, "timeout"))
-    assert talk.run.state == "over"
 
 
 def test_leaving_goes_inside_out_and_owes_the_undo() -> None:
@@ -192,21 +174,6 @@ def test_a_dead_display_leaves_and_enters_its_scope_anew() -> None:
     assert [command.activity for command in talk.of(commands.StartActivity)] == ["broadcast:display"]
 
 
-def test_errors_are_retried_before_they_are_routed() -> None:
-    """`max` counts the tries after the first, with growing waits; then the error ends what nobody routes."""
-    talk = Conversation()
-    waits = []
-    for _ in range(2):
-        talk.fail("unavailable")
-        (timer,) = talk.of(commands.SetTimer)
-        waits.append(timer.due - talk.now)
-        talk.hear(events.TimerFired("ask", 1, "again"))
-    assert 0.9 <= waits[0] <= 1.0
-    assert 1.8 <= waits[1] <= 2.0
-    talk.fail("unavailable")
-    assert (talk.run.outcome, talk.run.phase, talk.run.reason) == ("failed", Phase.FAULTED, "unavailable happened")
-
-
 def test_retry_after_is_honoured() -> None:
     """The wait is at least what the platform asked for."""
     talk = Conversation()
@@ -231,14 +198,6 @@ def test_late_events_are_dropped() -> None:
     assert [note.event for note in talk.of(commands.Note)] == ["dropped"]
 
 
-def test_a_failing_activity_is_an_error_of_its_scope() -> None:
-    """A service that cannot start ends in the `error` route of the state that owns it."""
-    talk = Conversation()
-    talk.finish(good=True)
-    talk.hear(events.ActivityFailed("broadcast:display", 1, "missing_program", "Xvfb is not installed"))
-    assert (talk.run.state, talk.run.reason) == ("bad", "Xvfb is not installed")
-
-
 def test_a_state_goes_on_without_what_is_only_beside() -> None:
     """The failure of a window is not that of its state, and is routed only by its own name."""
     windows = {"s.display": ActionSpec("s.display", "Shows.", outcomes=("ready", "exited"), service=True, beside=True)}
@@ -247,17 +206,6 @@ def test_a_state_goes_on_without_what_is_only_beside() -> None:
         talk.finish(good=True)
         talk.hear(events.ActivityFailed("broadcast:display", 1, "input", "there is no file"))
         assert (talk.run.outcome or "") == ends
-
-
-def test_a_condition_on_a_result_raises_an_event() -> None:
-    """`raises` turns the result of a repeated task into an event."""
-    talk = Conversation()
-    talk.on_air()
-    key = "broadcast/pushing/air:health"
-    talk.hear(events.ActivityResulted(key, 1, "done", {"live": True}))
-    assert talk.run.state == "broadcast/pushing/air"
-    talk.hear(events.ActivityResulted(key, 1, "done", {"live": False}))
-    assert talk.run.state == "broadcast/open"
 
 
 def test_a_stop_without_a_route_ends_the_run_in_order() -> None:
