@@ -80,4 +80,4 @@ def _way_back(kept: Identity, found: Identity) -> str:
         way = f"name the credentials file of {kept.label} with RETAKE_CREDENTIALS"
     if found.source == TOKEN_VARIABLE != kept.source:
         way = f"unset {TOKEN_VARIABLE} and {way}"
-    return f"{way}; for another agent begin a run of its own"
+    return f"{way}; for another agent, start another run"

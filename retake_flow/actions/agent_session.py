@@ -194,7 +194,7 @@ class Access:
                 raise error
             credentials.save(self._refuge, new)
         except CredentialsError:
-            where = "is in the memory of this process alone. Do not end it; writing is tried again until it succeeds"
+            where = "is only in the memory of this process. Do not end it; writing is retried until it succeeds"
             self._tell_once("token_unsaved", f"{error.message}; {once}{where} ({error.hint})")
             return False
         self._tell_once(
@@ -244,7 +244,7 @@ class Access:
             credentials.update(self._path, learnt)
             self._unkept = False
         except CredentialsError as error:
-            kept = "what retake.tv tells of the agent is remembered for this run only"
+            kept = "details from retake.tv are remembered for this run only"
             self._tell_once("credentials_unwritten", f"{error.message}; {kept}")
 
     def _tell_once(self, kind: str, message: str) -> None:

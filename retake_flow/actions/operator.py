@@ -13,14 +13,14 @@ from retake_flow.ports.actions import Call, Completion
 SPECS: Final = (
     ActionSpec(
         "operator.tell",
-        "Tell the operator something: in the terminal, in the journal, and by notices.",
+        "Send the operator a message: in the terminal, in the journal, and as a notice.",
         inputs={
             "message": {**TEXT, "minLength": 1},
             "kind": {
                 "type": "string",
                 "enum": ["live", *TOLD],
                 "default": "told",
-                "description": "What sort of notice it is; `shared` goes to the addresses of that audience alone.",
+                "description": "The kind of the notice; `shared` goes only to the addresses of that audience.",
             },
         },
         says="message",

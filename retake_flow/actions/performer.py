@@ -120,10 +120,12 @@ def own_completion(action: OwnAction, done: Completion) -> Completion:
 
 def _result(action: OwnAction, answer: Any) -> Mapping[str, Any]:
     if not isinstance(answer, Mapping):
-        raise UnexpectedResult(f"{action.name} answered no JSON object", hint=f"it has {', '.join(action.result)}")
+        raise UnexpectedResult(
+            f"{action.name} did not answer with a JSON object", hint=f"it has {', '.join(action.result)}"
+        )
     found = read(action.result, {name: item for name, item in answer.items() if name in action.result})
     problems = [f"the field {name!r} {said}" for name, said in found.unfit.items()]
     problems += [f"the field {name!r} is missing" for name in found.missing]
     if problems:
-        raise UnexpectedResult(f"{action.name} answered otherwise than declared: {'; '.join(problems)}")
+        raise UnexpectedResult(f"the answer of {action.name} is not what it declares: {'; '.join(problems)}")
     return found.values

@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 SPECS: Final = (
     ActionSpec(
         "share.moltbook",
-        "Post on Moltbook, when MOLTBOOK_API_KEY is set; `held` means that nobody sees it before `share.verify`.",
+        "Post on Moltbook if MOLTBOOK_API_KEY is set; `held` means that the post is hidden until `share.verify`.",
         inputs={
             "message": {**TEXT, "minLength": 1},
             "title": {**TEXT, "minLength": 1},
@@ -36,7 +36,7 @@ SPECS: Final = (
     ),
     ActionSpec(
         "share.verify",
-        "Answer the challenge with which Moltbook holds a post back.",
+        "Answer the challenge for a post that Moltbook hides.",
         inputs={"code": {**TEXT, "minLength": 1}, "answer": {**TEXT, "minLength": 1}},
         errors=("share", "secret"),
         idempotency=Idempotency.ONCE,
@@ -73,7 +73,7 @@ class SharingActions(Family):
     async def verify(self, call: Call) -> Completion:
         """Answer the challenge that holds a post back."""
         if self._moltbook is None:
-            raise ShareFailed(f"there is no way to Moltbook: {self._why}")
+            raise ShareFailed(f"Moltbook cannot be reached: {self._why}")
         async with self._moltbook() as client:
             await client.verify(str(call.inputs["code"]), str(call.inputs["answer"]))
         return Completion()

@@ -15,11 +15,11 @@ from retake_flow.responders.schema import VARIABLES
 SPECS: Final = (
     ActionSpec(
         "studio.sound",
-        "Give the stream a sound of its own (PulseAudio), so that speech is heard; silent where it is not installed.",
+        "Start the sound of the stream (PulseAudio), so that it can speak; silent if PulseAudio is not installed.",
         inputs={
             "voice": {
                 "type": "object",
-                "description": "What speaks instead of espeak-ng.",
+                "description": "The program that speaks, instead of espeak-ng.",
                 "properties": {
                     "command": {
                         "type": "array",
@@ -48,8 +48,8 @@ SPECS: Final = (
     ),
     ActionSpec(
         "studio.speak",
-        "Speak a text on the stream; one at a time, and done when it was heard.",
-        inputs={"text": {**TEXT, "description": "Anybody's; what is longer than 500 characters is cut."}},
+        "Speak a text on stream, one at a time; done when it has been heard.",
+        inputs={"text": {**TEXT, "description": "The text; it is cut after 500 characters."}},
         errors=("no_voice", "missing_program", "host", "process_failed", "not_ready", "secret"),
         idempotency=Idempotency.ONCE,
         programs=("paplay", "espeak-ng"),

@@ -35,16 +35,16 @@ def _variable(description: str) -> Schema:
         "type": "string",
         "pattern": VARIABLE,
         "description": description,
-        "errorMessage": "a variable of the environment is named by letters, digits and `_`; what begins with RETAKE_ "
-        "is for retake.tv and goes nowhere else",
+        "errorMessage": "the name of an environment variable consists of letters, digits and `_`; one that begins with "
+        "RETAKE_ is for retake.tv alone",
     }
 
 
 #: The variables of the environment that a program of the operator's needs.
 VARIABLES: Final[Schema] = {
     "type": "array",
-    "items": _variable("A variable of the environment that the program needs."),
-    "description": "Variables of the environment that the program needs, such as its keys; it has no others of yours.",
+    "items": _variable("An environment variable that the program needs."),
+    "description": "The environment variables that the program needs, such as keys; it gets no others of yours.",
 }
 
 
@@ -58,10 +58,13 @@ def _url(description: str) -> Schema:
 
 
 _GREETER: Final = mapping_of(
-    "Welcomes newcomers by name and thanks for tips, in sentences of one's own.",
+    "Greets newcomers by name and thanks viewers for tips, in your own sentences.",
     {
-        "greetings": {**_TEXTS, "description": "Said to newcomers in turn; {names} stands for their names."},
-        "thanks": {**_TEXTS, "description": "Said for tips in turn; {name} is who gave, {amount} how much."},
+        "greetings": {**_TEXTS, "description": "Greetings, used in turn; {names} stands for the names of newcomers."},
+        "thanks": {
+            **_TEXTS,
+            "description": "Thanks for tips, used in turn; {name} is the viewer, {amount} the amount.",
+        },
     },
 )
 _COMMAND: Final[Schema] = {
@@ -69,15 +72,15 @@ _COMMAND: Final[Schema] = {
     "description": "A program and its arguments; it runs in the folder of the flow's file.",
 }
 _HTTP: Final = mapping_of(
-    "A web service that is sent each batch of messages.",
+    "A web service that receives each batch of messages.",
     {
-        "url": _url("Where batches are posted to."),
+        "url": _url("The address to which batches are posted."),
         "headers_from": {
             "type": "object",
-            "additionalProperties": _variable("The variable of the environment that holds the value."),
+            "additionalProperties": _variable("The environment variable that holds the value."),
             "propertyNames": {
                 "pattern": "^[A-Za-z0-9-]+$",
-                "errorMessage": "a header is named by letters, digits and `-`",
+                "errorMessage": "the name of a header consists of letters, digits and `-`",
             },
             "description": "Headers whose values are read from the environment: {Authorization: OWL_AUTHORIZATION}.",
         },
@@ -86,30 +89,30 @@ _HTTP: Final = mapping_of(
     ("url",),
 )
 _LIMITS: Final = mapping_of(
-    "What it may use; afterwards newcomers are greeted and nothing else is answered.",
+    "Limits on its use; when they are reached, newcomers are greeted and nothing else is answered.",
     {
-        "tokens_per_hour": {**_COUNT, "description": "Tokens within any hour, of questions and answers together."},
+        "tokens_per_hour": {**_COUNT, "description": "Tokens in any hour, for prompts and answers together."},
         "tokens": {**_COUNT, "description": "Tokens in a run."},
         "cost": {**_PRICE, "description": "Money in a run, in the currency of `price`."},
-        "price": mapping_of("What a million tokens cost.", {"input": _PRICE, "output": _PRICE}, ("input", "output")),
+        "price": mapping_of("The price of a million tokens.", {"input": _PRICE, "output": _PRICE}, ("input", "output")),
         "then": {
             "type": "string",
             "enum": ["greeter", "silence"],
             "default": "greeter",
-            "description": "Who answers when the limit is reached.",
+            "description": "What answers once the limit is reached.",
         },
     },
     dependentRequired={"cost": ["price"]},
 )
 _OPENAI: Final = mapping_of(
-    "A language model at an address that speaks as OpenAI's does (chat/completions).",
+    "A language model at an OpenAI-compatible address (chat/completions).",
     {
-        "url": _url("What comes before /chat/completions, such as https://api.openai.com/v1."),
+        "url": _url("The address without /chat/completions, such as https://api.openai.com/v1."),
         "model": {**_TEXT, "description": "The name of the model."},
-        "key_from": _variable("The variable of the environment that holds the key; none for a model without one."),
+        "key_from": _variable("The environment variable that holds the key; omit it for a model without one."),
         "persona": {"type": "string", "description": "Who it is and how it speaks."},
-        "playbook": {**_TEXTS, "description": "What it does and does not, point by point."},
-        "playbook_file": {**_TEXT, "description": "A text file with more of that, beside the flow's file."},
+        "playbook": {**_TEXTS, "description": "What it does and does not do, point by point."},
+        "playbook_file": {**_TEXT, "description": "A text file with more points, in the flow's folder."},
         "max_tokens": {**_COUNT, "default": 400, "description": "The longest answer."},
         "temperature": {"type": "number", "minimum": 0, "maximum": 2},
         "limits": _LIMITS,
@@ -119,8 +122,8 @@ _OPENAI: Final = mapping_of(
 _MODULE: Final[Schema] = {
     "type": "string",
     "pattern": r"^[A-Za-z_]\w*(?:\.[A-Za-z_]\w*)*:[A-Za-z_]\w*$",
-    "description": "A Python function, as MODULE:FUNCTION; the module is sought in the folder of the flow's file.",
-    "errorMessage": "a function is named as MODULE:FUNCTION, such as owl:reply for `def reply(batch)` in owl.py",
+    "description": "A Python function, as MODULE:FUNCTION; the module is looked up in the flow's folder.",
+    "errorMessage": "a function is written MODULE:FUNCTION, such as owl:reply for `def reply(batch)` in owl.py",
 }
 
 
@@ -129,7 +132,7 @@ _TIMEOUT: Final[Schema] = {
     "pattern": PATTERN,
     "errorMessage": EXPECTED,
     "default": "20s",
-    "description": "How long an answer may take.",
+    "description": "The time limit for an answer.",
 }
 _OTHERS: Final[Mapping[str, Schema]] = {
     "greeter": _GREETER,
@@ -146,12 +149,12 @@ def _one_of(kinds: tuple[str, ...]) -> list[Schema]:
     nobody: Schema = {
         "type": "object",
         "not": {"allOf": [{"not": {"required": [kind]}} for kind in kinds]},
-        "errorMessage": f"it names nobody who answers; it takes one of {', '.join(kinds)}",
+        "errorMessage": f"it names no responder; give one of {', '.join(kinds)}",
     }
     alone: Schema = {
         "type": "object",
         "not": {"allOf": [{"required": ["variables"]}, {"not": {"required": ["command"]}}]},
-        "errorMessage": "`variables` are those of a program, and it names none; they go with `command`",
+        "errorMessage": "`variables` are for a program; they need `command`",
     }
     return [nobody, alone, *(_not_both(*pair) for pair in combinations(kinds, 2))]
 
@@ -160,8 +163,8 @@ def _not_both(one: str, other: str) -> Schema:
     return {
         "type": "object",
         "not": {"required": [one, other]},
-        "errorMessage": f"it names {one} and {other}, and one answers; "
-        f"an overlay takes away what it extends with `{one}: null`",
+        "errorMessage": f"it names both {one} and {other}, but only one can answer; "
+        f"an overlay removes the inherited one with `{one}: null`",
     }
 
 
@@ -176,7 +179,7 @@ _AGENT: Final = mapping_of(
             "description": "How long a message waits for the agent.",
         },
         "fallback": {
-            "description": "Who answers what has waited too long: `greeter`, `silence`, or another responder.",
+            "description": "What answers overdue messages: `greeter`, `silence`, or another responder.",
             "if": {"type": "string"},
             "then": {"enum": ["greeter", "silence"]},
             "else": {
@@ -192,7 +195,7 @@ _AGENT: Final = mapping_of(
 #: The schema of the input `responder`.
 RESPONDER: Final[Schema] = {
     "type": "object",
-    "description": "Who answers instead of the greeting.",
+    "description": "The responder, instead of the greeting.",
     "properties": {**_OTHERS, "agent": _AGENT},
     "additionalProperties": False,
     "allOf": _one_of(KINDS),

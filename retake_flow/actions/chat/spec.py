@@ -13,16 +13,16 @@ from retake_flow.flow.schema.builders import Schema, mapping_of
 from retake_flow.responders.schema import GREETINGS, RESPONDER
 
 _SILENCE: Final = mapping_of(
-    "What is said when nobody has said anything for long: the next message of the list, none of them twice in a "
-    "stream; when there is none left, the responder is asked.",
+    "What to say in a silent chat: the next message of the list, each once in a stream; when none is left, the "
+    "responder is asked.",
     {
         "after": {
             "type": ["string", "number"],
             "pattern": PATTERN,
             "errorMessage": EXPECTED,
-            "description": "How long nobody has said anything, the agent included.",
+            "description": "How long nobody, the agent included, has written.",
         },
-        "messages": {"type": "array", "items": {**TEXT, "minLength": 1}, "description": "What is said, one each time."},
+        "messages": {"type": "array", "items": {**TEXT, "minLength": 1}, "description": "Messages to use one by one."},
     },
     ("after",),
 )
@@ -37,11 +37,11 @@ def _limit(name: str, most: int, description: str) -> Schema:
 
 
 _LIMITS: Final = mapping_of(
-    "How much is said; what is too fast waits for its turn, what is too much is written into the journal.",
+    "Limits on what the agent writes; the journal records messages that are dropped.",
     {
         "per_minute": _limit("per_minute", 600, "Messages a minute."),
         "length": _limit("length", 5_000, "Characters of a message; the rest is cut off."),
-        "replies": _limit("replies", 50, "Messages to one batch."),
+        "replies": _limit("replies", 50, "Replies to one batch."),
     },
     default=_DEFAULT_LIMITS,
 )
@@ -53,7 +53,7 @@ _CHOICES: Final = {
     "minItems": 1,
     "uniqueItems": True,
     "minProperties": 1,
-    "description": "What can be voted for: words, or each name with the pattern (RE2) of the messages that mean it.",
+    "description": "The choices: words, or names with a pattern (RE2) for the messages that count for each.",
 }
 
 SPECS: Final = (
@@ -66,8 +66,8 @@ SPECS: Final = (
             "answers": {
                 "type": "array",
                 "items": TEXT,
-                "description": "The ids of the messages that it answers, so that no responder does; all that were read "
-                "when the list is empty.",
+                "description": "The ids of the messages that it answers, so that no responder does; with an empty "
+                "list, all that were read.",
             },
         },
         optional=frozenset({"to", "answers"}),
@@ -81,7 +81,7 @@ SPECS: Final = (
     ),
     ActionSpec(
         "chat.count",
-        "Count votes in the agent's chat: each author has one, the last that names exactly one of the choices.",
+        "Count votes in the agent's chat: each author has one vote, the last message that names exactly one choice.",
         inputs={
             "choices": _CHOICES,
             "since": {
@@ -92,7 +92,7 @@ SPECS: Final = (
             "exact": {
                 **FLAG,
                 "default": False,
-                "description": "Whether only messages count that are nothing but a choice.",
+                "description": "Whether a message counts only if it is nothing but a choice.",
             },
         },
         optional=frozenset({"until"}),
@@ -100,9 +100,9 @@ SPECS: Final = (
         result={
             "counts": {"type": "object", "description": "The votes for each choice."},
             "total": {**COUNT, "description": "How many authors have voted."},
-            "leading": {"type": "array", "description": "The choices with the most votes, several if they are even."},
-            "winner": {**TEXT, "description": "The one that leads; empty if none does, or several."},
-            "complete": {**FLAG, "description": "Whether all messages could be read; at most about 1,000 are."},
+            "leading": {"type": "array", "description": "The choices with the most votes; several in a tie."},
+            "winner": {**TEXT, "description": "The leading choice; empty if there is none, or a tie."},
+            "complete": {**FLAG, "description": "Whether all messages were read; the limit is about 1,000."},
         },
         errors=(*CALLED, "input"),
         retry=AGAIN_SLOWLY,
@@ -111,23 +111,23 @@ SPECS: Final = (
     ),
     ActionSpec(
         "chat.respond",
-        "Read what is new in the agent's chat and have it answered; by default newcomers are greeted, once.",
+        "Read new messages in the agent's chat and answer them; by default newcomers are greeted, once.",
         inputs={
             "since": {
                 "type": "number",
-                "description": "What is older than this is history: a time of the run, such as `now` (epoch seconds).",
+                "description": "Older messages are history: a time of the run, such as `now` (epoch seconds).",
             },
             "greeting": {
                 **TEXT,
                 "default": GREETINGS[0],
-                "description": "What is said to newcomers; {names} stands for their names.",
+                "description": "The greeting for newcomers; {names} stands for their names.",
             },
             "responder": RESPONDER,
             "silence": _SILENCE,
             "limits": _LIMITS,
             "show": {**FLAG, "default": True, "description": "Whether answers show on stream."},
             "speak": {**FLAG, "default": False, "description": "Whether answers are spoken, where there is a voice."},
-            "direction": {**TEXT, "description": "What the stream is to be about; the responder is told."},
+            "direction": {**TEXT, "description": "What the stream should be about; passed to the responder."},
         },
         optional=frozenset({"responder", "silence", "direction"}),
         public=frozenset({"greeting", "silence", "direction"}),

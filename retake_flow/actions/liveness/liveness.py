@@ -167,7 +167,7 @@ class Liveness:
             if not self._unkept:
                 self._unkept = True
                 message = f"{self._file.path} cannot be written: {error.strerror or error}"
-                kept = "how soon retake.tv shows a stream is remembered for this run only"
+                kept = "the time until retake.tv shows a stream is remembered for this run only"
                 self._note("notice", kind="lag_unkept", message=f"{message}; {kept}")
 
 

@@ -49,7 +49,7 @@ def _as_object(answer: Any) -> dict[str, Any]:
             return {**fields, "outcome": outcome}
         case dict():
             return answer
-    raise TypeError(f"{type(answer).__name__} is no answer: give a dict, an outcome, or both")
+    raise TypeError(f"{type(answer).__name__} is not a valid return value: return a dict, an outcome, or both")
 
 
 if __name__ == "__main__":

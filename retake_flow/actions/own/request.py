@@ -21,14 +21,14 @@ if TYPE_CHECKING:
 
 Send = Callable[["OwnRequest", float], Awaitable["OwnResponse"]]
 
-_HINT: Final = "give it what is secret by `headers_from`"
+_HINT: Final = "pass secrets by `headers_from`"
 _SHOWN: Final = 200  # characters of a response in messages
 #: What to try after a refusal.
 _TRY: Final = {
-    401: "name the variable with what it wants to see by `headers_from: {Authorization: VARIABLE}`",
-    403: "look whether the credentials in `headers_from` or `secret_from` are right",
-    404: "look at the address; `expect: [200, 404]` lets it count as done",
-    405: "look at the `method`",
+    401: "name the variable with the credentials: `headers_from: {Authorization: VARIABLE}`",
+    403: "check the credentials in `headers_from` or `secret_from`",
+    404: "check the address; with `expect: [200, 404]` this status counts as done",
+    405: "check the `method`",
 }
 _LATER: Final = (408, 425, 429)
 
@@ -105,13 +105,13 @@ def _require_expected(request: OwnRequest, response: OwnResponse, text: str, exp
     said = " ".join(text.split())[:_SHOWN]
     message = f"{request.shown}: status {status}{f': {said}' if said else ''}"
     if 300 <= status < 400:
-        hint = "write the address that it leads to, or allow `redirects`"
+        hint = "use the address that it leads to, or allow `redirects`"
         raise RequestRefused(f"{message}, which leads to {response.headers.get('location', 'nowhere')}", hint=hint)
     if 400 <= status < 500 and status not in _LATER:
         raise RequestRefused(message, hint=_TRY.get(status, "list the status in `expect` if it counts as done"))
     from retake_flow.api.responses import retry_after
 
-    error = RequestFailed(message, hint="`retry` says how often and how long it is tried again")
+    error = RequestFailed(message, hint="`retry` sets how often and how long it is retried")
     error.retry_after = retry_after(response.headers)
     unsure = status >= 500 and request.method not in ("GET", "HEAD", "OPTIONS", "PUT", "DELETE")
     error.unsure = unsure and "Idempotency-Key" not in request.headers

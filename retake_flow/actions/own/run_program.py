@@ -19,7 +19,7 @@ from retake_flow.responders.replies import find_event
 from retake_flow.sanitize import strip_controls
 from retake_flow.studio.own_program import OwnProgram, Ran
 
-_HINT: Final = "give it what is secret by `env_from`, and let it print none of it"
+_HINT: Final = "pass secrets by `env_from`, and do not print them"
 
 
 class Programs(Protocol):
@@ -85,7 +85,7 @@ def _program(call: Call) -> OwnProgram:
     given = call.inputs.get("input")
     text = given if isinstance(given, str) else "" if given is None else json.dumps(given, ensure_ascii=False)
     try:
-        require_no_secret(f"what {command[0]} is given", *command, text)
+        require_no_secret(f"the input of {command[0]}", *command, text)
     except SecretRefused as error:
         error.hint = _HINT
         raise
@@ -133,7 +133,7 @@ class EventLines:
         except ValueError:
             event = None
         if event is None:
-            return self._say(f"no event: {text[:_SHOWN]}; an event is one line such as {FORM}")
+            return self._say(f"not an event: {text[:_SHOWN]}; an event is one line such as {FORM}")
         if not self._allows(self._events):
             return None
         return self._call.raise_event(*event)

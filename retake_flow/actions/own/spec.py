@@ -11,15 +11,15 @@ from retake_flow.flow.schema.builders import VARIABLE
 _VARIABLE: Final[dict[str, Any]] = {
     "type": "string",
     "pattern": VARIABLE,
-    "errorMessage": "a variable of the environment is named by letters, digits and `_`; what begins with RETAKE_ "
-    "is for retake.tv and goes nowhere else",
+    "errorMessage": "the name of an environment variable consists of letters, digits and `_`; one that begins with "
+    "RETAKE_ is for retake.tv alone",
 }
 #: The commonest headers that belong to the connection; a request refuses all of them.
 _SET: Final = ("connection", "content-length", "host", "transfer-encoding")
 _HEADER: Final[dict[str, Any]] = {
     "pattern": "^[A-Za-z0-9-]+$",
     "not": {"pattern": f"^({'|'.join(''.join(f'[{c.upper()}{c}]' for c in n) for n in _SET)})$"},
-    "errorMessage": "a header is named by letters, digits and `-`; those of the connection, such as Host, are set",
+    "errorMessage": "a header consists of letters, digits and `-`; those of the connection, such as Host, are set",
 }
 _PROGRAM: Final[dict[str, Any]] = {
     "command": {
@@ -27,25 +27,30 @@ _PROGRAM: Final[dict[str, Any]] = {
         "items": TEXT,
         "minItems": 1,
         "errorMessage": "write the program and its arguments as a list, such as [./health.sh, --quick]",
-        "description": "A program and its arguments, without a shell; a path begins at the flow's file.",
+        "description": "A program and its arguments, without a shell; a path is relative to the flow's file.",
         "examples": [["./health.sh", "--quick"]],
     },
     "input": {
-        "description": "Is written to its standard input as JSON; a text as it is.",
+        "description": "The standard input, as JSON; a text is written as it is.",
         "examples": [{"seconds": 60}],
     },
     "env_from": {
         "type": "object",
         "propertyNames": {
             "pattern": "^[A-Za-z_][A-Za-z0-9_]*$",
-            "errorMessage": "a variable is named by letters, digits and `_`",
+            "errorMessage": "the name of a variable consists of letters, digits and `_`",
         },
         "additionalProperties": _VARIABLE,
         "default": {},
-        "description": "Variables that it needs: the name in the program, and that of our variable.",
+        "description": "Variables that it gets: the name in the program, and the name of your variable.",
         "examples": [{"API_KEY": "OWL_API_KEY"}],
     },
-    "folder": {**TEXT, "minLength": 1, "default": ".", "description": "Where it runs, from the flow's file on."},
+    "folder": {
+        **TEXT,
+        "minLength": 1,
+        "default": ".",
+        "description": "The folder in which it runs, relative to the flow's file.",
+    },
 }
 
 SPECS: Final = (
@@ -121,7 +126,7 @@ SPECS: Final = (
             "idempotency_key": {
                 **FLAG,
                 "default": False,
-                "description": "Whether every try bears the same Idempotency-Key, which the server must know.",
+                "description": "Whether every try has the same Idempotency-Key; the server must support that header.",
             },
             "expect": {
                 "type": "array",

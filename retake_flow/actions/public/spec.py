@@ -13,7 +13,13 @@ ASKED: Final = ("rejected", "rate_limited", "unavailable", "unreachable", "inter
                 "unexpected_answer", "not_found", "input")  # fmt: skip
 
 _Schema = Mapping[str, Any]
-_LIMIT: Final = {"type": "integer", "minimum": 1, "maximum": 50, "default": 20, "description": "How many at most."}
+_LIMIT: Final = {
+    "type": "integer",
+    "minimum": 1,
+    "maximum": 50,
+    "default": 20,
+    "description": "The maximum number of entries.",
+}
 _WHO: Final = {**TEXT, "minLength": 1, "description": "A userDbId."}
 _ONE: Final = {**TEXT, "description": "The userDbId of one streamer; otherwise all."}
 _WINDOW: Final = {"type": "string", "pattern": r"^\d+[mhd]$", "default": "24h", "description": "Of which time.",
@@ -68,11 +74,11 @@ _TOKENS: Final = ("tokens", _TOKEN)
 _STREAMER: Final = frozenset({"streamer"})
 
 SPECS: Final = (
-    _list("search_users", "Look for everybody whose name is like this.", "/users/search/:query", _USERS,
+    _list("search_users", "Search users by name.", "/users/search/:query", _USERS,
           {"query": {**TEXT, "minLength": 1}}),
-    _list("live_users", "Look who streams now, the most watched first.", "/users/live/", _USERS,
+    _list("live_users", "List who is on air, the most watched first.", "/users/live/", _USERS,
           {"others": {**FLAG, "default": False, "description": "Whether to leave out the agent itself."}}),
-    _list("newest_users", "Look who was registered last.", "/users/newest/", _USERS),
+    _list("newest_users", "List the newest users.", "/users/newest/", _USERS),
     ActionSpec(
         "public.user",
         "Look up a user's profile.",
@@ -91,14 +97,14 @@ SPECS: Final = (
         retry=AGAIN_SLOWLY,
         requests=("GET /users/streamer/:name_or_id",),
     ),
-    _list("active_sessions", "Look which streams are on.", "/sessions/active/[:streamer_id/]", _SESSIONS,
+    _list("active_sessions", "List the streams that are on air.", "/sessions/active/[:streamer_id/]", _SESSIONS,
           {"streamer": _ONE}, _STREAMER),
-    _list("recorded_sessions", "Look which streams were recorded.", "/sessions/recorded/[:streamer_id/]", _SESSIONS,
+    _list("recorded_sessions", "List recorded streams.", "/sessions/recorded/[:streamer_id/]", _SESSIONS,
           {"streamer": _ONE}, _STREAMER),
-    _list("scheduled_sessions", "Look which streams are to come.", "/sessions/scheduled/[:streamer_id/]", _SESSIONS,
+    _list("scheduled_sessions", "List scheduled streams.", "/sessions/scheduled/[:streamer_id/]", _SESSIONS,
           {"streamer": _ONE}, _STREAMER),
-    _list("top_tokens", "Look which tokens are worth most.", "/tokens/top/", _TOKENS),
-    _list("trending_tokens", "Look which tokens have grown most within a day.", "/tokens/trending/", _TOKENS),
+    _list("top_tokens", "List the tokens with the highest market cap.", "/tokens/top/", _TOKENS),
+    _list("trending_tokens", "List the tokens that have grown most within a day.", "/tokens/trending/", _TOKENS),
     ActionSpec(
         "public.token_stats",
         "Look up a token's figures and their changes.",
@@ -113,25 +119,25 @@ SPECS: Final = (
             "volume_total": NUMBER, "earnings_24h": NUMBER, "earnings_total": NUMBER, "holders": COUNT,
             "changed": {**NUMBER, "description": "The largest change since then, in percent."},
             "changes": TEXT,
-            "milestone": {**NUMBER, "description": "The highest that is reached; 0 before the first."},
+            "milestone": {**NUMBER, "description": "The highest one reached; 0 before the first."},
             "summary": TEXT,
         },
         errors=ASKED,
         retry=AGAIN_SLOWLY,
         requests=("GET /tokens/:address/stats",),
     ),
-    _list("recent_trades", "Look who has bought and sold, the newest first.", "/trades/recent/[:token/]",
+    _list("recent_trades", "List trades, the newest first.", "/trades/recent/[:token/]",
           ("trades", _TRADE),
           {"token": {**TEXT, "description": "The address of one token; otherwise all."},
            "cursor": {**TEXT, "description": "The `following` of an earlier page."}},
           frozenset({"token", "cursor"}), {"following": TEXT}),
-    _list("top_volume", "Look which tokens are traded for most.", "/trades/top-volume/", _TOKENS,
+    _list("top_volume", "List the tokens with the highest trading volume.", "/trades/top-volume/", _TOKENS,
           {"window": _WINDOW}),
-    _list("top_count", "Look which tokens are traded most often.", "/trades/top-count/", _TOKENS,
+    _list("top_count", "List the tokens with the most trades.", "/trades/top-count/", _TOKENS,
           {"window": _WINDOW}),
-    _list("chat", "Read anybody's chat, oldest first.", "/chat/", ("messages", _MESSAGE),
-          {"streamer": _WHO, "before": {**TEXT, "description": "The id of a message; only what is older."}},
+    _list("chat", "Read a user's chat, oldest first.", "/chat/", ("messages", _MESSAGE),
+          {"streamer": _WHO, "before": {**TEXT, "description": "The id of a message; only older ones are read."}},
           frozenset({"before"})),
-    _list("top_tippers", "Look who has tipped somebody most.", "/chat/top-tippers", ("tippers", _TIPPER),
+    _list("top_tippers", "List the largest tippers of a user.", "/chat/top-tippers", ("tippers", _TIPPER),
           {"streamer": _WHO}),
 )  # fmt: skip

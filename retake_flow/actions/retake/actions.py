@@ -90,11 +90,11 @@ class RetakeActions(Family):
             if not name or not await self._access.client(anonymous=True).user_exists(name):
                 return None
         except (PlatformError, CredentialsError) as error:
-            raise error.with_prefix(f"whether {name!r} was registered is not known") from None
+            raise error.with_prefix(f"it is not known whether {name!r} was registered") from None
         raise InDoubt(
-            f"an agent named {name!r} is registered, and its token is not here",
-            hint="if its credentials are kept elsewhere, put them back; a token is never issued twice, so that without "
-            "it the agent needs another name",
+            f"an agent named {name!r} is registered, but its token is not on this machine",
+            hint="if its credentials are kept elsewhere, put them back; a token is never issued twice, so without it "
+            "the agent needs another name",
         )
 
     async def prepare_verify(self, call: Call) -> Completion:
@@ -121,7 +121,7 @@ class RetakeActions(Family):
         try:
             verified = await self._access.client().verification_status()
         except (PlatformError, CredentialsError) as error:
-            raise error.with_prefix("whether the agent is verified is not known") from None
+            raise error.with_prefix("it is not known whether the agent is verified") from None
         return Completion(value={"verified": True}) if verified else None
 
     async def verification_status(self, call: Call) -> Completion:
@@ -220,11 +220,11 @@ class GuideActions(Family):
             value["path"] = str(await guides.fetch_text(client, version))
             where = f"in {value['path']}"
         except PlatformError as error:
-            where = f"not to be had ({error.message})"
+            where = f"not available ({error.message})"
         except GuideUnkept:
             pass
         changed = guides.difference(guides.before(version, written_for), version)
-        value["summary"] = changed.summary if changed else "No earlier text is kept that it could be compared with."
+        value["summary"] = changed.summary if changed else "There is no earlier text to compare it with."
         message = (
             f"the platform's guide is now version {version}; this flow was written for {written_for}. "
             f"{value['summary']} `retake-flow guide --diff` shows it; its text is {where}"

@@ -30,7 +30,7 @@ SPECS: Final = (
     ),
     ActionSpec(
         "retake.register",
-        "Create the agent's account, once, and save its credentials before anything else happens.",
+        "Register the agent's account, once, and save its credentials at once.",
         inputs={
             "agent_name": {**TEXT, "description": "Unique; letters, digits, space, dash, underscore."},
             "agent_description": TEXT,
@@ -47,7 +47,7 @@ SPECS: Final = (
     ),
     ActionSpec(
         "retake.verification_status",
-        "Ask whether a person has vouched for the agent.",
+        "Get whether a person has vouched for the agent.",
         result={"verified": FLAG},
         errors=CALLED,
         retry=AGAIN,
@@ -55,7 +55,7 @@ SPECS: Final = (
     ),
     ActionSpec(
         "retake.prepare_verify",
-        "Ask for the text that a person has to post, word for word, to vouch for the agent.",
+        "Get the exact text that a person has to post to vouch for the agent.",
         result={"message": TEXT},
         errors=CALLED,
         retry=AGAIN,
@@ -84,7 +84,7 @@ SPECS: Final = (
     ),
     ActionSpec(
         "retake.start_stream",
-        "Open the stream session, and save the address of the agent's token when it is reported for the first time.",
+        "Open the stream session, and save the address of the agent's token once it is known.",
         result={"started_at": NUMBER, "page": TEXT, "token_address": TEXT, "ticker": TEXT},
         errors=CALLED,
         retry=AGAIN,
@@ -94,13 +94,13 @@ SPECS: Final = (
     ),
     ActionSpec(
         "retake.stream_status",
-        "Ask whether the stream is on air, and who watches.",
+        "Get whether the stream is on air, and the number of viewers.",
         inputs={
             "await_live": {
                 **FLAG,
                 "default": False,
-                "description": "Wait first until a push that has just begun is due to be live: as long as it took "
-                "earlier streams of the agent, or until the platform tells in another way.",
+                "description": "Wait until a new push should be live: as long as earlier streams of the "
+                "agent took, or until another sign from the platform.",
             }
         },
         result={"is_live": FLAG, "viewers": COUNT, "uptime_seconds": COUNT, "user_db_id": TEXT, "token_address": TEXT},
@@ -112,17 +112,20 @@ SPECS: Final = (
     ),
     ActionSpec(
         "retake.measure_lag",
-        "Measure how long after its first frames the stream was shown live, so that the next one is checked in time.",
+        "Measure the time from the first frames until the stream was live, so that the next one is checked in time.",
         result={
-            "after": {**NUMBER, "description": "When it was not live yet, in seconds after the first frames."},
-            "by": {**NUMBER, "description": "When it was live; both are 0 when nothing is known."},
-            "looks": {**COUNT, "description": "How often it had to be asked for."},
+            "after": {
+                **NUMBER,
+                "description": "The last time at which it was not live yet, in seconds after the first frames.",
+            },
+            "by": {**NUMBER, "description": "The first time at which it was live; both are 0 if unknown."},
+            "looks": {**COUNT, "description": "The number of requests."},
         },
         occasional={"GET /agent/stream/status": "three times at most, while the lag is not known well"},
     ),
     ActionSpec(
         "retake.stop_stream",
-        "Close the stream session; one that is closed already counts as closed.",
+        "Close the stream session, if it is open.",
         result={"status": TEXT, "duration_seconds": COUNT, "viewers": COUNT},
         errors=CALLED,
         retry=AGAIN,
@@ -134,20 +137,20 @@ SPECS: Final = (
         "Read what others wrote in a chat, the agent's own or another's, without answering it.",
         inputs={
             "of": {**TEXT, "description": "A userDbId; by default the agent's own."},
-            "after": {**TEXT, "description": "The `cursor` of an earlier reading; only what is newer."},
-            "since": {**NUMBER, "description": "Only what is newer (epoch seconds)."},
+            "after": {**TEXT, "description": "The `cursor` of an earlier call; only newer messages are read."},
+            "since": {**NUMBER, "description": "Only messages after this time (epoch seconds)."},
             "limit": {"type": "integer", "minimum": 1, "maximum": 100, "default": 50},
-            "words": {"type": "array", "items": TEXT, "default": [], "description": "What is listened for."},
+            "words": {"type": "array", "items": TEXT, "default": [], "description": "Words to look for."},
         },
         optional=frozenset({"of", "after", "since"}),
         result={
             "messages": {"type": "array", "items": {"type": "object"}},
-            "count": {**COUNT, "description": "How many were found; `messages` has the newest of them."},
-            "unanswered": {**COUNT, "description": "How many of them are newer than what the agent wrote last."},
-            "mentions": {**COUNT, "description": "In how many of them one of the `words` is said."},
-            "own_at": {**NUMBER, "description": "When the agent wrote there last; 0 when it did not."},
+            "count": {**COUNT, "description": "The number of messages found; `messages` has the newest of them."},
+            "unanswered": {**COUNT, "description": "The number of them after the agent's last message."},
+            "mentions": {**COUNT, "description": "The number of them that contain one of the `words`."},
+            "own_at": {**NUMBER, "description": "The time of the agent's last message there; 0 if there is none."},
             "cursor": TEXT,
-            "summary": {**TEXT, "description": "The last of those with one of the `words`, or else of all."},
+            "summary": {**TEXT, "description": "The last messages with one of the `words`, otherwise the last of all."},
         },
         errors=CALLED,
         retry=AGAIN_SLOWLY,

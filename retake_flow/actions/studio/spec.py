@@ -18,10 +18,10 @@ _DATA: Final[dict[str, Any]] = {
             "items": TEXT,
             "description": "Lines at the bottom, shown one after the other.",
         },
-        "picture": {**TEXT, "description": "The file of a picture, beside the flow's file, shown in place of the log."},
+        "picture": {**TEXT, "description": "A picture shown in place of the log: a file in the flow's folder."},
         "agent": {"type": "object", "description": "The agent's `name` and `picture`."},
         "theme": {"type": "object", "description": "Colours and fonts."},
-        "words": {"type": "object", "description": "The stage's own words in another language."},
+        "words": {"type": "object", "description": "The stage's own texts, for example in another language."},
     },
     "additionalProperties": False,
     "description": "What the stage shows.",
@@ -31,7 +31,7 @@ _SIZE: Final[dict[str, Any]] = {"type": "string", "format": "size", "default": "
 SPECS: Final = (
     ActionSpec(
         "studio.display",
-        "Start a virtual display (Xvfb) with a number that nobody else uses.",
+        "Start a virtual display (Xvfb) with an unused number.",
         inputs={"size": _SIZE},
         outcomes=SERVICE,
         result={"display": TEXT, "size": TEXT},
@@ -86,7 +86,7 @@ SPECS: Final = (
             "preset": {
                 "enum": list(PRESETS),
                 "default": "veryfast",
-                "description": "How much work libx264 does for the picture; the first is the fastest.",
+                "description": "How much work libx264 spends on the picture; the first is the fastest.",
             },
             "audio_bitrate": {"type": "string", "format": "bitrate", "default": "128k"},
             "keyframe_interval": {
@@ -99,12 +99,12 @@ SPECS: Final = (
             "codec": {
                 "enum": list(CODECS),
                 "default": SOFTWARE,
-                "description": "What encodes: the processor (libx264), or hardware, which is tried for a second first.",
+                "description": "The encoder: the processor (libx264), or hardware, which is tested for a second first.",
             },
             "adapt": {
                 **FLAG,
                 "default": False,
-                "description": "Whether an encoder that is too slow for a minute ends, so that the next one has lower "
+                "description": "Whether an encoder that is too slow for a minute is replaced by one with lower "
                 "settings: preset, then framerate, then size. They rise again when it keeps up.",
             },
         },
@@ -122,14 +122,14 @@ SPECS: Final = (
                 "type": "integer",
                 "minimum": 20_000,
                 "default": 500_000,
-                "description": "How large the picture may be, in bytes; a larger one is made smaller.",
+                "description": "The maximum size of the picture, in bytes; a larger one is shrunk.",
             },
             "patience": {
                 "type": "number",
                 "minimum": 0,
                 "maximum": 60,
                 "default": 10,
-                "description": "How long, in seconds, something to be seen is waited for while the display is black.",
+                "description": "How long, in seconds, to wait for a picture while the display is black.",
             },
         },
         result={"thumbnail_url": TEXT, "bytes": COUNT, "black": FLAG},
@@ -142,8 +142,14 @@ SPECS: Final = (
     ),
     ActionSpec(
         "studio.picture",
-        "Look at the display: whether it is black, and for how many seconds nothing on it has changed.",
-        inputs={"look": {**FLAG, "default": True, "description": "Whether to look at all; otherwise it is `idle`."}},
+        "Check the display: whether it is black, and for how many seconds it has not changed.",
+        inputs={
+            "look": {
+                **FLAG,
+                "default": True,
+                "description": "Whether to check at all; otherwise the outcome is `idle`.",
+            }
+        },
         outcomes=("done", "idle"),
         result={"black": FLAG, "black_for": NUMBER, "still_for": NUMBER, "brightness": NUMBER},
         errors=STARTED,
@@ -159,7 +165,7 @@ SPECS: Final = (
             "fps": NUMBER,
             "bitrate": {**NUMBER, "description": "In kbit/s."},
             "dropped": COUNT,
-            "speed": {**NUMBER, "description": "1 is as fast as it should be."},
+            "speed": {**NUMBER, "description": "The speed, where 1 is the required speed."},
             "seconds": NUMBER,
             "slow_for": {**NUMBER, "description": "Seconds for which the speed has been below 0.9."},
         },
@@ -168,9 +174,12 @@ SPECS: Final = (
     ),
     ActionSpec(
         "studio.scene",
-        "Change the scene of the stage, and what it shows. It stays until it is changed again.",
+        "Change the scene of the stage and what it shows, until the next change.",
         inputs={
-            "to": {**TEXT, "description": "starting, live, brb, ended, or a scene of the flow; otherwise it stays."},
+            "to": {
+                **TEXT,
+                "description": "starting, live, brb, ended, or a scene of the flow; by default the scene stays.",
+            },
             "data": _DATA,
         },
         optional=frozenset({"to", "data"}),
@@ -178,7 +187,7 @@ SPECS: Final = (
     ),
     ActionSpec(
         "studio.show",
-        "Write a line on the stream.",
+        "Show a line on stream.",
         inputs={"text": TEXT, "title": {**TEXT, "description": "What the stream is about from now on."}},
         optional=frozenset({"title"}),
         errors=("no_display", "secret"),

@@ -22,33 +22,37 @@ _AT: Final[dict[str, Any]] = {
 _SIZE: Final[dict[str, Any]] = {
     "type": "string",
     "pattern": r"^[1-9]\d{0,3}x[1-9]\d{0,3}$",
-    "description": "Width and height in pixels; otherwise the usual one of its place.",
+    "description": "Width and height in pixels; by default those of its place.",
     "errorMessage": "write width x height in pixels, such as 640x360",
 }
 _PLACED: Final = {
     "at": _AT,
     "size": _SIZE,
-    "on_top": {**FLAG, "default": False, "description": "Above all windows that are not."},
+    "on_top": {**FLAG, "default": False, "description": "Whether it is above all windows that are not on top."},
 }
 _FILES: Final[dict[str, Any]] = {
     "type": "array",
     "items": {**TEXT, "minLength": 1},
     "minItems": 1,
-    "description": "Files, from the flow's file on; the last part of a path may have wildcards.",
+    "description": "Files, relative to the flow's file; the last part of a path may have wildcards.",
 }
 _COMMAND: Final[dict[str, Any]] = {
     "type": "array",
     "items": TEXT,
     "minItems": 1,
-    "description": "A program and its arguments; a path is read from the flow's file on.",
+    "description": "A program and its arguments; a path is relative to the flow's file.",
 }
 _FONT: Final = {
-    "font": {**TEXT, "default": "Monospace", "description": "As fontconfig names it."},
+    "font": {**TEXT, "default": "Monospace", "description": "A font name, as in fontconfig."},
     "font_size": {"type": "integer", "minimum": 6, "maximum": 72, "default": 14, "description": "In points."},
 }
-_LOOP: Final = {**FLAG, "default": True, "description": "Begin again after the last one; otherwise it exits."}
+_LOOP: Final = {
+    **FLAG,
+    "default": True,
+    "description": "Whether to start over after the last one; otherwise the service exits.",
+}
 _VOLUME: Final = {"type": "integer", "minimum": 0, "maximum": 100, "default": 100}
-_QUIETER: Final = "Quieter while something is spoken."
+_QUIETER: Final = "Whether it is quieter during speech."
 
 
 def _spec(
@@ -72,13 +76,17 @@ def _spec(
 SPECS: Final = (
     _spec(
         "studio.page",
-        "Show a web page in a window of its own (Chromium), from a folder or an address.",
+        "Show a web page in a separate window (Chromium), from a folder or an address.",
         {
-            "folder": {**TEXT, "minLength": 1, "description": "A folder with an index.html, from the flow's file on."},
+            "folder": {
+                **TEXT,
+                "minLength": 1,
+                "description": "A folder with an index.html, relative to the flow's file.",
+            },
             "url": {
                 **TEXT,
                 "pattern": r"^https?://\S+$",
-                "description": "The address of a page; no folder then.",
+                "description": "The address of a page, instead of a folder.",
                 "errorMessage": "write the address of a page: https://…",
             },
             "allow": {
@@ -87,7 +95,7 @@ SPECS: Final = (
                 "default": [],
                 "description": "The hosts that the page may reach: example.org, *.example.org, 127.0.0.1:8080.",
             },
-            "data": {"type": "object", "description": "Is given to the page's function update(data), if it has one."},
+            "data": {"type": "object", "description": "Passed to the page's function update(data), if it has one."},
             **_PLACED,
         },
         "folder url data",
@@ -118,7 +126,7 @@ SPECS: Final = (
             "url": {
                 **TEXT,
                 "pattern": r"^(https?|rtmps?|rtsp|srt)://\S+$",
-                "description": "In place of files.",
+                "description": "An address, instead of files.",
                 "errorMessage": "write an address that begins with https, http, rtmps, rtmp, rtsp or srt",
             },
             "loop": _LOOP,
@@ -132,7 +140,7 @@ SPECS: Final = (
     ),
     _spec(
         "studio.slides",
-        "Show pictures, one after the other (mpv); a single one stays.",
+        "Show pictures one after the other (mpv); a single one stays.",
         {
             "files": _FILES,
             "every": {"type": "string", "format": "duration", "default": "10s", "description": "How long each stays."},

@@ -103,8 +103,8 @@ SET: Schema = mapping(
     "Variables to set, read elsewhere as `vars.NAME`.", STATE_NAME, {}, examples=[{"direction": "{{ result.answer }}"}]
 )
 RAISE: Schema = {
-    "description": "Events that the flow itself raises: a name, a mapping, or a list of them. What is raised at once "
-    "goes before everything from outside.",
+    "description": "Events that the flow itself raises: a name, a mapping, or a list of them. Events without a delay "
+    "are handled before all events from outside.",
     **one_or_many("raise", "string", "object"),
     "examples": ["ready", {"event": "tick", "after": "2s"}],
 }
@@ -113,15 +113,15 @@ ONE_RAISE: Schema = {
     "pattern": EVENT_NAME,
     "properties": {
         "event": {"description": "The name of the event.", "type": "string", "pattern": EVENT_NAME},
-        "after": duration("How long it takes to come; it is dropped when the state that waits for it is left.", "2s"),
+        "after": duration("Its delay; a delayed event is dropped when the state that waits for it is left.", "2s"),
         "scope": text(
-            "With what a delayed event is dropped: a state around by its name, or the whole `flow`. By "
-            "default the state that raises it.",
+            "The state with which a delayed event is dropped: a surrounding state by its name, or the whole "
+            "`flow`. By default the state that raises it.",
             "flow",
             pattern=STATE_NAME,
         ),
         "data": {
-            "description": "What expressions see of it, as `event.NAME`.",
+            "description": "Its data, which expressions see as `event.NAME`.",
             "type": "object",
             "propertyNames": {"pattern": STATE_NAME},
             "examples": [{"amount": "{{ vars.amount }}"}],
@@ -132,7 +132,7 @@ ONE_RAISE: Schema = {
     "additionalProperties": False,
 }
 CANCEL: Schema = {
-    "description": "Delayed events to drop: all of that name that have not come yet. It happens before `raise`.",
+    "description": "Names of delayed events to drop. This happens before `raise`.",
     "type": ["string", "array"],
     "pattern": EVENT_NAME,
     "items": {"type": "string", "pattern": EVENT_NAME},
@@ -140,13 +140,13 @@ CANCEL: Schema = {
     "examples": ["tick"],
 }
 TELL: Schema = {
-    "description": "What the operator is told: a text, or a mapping with the kind of the notice. It is said when the "
-    "transition is, exactly once.",
+    "description": "A notice to the operator: a text, or a mapping with the kind of the notice. It is sent exactly "
+    "once.",
     "type": ["string", "object"],
     "minLength": 1,
     "properties": {
-        "message": {"description": "What is said.", "type": "string", "minLength": 1},
-        "kind": {"description": "What sort of notice it is. Default told.", "type": "string", "enum": list(TOLD)},
+        "message": {"description": "The text.", "type": "string", "minLength": 1},
+        "kind": {"description": "The kind of the notice. Default told.", "type": "string", "enum": list(TOLD)},
     },
     "required": ["message"],
     "additionalProperties": False,
@@ -161,7 +161,7 @@ EFFECTS: Schema = {**one_or_many("effect", "object"), "examples": [{"set": {"tri
 ONE_EFFECT: Schema = {
     "type": "object",
     "properties": {
-        "if": expression("The effects are left out unless this is true.", "vars.tries > 3"),
+        "if": expression("The effects are performed only if this is true.", "vars.tries > 3"),
         "set": SET,
         "cancel": CANCEL,
         "raise": RAISE,
@@ -172,18 +172,18 @@ ONE_EFFECT: Schema = {
     "additionalProperties": False,
 }
 RETRY: Schema = mapping_of(
-    "How often and how fast to try again after an error, before it is routed; by default as the action declares.",
+    "How to retry after an error, before it is routed; by default as the action declares.",
     {
         "max": {
-            "description": "How many times to try again.",
+            "description": "The maximum number of retries.",
             "type": ["integer", "string"],
             "minimum": 0,
             "maximum": 1000,
             "pattern": ONE_EXPRESSION,
         },
-        "interval": duration("The wait before the first new try. Default 1s.", "1s"),
+        "interval": duration("The wait before the first retry. Default 1s.", "1s"),
         "rate": {
-            "description": "What each wait is multiplied by. Default 2.",
+            "description": "The factor by which each wait grows. Default 2.",
             "type": ["number", "string"],
             "minimum": 1,
             "maximum": 100,
@@ -191,24 +191,24 @@ RETRY: Schema = mapping_of(
         },
         "cap": duration("The longest wait. Default 30s.", "30s"),
         "on": {
-            "description": "The kinds of errors to try again after, such as unavailable; by default all.",
+            "description": "The kinds of errors to retry after, such as unavailable; by default all.",
             "type": "array",
             "items": {"type": "string", "pattern": STATE_NAME},
             "minItems": 1,
         },
         "within": duration("Give up when this much time has passed since the first try.", "5m"),
         "per_try": duration(
-            "How long one try may take, or a service until it is ready; then it is ended with `error.timed_out`.", "20s"
+            "The time limit for one try, or for a service to become ready; then it ends with `error.timed_out`.", "20s"
         ),
     },
     ("max",),
     examples=[{"max": 5, "interval": "1s", "rate": 2, "cap": "30s"}],
 )
 POLL: Schema = mapping_of(
-    "Repeat the action until its result is as wanted; then the outcome is routed.",
+    "Repeat the action until a condition on its result holds; then the outcome is routed.",
     {
         "every": duration("The pause between an answer and the next call.", "3s"),
-        "until": expression("What the result must satisfy.", "result.is_live"),
+        "until": expression("The condition on the result.", "result.is_live"),
         "delay": duration("The wait before the first call.", "1s"),
         "timeout": duration("After this time the event `timeout` is routed.", "30s"),
     },
@@ -216,8 +216,8 @@ POLL: Schema = mapping_of(
     examples=[{"every": "3s", "until": "result.is_live", "timeout": "30s"}],
 )
 ON_CRASH: Schema = text(
-    "What to do when the process died while the action was under way: perform it again, look whether it "
-    "was done, ask a person, or route `error.interrupted`. By default as the action's idempotency says.",
+    "What to do if the process died during the action: perform it again, check whether it was done, ask a "
+    "person, or route `error.interrupted`. By default as the action's idempotency says.",
     enum=["retry", "verify", "ask", "fail"],
 )
 

@@ -30,24 +30,24 @@ _PATH = rf"{STATE_NAME[:-1]}(/{STATE_NAME[1:-1]})*$"
 #: Keywords that apply to complete objects only, and so not to an overlay.
 _WHOLE = ("required", "dependentRequired", "minProperties", "allOf")
 _REPLACE: Schema = {
-    "description": "It takes the place of what the extended flow has here, instead of being merged with it.",
+    "description": "Whether it replaces what the extended flow has here, instead of being merged with it.",
     "type": "boolean",
 }
 _BESIDE: Schema = {
     "before": text(
-        "Of a new state: the state beside it that it comes before. What led there leads here, and what "
-        "this one ends with leads there.",
+        "For a new state: the sibling that it comes before. Routes to that state lead here instead, and the "
+        "end of this state leads there.",
         "broadcast",
         pattern=STATE_NAME,
     ),
     "after": {
-        "description": "Of a new state: the state beside it that it comes after, or that state and the event on which "
-        "it goes on. What this one ends with leads where that led.",
+        "description": "For a new state: the sibling that it comes after, or that sibling and its continuing event. "
+        "The end of this state leads where that event led.",
         "type": ["string", "object"],
         "pattern": STATE_NAME,
         "properties": {
             "state": {"description": "The state.", "type": "string", "pattern": STATE_NAME},
-            "on": {"description": "The event on which it goes on.", "type": "string"},
+            "on": {"description": "Its continuing event.", "type": "string"},
         },
         "required": ["state", "on"],
         "additionalProperties": False,
@@ -117,13 +117,13 @@ def _references(piece: Any) -> Iterator[str]:
 
 _PROPERTY: Schema = {
     "type": text("Its JSON type.", enum=["string", "integer", "number", "boolean", "array", "object"]),
-    "description": {"description": "What it is for, in words.", "type": "string"},
-    "default": {"description": "Its value when none is set."},
+    "description": {"description": "What it is for.", "type": "string"},
+    "default": {"description": "Its value if none is set."},
     "format": text(
         "`duration` for times such as 12h, `post` for the address of a post on X, `size` for 1280x720, "
         "`bitrate` for 1500k or 2M."
     ),
-    "optional": {"description": "It may be left out and is then nothing (none).", "type": "boolean"},
+    "optional": {"description": "Whether it may be left out; its value is then none.", "type": "boolean"},
     "enum": {"type": "array", "minItems": 1},
     "pattern": {"type": "string"},
     "minLength": {"type": "integer", "minimum": 0},
@@ -137,24 +137,24 @@ _PROPERTY: Schema = {
 }
 _INPUT: Schema = {
     **mapping_of(
-        "One input as a JSON Schema property; without a default it must be given.",
+        "One input as a JSON Schema property; without a default it is required.",
         {
             **_PROPERTY,
-            "value": {"description": "Its value for good: it cannot be set any more.", "examples": ["night-owl"]},
-            "required": {"description": "It must be given, whatever the extended flow says.", "type": "boolean"},
+            "value": {"description": "A fixed value, which nobody can set.", "examples": ["night-owl"]},
+            "required": {"description": "Whether it is required, whatever the extended flow says.", "type": "boolean"},
             "env": text(
-                "The variable of the environment that its value is read from, when it is not set.",
+                "The environment variable from which its value is read if it is not set.",
                 "OWL_MESSAGE",
                 pattern=VARIABLE,
             ),
             "file": text(
-                "The file that its value is read from, when it is not set: a path in its folder. "
-                "Others take `--allow-outside`.",
+                "The file from which its value is read if it is not set: a path in the flow's folder. "
+                "Files elsewhere need `--allow-outside`.",
                 "opening.txt",
                 minLength=1,
             ),
             "secret": {
-                "description": "Nobody but the run may read it; so it is with a string from `env` or `file`, "
+                "description": "Whether the value is only for the run; true for a string from `env` or `file`, "
                 "unless this is false.",
                 "type": "boolean",
             },
@@ -169,24 +169,24 @@ _INPUT: Schema = {
 }
 _FIELD: Schema = {
     **mapping_of(
-        "One field of an answer as a JSON Schema property; without a default it must be given.",
-        {**_PROPERTY, "secret": {"description": "Nobody but the run may read the answer.", "type": "boolean"}},
+        "One field of an answer as a JSON Schema property; without a default it is required.",
+        {**_PROPERTY, "secret": {"description": "Whether the answer is only for the run.", "type": "boolean"}},
         ("type",),
     ),
     "examples": [{"type": "string", "format": "post"}],
 }
 _OWN_ACTION: Schema = mapping_of(
-    "An action of the flow's own: a program or a request, configured, under a name that reads as what it does.",
+    "An own action of the flow: a program, a request or a Python function under a name.",
     {
         "python": text(
-            "A Python function, as MODULE:FUNCTION, beside the flow or installed, in place of `do`.",
+            "A Python function, as MODULE:FUNCTION, in the flow's folder or installed, instead of `do`.",
             "picking:pick",
             pattern=r"^[A-Za-z_]\w*(\.[A-Za-z_]\w*)*:[A-Za-z_]\w*$",
         ),
-        "do": text("What it configures.", enum=["program.run", "http.request"]),
-        "description": {"description": "What it does, in words.", "type": "string"},
+        "do": text("The action that it configures.", enum=["program.run", "http.request"]),
+        "description": {"description": "What it does.", "type": "string"},
         "with": {
-            "description": "The inputs of what it configures; expressions see its own `inputs`.",
+            "description": "The inputs of the configured action; expressions see its own `inputs`.",
             "type": "object",
             "examples": [{"command": ["./obs", "mute", "{{ inputs.source }}"]}],
         },
@@ -204,7 +204,7 @@ _OWN_ACTION: Schema = mapping_of(
             "examples": [["won", "lost"]],
         },
         "idempotency": text(
-            "Whether it may be repeated when nobody knows whether it was done. Default once.", enum=["once", "safe"]
+            "Whether it may be repeated if it is unknown whether it was done. Default once.", enum=["once", "safe"]
         ),
     },
     allOf=[
@@ -220,11 +220,11 @@ _EXTENDS: Schema = text(
 _FLOW: Schema = {
     "flow": text("The name of the flow.", "go-live", pattern="^[a-z0-9][a-z0-9-]*$"),
     "version": {"description": "The version of this file.", "type": "integer", "minimum": 1},
-    "description": {"description": "What the flow does, in words.", "type": "string"},
+    "description": {"description": "What the flow does.", "type": "string"},
     "guide": text("The version of the platform's guide that it was written for.", "2.1.2"),
     "notify": {
-        "description": "Whom to tell what a run has to say, as addresses of apprise. Those with secrets in "
-        "them belong into RETAKE_FLOW_NOTIFY instead.",
+        "description": "Where notices go, as Apprise addresses. Put addresses that contain secrets into "
+        "RETAKE_FLOW_NOTIFY instead.",
         "type": "array",
         "items": {"type": "string", "minLength": 1},
         "examples": [["json://127.0.0.1:8080/told"]],
@@ -239,33 +239,33 @@ _FLOW: Schema = {
         "examples": [["pause", "go"], {"tip": {"amount": {"type": "number"}}}],
     },
     "actions": mapping(
-        "Actions of the flow's own, by the names that states use.",
+        "Own actions of the flow, by the names that states use.",
         ACTION_NAME,
         {"$ref": "#/$defs/own_action"},
         examples=[{"obs.mute": {"do": "program.run", "with": {"command": ["./obs", "mute"]}}}],
     ),
     "scenes": {
-        "description": "What is shown together: the names of scenes, and for each the activities whose windows viewers "
-        "see while it is on. A window that no scene names is always seen.",
+        "description": "Windows that are shown together: the names of scenes, and for each the activities whose "
+        "windows are visible in it. A window that no scene names is always visible.",
         "type": "object",
         "propertyNames": {"pattern": SCENE_NAME},
         "additionalProperties": {"type": "array", "items": {"type": "string", "minLength": 1}},
         "examples": [{"work": ["terminal", "logo"], "break": ["film"]}],
     },
     "rules": {
-        "description": "Files with rules of one's own that every path of the flow has to keep, beside its "
-        "file; those of the platform hold always.",
+        "description": "Files in the flow's folder with your own rules for all its paths; the platform's "
+        "rules always apply.",
         "type": "array",
         "items": {"type": "string", "minLength": 1},
         "examples": [["house.rules.yaml"]],
     },
     "phrases": {
-        "description": "Further wordings for scenarios: from a wording to the step that it stands for.",
+        "description": "Additional wordings for scenarios: from a wording to the step that it stands for.",
         "type": "object",
         "additionalProperties": {"type": "string", "minLength": 1},
         "examples": [{"the owl wakes": "the flow is run"}],
     },
-    "inputs": mapping("What an agent sets.", STATE_NAME, {"$ref": "#/$defs/input"}),
+    "inputs": mapping("The values that an agent sets.", STATE_NAME, {"$ref": "#/$defs/input"}),
     "initial": text("The state to begin with; a path when it is inside another.", pattern=STATE_PATH),
     "states": {
         "description": "The states, by name.",
@@ -287,7 +287,7 @@ def schema() -> Schema:
         "title": "A retake-flow flow",
         "if": {"required": ["extends"]},
         "then": mapping_of(
-            "A flow that is another one but for what is written here.",
+            "A flow that extends another one and contains only the differences.",
             {"extends": _EXTENDS, **changed, "states": states_by_path(changed["states"])},
             ("extends",),
         ),

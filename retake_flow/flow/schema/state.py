@@ -40,13 +40,13 @@ from retake_flow.flow.schema.builders import (
 _OF_ACTION = ("with", "every", "delay", "retry", "needs", "on_crash")
 
 FIELDS: Schema = mapping(
-    "What is asked for, as JSON Schema properties by name.",
+    "The fields of the answer, as JSON Schema properties by name.",
     STATE_NAME,
     {"$ref": "#/$defs/field"},
     examples=[{"direction": {"type": "string", "description": "Which way?"}}],
 )
 ASK: Schema = mapping_of(
-    "A question that only a person can answer. The run waits for it, if need be for days and without a process.",
+    "A question that only a person can answer. The run waits for the answer, for days if necessary.",
     {
         "message": {"description": "What the person reads.", "type": "string", "minLength": 1},
         "answer": FIELDS,
@@ -59,15 +59,15 @@ ASK: Schema = mapping_of(
             "examples": [{"approve": None, "reject": {"why": {"type": "string"}}}],
         },
         "remind": {
-            "description": "When to remind, each counted from the question.",
+            "description": "When to send reminders, each counted from the question.",
             "type": "array",
             "minItems": 1,
-            "items": duration("How long after the question.", "1h"),
+            "items": duration("The time after the question.", "1h"),
             "examples": [["1h", "6h"]],
         },
         "timeout": duration("After this time the question expires and the event `timeout` is routed.", "7d"),
         "escalate": {
-            "description": "Who is asked instead when nobody has answered by then; each is told once.",
+            "description": "Further audiences to ask when nobody has answered by then, each once.",
             "type": "array",
             "minItems": 1,
             "items": {"$ref": "#/$defs/escalation"},
@@ -78,18 +78,18 @@ ASK: Schema = mapping_of(
     examples=[{"message": "Which direction?", "answer": {"direction": {"type": "string"}}}],
 )
 ACTIVITY: Schema = mapping_of(
-    "An action or a question that is there beside the states while this state is active, and ends when it is left. "
-    "A service yields the events NAME.ready and NAME.exited; any action yields NAME.error when it fails; a question "
-    "yields NAME.answered, or NAME.DECISION, and NAME.timeout.",
+    "An action or a question that runs while this state is active and ends when it is left. A service raises the "
+    "events NAME.ready and NAME.exited; any action raises NAME.error when it fails; a question raises NAME.answered, "
+    "or NAME.DECISION, and NAME.timeout.",
     {
         "do": DO,
         "ask": ASK,
         "on_crash": {**ON_CRASH, "enum": ["retry", "fail"]},
         "with": WITH,
         "needs": needs("this one starts"),
-        "every": duration("Repeat the action with this pause.", "3m"),
+        "every": duration("Repeat the action at this interval.", "3m"),
         "quiet": duration("The pause after an `idle` outcome, instead of `every`.", "8s"),
-        "delay": duration("The wait before the first time. Default none.", "30s"),
+        "delay": duration("The wait before the first round. Default none.", "30s"),
         "raises": mapping(
             "Events to raise when a result satisfies a condition.",
             EVENT_NAME,
@@ -102,9 +102,9 @@ ACTIVITY: Schema = mapping_of(
     allOf=[{"if": {"not": {"required": ["ask"]}}, "then": {"required": ["do"]}}, only("ask", ("do",))],
 )
 ESCALATION: Schema = mapping_of(
-    "Who is asked instead, and from when on.",
+    "A further audience to ask.",
     {
-        "after": duration("How long after the question.", "1d"),
+        "after": duration("The time after the question.", "1d"),
         "to": {"description": "An audience, as RETAKE_FLOW_NOTIFY names it.", "type": "string", "pattern": AUDIENCE},
     },
     ("after", "to"),
@@ -123,7 +123,10 @@ _ONE_ROUTE: Schema = {
     "type": ["string", "object"],
     "minLength": 1,
     "properties": {
-        "to": {"description": "The target: a state beside this one or further out, or a path.", "type": "string"},
+        "to": {
+            "description": "The target: a sibling of this state or of a surrounding one, or a path.",
+            "type": "string",
+        },
         "when": expression("The guard: the route is taken when this is true.", "visits.pushing < 6"),
         "set": SET,
         "cancel": CANCEL,
@@ -132,7 +135,7 @@ _ONE_ROUTE: Schema = {
         "scene": SCENE,
         "effects": {"description": "Further effects of the transition, each with its own `if`.", **EFFECTS},
         "reenter": {
-            "description": "Leave the state that bears the transition and enter it anew, though its target is inside.",
+            "description": "Leave and re-enter the state that has the transition, even though the target is inside it.",
             "type": "boolean",
         },
     },
@@ -145,12 +148,11 @@ _STATE: Schema = {
     "history; with none it rests.",
     "type": ["object", "null"],
     "properties": {
-        "description": {"description": "What this state is for, in words.", "type": "string"},
+        "description": {"description": "What this state is for.", "type": "string"},
         "do": DO,
         "ask": ASK,
         "flow": text(
-            "The flow to run inside, by path or name; its final states are events of this one. `with` "
-            "gives its inputs.",
+            "The flow to run inside, by path or name; its final states are events of this one. `with` sets its inputs.",
             "verify.yaml",
             minLength=1,
         ),
@@ -160,7 +162,7 @@ _STATE: Schema = {
         "retry": RETRY,
         "poll": POLL,
         "undo": {
-            "description": "The action that takes back what this state did, performed when the state around is left.",
+            "description": "The action that reverses this one, performed when the surrounding state is left.",
             "type": ["string", "object"],
             "pattern": ACTION_NAME,
             "properties": {"do": DO, "with": WITH},
@@ -176,13 +178,12 @@ _STATE: Schema = {
             "additionalProperties": {"$ref": "#/$defs/state"},
         },
         "initial": text(
-            "The state inside to begin with, a path when it is deeper inside; of a history state, where "
-            "it leads the first time.",
+            "The first state inside, or a path to it; for a history state, the target if no state was active before.",
             pattern=STATE_PATH,
         ),
         "history": text(
-            "Going here enters what was active last in the state around: the state directly inside it "
-            "(shallow), or as deep as it was (deep).",
+            "Re-enters what was last active in the surrounding state: the state directly inside it "
+            "(shallow), or the innermost one (deep).",
             enum=["shallow", "deep"],
         ),
         "wait": {
@@ -195,8 +196,8 @@ _STATE: Schema = {
                 more={
                     "cron": {"description": "Minute, hour, day, month, day of the week.", "type": "string"},
                     "missed": text(
-                        "What to do if the time passed while no process was there: wait for the next "
-                        "one (skip, the default), or go on at once (once).",
+                        "What to do if the time passed while no process drove the run: wait for the next "
+                        "time (skip, the default), or continue at once (once).",
                         enum=["skip", "once"],
                     ),
                 },
@@ -209,14 +210,14 @@ _STATE: Schema = {
             pattern=STATE_NAME,
         ),
         "fails": {
-            "description": "Whether a run that ends here has failed; `failed` has in any case.",
+            "description": "Whether a run that ends here has failed; with the outcome `failed` it always has.",
             "type": "boolean",
         },
         "ends": text(
-            "What ends here: the flow (the default), or only the state around, whose event the outcome then is.",
+            "What ends here: the flow (the default), or only the surrounding state, with the outcome as its event.",
             enum=["flow", "state"],
         ),
-        "reason": text("What to tell the person when the run ends here, and what to do.", minLength=1),
+        "reason": text("Tells the person why the run ended here, and what to do.", minLength=1),
         "transitions": mapping(
             "Where to go on which event. `error`, or `error.*`, takes every `error.KIND` that has no route of its own; "
             "`*` takes every event that has none.",
@@ -231,9 +232,9 @@ _STATE: Schema = {
         },
         "entry": {"description": "What happens when the state is entered.", **EFFECTS},
         "exit": {"description": "What happens when the state is left.", **EFFECTS},
-        "activities": mapping("What runs beside the states inside.", STATE_NAME, {"$ref": "#/$defs/activity"}),
+        "activities": mapping("What runs while the state is active.", STATE_NAME, {"$ref": "#/$defs/activity"}),
         "timeout": time_or_calendar(
-            "When the state lasts longer, the event `timeout` is routed.",
+            "When this time is over, the event `timeout` is routed.",
             "12h",
             {"at": "23:30", "zone": "Europe/Berlin"},
             key="at",

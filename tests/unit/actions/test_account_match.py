@@ -63,7 +63,7 @@ def test_a_name_goes_on_while_nobody_can_be_asked_and_is_no_proof() -> None:
     ("kept", "found", "told", "message", "hint"),
     [
         (OWL, WREN, "", "acts as owl, and the token in /wren.json is that of wren",
-         "set RETAKE_CREDENTIALS='/home/ann/owl keys.json'; for another agent begin a run of its own"),
+         "set RETAKE_CREDENTIALS='/home/ann/owl keys.json'; for another agent, start another run"),
         (OWL, replace(WREN, source="RETAKE_ACCESS_TOKEN"), "", "is that of wren",
          "unset RETAKE_ACCESS_TOKEN and set RETAKE_CREDENTIALS='/home/ann/owl keys.json'"),
         (OWL, Identity(source="/none.json", platform=RETAKE), "", "no credentials of that agent in /none.json",

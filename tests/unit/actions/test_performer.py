@@ -201,7 +201,7 @@ def test_lines_of_a_named_service() -> None:
         ("program.run, with: {command: ./health.sh}", "write the program and its arguments as a list"),
         ("program.run, with: {command: [./health.sh], lines: 'yes'}", "'yes' is not of type 'boolean'"),
         ("program.run, with: {command: [./health.sh], lines: '{{ now > 3 }}'}", "no expression can give it"),
-        ("program.run, with: {command: [./health.sh], env_from: {A: RETAKE_ACCESS_TOKEN}}", "goes nowhere else"),
+        ("program.run, with: {command: [./health.sh], env_from: {A: RETAKE_ACCESS_TOKEN}}", "is for retake.tv alone"),
         ("http.request, with: {url: 'https://example.org/', json: {a: 1}, text: a}", "takes only one of json, text"),
         ("http.request, with: {url: 'https://example.org/', headers: {HOST: a}}", "those of the connection"),
         ("http.request, with: {url: 'ftp://example.org/'}", "begins with https:// or http://"),

@@ -74,7 +74,7 @@ def test_each_kind_answers(tmp_path: Path) -> None:
         ({"openai": {"url": "https://owl.example/v1", "model": "m", "key_from": "NO"}}, ResponderFailed, "NO, needed"),
         ({"module": "no_such_module:reply"}, ResponderFailed, "cannot be imported"),
         ({"command": ["./nothing"]}, MissingProgram, "which is to answer chat, is not there"),
-        ({"greeter": {}, "module": "a:b"}, ResponderFailed, "names greeter and module, and one answers"),
+        ({"greeter": {}, "module": "a:b"}, ResponderFailed, "names both greeter and module, but only one can answer"),
     ],
 )
 def test_what_is_wrong_with_it_is_an_answer_that_was_not_had(

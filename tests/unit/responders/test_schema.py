@@ -69,22 +69,22 @@ def test_a_program_names_its_variables() -> None:
 @pytest.mark.parametrize(
     ("said", "message"),
     [
-        ({}, "it names nobody who answers; it takes one of greeter, command, http, openai, module"),
-        ({"timeout": "5s"}, "it names nobody who answers"),
+        ({}, "it names no responder; give one of greeter, command, http, openai, module"),
+        ({"timeout": "5s"}, "it names no responder"),
         ({"comand": ["x"]}, "'comand' was unexpected"),
-        ({"command": ["x"], "openai": GOOD["openai"]}, "it names command and openai, and one answers; an overlay"),
+        ({"command": ["x"], "openai": GOOD["openai"]}, "it names both command and openai, but only one can answer"),
         ({"http": {"url": "http://owl.example/chat"}}, "an address begins with https://, or with http:// when"),
         ({"http": {"url": "http://127.0.0.1.owl.example/"}}, "an address begins with https://"),
         ({"http": {"url": "ftp://owl.example"}}, "an address begins with https://"),
-        ({"http": GOOD["http"] | {"secret_from": "RETAKE_ACCESS_TOKEN"}}, "is for retake.tv and goes nowhere else"),
-        ({"http": GOOD["http"] | {"headers_from": {"X": "RETAKE_ACCESS_TOKEN"}}}, "is for retake.tv and goes nowhere"),
-        ({"openai": GOOD["openai"] | {"key_from": "sk-live-key"}}, "a variable of the environment is named by letters"),
+        ({"http": GOOD["http"] | {"secret_from": "RETAKE_ACCESS_TOKEN"}}, "is for retake.tv alone"),
+        ({"http": GOOD["http"] | {"headers_from": {"X": "RETAKE_ACCESS_TOKEN"}}}, "is for retake.tv alone"),
+        ({"openai": GOOD["openai"] | {"key_from": "sk-live-key"}}, "the name of an environment variable consists"),
         ({"openai": {"url": "https://owl.example/v1"}}, "'model' is a required property"),
         ({"openai": GOOD["openai"] | {"limits": {"cost": 2}}}, "'price' is a dependency of 'cost'"),
-        ({"module": "owl:reply", "variables": ["KEY"]}, "`variables` are those of a program, and it names none"),
-        ({"command": ["x"], "variables": ["RETAKE_ACCESS_TOKEN"]}, "is for retake.tv and goes nowhere else"),
-        ({"command": ["x"], "variables": ["A=b"]}, "a variable of the environment is named by letters"),
-        ({"module": "owl.py"}, "a function is named as MODULE:FUNCTION"),
+        ({"module": "owl:reply", "variables": ["KEY"]}, "`variables` are for a program; they need `command`"),
+        ({"command": ["x"], "variables": ["RETAKE_ACCESS_TOKEN"]}, "is for retake.tv alone"),
+        ({"command": ["x"], "variables": ["A=b"]}, "the name of an environment variable consists"),
+        ({"module": "owl.py"}, "a function is written MODULE:FUNCTION"),
     ],
 )
 def test_what_cannot_be_is_said_in_words(said: dict[str, Any], message: str) -> None:
@@ -98,5 +98,5 @@ def test_check_tells_it_with_its_place() -> None:
     both = load(FLOW % "{command: [x], module: 'owl:reply'}", "owl.yaml")
     [problem] = check(both, CATALOGUE)
     assert (problem.code, problem.position.file) == ("RF043", "owl.yaml")
-    assert "names command and module, and one answers" in problem.message
+    assert "names both command and module, but only one can answer" in problem.message
     assert check(load(FLOW % "{module: 'owl:reply'}", "owl.yaml"), CATALOGUE) == ()

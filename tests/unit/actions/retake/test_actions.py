@@ -116,7 +116,7 @@ def test_a_registration_whose_token_is_lost_is_in_doubt(play, token):
     """A taken name without its token in the file is for a person; a token of the environment proves nothing."""
 
     async def scene(s):
-        with pytest.raises(InDoubt, match="its token is not here") as raised:
+        with pytest.raises(InDoubt, match="its token is not on this machine") as raised:
             await s.verify("retake.register", agent_name="night owl")
         return raised.value.hint, s.network.authorized
 
@@ -146,7 +146,7 @@ def test_a_registration_that_cannot_be_looked_up_is_in_doubt(play, fault):
     """Without an answer from the platform nobody claims to know; what may pass may be asked again."""
 
     async def scene(s):
-        with pytest.raises(PlatformError, match="'Day Owl' was registered is not known: ") as caught:
+        with pytest.raises(PlatformError, match="it is not known whether 'Day Owl' was registered: ") as caught:
             await s.verify("retake.register", agent_name="Day Owl")
         return caught.value.may_repeat
 
@@ -269,7 +269,7 @@ def test_a_verification_that_cannot_be_looked_up_is_in_doubt(play, owl, saved):
     """Without an answer, or without credentials, nobody claims to know."""
 
     async def scene(s):
-        with pytest.raises((Unavailable, CredentialsError), match="is not known: ") as caught:
+        with pytest.raises((Unavailable, CredentialsError), match="it is not known whether") as caught:
             await s.verify("retake.verify", tweet_url=POST)
         return caught.value.may_repeat
 

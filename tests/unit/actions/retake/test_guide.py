@@ -124,4 +124,4 @@ def test_a_changed_guide_without_its_text_is_told_all_the_same(play, status):
     outcome, path, message = play(scene, skill_version="3.0", faults=faults)
     assert (outcome, path) == ("changed", "")
     assert "is now version 3.0" in message
-    assert "not to be had" in message
+    assert "not available" in message
