@@ -5,10 +5,8 @@ from __future__ import annotations
 import pytest
 
 from retake_flow.actions.registry import CATALOGUE
-from retake_flow.errors import InputError
 from retake_flow.flow.check.check import check
-from retake_flow.flow.load import inputs
-from retake_flow.flow.load.load import load, load_flow
+from retake_flow.flow.load.load import load
 from retake_flow.flow.text import locate
 
 GO_LIVE = locate.find("go-live.yaml").read_text(encoding="utf-8")
@@ -92,28 +90,6 @@ def test_a_name_that_several_states_share_is_not_used_in_expressions() -> None:
     )
     assert codes(states % "e") == []
     assert codes(states % "[{when: visits.b > 1, to: e}, {to: e}]") == ["RF033"]
-
-
-def test_a_flow_that_never_ends_is_told_so() -> None:
-    """Where no final state can be reached, the check says it."""
-    text = "flow: x\ninitial: a\nstates:\n  a: {wait: 1s, transitions: {done: a}}\n"
-    assert [problem.code for problem in check(load(text, "f"), CATALOGUE)] == ["RF061"]
-
-
-def test_a_default_must_fit_its_input() -> None:
-    """The default of an input is held against its own schema."""
-    head = "inputs: {long: {type: string, format: duration, default: 3 parsecs}}\n"
-    assert codes("  a: {wait: 1s, transitions: {done: e}}\n", head) == ["RF044"]
-
-
-def test_inputs_are_typed_and_all_mistakes_are_said() -> None:
-    """Texts are read as the declared type; unknown, missing and wrong inputs are told together."""
-    head = "inputs: {n: {type: integer}, long: {type: string, format: duration, default: 1h}}\n"
-    flow = load_flow(f"flow: x\n{head}initial: e\nstates:\n{END}", "f")
-    assert inputs.resolve(flow, {"n": "3"}) == {"n": 3, "long": "1h"}
-    with pytest.raises(InputError) as raised:
-        inputs.resolve(flow, {"m": "1", "long": "x"})
-    assert raised.value.message.count("\n") == 2
 
 
 @pytest.mark.parametrize("key", ["default: '{{ inputs.b }} is live'", "type: array, default: [{a: '{{ inputs.b }}'}]"])
