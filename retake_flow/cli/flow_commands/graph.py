@@ -13,7 +13,7 @@ from retake_flow.actions.registry import CATALOGUE
 from retake_flow.cli import flow_file, terminal
 from retake_flow.errors import UsageError
 from retake_flow.flow.diagram import graphviz, mermaid
-from retake_flow.flow.diagram.diagram import BrokenRule, Diagram, Trace, diagram
+from retake_flow.flow.diagram.diagram import Diagram, RuleNotes, Trace, diagram
 from retake_flow.flow.model import Flow
 from retake_flow.flow.rules.check import rules_of, subjects
 from retake_flow.monitor import run_trace
@@ -60,9 +60,9 @@ def _open_flow(args: argparse.Namespace) -> tuple[Flow, Trace | None]:
     return found
 
 
-def _check_rules(flow: Flow) -> BrokenRule:
+def _check_rules(flow: Flow) -> RuleNotes:
     rules = rules_of(flow, CATALOGUE)
-    return BrokenRule({rule.name: rule.because for rule in rules}, subjects(flow, rules))
+    return RuleNotes({rule.name: rule.because for rule in rules}, subjects(flow, rules))
 
 
 def _render(diagram: Diagram, form: str) -> bytes:
@@ -85,7 +85,7 @@ def _write(file: str, content: bytes) -> None:
         raise UsageError(f"{one_line(file)} cannot be written: {getattr(error, 'strerror', None) or error}") from None
 
 
-def _tell(args: argparse.Namespace, flow: Flow, trace: Trace | None, ruled: BrokenRule | None, content: bytes) -> None:
+def _tell(args: argparse.Namespace, flow: Flow, trace: Trace | None, ruled: RuleNotes | None, content: bytes) -> None:
     told: dict[str, Any] = {"flow": flow.name, "format": args.format}
     told |= {"file": args.output, "bytes": len(content)} if args.output else {"picture": content.decode()}
     if ruled is not None:

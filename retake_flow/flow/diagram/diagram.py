@@ -133,7 +133,7 @@ class Trace:
 
 
 @dataclass(frozen=True, slots=True)
-class BrokenRule:
+class RuleNotes:
     """The rules that a flow must keep.
 
     Attributes:
@@ -166,9 +166,7 @@ class Diagram:
             yield from box.all()
 
 
-def diagram(
-    flow: Flow, *, trace: Trace | None = None, ruled: BrokenRule | None = None, folded: bool = False
-) -> Diagram:
+def diagram(flow: Flow, *, trace: Trace | None = None, ruled: RuleNotes | None = None, folded: bool = False) -> Diagram:
     """The diagram of a flow.
 
     It marks a run (`trace`) and the rules that apply to each box (`ruled`); `folded` draws each sub-flow as one box.

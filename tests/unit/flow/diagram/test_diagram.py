@@ -7,7 +7,7 @@ from dataclasses import replace
 import pytest
 from flow_samples import GO_LIVE, flow_of, with_sub, written
 
-from retake_flow.flow.diagram.diagram import Arrow, Box, BrokenRule, Diagram, Step, Style, Trace, diagram
+from retake_flow.flow.diagram.diagram import Arrow, Box, Diagram, RuleNotes, Step, Style, Trace, diagram
 from retake_flow.flow.diagram.labels import Note, Topic
 from retake_flow.flow.load.load import load_flow
 from retake_flow.flow.model import ActionState, CompositeState, Flow
@@ -241,7 +241,7 @@ def test_no_value_of_a_flow_is_in_its_picture() -> None:
 
 def test_rules_stand_in_the_boxes_that_they_hold_over() -> None:
     """By their names; why they are there is told once."""
-    ruled = BrokenRule({"first": "because so", "fresh": "each\ntime"}, {"b/c": ("first", "fresh")})
+    ruled = RuleNotes({"first": "because so", "fresh": "each\ntime"}, {"b/c": ("first", "fresh")})
     drawn = diagram(flow_of(STATES), ruled=ruled)
     assert texts(drawn, "b/c", Topic.RULE) == ["rule first, fresh"]
     assert texts(drawn, "a", Topic.RULE) == []

@@ -10,7 +10,7 @@ import pytest
 from diagram_samples import hostile, marked
 from flow_samples import GO_LIVE, flow_of, with_sub, written
 
-from retake_flow.flow.diagram.diagram import BrokenRule, Diagram, diagram
+from retake_flow.flow.diagram.diagram import Diagram, RuleNotes, diagram
 from retake_flow.flow.diagram.graphviz import dot
 from retake_flow.flow.load.load import load_flow
 
@@ -104,7 +104,7 @@ def test_a_run_is_marked() -> None:
 def test_why_the_rules_are_there_is_a_note_beside() -> None:
     """Once, in a box of its own; without rules there is none."""
     flow = flow_of("a: {}" + END)
-    text = dot(diagram(flow, ruled=BrokenRule({"first": "a < b"}, {"a": ("first",)})))
+    text = dot(diagram(flow, ruled=RuleNotes({"first": "a < b"}, {"a": ("first",)})))
     assert "first: a &lt; b" in line(text, '"[rules]"')
     assert "rule first" in line(text, '"a" [')
     assert "[rules]" not in dot(diagram(flow))
