@@ -4,10 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import AbstractAsyncContextManager, AsyncExitStack
-from typing import Any, Protocol
+from typing import TYPE_CHECKING, Any, Protocol
 
 from retake_flow.quick_dataclasses import dataclass, field
-from retake_flow.run.events import Noted as Noted
+
+if TYPE_CHECKING:  # `check` imports specs of actions, and nothing of a run
+    from retake_flow.run.events import Noted
 
 
 class Keep(Protocol):

@@ -10,12 +10,12 @@ from datetime import UTC
 from typing import TYPE_CHECKING, Any, Final
 
 from retake_flow.actions.spec_schemas import NUMBER, TEXT
-from retake_flow.ports.responders import Message
 from retake_flow.sanitize import strip_controls
 
 if TYPE_CHECKING:
     from retake_flow.api.chat import ChatMessage
-    from retake_flow.ports.actions import Noted
+    from retake_flow.ports.responders import Message
+    from retake_flow.run.events import Noted
 
 #: The fields of the events that `events` yields, for the action's declaration.
 EVENTS: Final = {
@@ -88,6 +88,8 @@ def line(message: ChatMessage) -> str:
 
 def as_message(message: ChatMessage, newcomer: bool) -> Message:
     """One chat entry as a responder gets it and as it is stored."""
+    from retake_flow.ports.responders import Message  # `check` needs the names of the events only
+
     at = message.sent_at.astimezone(UTC).isoformat(timespec="milliseconds") if message.sent_at else None
     return Message(
         id=plain_id(message.id),

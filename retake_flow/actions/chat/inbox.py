@@ -10,9 +10,9 @@ from retake_flow.actions.chat import entries
 from retake_flow.actions.chat.dedup import Dedup, Digests
 from retake_flow.actions.chat.history import History
 from retake_flow.api.chat import ChatMessage
-from retake_flow.ports.actions import Noted
 from retake_flow.ports.responders import Batch, Message
 from retake_flow.run import codec
+from retake_flow.run.events import Noted
 
 #: The most messages in a batch.
 MOST_ASKED = 100

@@ -20,8 +20,8 @@ from retake_flow.api.chat import ChatMessage, Page
 from retake_flow.api.realtime.events import EVENTS, read_event, rooms
 from retake_flow.backoff import Backoff
 from retake_flow.errors import PlatformError
-from retake_flow.ports.actions import Noted
 from retake_flow.ports.responders import OpenRealtime
+from retake_flow.run.events import Noted
 from retake_flow.tasks import end
 
 #: How often and when one page is requested again: there may be many, and all are needed.

@@ -11,7 +11,8 @@ from retake_flow.sanitize import strip_controls
 
 if TYPE_CHECKING:
     from retake_flow.errors import RetakeFlowError
-    from retake_flow.ports.actions import Call, Noted
+    from retake_flow.ports.actions import Call
+    from retake_flow.run.events import Noted
 
 
 @dataclass(frozen=True, slots=True)

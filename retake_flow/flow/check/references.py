@@ -83,7 +83,7 @@ def _within(node: nodes.Node, how: Mention) -> Iterator[Mention]:
     dotted = chain(node)
     if dotted:
         yield how._replace(chain=dotted)
-    if dotted or isinstance(node, nodes.Call):
+    if dotted or isinstance(node, nodes.Call | nodes.Const | nodes.TemplateData):
         return
     inside = how._replace(optional=False)
     match node:

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import math
+import re
 from collections.abc import Sequence
-from functools import lru_cache
+from functools import lru_cache, reduce
 
 from jinja2 import TemplateSyntaxError, nodes
 from jinja2.parser import Parser
@@ -19,6 +20,9 @@ _DEEPEST = 40
 
 Names = frozenset[tuple[str, ...]]
 Trees = tuple[nodes.Node, ...]
+
+#: A text that is just one dotted name, as a third of them are: it needs no parser.
+_ONE_NAME = re.compile(r"\{\{ ([a-z]+)((?:\.[a-z_]+)+) \}\}")
 
 _NODES = (
     nodes.Name, nodes.Const, nodes.TemplateData, nodes.Getattr, nodes.Getitem, nodes.Slice, nodes.Filter, nodes.Test,
@@ -49,12 +53,20 @@ def template(text: str) -> Trees:
     Raises:
         ExpressionError: One of them is not an expression.
     """
+    one = _ONE_NAME.fullmatch(text)
+    if one is not None and one[1] in ROOTS and len(text) <= LONGEST_EXPRESSION:
+        root: nodes.Expr = nodes.Name(one[1], "load", lineno=1)
+        return (reduce(_attribute, one[2].split(".")[1:], root),)
     found: list[nodes.Node] = []
     for child in _parse(text, bare=False):
         if not isinstance(child, nodes.Output):
             raise ExpressionError(f"`{text}`: only {{{{ … }}}} is allowed, no statements")
         found += child.nodes
     return tuple(found)
+
+
+def _attribute(of: nodes.Expr, name: str) -> nodes.Expr:
+    return nodes.Getattr(of, name, "load", lineno=1)
 
 
 def names(trees: Trees) -> Names:

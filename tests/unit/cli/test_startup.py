@@ -28,6 +28,8 @@ def test_a_first_check_imports_nothing_that_a_good_flow_does_not_need(tmp_path: 
     assert {"networkx", "jsonschema", "sqlalchemy", "httpx", "rich", "difflib"}.isdisjoint(imported)
     assert {"importlib.metadata", "zoneinfo", "tempfile", "shutil", "ipaddress", "glob"}.isdisjoint(imported)
     assert "retake_flow.flow.overlay.merge" not in imported
+    others = ("run", "engine", "store", "api", "wiring", "ports.responders")
+    assert not [name for name in imported if name.startswith(tuple(f"retake_flow.{other}" for other in others))]
 
 
 def test_driving_a_run_imports_what_its_first_action_needs_when_it_begins() -> None:

@@ -97,6 +97,14 @@ def test_a_text_holds_expressions_and_nothing_else(text: str) -> None:
         names_in_template(text)
 
 
+@pytest.mark.parametrize("name", ["inputs.a", "vars.a_b.c", "run.stats.viewers.most", "event.not", "result.in.is"])
+def test_one_name_is_read_as_the_parser_reads_it(name: str) -> None:
+    """A text that is just a name takes no parser, and gives the same tree, with the same attributes."""
+    (quick,), (parsed,) = template("{{ " + name + " }}"), template("{{  " + name + "  }}")
+    assert quick == parsed
+    assert repr(quick) == repr(parsed)
+
+
 def test_the_nearest_name_is_suggested() -> None:
     """A mistyped name, filter or test is answered with the one that was meant."""
     for text, meant in (("imputs.x", "inputs"), ("inputs.x|lenght", "length"), ("inputs.x is definde", "defined")):
