@@ -201,15 +201,14 @@ class Fleet:
         """Ask the database, which works whatever is cut; each thread keeps a connection, since a new one costs much."""
         import psycopg
 
-        connection: psycopg.Connection[Any] | None = getattr(self._asking, "connection", None)
-        if connection is None or connection.closed:
-            connection = self._asking.connection = psycopg.connect(self.server.url, autocommit=True)
-            self._stack.callback(connection.close)
-        try:
-            return connection.execute(query, values).fetchall()  # type: ignore[arg-type]
-        except psycopg.OperationalError:
-            connection.close()
-            raise
+        kept: psycopg.Connection[Any] | None = getattr(self._asking, "connection", None)
+        if kept is not None:
+            with suppress(psycopg.OperationalError):  # the server was away meanwhile
+                return kept.execute(query, values).fetchall()  # type: ignore[arg-type]
+            kept.close()
+        self._asking.connection = psycopg.connect(self.server.url, autocommit=True)
+        self._stack.callback(self._asking.connection.close)
+        return self._asking.connection.execute(query, values).fetchall()  # type: ignore[no-any-return]
 
     def epoch(self, run: str) -> int:
         """How often a run was claimed."""

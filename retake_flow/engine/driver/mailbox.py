@@ -66,8 +66,9 @@ class Mailbox:
             await self._taken.wait()
 
 
-#: How often to look, in seconds, and how often at least and at most if the store tells of news.
-LOOK_EVERY, LOOK_ANYWAY, LOOK_APART = 0.4, 5.0, 0.1
+#: How often to look, in seconds, and how often at least and at most if the store tells of news. At least: timers stand
+#: still while a machine sleeps, and others may take the run meanwhile.
+LOOK_EVERY, LOOK_ANYWAY, LOOK_APART = 0.4, 2.0, 0.1
 
 
 class InboxWatch:
@@ -169,9 +170,10 @@ class InboxWatch:
             if not listens:
                 await clock.sleep_until(clock.now() + LOOK_EVERY)
                 continue
-            with suppress(TimeoutError):
-                async with asyncio.timeout(max(LOOK_APART, min(LOOK_ANYWAY, self._inbox.look_within()))):
-                    await news.wait()
+            within = max(LOOK_APART, min(LOOK_ANYWAY, self._inbox.look_within()))
+            next_look = loop.call_later(within, news.set)
+            await news.wait()
+            next_look.cancel()
             news.clear()
 
     def unwritten(self, *, once: bool = False) -> StoreError | None:

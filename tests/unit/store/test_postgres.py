@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Callable
 
 import psycopg
-from store_samples import a_run, created, said
+from sqlalchemy import event
+from store_samples import TWEET, a_run, asking, created, said
 
 from retake_flow.errors import StoreAway
 from retake_flow.ports.runs import Runs
@@ -31,3 +32,20 @@ def test_a_lost_connection_is_told_and_the_next_write_has_a_new_one(
     claim.write(a_run(state="d"), [said("z")])
     assert runs.load("go-live-1").run.state == "d"
     assert [(n, record["event"]) for n, record in runs.journal("go-live-1")] == [*enumerate(events, 1)]
+
+
+def test_a_macrostep_is_one_statement(postgres_place: str, opened: Opener) -> None:
+    """Each more is a round trip, for which both sides wake; hundreds of runs share a server."""
+    runs = opened(postgres_place)
+    claim = created(runs)
+    claim.write(a_run(state="b"), [said("x")])
+    sent: list[str] = []
+    event.listen(runs._database._engine, "before_cursor_execute", lambda *call: sent.append(call[2]))  # type: ignore[attr-defined]
+    claim.write(a_run(state="c"), [said("y"), said("z")])
+    assert len(sent) == 1
+    sent.clear()
+    claim.write(asking(TWEET), [said("gate_opened")])
+    assert len(sent) == 3  # the row of the gate, in place of one of before
+    assert [(n, record["event"]) for n, record in runs.journal("go-live-1")] == [
+        *enumerate(["x", "y", "z", "gate_opened"], 1)
+    ]
