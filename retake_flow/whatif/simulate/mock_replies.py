@@ -8,25 +8,10 @@ from dataclasses import dataclass, field
 from functools import cache
 from typing import Any, Final
 
+from retake_flow import errors
 from retake_flow.api.protocol import Request
 from retake_flow.api.responses import Response, interpret
-from retake_flow.errors import (
-    CredentialsError,
-    InDoubt,
-    InputError,
-    PlatformError,
-    RequestFailed,
-    RequestRefused,
-    ResponderFailed,
-    RetakeFlowError,
-    SecretRefused,
-    SettingsError,
-    ShareFailed,
-    StudioError,
-    TimedOut,
-    UnexpectedResult,
-    family,
-)
+from retake_flow.errors import PlatformError, RetakeFlowError
 from retake_flow.flow.action_spec import ActionSpec, Idempotency
 from retake_flow.flow.diagnostics import did_you_mean
 from retake_flow.flow.text.yaml_source import Path
@@ -100,19 +85,19 @@ def fault(data: Any, path: Path, also: tuple[str, ...] = ()) -> Fault:
 
 
 _ALONE: Final[tuple[type[RetakeFlowError], ...]] = (
-    *(CredentialsError, InputError, InDoubt, TimedOut, SecretRefused, SettingsError),
-    *(ShareFailed, UnexpectedResult, RequestRefused, RequestFailed),
+    *(errors.CredentialsError, errors.InputError, errors.InDoubt, errors.TimedOut, errors.SecretRefused),
+    *(errors.SettingsError, errors.ShareFailed, errors.UnexpectedResult, errors.RequestRefused, errors.RequestFailed),
 )
-_FAMILIES: Final[tuple[type[RetakeFlowError], ...]] = (PlatformError, StudioError, ResponderFailed)
+_FAMILIES: Final[tuple[type[RetakeFlowError], ...]] = (PlatformError, errors.StudioError, errors.ResponderFailed)
 
 
 @cache
 def kinds() -> Mapping[str, type[RetakeFlowError]]:
     """The errors that actions raise, by kind; if several share a kind, the outermost."""
     found: dict[str, type[RetakeFlowError]] = {}
-    errors: list[type[RetakeFlowError]] = [*_ALONE, *(each for root in _FAMILIES for each in family(root))]
-    errors.append(RetakeFlowError)
-    for error in errors:
+    known: list[type[RetakeFlowError]] = [*_ALONE, *(each for root in _FAMILIES for each in errors.family(root))]
+    known.append(RetakeFlowError)
+    for error in known:
         found.setdefault(error.kind, error)
     return found
 
