@@ -40,3 +40,6 @@ def postpone(*names: str) -> None:
             module.__dict__[_WAITING] = True
             module.__class__ = _LateModule
             sys.modules[name] = module
+            parent, _, child = name.rpartition(".")
+            if parent:
+                setattr(sys.modules[parent], child, module)  # as an import does; DBOS uses it as an attribute

@@ -35,3 +35,15 @@ def test_a_postponed_module_lacks_what_it_lacks() -> None:
     code = "from retake_flow.cli import late_modules; late_modules.postpone('glob'); import glob; glob.nothing"
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False)
     assert done.stderr.strip().endswith("AttributeError: module 'glob' has no attribute 'nothing'")
+
+
+def test_a_postponed_module_is_an_attribute_of_its_package() -> None:
+    """Libraries use it as one after they import it, as DBOS does, without which no worker starts."""
+    code = """
+from retake_flow.cli import late_modules
+late_modules.postpone("importlib.metadata")
+import importlib.metadata
+print(importlib.metadata.PackageNotFoundError.__name__)
+"""
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert done.stdout.strip() == "PackageNotFoundError"
