@@ -42,6 +42,7 @@ class _Kept:
     gates: dict[str, _Asked] = field(default_factory=dict)
     requests: list[Request] = field(default_factory=list)
     asked: int = 0
+    wake: Callable[[], None] = lambda: None
 
 
 class MemoryRuns:
@@ -85,6 +86,7 @@ class MemoryRuns:
         if held is not None and not force and self._alive(held):
             raise RunHeld(run, host=held.host, pid=held.pid)
         kept.stored = replace(kept.stored, epoch=kept.stored.epoch + 1, holder=holder)
+        kept.wake()
         return MemoryClaim(kept, kept.stored.epoch, self._now)
 
     def load(self, run: str) -> Stored:
@@ -131,6 +133,7 @@ class MemoryRuns:
         kept = self._of(run)
         kept.asked += 1
         kept.requests.append(Request(what, dict(data or {}), kept.asked))
+        kept.wake()
         return kept.asked
 
     def open_gates(self, run: str | None = None) -> list[OpenGate]:
@@ -157,6 +160,7 @@ class MemoryRuns:
         if not asked.open:
             raise GateUnknown(f"{gate} of {run} is no longer open")
         asked.answer = replace(answer, fields=_wrapped(asked.gate, answer))
+        self._kept[run].wake()
 
     def prune(self, before: float) -> list[str]:
         """Delete the runs that ended and were last written before a time, and return their ids."""
@@ -237,8 +241,9 @@ class MemoryClaim:
         """None: memory can always be written."""
 
     def on_news(self, wake: Callable[[], None]) -> bool:
-        """Whether `wake` is called when there is news: never."""
-        return False
+        """Have `wake` called when there is news."""
+        self._kept.wake = wake
+        return True
 
     def look_within(self) -> float:
         """Without end: nobody else can take the run."""

@@ -96,6 +96,7 @@ def test_a_container_that_was_made_anew_goes_on_with_the_runs_of_the_old_one(hom
 
     done = resumed()
     assert (done.returncode, [home.row(each)["outcome"] for each in run]) == (0, ["completed"] * 2), done
+    home.environment["RETAKE_FLOW_LEASE"] = "20s"  # a slow machine is to be refused before it ends
     running = contained(home, "a1b2c3d4")
     running.kill()
     shutil.rmtree(lost)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from threading import Event
 
 import pytest
 from store_samples import CHOICE, THEM, TWEET, US, World, a_run, an_answer, asked, asking, created, said, whats
@@ -326,6 +327,20 @@ class TestRequests:
         assert claim.requests(fresh=True) == []
         runs.request("go-live-1", "stop")
         assert whats(claim) == ["stop"]
+
+    def test_a_store_that_listens_tells_of_news(self, runs: Runs) -> None:
+        """Of a request, of an answer, and of another process that takes the run; SQLite does not listen."""
+        claim, news = asked(runs, TWEET), Event()
+        for happens in (
+            lambda: runs.request("go-live-1", "stop"),
+            lambda: runs.answer("go-live-1", TWEET.id, an_answer()),
+            lambda: runs.claim("go-live-1", THEM),
+        ):
+            if not claim.on_news(news.set):
+                pytest.skip("nothing is listened for")
+            happens()
+            assert news.wait(60.0)
+            news.clear()
 
     def test_what_a_dead_process_did_not_do_is_asked_of_the_next(self, runs: Runs) -> None:
         """A stop is not lost with the process that was told; the end of the run settles it."""
