@@ -288,7 +288,7 @@ def test_a_runner_killed_at_any_boundary_ends_as_if_it_had_not_been(
     assert _registrations(platform) - registered == ({} if attempt is _again else {200: runs})
     assert (report["keys"]["reused"], report["keys"]["refused_pushes"]) == (0, 0)
     assert report["broken_rules"] == []
-    assert len(matrix.died) >= (10 if ALL else 3)
+    assert len(matrix.died) >= (10 if ALL else 2)
     seconds, where = time.monotonic() - began, " on PostgreSQL" if server else ""
     record_property("points", len(matrix.died))
     record_property("seconds", round(seconds))

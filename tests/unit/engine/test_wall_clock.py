@@ -107,7 +107,7 @@ def test_what_is_stored_comes_due_by_the_wall_clock(step: float) -> None:
     async def scene() -> None:
         world, clock = World(ASKING), Clock()
         later(1000.1, lambda: clock.set(step))
-        await world.die(1001, clock=clock, wait=True)
+        await world.die(1010, clock=clock, wait=True)
         [asked] = world.runs.open_gates()
         assert asked.gate.due == pytest.approx(EPOCH + 3 * 3600 + step)
         assert world.run.timers["q", "remind"] == pytest.approx(EPOCH + 3600 + step)
@@ -123,7 +123,7 @@ def test_the_next_process_goes_on_by_the_time_of_the_last(step: float) -> None:
     async def scene() -> None:
         world, clock = World(ASKING), Clock()
         later(1000.1, lambda: clock.set(step))
-        await world.die(1001, clock=clock, wait=True)
+        await world.die(1010, clock=clock, wait=True)
         assert world.run.ahead == pytest.approx(-step)
         run = await world.drive(clock=Clock(step), wait=True)
         assert (run.outcome, now()) == ("late", 3 * 3600)
