@@ -29,18 +29,18 @@ def namespace() -> int:
 
 
 def runs(pid: int, since: float) -> bool:
-    """Whether a process of this place is alive, by its id and when it started, as `started` returns it."""
+    """Whether a process of this place is alive, by its id and when it started, as `start_time` returns it."""
     import psutil
 
     try:
         process = psutil.Process(pid)
         dead = process.status() in (psutil.STATUS_ZOMBIE, psutil.STATUS_DEAD)
-        return not dead and abs(started(pid) - since) <= _TOLERANCE
+        return not dead and abs(start_time(pid) - since) <= _TOLERANCE
     except psutil.NoSuchProcess:
         return False
 
 
-def started(pid: int) -> float:
+def start_time(pid: int) -> float:
     """When a process started, in seconds since the machine booted.
 
     psutil's time of day shifts for a living process when the clock is set. After a reboot, another process could have
@@ -61,7 +61,7 @@ def started(pid: int) -> float:
 
 def mark() -> str:
     """A text that names this process for all processes, wherever they are."""
-    return f"{os.getpid()} {started(os.getpid())!r} {where()}\n"
+    return f"{os.getpid()} {start_time(os.getpid())!r} {where()}\n"
 
 
 def is_gone(marked: str) -> bool:

@@ -38,7 +38,7 @@ def first_line(error: BaseException) -> str:
     return (str(error).strip().splitlines() or [type(error).__name__])[0]
 
 
-def unescaped(value: str) -> str:
+def unescape_html(value: str) -> str:
     """The text with its HTML entities replaced by their characters."""
     if "&" not in value:
         return value

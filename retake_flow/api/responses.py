@@ -32,7 +32,7 @@ from retake_flow.errors import (
 )
 from retake_flow.quick_dataclasses import dataclass, field
 from retake_flow.redact import scrub
-from retake_flow.sanitize import strip_controls, unescaped
+from retake_flow.sanitize import strip_controls, unescape_html
 
 MAX_WORDS = 200
 _LOOKED_AT = 16_384  # bytes of a page, or characters of a text, from which words are taken
@@ -267,7 +267,7 @@ def _is_html(response: Response) -> bool:
 
 def _page_text(page: str) -> str:
     page = re.sub(r"<(script|style)\b.*?(</\1\s*>|\Z)", " ", page, flags=re.DOTALL | re.IGNORECASE)
-    return unescaped(re.sub(r"<[^>]*>?", " ", page))
+    return unescape_html(re.sub(r"<[^>]*>?", " ", page))
 
 
 def _shorten(words: str) -> str:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 import unicodedata
 
-from retake_flow.sanitize import compatible, unescaped
+from retake_flow.sanitize import compatible, unescape_html
 
 #: A text shown shorter or longer than it was said is still recognised by this many letters and digits.
 CUT = 40
@@ -40,7 +40,7 @@ class Words:
 
     def __init__(self, text: str) -> None:
         self.plain = " ".join(text.split())
-        self.letters = _letters(unescaped(text))
+        self.letters = _letters(unescape_html(text))
 
     def are_seen_in(self, seen: Words) -> bool:
         """Whether a displayed text is this one, even if escaped, cut off, or with something added around it."""

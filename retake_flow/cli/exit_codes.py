@@ -8,7 +8,7 @@ from collections.abc import Callable
 from retake_flow.cli import terminal
 
 
-def driven(command: Callable[[], int], *, as_json: bool) -> int:
+def run_unblocked(command: Callable[[], int], *, as_json: bool) -> int:
     """Run a command that may drive a run: its output never blocks it."""
     from retake_flow.cli import output
 

@@ -12,7 +12,7 @@ from typing import Any, ClassVar, NoReturn, cast
 
 from retake_flow import __version__
 from retake_flow.cli import garbage, terminal
-from retake_flow.cli.exit_codes import driven, exit_code
+from retake_flow.cli.exit_codes import exit_code, run_unblocked
 
 EPILOG = """\
 exit codes:
@@ -148,7 +148,7 @@ def main(arguments: Sequence[str]) -> int:
     as_json = getattr(args, "json", False) or getattr(args, "format", "") == "json"
     if not getattr(args, "drives", False) or getattr(args, "detach", False):
         return exit_code(partial(_perform, args), as_json=as_json)
-    return driven(partial(_perform, args), as_json=as_json)
+    return run_unblocked(partial(_perform, args), as_json=as_json)
 
 
 def _perform(args: argparse.Namespace) -> int:

@@ -84,7 +84,7 @@ class Following:
     @property
     def scene(self) -> str:
         """The scene that viewers see; "" without one."""
-        return self.figures.scenes.seen(self.now) if self.driven else ""
+        return self.figures.scenes.visible(self.now) if self.driven else ""
 
     @property
     def gates(self) -> list[OpenGate]:

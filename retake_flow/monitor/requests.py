@@ -130,10 +130,10 @@ def ask_to_say(store: Runs, run: str, data: dict[str, Any], within: float) -> di
         return answer
     asked = SentRequest.send(store, run, "say", data)
     if asked.wait_for_record(("say_requested",), HEARD_WITHIN) is None:
-        return answer | _unheard(store, run, not_taken(run))
+        return answer | _without_answer(store, run, not_taken(run))
     record = asked.wait_for_record(("said",), within)
     if record is None:
-        return answer | _unheard(store, run, f"{run} is not done with it within {within:g} s; it may still be")
+        return answer | _without_answer(store, run, f"{run} is not done with it within {within:g} s; it may still be")
     answer.update({name: record[name] for name in ("how", "failed", "reason")})
     # When no way was requested, one way is enough.
     answer["said"] = bool(record["how"]) and not (record["failed"] and data["ways"])
@@ -146,7 +146,7 @@ def not_taken(run: str) -> str:
     return f"{run} has not taken it within {HEARD_WITHIN:g} s; it may still do"
 
 
-def _unheard(store: Runs, run: str, waiting: str) -> dict[str, Any]:
+def _without_answer(store: Runs, run: str, waiting: str) -> dict[str, Any]:
     """The outcome of a request without an answer."""
     reason = why_undriven(store, run)
     return {"effect": "none" if reason else "queued", "reason": reason or waiting}

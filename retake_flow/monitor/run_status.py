@@ -75,7 +75,7 @@ class RunStatus:
     @property
     def scene(self) -> str:
         """The scene that viewers see; "" without one."""
-        return self.figures.scenes.seen(self.steady) if is_driven(self.stored.holder) else ""
+        return self.figures.scenes.visible(self.steady) if is_driven(self.stored.holder) else ""
 
     def data(self, last: int) -> dict[str, Any]:
         """The whole status as JSON data, with the last records of the journal."""

@@ -205,7 +205,7 @@ def _mapping(key: Any, value: Any) -> _Form:
 def _record(kind: type) -> _Form:
     hints = get_type_hints(kind)
     forms = {each.name: _form(hints[each.name]) for each in fields(kind)}
-    required = {each.name for each in fields(kind) if _required(each)}
+    required = {each.name for each in fields(kind) if _is_required(each)}
 
     def decode(data: Any) -> Any:
         unknown = _object(data).keys() - forms.keys()
@@ -216,7 +216,7 @@ def _record(kind: type) -> _Form:
     return _Form(lambda value: {name: form.encode(getattr(value, name)) for name, form in forms.items()}, decode)
 
 
-def _required(declared: Field[Any]) -> bool:
+def _is_required(declared: Field[Any]) -> bool:
     return declared.default is MISSING and declared.default_factory is MISSING
 
 

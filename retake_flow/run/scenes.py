@@ -43,7 +43,7 @@ class Scenes:
         self._stopping = False
         self._over = False
 
-    def seen(self, now: float) -> str:
+    def visible(self, now: float) -> str:
         """The scene that viewers see at a time; "" when they see no content, or the log of a flow without scenes."""
         self._settle(now)
         staged = self._staged or (self._operators or self._chosen) not in ("", *SCENES)

@@ -23,7 +23,7 @@ _LOOKING = 0.5  # seconds that others hold a lock at most while they look whethe
 
 def this_process() -> Holder:
     """The current process, as the holder of a run."""
-    return Holder(_host(), os.getpid(), process_place.started(os.getpid()), process_place.where())
+    return Holder(_host(), os.getpid(), process_place.start_time(os.getpid()), process_place.where())
 
 
 def alive(holder: Holder, locks: Path | None = None) -> bool:

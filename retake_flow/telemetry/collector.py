@@ -106,7 +106,7 @@ class FlowCollector(Collector):
     def _of_process(self) -> Iterator[Metric]:
         mine, host = self._figures, self._host
         info = {"version": __version__, "host": host}
-        yield InfoMetricFamily(_named("build"), "The version of retake-flow.", value=info)
+        yield InfoMetricFamily(_metric("build"), "The version of retake-flow.", value=info)
         if mine.capacity is not None:
             yield self._gauge("capacity_cores", "Cores that this worker may give to runs.", mine.capacity)
             yield self._gauge("used_cores", "Cores that its runs take.", mine.used)
@@ -120,7 +120,7 @@ class FlowCollector(Collector):
             ("starts", "Runs that were started, by why.", "why", starts),
             ("driver_exits", "Drivers that have ended, by exit code.", "code", exits),
         ):
-            family = CounterMetricFamily(_named(name), help, labels=("host", label))
+            family = CounterMetricFamily(_metric(name), help, labels=("host", label))
             for what, count in sorted(counts.items()):
                 family.add_metric((host, what), count)
             yield family
@@ -129,7 +129,7 @@ class FlowCollector(Collector):
             ("fenced", "Drivers whose run another process has taken.", fenced),
             ("self_fences", "Drivers that gave a run up because they could not renew its lease.", self_fences),
         ):
-            family = CounterMetricFamily(_named(name), help, labels=("host",))
+            family = CounterMetricFamily(_metric(name), help, labels=("host",))
             family.add_metric((host,), number)
             yield family
 
@@ -140,7 +140,7 @@ class FlowCollector(Collector):
         yield self._summary(*_STORE_DURATIONS, calls)
 
     def _of_runs(self, reading: Reading) -> Iterator[Metric]:
-        phases = GaugeMetricFamily(_named("runs"), "Runs that are driven here, by phase.", labels=("host", "phase"))
+        phases = GaugeMetricFamily(_metric("runs"), "Runs that are driven here, by phase.", labels=("host", "phase"))
         counted: dict[str, int] = {}
         for run in reading.runs:
             counted[run.summary.phase.value] = counted.get(run.summary.phase.value, 0) + 1
@@ -150,9 +150,9 @@ class FlowCollector(Collector):
         labels = {run.summary.id: self._labels(run) for run in reading.runs}
         for kind, table in ((GaugeMetricFamily, _GAUGES), (CounterMetricFamily, _COUNTERS)):
             for name, help, value_of in table:
-                yield _per_run(kind(_named(name), help, labels=RUN_LABELS), reading, labels, value_of)
+                yield _per_run(kind(_metric(name), help, labels=RUN_LABELS), reading, labels, value_of)
         back = CounterMetricFamily(
-            _named("recoveries"),
+            _metric("recoveries"),
             "How often the stream was brought back, by what had taken it off air.",
             labels=(*RUN_LABELS, "reason"),
         )
@@ -161,7 +161,7 @@ class FlowCollector(Collector):
                 back.add_metric((*labels[run.summary.id], reason), times)
         yield back
         chat = SummaryMetricFamily(
-            _named("chat_reaction_seconds"), "From a message in chat to what the agent wrote next.", labels=RUN_LABELS
+            _metric("chat_reaction_seconds"), "From a message in chat to what the agent wrote next.", labels=RUN_LABELS
         )
         for run in reading.runs:
             times, seconds = run.figures.reactions
@@ -170,8 +170,8 @@ class FlowCollector(Collector):
         yield from self._of_load(self._load(reading), labels)
 
     def _of_load(self, loads: Mapping[str, Load], labels: Mapping[str, tuple[str, ...]]) -> Iterator[Metric]:
-        memory = GaugeMetricFamily(_named("rss_bytes"), "Memory of the run's processes.", labels=RUN_LABELS)
-        cpu = CounterMetricFamily(_named("cpu_seconds"), "Time that they have computed.", labels=RUN_LABELS)
+        memory = GaugeMetricFamily(_metric("rss_bytes"), "Memory of the run's processes.", labels=RUN_LABELS)
+        cpu = CounterMetricFamily(_metric("cpu_seconds"), "Time that they have computed.", labels=RUN_LABELS)
         for run, load in loads.items():
             if run in labels:
                 memory.add_metric(labels[run], load.rss)
@@ -184,12 +184,12 @@ class FlowCollector(Collector):
         return tuple(text[:_LONGEST_LABEL] for text in given)
 
     def _gauge(self, name: str, help: str, value: float) -> Metric:
-        family = GaugeMetricFamily(_named(name), help, labels=("host",))
+        family = GaugeMetricFamily(_metric(name), help, labels=("host",))
         family.add_metric((self._host,), value)
         return family
 
     def _summary(self, name: str, help: str, durations: Durations) -> Metric:
-        family = SummaryMetricFamily(_named(name), help, labels=("host",))
+        family = SummaryMetricFamily(_metric(name), help, labels=("host",))
         family.add_metric((self._host,), durations.count, durations.seconds)
         return family
 
@@ -201,7 +201,7 @@ def exposition(collector: FlowCollector) -> bytes:
     return generate_latest(registry)
 
 
-def _named(name: str) -> str:
+def _metric(name: str) -> str:
     return f"{PREFIX}_{name}"
 
 
@@ -216,16 +216,16 @@ def _per_run(family: Any, reading: Reading, labels: Mapping[str, tuple[str, ...]
 
 def _of_fleet(reading: Reading) -> Iterator[Metric]:
     yield GaugeMetricFamily(
-        _named("leases_expired"),
+        _metric("leases_expired"),
         "Runs that have not ended although the lease of their process has.",
         value=reading.leases_expired,
     )
     if reading.fleet is None:
         return
     waiting, oldest = reading.fleet.waiting, reading.fleet.oldest_waiting
-    yield GaugeMetricFamily(_named("waiting_runs"), "Runs that wait for a host.", value=waiting)
-    yield GaugeMetricFamily(_named("oldest_waiting_seconds"), "How long the oldest of them has waited.", value=oldest)
-    hosts = GaugeMetricFamily(_named("hosts"), "Hosts by state.", labels=("state",))
+    yield GaugeMetricFamily(_metric("waiting_runs"), "Runs that wait for a host.", value=waiting)
+    yield GaugeMetricFamily(_metric("oldest_waiting_seconds"), "How long the oldest of them has waited.", value=oldest)
+    hosts = GaugeMetricFamily(_metric("hosts"), "Hosts by state.", labels=("state",))
     for state, count in sorted(reading.fleet.hosts.items()):
         hosts.add_metric((state,), count)
     yield hosts

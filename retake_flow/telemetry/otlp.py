@@ -72,7 +72,7 @@ class _Tracer:
             scrub(name),
             context=Context() if apart else None,
             kind=SpanKind.CLIENT if outward else SpanKind.INTERNAL,
-            attributes={key: _masked(value) for key, value in attributes.items()},
+            attributes={key: _mask(value) for key, value in attributes.items()},
             links=[Link(around)] if apart and around.is_valid else (),
             record_exception=False,  # messages and traces of errors say more than is anybody's business
             set_status_on_exception=False,
@@ -91,10 +91,10 @@ class _Recorded:
 
     def set(self, name: str, value: Value) -> None:
         """Add an attribute."""
-        self._span.set_attribute(name, _masked(value))
+        self._span.set_attribute(name, _mask(value))
 
 
-def _masked(value: Value) -> Value:
+def _mask(value: Value) -> Value:
     return scrub(value)[:_LONGEST] if isinstance(value, str) else value
 
 

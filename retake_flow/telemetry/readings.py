@@ -213,7 +213,7 @@ class WorkerFigures:
     self_fences: int = 0
     lock: threading.Lock = field(default_factory=threading.Lock, repr=False)
 
-    def started(self, why: str, after: float | None = None) -> None:
+    def count_start(self, why: str, after: float | None = None) -> None:
         """Count a start.
 
         Args:
@@ -225,7 +225,7 @@ class WorkerFigures:
             if after is not None:
                 self.start.add(max(0.0, after))
 
-    def exited(self, code: int, kind: str = "") -> None:
+    def count_exit(self, code: int, kind: str = "") -> None:
         """Count the end of a driver.
 
         Args:

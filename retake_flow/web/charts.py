@@ -72,7 +72,7 @@ class StateCharts:
         moves = [*way.moves.values(), *((step,) for step in way.steps[-1:])]
         known = [move for move in moves if all(step.path in flow.states for step in move)]
         taken = [ends for move in known for ends in arrows_taken(flow, move)]
-        return [arrow_name(*ends) for ends in (*taken, *_begun(flow, chain.from_iterable(known)))]
+        return [arrow_name(*ends) for ends in (*taken, *_initial_arrows(flow, chain.from_iterable(known)))]
 
     async def chart(self, digest: str, text: str) -> Markup:
         """The chart of a flow; a sentence when it cannot be drawn."""
@@ -92,7 +92,7 @@ class StateCharts:
         return Markup(drawn[drawn.index("<svg") :])
 
 
-def _begun(flow: Flow, steps: Iterable[Step]) -> Iterator[tuple[str, str]]:
+def _initial_arrows(flow: Flow, steps: Iterable[Step]) -> Iterator[tuple[str, str]]:
     """The arrows to the initial states among those of some steps."""
     entered = {state.path for step in steps for state in flow.around(step.path)}
     around = {"": flow.initial, **{path: getattr(flow.states[path], "initial", "") for path in entered}}

@@ -158,7 +158,7 @@ class Guard:
         return site in ("same-origin", "none") and (origin is None or origin in self._origins)
 
     def _knows(self, request: Request) -> bool:
-        return any(self._passes(given) for given in _given(request, self.cookie))
+        return any(self._passes(given) for given in _credentials(request, self.cookie))
 
     def _passes(self, given: tuple[str, str]) -> bool:
         kind, text = given
@@ -166,7 +166,7 @@ class Guard:
         return hmac.compare_digest(text.encode(), expected.encode())
 
 
-def _given(request: Request, cookie: str) -> Iterable[tuple[str, str]]:
+def _credentials(request: Request, cookie: str) -> Iterable[tuple[str, str]]:
     kind, _, text = request.headers.get("authorization", "").partition(" ")
     if kind.lower() == "bearer":
         yield "bearer", text.strip()

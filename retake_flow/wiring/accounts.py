@@ -137,7 +137,7 @@ def hold(lock: AccountLock, flow: Flow, identity: Identity) -> None:
         lock.hold(identity)
 
 
-def shared(flow: Flow | None, identity: Identity, rehearsal: str) -> Identity:
+def shared_account(flow: Flow | None, identity: Identity, rehearsal: str) -> Identity:
     """The account that a run holds on all hosts that share its store; nobody's for one that streams nowhere."""
     return identity if flow is not None and goes_live(flow) and not rehearsal else NOBODY
 

@@ -37,7 +37,7 @@ def on_this_host(stored: Stored, settings: Settings) -> Stored:
     file = _file_here(stored.flow_file or sources.file, text, settings.flows)
     if file is None:
         return stored
-    return replace(stored, flow_file=str(file), flow_text=_moved(sources, str(file.parent)).dump())
+    return replace(stored, flow_file=str(file), flow_text=_move(sources, str(file.parent)).dump())
 
 
 async def why_unfit(stored: Stored, settings: Settings) -> str:
@@ -56,7 +56,7 @@ async def why_unfit(stored: Stored, settings: Settings) -> str:
 def _file_here(file: str, text: str, flows: Path | None) -> Path | None:
     """The file of a flow on this host; None when it stays where it was."""
     name = os.path.basename(file)
-    found = sorted(_named(flows, name)) if flows is not None and name else []
+    found = sorted(_find_named(flows, name)) if flows is not None and name else []
     same = [path for path in found if _text(path) == text]
     if same or found:
         return max(same or found, key=lambda path: _alike(str(path), file))
@@ -64,7 +64,7 @@ def _file_here(file: str, text: str, flows: Path | None) -> Path | None:
     return shipped if shipped is not None and not os.path.exists(file) else None
 
 
-def _named(folder: Path, name: str) -> Iterator[Path]:
+def _find_named(folder: Path, name: str) -> Iterator[Path]:
     """The files of a name in a folder and those below it, without hidden ones such as those of a mounted ConfigMap."""
     for place, folders, files in os.walk(folder):
         folders[:] = [each for each in folders if not each.startswith(".")]
@@ -85,7 +85,7 @@ def _alike(one: str, other: str) -> int:
     return next((number for number, (a, b) in enumerate(pairs) if a != b), 0)
 
 
-def _moved(sources: Sources, folder: str) -> Sources:
+def _move(sources: Sources, folder: str) -> Sources:
     """The texts, with the files in the folder of the flow, and below it, in another folder."""
     old = os.path.dirname(sources.file)
 

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
 
 @contextmanager
-def observed(address: str | None, settings: Settings, tell: Callable[[str], None]) -> Iterator[None]:
+def observing(address: str | None, settings: Settings, tell: Callable[[str], None]) -> Iterator[None]:
     """Serve the metrics of the runs that this process drives, and send their traces, until the context is left.
 
     Raises:

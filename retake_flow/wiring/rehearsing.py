@@ -148,13 +148,13 @@ async def report(launcher: Launcher, folder: Path) -> dict[str, Any]:
     for recorded in answer["recordings"]:
         if recorded["path"] and recorded["frames"]:
             try:
-                recorded |= await _seen(launcher, Path(recorded["path"]))
+                recorded |= await _inspect(launcher, Path(recorded["path"]))
             except RetakeFlowError as error:
                 recorded["problem"] = error.message
     return answer
 
 
-async def _seen(launcher: Launcher, path: Path) -> dict[str, Any]:
+async def _inspect(launcher: Launcher, path: Path) -> dict[str, Any]:
     """The contents of a recording, and its contact sheet if it is long enough for one."""
     video = await probe.probe(launcher, path)
     seen: dict[str, Any] = {"video": asdict(video)}

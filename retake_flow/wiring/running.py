@@ -78,7 +78,7 @@ def store_and_claim(runs: Runs, flow: Flow, run: Run) -> Claim:
     agent = run.identity.name or str(run.inputs.get("agent_name") or "")
     file = str(Path(flow.file).resolve())
     text = flow.sources.dump()
-    account = accounts.shared(flow, run.identity, run.rehearsal)
+    account = accounts.shared_account(flow, run.identity, run.rehearsal)
     return runs.create(run, agent=agent, flow_file=file, flow_text=text, holder=this_process(), account=account)
 
 
@@ -155,7 +155,7 @@ async def runner(
 
         def learnt(identity: Identity) -> None:
             accounts.hold(lock, flow, identity)
-            claim.hold(accounts.shared(flow, identity, run.rehearsal))
+            claim.hold(accounts.shared_account(flow, identity, run.rehearsal))
             made.learn(identity)
             notices.title = title(made.run, flow.file)
 

@@ -19,7 +19,7 @@ def test_a_name_with_parentheses_is_no_riddle(tmp_path: Path) -> None:
     before = time.clock_gettime(time.CLOCK_BOOTTIME)
     with subprocess.Popen([program, "60"]) as child:
         try:
-            started = process_place.started(child.pid)
+            started = process_place.start_time(child.pid)
         finally:
             child.kill()
     assert before - 0.02 <= started <= time.clock_gettime(time.CLOCK_BOOTTIME)

@@ -151,7 +151,7 @@ class ContentActions(Family):
 
         async def present(state: Mapping[str, Any]) -> None:
             cover.show(self._feed.page(self._now()))
-            self._follow_scene(self._feed.scenes.seen(self._now()))
+            self._follow_scene(self._feed.scenes.visible(self._now()))
             try:
                 await self._pages.switch(str(state["scene"]))
             finally:

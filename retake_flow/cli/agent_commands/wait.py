@@ -22,7 +22,7 @@ def wait(args: argparse.Namespace) -> int:
     with closing(open_for_reading(Settings.from_environment())) as store:
         followed = Following(store, store.find(args.run), args.after)
         condition = _Condition(args.until, followed.figures.number if args.after is None else args.after)
-        followed.until(condition.settled, args.within)
+        followed.until(condition.is_settled, args.within)
         found = brief.brief(followed)
         if args.json:
             terminal.emit(
@@ -52,7 +52,7 @@ class _Condition:
         self.record: Record | None = None
         self.hopeless = False
 
-    def settled(self, followed: Following) -> bool:
+    def is_settled(self, followed: Following) -> bool:
         """Whether it is met, or cannot be met any more."""
         for word in self._words:
             if self._holds(word, followed):
@@ -71,13 +71,13 @@ class _Condition:
             case "ended":
                 return followed.over
         for number, record in followed.records.items():
-            if number > self._after and _named(record, word):
+            if number > self._after and _matches(record, word):
                 self.record = {"number": number, **record}
                 return True
         return False
 
 
-def _named(record: Record, word: str) -> bool:
+def _matches(record: Record, word: str) -> bool:
     """Whether a record is what a word names."""
     if word == "message":
         word = "chat_message"

@@ -47,7 +47,7 @@ def prepare() -> None:
 def become_driver(order: dict[str, Any]) -> NoReturn:
     """Drive a run as a worker's order says, in this process, which nothing else uses."""
     from retake_flow.cli import terminal
-    from retake_flow.cli.exit_codes import driven
+    from retake_flow.cli.exit_codes import run_unblocked
     from retake_flow.cli.session.detached import log_of
     from retake_flow.cli.session.views import leave_terminal
     from retake_flow.settings import Settings
@@ -61,7 +61,7 @@ def become_driver(order: dict[str, Any]) -> NoReturn:
     log = log_of(settings, order["run"])
     log.parent.mkdir(parents=True, exist_ok=True)
     leave_terminal(log)
-    terminal.leave(driven(partial(_drive, order["run"], order["epoch"], settings, log), as_json=True))
+    terminal.leave(run_unblocked(partial(_drive, order["run"], order["epoch"], settings, log), as_json=True))
 
 
 def become_agent(folder: Path, agent: str) -> None:
@@ -79,15 +79,15 @@ def _drive(run: str, epoch: int, settings: Settings, log: Path | None) -> int:
 
     from retake_flow.cli import terminal
     from retake_flow.run.run import Phase
-    from retake_flow.wiring.observability import observed
+    from retake_flow.wiring.observability import observing
     from retake_flow.wiring.storing import open_store
 
-    with observed(None, settings, terminal.advise), closing(open_store(settings)) as runs:
-        left = asyncio.run(_driven(runs, runs.load(run), epoch, settings, log))
+    with observing(None, settings, terminal.advise), closing(open_store(settings)) as runs:
+        left = asyncio.run(_drive_stored(runs, runs.load(run), epoch, settings, log))
     return 4 if left.phase is Phase.SUSPENDED else 0
 
 
-async def _driven(runs: Runs, stored: Stored, epoch: int, settings: Settings, log: Path | None) -> Run:
+async def _drive_stored(runs: Runs, stored: Stored, epoch: int, settings: Settings, log: Path | None) -> Run:
     from retake_flow.cli.run_commands.takeover import take_up
     from retake_flow.cli.session.interrupts import Interrupts
     from retake_flow.cli.session.session import Session

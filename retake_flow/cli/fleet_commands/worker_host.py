@@ -121,9 +121,9 @@ class WorkerHost:
     def note(self, event: str, **fields: Any) -> None:
         """Count what a worker tells."""
         if event == "driver_started":
-            self.figures.started(fields["why"], fields.get("waited"))
+            self.figures.count_start(fields["why"], fields.get("waited"))
         elif event == "driver_ended":
-            self.figures.exited(fields["code"], fields["kind"])
+            self.figures.count_exit(fields["code"], fields["kind"])
         elif event in ("store_away", "store_back"):
             self.figures.store_away = event == "store_away"
 

@@ -15,7 +15,7 @@ from retake_flow.ports.runs import Claim, Runs, Stored
 from retake_flow.run.errors import RunHeld
 from retake_flow.run.run import Run
 from retake_flow.settings import Settings
-from retake_flow.wiring.observability import observed
+from retake_flow.wiring.observability import observing
 from retake_flow.wiring.storing import open_store, this_user
 
 
@@ -33,7 +33,7 @@ def resume(args: argparse.Namespace) -> int:
         if args.all:
             from retake_flow.cli.run_commands.resume_all import resume_all
 
-            with observed(args.metrics, settings, terminal.advise):
+            with observing(args.metrics, settings, terminal.advise):
                 return resume_all(runs, settings, as_json=args.json, wait=args.wait)
         run, answered = runs.find(args.run), ""
         if answering:
@@ -82,7 +82,7 @@ def _resume_one(
             terminal.say(printable.line(f"{run} has already ended: {ended.outcome} in {ended.state or 'no state'}"))
         return 0 if ended.succeeded else 1
     try:
-        with observed(args.metrics, settings, terminal.advise):
+        with observing(args.metrics, settings, terminal.advise):
             count, ended = asyncio.run(_interruptible(runs, stored, settings, args, log))
     except (RunHeld, CredentialsError) as error:
         if answered:  # the answer is stored all the same

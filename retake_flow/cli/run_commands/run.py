@@ -63,7 +63,7 @@ def _drive(
     from retake_flow.cli.session.interrupts import Interrupts
     from retake_flow.cli.session.session import Session, exit_code, is_attended
     from retake_flow.cli.session.views import view_for
-    from retake_flow.wiring.observability import observed
+    from retake_flow.wiring.observability import observing
     from retake_flow.wiring.soak import Soak
     from retake_flow.wiring.storing import open_store
 
@@ -78,7 +78,7 @@ def _drive(
             ended = await session.begin(flow, name, inputs, rehearsal, view, interrupts, soak)
         return exit_code(ended, bool(interrupts.count))
 
-    with observed(args.metrics, settings, terminal.advise), closing(open_store(settings)) as runs:
+    with observing(args.metrics, settings, terminal.advise), closing(open_store(settings)) as runs:
         session = Session(runs, settings, as_json=as_json, wait=args.wait)
         return asyncio.run(begin())
 

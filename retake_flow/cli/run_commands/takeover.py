@@ -79,7 +79,7 @@ async def take_up(
         identity = await _account(before, flow, session.settings, stop)
         if streams is not None:
             _hold(lock, streams, identity, run, force=force)
-        account = accounts.shared(streams, identity, before.run.rehearsal)
+        account = accounts.shared_account(streams, identity, before.run.rehearsal)
         claim = claim_run(session.runs, run, force=force, account=account, epoch=epoch)
         with let_go(claim):
             prepare(claim)

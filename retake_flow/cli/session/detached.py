@@ -14,7 +14,7 @@ from typing import Any
 
 from retake_flow import printable
 from retake_flow.cli import terminal
-from retake_flow.cli.exit_codes import driven
+from retake_flow.cli.exit_codes import run_unblocked
 from retake_flow.cli.session.views import leave_terminal
 from retake_flow.errors import RetakeFlowError
 from retake_flow.monitor.brief import brief, exit_code, lines, next_commands
@@ -58,7 +58,7 @@ def detach(run: str, settings: Settings, drive: Callable[[Path], int], args: Nam
     if not child:
         os.setsid()
         leave_terminal(log)
-        terminal.leave(driven(partial(drive, log), as_json=True))
+        terminal.leave(run_unblocked(partial(drive, log), as_json=True))
     return _report(_Driver(child, run, log, before), settings, args)
 
 
@@ -99,23 +99,23 @@ class _Driver:
 def _report(driver: _Driver, settings: Settings, args: Namespace) -> int:
     deadline = time.monotonic() + args.within
     with closing(open_store(settings)) as store:
-        followed = _begun(store, driver, max(deadline - time.monotonic(), _STORED_WITHIN))
+        followed = _wait_until_stored(store, driver, max(deadline - time.monotonic(), _STORED_WITHIN))
         if followed is None:
             if driver.ended:
-                return _failed(driver, as_json=args.json)
+                return _report_failure(driver, as_json=args.json)
             more = f"retake-flow wait {driver.run} --until on-air --until gate --within 50s --json"
             pending = {"run": driver.run, "phase": "pending", "state": "", "on_air": False, "next": [more]}
             _tell(pending, driver, as_json=args.json)
             return 0
-        followed.until(lambda seen: driver.ended or _settled(seen, stays=args.wait), deadline - time.monotonic())
+        followed.until(lambda seen: driver.ended or _is_settled(seen, stays=args.wait), deadline - time.monotonic())
         followed.look()  # it may have ended after it was read
         if driver.code and not (followed.stored.run.ended or followed.gates):
-            return _failed(driver, as_json=args.json)
+            return _report_failure(driver, as_json=args.json)
         _tell({**brief(followed), "next": next_commands(followed)}, driver, as_json=args.json)
         return exit_code(followed)
 
 
-def _begun(store: Runs, driver: _Driver, within: float) -> Following | None:
+def _wait_until_stored(store: Runs, driver: _Driver, within: float) -> Following | None:
     """The run, once it is stored; None when its process has ended before, or not begun in time."""
     polling = Polling(within)
     while True:
@@ -126,13 +126,13 @@ def _begun(store: Runs, driver: _Driver, within: float) -> Following | None:
             return None
 
 
-def _settled(followed: Following, *, stays: bool) -> bool:
+def _is_settled(followed: Following, *, stays: bool) -> bool:
     """Whether the run is on air, has ended, or does nothing but wait for a person in a process that stays."""
     waits = followed.stored.run.phase is Phase.WAITING
     return followed.on_air or followed.over or (stays and waits)
 
 
-def _failed(driver: _Driver, *, as_json: bool) -> int:
+def _report_failure(driver: _Driver, *, as_json: bool) -> int:
     """Report the error with which the process ended."""
     error = driver.error() or {"kind": "internal", "message": "its process has died", "hint": f"see {driver.log}"}
     error = {"t": timestamp(time.time()), "event": "error", **error, "next": terminal.commands_in(error["hint"])}

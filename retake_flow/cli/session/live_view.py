@@ -138,7 +138,7 @@ class LiveView:
         for name, value, style in (
             ("on air", vitals.on_air(now), ""),
             ("stream", vitals.stream(now), "bold red"),
-            ("scene", printable.line(self._scenes.seen(now)), ""),
+            ("scene", printable.line(self._scenes.visible(now)), ""),
             ("encoder", vitals.encoder(now), ""),
         ):
             if value:

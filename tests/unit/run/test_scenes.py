@@ -168,14 +168,14 @@ GONE = [
 def test_viewers_see_a_scene_while_the_stage_is_there(event: str, fields: dict[str, Any]):
     """Viewers see a scene while the stage is there, also one that crashes and comes back."""
     told = on_air()
-    assert told.scenes.seen(told.now) == ""
+    assert told.scenes.visible(told.now) == ""
     told.hear("activity_started", activity="on:screen", visit=1, action="studio.content", inputs={})
     told.hear("activity_ready", activity="on:screen", visit=1, value={"shows": "stage"})
-    assert told.scenes.seen(told.now) == "live"
+    assert told.scenes.visible(told.now) == "live"
     told.hear("activity_failed", activity="on:screen", visit=1, outcome="error.exited")
-    assert told.scenes.seen(told.now) == "brb"
+    assert told.scenes.visible(told.now) == "brb"
     told.hear(event, **fields)
-    assert told.scenes.seen(told.now) == ""
+    assert told.scenes.visible(told.now) == ""
 
 
 def test_the_log_shows_the_scenes_of_a_flow_alone():
@@ -184,9 +184,9 @@ def test_the_log_shows_the_scenes_of_a_flow_alone():
     told.hear("activity_started", activity="on:screen", visit=1, action="studio.content", inputs={})
     told.hear("activity_ready", activity="on:screen", visit=1, value={"shows": "log"})
     told.hear("scene_set", to="brb")
-    assert told.scenes.seen(told.now) == ""
+    assert told.scenes.visible(told.now) == ""
     told.hear("scene_set", to="desk")
-    assert told.scenes.seen(told.now) == "desk"
+    assert told.scenes.visible(told.now) == "desk"
 
 
 @pytest.mark.parametrize(

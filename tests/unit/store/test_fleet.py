@@ -45,7 +45,7 @@ def submit(fleet: SqlFleet) -> Submit:
 
 
 def _host(name: str = "a", **about: object) -> Host:
-    here = process_place.where(), os.getpid(), process_place.started(os.getpid())
+    here = process_place.where(), os.getpid(), process_place.start_time(os.getpid())
     return replace(Host(name, *here, "1.0", 2.0), **about)  # type: ignore[arg-type]
 
 
@@ -327,7 +327,7 @@ def test_what_an_absent_host_was_given_goes_to_another(fleet: SqlFleet, submit: 
     fleet.place(choose)
     fleet.beat(_host("b", capacity=1.0))
     with pytest.raises(HostTaken, match="has a worker already"):
-        fleet.beat(_host(pid=1, started=process_place.started(1)))
+        fleet.beat(_host(pid=1, started=process_place.start_time(1)))
     with fleet._database.writing() as connection:
         connection.exec_driver_sql("UPDATE hosts SET seen = 5 WHERE id = 'a'")
     fleet.place(choose)

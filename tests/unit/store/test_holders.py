@@ -64,7 +64,7 @@ def test_where_there_is_no_proc_the_time_of_day_is_taken(monkeypatch: pytest.Mon
 def test_a_dead_process_is_dead_at_once() -> None:
     """Also while nobody has asked for its exit status yet, and after it is gone."""
     child = subprocess.Popen(["sleep", "60"])
-    holder = Holder(os.uname().nodename, child.pid, process_place.started(child.pid))
+    holder = Holder(os.uname().nodename, child.pid, process_place.start_time(child.pid))
     assert alive(holder)
     child.kill()
     os.waitid(os.P_PID, child.pid, os.WEXITED | os.WNOWAIT)  # it is a zombie now

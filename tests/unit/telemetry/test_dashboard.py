@@ -38,8 +38,8 @@ def exposed(tmp_path_factory: pytest.TempPathFactory) -> dict[str, set[str]]:
     stored(runs, "live", a_gate(), holder=this_process(), records=live)
     stored(runs, "off", holder=this_process(), records=[*live, result(3, is_live=False)])
     figures = WorkerFigures(capacity=1)
-    figures.started("submitted", 1)
-    figures.exited(0)
+    figures.count_start("submitted", 1)
+    figures.count_exit(0)
     reader = Reader(runs, lambda *_: True, lambda: FleetFigures(1, 1, {"accepting": 1}))
     found = collector.FlowCollector(
         "h", figures, reader.read, lambda: (0.0, Durations()), lambda _: {"live": Load(1, 1.0)}

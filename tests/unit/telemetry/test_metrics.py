@@ -167,12 +167,12 @@ def test_health_and_readiness(store: Runs, figures: WorkerFigures, healthy: str,
 def test_a_worker_counts_what_it_does(store: Runs) -> None:
     """Starts by why, exits by code, and who was fenced."""
     figures = WorkerFigures(capacity=3.5, used=1)
-    figures.started("submitted", 0.25)
-    figures.started("expired")
-    figures.exited(5, "fenced")
-    figures.exited(5, "account_in_use")
-    figures.exited(6, "lease_expired")
-    figures.exited(-9)
+    figures.count_start("submitted", 0.25)
+    figures.count_start("expired")
+    figures.count_exit(5, "fenced")
+    figures.count_exit(5, "account_in_use")
+    figures.count_exit(6, "lease_expired")
+    figures.count_exit(-9)
     with served(store, figures) as get_page:
         text = get_page()
     assert 'starts_total{host="studio",why="expired"} 1.0' in text

@@ -19,7 +19,7 @@ from retake_flow.wiring.storing import open_fleet
 def test_runs_that_no_other_host_can_take_are_named(command: Command, folder: Path) -> None:
     """One line each, also as JSON; not when they end with the host."""
     (run,) = (said["run"] for said in command("submit", str(put(folder, text=ASKING)), "--json").records)
-    here = process_place.where(), os.getpid(), process_place.started(os.getpid())
+    here = process_place.where(), os.getpid(), process_place.start_time(os.getpid())
     with closing(open_fleet(Settings.from_environment())) as fleet:
         fleet.beat(Host("a", *here, "1", 2.0))
         fleet.place(choose)
