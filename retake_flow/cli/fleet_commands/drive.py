@@ -95,8 +95,8 @@ async def _drive_stored(runs: Runs, stored: Stored, epoch: int, settings: Settin
     from retake_flow.errors import HostError
     from retake_flow.wiring.flow_files import on_this_host, why_unfit
 
-    session = Session(runs, settings, as_json=True, wait=False, asks=False)
     with view_for(True, stored.run.flow, prompted=False, log=log) as view, Interrupts(hands_over=True) as interrupts:
         if unfit := await why_unfit(on_this_host(stored, settings), settings):
             raise HostError(f"this host cannot drive {stored.run.id}: {unfit}")
-        return await take_up(session, stored, view, interrupts, epoch=epoch)
+        session = Session(runs, settings, view, interrupts, as_json=True, wait=False, asks=False)
+        return await take_up(session, stored, epoch=epoch)

@@ -110,10 +110,10 @@ async def _interruptible(
 
     allowed = resolve_places(args.allow_outside)
     as_json = args.json or log is not None
-    session = Session(runs, settings, as_json=as_json, wait=args.wait)
     prompted = is_attended(as_json)
     with view_for(as_json, stored.run.flow, prompted=prompted, log=log) as view, Interrupts() as interrupts:
-        ended = await take_up(session, stored, view, interrupts, allowed, force=args.force, prepare=upgrade_claim)
+        session = Session(runs, settings, view, interrupts, as_json=as_json, wait=args.wait)
+        ended = await take_up(session, stored, allowed, force=args.force, prepare=upgrade_claim)
     return interrupts.count, ended
 
 
@@ -123,6 +123,7 @@ async def _stop_suspended(runs: Runs, run: str, settings: Settings, *, silent: b
     from retake_flow.cli.session.session import Session
     from retake_flow.cli.session.views import NoView, PlainView
 
-    session = Session(runs, settings, as_json=silent, wait=False, asks=False)
     with Interrupts() as interrupts:
-        await take_up(session, runs.load(run), NoView() if silent else PlainView(), interrupts, stop="stopped")
+        view = NoView() if silent else PlainView()
+        session = Session(runs, settings, view, interrupts, as_json=silent, wait=False, asks=False)
+        await take_up(session, runs.load(run), stop="stopped")

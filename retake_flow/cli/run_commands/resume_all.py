@@ -77,7 +77,8 @@ class _JointRun:
 
     def __init__(self, runs: Runs, settings: Settings, *, as_json: bool, wait: bool) -> None:
         self._runs = runs
-        self._session = Session(runs, settings, as_json=as_json, wait=wait, asks=False)
+        self._settings = settings
+        self._wait = wait
         self._as_json = as_json
         self._driven: dict[str, asyncio.Task[None]] = {}
         self._failed: set[str] = set()
@@ -125,7 +126,10 @@ class _JointRun:
         """Drive one run, if this process may."""
         view = _PrefixedView(run, self._as_json)
         try:
-            ended = await take_up(self._session, self._runs.load(run), view, interrupts)
+            session = Session(
+                self._runs, self._settings, view, interrupts, as_json=self._as_json, wait=self._wait, asks=False
+            )
+            ended = await take_up(session, self._runs.load(run))
         except RunHeld:
             return  # another process was quicker
         except StoreAway as error:  # others may take it, and so may this process once the store is back

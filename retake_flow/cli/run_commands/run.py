@@ -75,11 +75,11 @@ def _drive(
         prompted = is_attended(as_json)
         with view_for(as_json, flow.name, prompted=prompted, log=log) as view, Interrupts() as interrupts:
             soak = None if args.hours is None else Soak(args.hours * 3600)
-            ended = await session.begin(flow, name, inputs, rehearsal, view, interrupts, soak)
+            session = Session(runs, settings, view, interrupts, as_json=as_json, wait=args.wait)
+            ended = await session.begin(flow, name, inputs, rehearsal, soak)
         return exit_code(ended, bool(interrupts.count))
 
     with observing(args.metrics, settings, terminal.advise), closing(open_store(settings)) as runs:
-        session = Session(runs, settings, as_json=as_json, wait=args.wait)
         return asyncio.run(begin())
 
 

@@ -6,7 +6,6 @@ from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 
-from retake_flow.cli.session.interrupts import Interrupts
 from retake_flow.cli.session.session import Session, let_go
 from retake_flow.cli.session.views import View
 from retake_flow.errors import AccountInUse, CredentialsError, Damaged, InputError, RetakeFlowError
@@ -16,7 +15,7 @@ from retake_flow.flow.model import Flow
 from retake_flow.flow.text.bundle import parse
 from retake_flow.ports.runs import Claim, Runs, Stored
 from retake_flow.run.errors import RunHeld
-from retake_flow.run.identity import NOBODY, Identity
+from retake_flow.run.identity import Identity
 from retake_flow.run.run import Phase, Run
 from retake_flow.run.secret_inputs import with_secrets
 from retake_flow.settings import Settings, variables
@@ -26,24 +25,9 @@ from retake_flow.wiring.flow_files import on_this_host
 from retake_flow.wiring.storing import this_process
 
 
-def claim_run(
-    runs: Runs, run: str, *, force: bool = False, account: Identity = NOBODY, epoch: int | None = None
-) -> Claim:
-    """Claim a run for this process.
-
-    Raises:
-        RunHeld: Another process has the run.
-        AccountInUse: Another run, on any host that shares the store, streams as the account.
-        Fenced: The run has another epoch than the given one.
-    """
-    return runs.claim(run, this_process(), force=force, account=account, epoch=epoch)
-
-
 async def take_up(
     session: Session,
     before: Stored,
-    view: View,
-    interrupts: Interrupts,
     allowed: tuple[str, ...] = (),
     *,
     force: bool = False,
@@ -56,8 +40,6 @@ async def take_up(
     Args:
         session: Drives the run.
         before: The run, as it was before the claim.
-        view: Shows the run.
-        interrupts: May interrupt the run.
         allowed: What its flow may name outside its folder, besides what it started with.
         force: Take it from a process that is, or may be, alive.
         stop: Why it has to end at once, in order; "" when it continues.
@@ -80,7 +62,7 @@ async def take_up(
         if streams is not None:
             _hold(lock, streams, identity, run, force=force)
         account = accounts.shared_account(streams, identity, before.run.rehearsal)
-        claim = claim_run(session.runs, run, force=force, account=account, epoch=epoch)
+        claim = session.runs.claim(run, this_process(), force=force, account=account, epoch=epoch)
         with let_go(claim):
             prepare(claim)
             # Again: its last process may have written until it was claimed.
@@ -91,7 +73,7 @@ async def take_up(
             flow, kept = _with_secrets(flow, stored, ending=bool(stop))
             if force:
                 await accounts.take_over(lock, flow, identity, run)
-            if _show_end(session.runs, run, view):  # its process died when nothing was left to do
+            if _show_end(session.runs, run, session.view):  # its process died when nothing was left to do
                 if stored.run.rehearsal:
                     from retake_flow.wiring import rehearsing
 
@@ -99,7 +81,7 @@ async def take_up(
                 claim.release()
                 return stored.run
             stored = replace(stored, run=replace(kept, identity=identity))
-            return await session.go_on(flow, stored, claim, lock, view, interrupts, stop)
+            return await session.go_on(flow, stored, claim, lock, stop)
 
 
 def _show_end(runs: Runs, run: str, view: View) -> bool:

@@ -44,15 +44,13 @@ def is_attended(as_json: bool) -> bool:
 
 @dataclass(frozen=True, slots=True)
 class _Driving:
-    """The surroundings of a run to drive: its flow, view, interrupts, notifiers and soak, and why to end it at once.
+    """The surroundings of a run to drive: its flow, notifiers and soak, and why to end it at once.
 
     `ending` releases the run, after the programs of its rehearsal have ended: until then it counts as driven.
     """
 
     flow: Flow
-    view: View
-    interrupts: Interrupts
-    told: Sequence[Notifier]
+    channels: Sequence[Notifier]
     ending: AsyncExitStack
     stop: str = ""
     soak: Soak | None = None
@@ -90,14 +88,28 @@ class Session:
     Args:
         runs: The store.
         settings: The settings of this process.
+        view: Shows the runs.
+        interrupts: May interrupt them.
         as_json: Whether a program reads our output.
         wait: Whether to stay while a run only waits for a person; with somebody at the terminal it always does.
         asks: Whether to ask at the terminal, if there is one.
     """
 
-    def __init__(self, runs: Runs, settings: Settings, *, as_json: bool, wait: bool, asks: bool = True) -> None:
+    def __init__(
+        self,
+        runs: Runs,
+        settings: Settings,
+        view: View,
+        interrupts: Interrupts,
+        *,
+        as_json: bool,
+        wait: bool,
+        asks: bool = True,
+    ) -> None:
         self.runs = runs
         self.settings = settings
+        self.view = view
+        self._interrupts = interrupts
         self._asks = asks and is_attended(as_json)
         self._wait = wait or self._asks
 
@@ -107,8 +119,6 @@ class Session:
         run_id: str,
         inputs: dict[str, Any],
         rehearsal: tuple[Path, dict[str, Any]] | None,
-        view: View,
-        interrupts: Interrupts,
         soak: Soak | None = None,
     ) -> Run:
         """Start a run and drive it; `rehearsal` is the folder and the options of one, None for the real platform.
@@ -121,10 +131,10 @@ class Session:
             preflight.require_own(flow)
         folder = "" if rehearsal is None else str(rehearsal[0].absolute())  # a link is checked where it is used
         run = running.new_run(run_id, flow, inputs, folder)
-        told = running.channels(flow, self.settings, run)
+        channels = running.channels(flow, self.settings, run)
         options = {} if rehearsal is None else rehearsal[1]
-        async with AsyncExitStack() as ending, self._platform(run, options, view, soak) as settings:
-            driving = _Driving(flow, view, interrupts, told, ending, soak=soak)
+        async with AsyncExitStack() as ending, self._platform(run, options, soak) as settings:
+            driving = _Driving(flow, channels, ending, soak=soak)
             run = replace(run, identity=accounts.identity_here(settings, inputs))
             with accounts.lock_of(run, settings) as lock:
                 try:
@@ -140,29 +150,20 @@ class Session:
                     stored = replace(self.runs.load(run.id), run=run)  # with its secrets, which are not stored
                     return await self._drive(driving, stored, claim, lock, settings)
 
-    async def go_on(
-        self,
-        flow: Flow,
-        stored: Stored,
-        claim: Claim,
-        lock: AccountLock,
-        view: View,
-        interrupts: Interrupts,
-        stop: str = "",
-    ) -> Run:
+    async def go_on(self, flow: Flow, stored: Stored, claim: Claim, lock: AccountLock, stop: str = "") -> Run:
         """Resume a claimed run, or end it at once if `stop` says why; the caller releases the claim on a failure."""
         run = stored.run
-        told = running.channels(flow, self.settings, run)
+        channels = running.channels(flow, self.settings, run)
         if not stop:
             await preflight.require(flow, self.settings, rehearsed=bool(run.rehearsal))
         sweep(run.id)
-        async with AsyncExitStack() as ending, self._platform(run, None, view) as settings:
-            driving = _Driving(flow, view, interrupts, told, ending, stop)
+        async with AsyncExitStack() as ending, self._platform(run, None) as settings:
+            driving = _Driving(flow, channels, ending, stop)
             return await self._drive(driving, stored, claim, lock, settings)
 
     @asynccontextmanager
     async def _platform(
-        self, run: Run, options: dict[str, Any] | None, view: View, soak: Soak | None = None
+        self, run: Run, options: dict[str, Any] | None, soak: Soak | None = None
     ) -> AsyncIterator[Settings]:
         """The settings of a run: ours, or those of its rehearsal, which is resumed when it gets no options."""
         if not run.rehearsal:
@@ -174,36 +175,33 @@ class Session:
         resumed = options is None
         async with rehearsing.rehearsal(launcher, self.settings, folder, options or {}, resumed) as settings:
             yield settings
-        if self._has_ended(run):
+        if self.runs.load(run.id).run.ended:
             rehearsing.forget(folder)
             seen = await rehearsing.report(launcher, folder)
             if soak is not None:
                 seen["soak"] = soak.report(seen, (record for _, record in self.runs.journal(run.id)))
-            view.report(seen)
+            self.view.report(seen)
 
     def _folder(self, run: Run) -> Path:
         """The folder of a run's rehearsal. A folder inside the state folder moves with it."""
         moved = self.settings.state_folder / "rehearsals" / run.id
         return moved if moved.is_dir() else Path(run.rehearsal)
 
-    def _has_ended(self, run: Run) -> bool:
-        return self.runs.load(run.id).run.ended
-
-    def _prompter(self, view: View) -> Prompter | None:
+    def _prompter(self) -> Prompter | None:
         """Asks the person at the terminal, if there is one."""
         if not self._asks:
             return None
         from retake_flow.cli.session.terminal_prompt import Prompter
 
-        return Prompter(self.runs, view)
+        return Prompter(self.runs, self.view)
 
     async def _drive(
         self, driving: _Driving, stored: Stored, claim: Claim, lock: AccountLock, settings: Settings
     ) -> Run:
         run = stored.run
-        prompter = self._prompter(driving.view)
+        prompter = self._prompter()
         last = self.runs.journal(run.id, last=1)
-        seen = _ViewListener(driving.view, stored, last[0][0] if last else 0)
+        seen = _ViewListener(self.view, stored, last[0][0] if last else 0)
         listeners: list[Listener] = [each for each in (seen, prompter, driving.soak) if each is not None]
         wait = self._wait and not driving.stop
         claim = Steadfast(claim, run)
@@ -214,13 +212,13 @@ class Session:
             lock,
             settings,
             listeners,
-            driving.told,
+            driving.channels,
             clock=running.clock_of(stored),
             folder=Path(stored.flow_file).parent,
             wait=wait,
             journal=lambda last: (record for _, record in self.runs.journal(run.id, last=last)),
         ) as runner:
-            driving.interrupts.of(runner)
+            self._interrupts.of(runner)
             if driving.stop:
                 runner.stop(driving.stop)
             beside = [each for each in (prompter, driving.soak) if each is not None]
@@ -237,7 +235,7 @@ class Session:
                     task.cancel()
                 if attending:
                     await asyncio.wait(attending)
-        driving.ending.push_async_callback(_release, claim, _PATIENCE if not driving.interrupts.count else 0.0)
+        driving.ending.push_async_callback(_release, claim, _PATIENCE if not self._interrupts.count else 0.0)
         return ended
 
 
