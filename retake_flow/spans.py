@@ -13,7 +13,6 @@ class Span(Protocol):
 
     def set(self, name: str, value: Value) -> None:
         """Add an attribute; texts are masked."""
-        ...
 
 
 class Tracer(Protocol):
@@ -23,7 +22,6 @@ class Tracer(Protocol):
         self, name: str, attributes: dict[str, Value], *, apart: bool, outward: bool
     ) -> AbstractContextManager[Span]:
         """A span around what is done in the context; see `span`."""
-        ...
 
 
 class _Nothing:

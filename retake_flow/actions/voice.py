@@ -68,11 +68,9 @@ class Speaker(Protocol):
             voice: The program that speaks, if not the default.
             variables: Names of environment variables that it needs.
         """
-        ...
 
     async def speak(self, text: str) -> None:
         """Speak a text; returns when it was heard."""
-        ...
 
 
 class VoiceActions(Family):

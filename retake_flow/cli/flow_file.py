@@ -183,11 +183,7 @@ def _program() -> list[str]:
 
 
 def _state(files: Iterable[str]) -> str:
-    """A digest of the sizes and times of files.
-
-    Raises:
-        OSError: One of them is gone.
-    """
+    """A digest of the sizes and times of files."""
     states = ((file, os.stat(file)) for file in files)
     lines = [f"{file}:{status.st_mtime_ns}:{status.st_size}" for file, status in states]
     return hashlib.sha256("\n".join(lines).encode()).hexdigest()

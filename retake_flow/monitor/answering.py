@@ -83,11 +83,7 @@ def wait_until_taken(store: Runs, run: str, gate: Gate, within: float) -> bool:
 
 
 def _match_gate(run: str, name: str, waiting: Mapping[str, Gate], asked: Mapping[str, Gate]) -> str:
-    """The id of the gate that a name means, waiting gates before answered ones; "" when none matches.
-
-    Raises:
-        GateUnknown: Several gates match, or the run asks nothing.
-    """
+    """The id of the gate that a name means, waiting gates before answered ones; "" when none matches."""
     found = _matching(name, {**asked, **waiting})
     found = [gate for gate in found if gate in waiting] or found
     if len(found) > 1:
@@ -107,12 +103,7 @@ def _last_asked(store: Runs, run: str, name: str) -> str:
 
 
 def _asked_again(store: Runs, run: str, name: str, answer: Answer, waiting: Mapping[str, Gate]) -> Gate:
-    """The new gate of a question beside the states that was withdrawn and asked again in the meantime.
-
-    Raises:
-        AlreadyAnswered: The gate has an answer.
-        GateUnknown: It was never asked, has expired, or is closed.
-    """
+    """The new gate of a question beside the states that was withdrawn and asked again in the meantime."""
     again = (gate for gate in waiting.values() if ":" in gate.place and gate.place == name.rpartition(".")[0])
     try:
         _refuse(store, run, name, answer, waiting)
@@ -123,12 +114,7 @@ def _asked_again(store: Runs, run: str, name: str, answer: Answer, waiting: Mapp
 
 
 def _refuse(store: Runs, run: str, gate: str, answer: Answer, waiting: Mapping[str, Gate]) -> NoReturn:
-    """Raise the error that says who answered a gate that is not waiting, or why it is not waiting.
-
-    Raises:
-        AlreadyAnswered: Another answer came first.
-        GateUnknown: It was never asked, has expired, or is closed.
-    """
+    """Raise the error that says who answered a gate that is not waiting, or why it is not waiting."""
     try:
         store.answer(run, gate, answer)
     except GateUnknown as error:

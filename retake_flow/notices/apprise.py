@@ -138,11 +138,7 @@ def _notifier(number: int, address: str, seen: Counter[str]) -> AppriseNotifier:
 
 
 def _require_way(to: str) -> None:
-    """Make sure that a configured proxy can be used for a notice.
-
-    Raises:
-        SettingsError: The proxy cannot be used.
-    """
+    """Make sure that a configured proxy can be used for a notice."""
     try:
         network.proxy_for(f"https://{to}")
     except SettingsError as error:

@@ -17,7 +17,6 @@ class Keep(Protocol):
 
     def __call__(self, memory: Mapping[str, Any], notes: Sequence[Noted] = ()) -> None:
         """Write both, in one transaction."""
-        ...
 
 
 @dataclass(frozen=True, slots=True)
@@ -89,7 +88,6 @@ class ActionRunner(Protocol):
         Raises:
             RetakeFlowError: It failed; the error's kind is routed.
         """
-        ...
 
     async def verify(self, call: Call) -> Completion | None:
         """Find out whether a task that was in progress when its process died was done.
@@ -100,7 +98,6 @@ class ActionRunner(Protocol):
         Raises:
             RetakeFlowError: It could not be found out; `InDoubt` when a retry cannot tell either.
         """
-        ...
 
     def serve(self, call: Call) -> AbstractAsyncContextManager[Service]:
         """Start a service; entering waits until it is ready, leaving ends it.
@@ -108,7 +105,6 @@ class ActionRunner(Protocol):
         Raises:
             RetakeFlowError: On entering: it did not become ready.
         """
-        ...
 
 
 class Service(Protocol):
@@ -117,7 +113,6 @@ class Service(Protocol):
     @property
     def value(self) -> Mapping[str, Any]:
         """What others need from the ready service, such as the address of a display."""
-        ...
 
     async def wait(self) -> str:
         """Wait until it ends by itself.
@@ -128,7 +123,6 @@ class Service(Protocol):
         Raises:
             RetakeFlowError: The reason, when its kind lets a flow distinguish it.
         """
-        ...
 
 
 class Clock(Protocol):
@@ -140,13 +134,10 @@ class Clock(Protocol):
 
     def now(self) -> float:
         """Seconds since the epoch."""
-        ...
 
     @property
     def ahead(self) -> float:
         """Seconds ahead of the wall clock; 0 unless the wall clock was set while a process drove the run."""
-        ...
 
     async def sleep_until(self, due: float) -> None:
         """Wait until `due` (seconds since the epoch); returns at once when that is past."""
-        ...

@@ -40,12 +40,10 @@ class Notifier(Protocol):
     @property
     def channel(self) -> str:
         """The name of the channel in the journal; contains no secret."""
-        ...
 
     @property
     def audience(self) -> str:
         """The audience that it reaches."""
-        ...
 
     async def send(self, notice: Notice) -> None:
         """Deliver a notice within a limited time.
@@ -53,4 +51,3 @@ class Notifier(Protocol):
         Raises:
             NoticeFailed: It did not arrive, as far as is known.
         """
-        ...

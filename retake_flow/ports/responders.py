@@ -87,7 +87,6 @@ class Responder(Protocol):
         Raises:
             RetakeFlowError: It has no answer now; it may be asked again, even about the same messages.
         """
-        ...
 
 
 #: Opens a responder from a flow's `responder` key, with a function that writes records into the journal.
@@ -99,15 +98,12 @@ class EventListener(Protocol):
 
     def on_connected(self) -> None:
         """All rooms are joined; every event from now on is delivered."""
-        ...
 
     def on_lost(self, reason: str) -> None:
         """The connection is lost, or could not be made; it will be retried."""
-        ...
 
     def on_event(self, event: str, payload: Sequence[object]) -> None:
         """An event from the platform; must not fail."""
-        ...
 
 
 #: Listens in rooms for as long as it is open. The rooms are asked for at each connection, since more may be known.

@@ -147,7 +147,6 @@ class RunStore(Protocol):
             AnswerWaiting: The run no longer holds a gate that has an answer which the run has not taken. Nothing was
                 written: take the answer first, then step again.
         """
-        ...
 
 
 class Listener(Protocol):
@@ -155,7 +154,6 @@ class Listener(Protocol):
 
     def on_record(self, record: Record) -> None:
         """Receive a record; must not fail."""
-        ...
 
 
 class Inbox(Protocol):
@@ -173,7 +171,6 @@ class Inbox(Protocol):
             StoreError: The store cannot be read.
             Fenced: Somebody else has claimed the run.
         """
-        ...
 
     def answers(self, *, fresh: bool = False) -> Mapping[str, Answer]:
         """Answers to the gates in the stored snapshot, by the gate's id; cheap enough to call often.
@@ -184,7 +181,6 @@ class Inbox(Protocol):
         Raises:
             StoreError: The store cannot be read.
         """
-        ...
 
     def unwritten(self, *, once: bool = False) -> StoreError | None:
         """Why what was written last is only in memory, if what follows from it has to wait until it is stored.
@@ -192,19 +188,15 @@ class Inbox(Protocol):
         Args:
             once: Whether what follows must not happen twice. Then it waits even on air.
         """
-        ...
 
     def on_news(self, wake: Callable[[], None]) -> bool:
         """Have a function called, in any thread, when there may be requests or answers; returns whether it will be."""
-        ...
 
     def look_within(self) -> float:
         """Seconds within which to look again although there is no news: whoever is not sure of its run has to know."""
-        ...
 
     def troubles(self) -> list[str]:
         """Trouble with the store since the last call, in sentences for people."""
-        ...
 
 
 class Claim(RunStore, Inbox, Protocol):
@@ -213,7 +205,6 @@ class Claim(RunStore, Inbox, Protocol):
     @property
     def epoch(self) -> int:
         """How many times the run has been claimed, including this time; grows with each claim."""
-        ...
 
     def upgrade(self, run: Run, records: Sequence[Record], flow_text: str) -> None:
         """Write, and store a new text of the run's flow in the same transaction.
@@ -223,7 +214,6 @@ class Claim(RunStore, Inbox, Protocol):
             Fenced: Somebody else has claimed the run.
             AnswerWaiting: As for `write`.
         """
-        ...
 
     def hold(self, account: Identity) -> None:
         """Hold an account for the run on all hosts that share the store, until it is released or its lease runs out.
@@ -232,7 +222,6 @@ class Claim(RunStore, Inbox, Protocol):
             AccountInUse: Another run streams as the account.
             StoreError: It cannot be written.
         """
-        ...
 
     def release(self) -> None:
         """Release the run, so that any process may claim it; may be called more than once.
@@ -240,7 +229,6 @@ class Claim(RunStore, Inbox, Protocol):
         Raises:
             StoreError: It cannot be written.
         """
-        ...
 
 
 class ReadableRuns(Protocol):
@@ -253,7 +241,6 @@ class ReadableRuns(Protocol):
             RunUnknown: There is no run with this id.
             Damaged: Its stored data cannot be read.
         """
-        ...
 
     def find(self, name: str) -> str:
         """Resolve an id, the name in it for the newest run of that name, a unique prefix, or `last` for the newest run.
@@ -263,13 +250,11 @@ class ReadableRuns(Protocol):
         Raises:
             RunUnknown: It matches no run, or more than one.
         """
-        ...
 
     def summaries(
         self, *, phases: Sequence[Phase] = (), agent: str = "", flow: str = "", limit: int | None = None
     ) -> list[Summary]:
         """Runs, newest first, filtered by phase, agent or flow when given; damaged ones are marked."""
-        ...
 
     def journal(
         self,
@@ -289,15 +274,12 @@ class ReadableRuns(Protocol):
         Raises:
             RunUnknown: There is no run with this id.
         """
-        ...
 
     def open_gates(self, run: str | None = None) -> list[OpenGate]:
         """The open, unanswered gates, oldest first."""
-        ...
 
     def close(self) -> None:
         """Close all connections, including those of claims. The claims are not released and can no longer be used."""
-        ...
 
 
 class Runs(ReadableRuns, Protocol):
@@ -312,7 +294,6 @@ class Runs(ReadableRuns, Protocol):
             StoreError: A run with this id exists.
             AccountInUse: Another run, on any host that shares the store, streams as the account.
         """
-        ...
 
     def claim(
         self,
@@ -338,7 +319,6 @@ class Runs(ReadableRuns, Protocol):
             RunUnknown: There is no run with this id.
             AccountInUse: Another run, on any host that shares the store, streams as the account.
         """
-        ...
 
     def request(self, run: str, what: Wish, data: Mapping[str, Any] | None = None) -> int:
         """Send a request to the process that drives a run, with its data as plain JSON data; see `Request`.
@@ -349,7 +329,6 @@ class Runs(ReadableRuns, Protocol):
         Raises:
             RunUnknown: There is no run with this id.
         """
-        ...
 
     def answer(self, run: str, gate: str, answer: Answer) -> None:
         """Store an answer that is valid for the gate; the first one wins, also across processes.
@@ -360,11 +339,9 @@ class Runs(ReadableRuns, Protocol):
             AlreadyAnswered: It was answered before; says by whom, when and by which channel.
             GateUnknown: The gate was never asked, has expired, or is closed.
         """
-        ...
 
     def prune(self, before: float) -> list[str]:
         """Delete ended runs that were last written before a time, with their journals; returns their ids.
 
         A run stays if its data is too damaged to tell whether it has ended.
         """
-        ...

@@ -77,11 +77,7 @@ class _Server(uvicorn.Server):
 
 
 def _token(settings: Settings) -> Secret:
-    """The token, which stays the same, so that browsers that were let in stay so.
-
-    Raises:
-        HostError: It cannot be kept.
-    """
+    """The token, which stays the same, so that browsers that were let in stay so."""
     if given := server_token("RETAKE_FLOW_PAGE_TOKEN"):
         return Secret(given)
     settings.require_home()

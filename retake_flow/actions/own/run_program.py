@@ -27,11 +27,9 @@ class Programs(Protocol):
 
     async def run(self, program: OwnProgram, timeout: float) -> Ran:
         """Run a program to its end."""
-        ...
 
     def listen(self, program: OwnProgram, hear: Callable[[bytes], None]) -> AbstractAsyncContextManager[Service]:
         """A running program, whose lines `hear` gets."""
-        ...
 
 
 class ProgramActions(Family):

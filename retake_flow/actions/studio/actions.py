@@ -35,29 +35,23 @@ class Studio(Protocol):
 
     def display(self, size: str) -> AbstractAsyncContextManager[Service]:
         """Start a virtual display."""
-        ...
 
     def window_manager(self) -> AbstractAsyncContextManager[Service]:
         """Start a window manager on the display."""
-        ...
 
     def encoder(self, push_url: Secret, quality: Quality, *, adapt: bool) -> AbstractAsyncContextManager[Service]:
         """Start an encoder that sends the display to `push_url`."""
-        ...
 
     async def screenshot(self, limit: int, look: bool) -> Screenshot:
         """Take a picture of the display, as a PNG or JPEG file of at most `limit` bytes; `look` checks whether it is
         black.
         """
-        ...
 
     async def picture(self) -> Picture:
         """Look at the display."""
-        ...
 
     def health(self) -> Health | None:
         """The encoder's health, or None without an encoder."""
-        ...
 
 
 class StudioActions(Family):

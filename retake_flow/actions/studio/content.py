@@ -30,11 +30,9 @@ class Log(Protocol):
 
     def content(self) -> AbstractAsyncContextManager[Service]:
         """Start a window on the display that shows the stream log."""
-        ...
 
     def say(self, text: str) -> None:
         """Write a text into the stream log."""
-        ...
 
 
 class Page(Service, Protocol):
@@ -42,7 +40,6 @@ class Page(Service, Protocol):
 
     async def update(self, state: Mapping[str, Any]) -> None:
         """Give the page a state."""
-        ...
 
 
 class Pages(Protocol):
@@ -51,17 +48,14 @@ class Pages(Protocol):
     @property
     def browses(self) -> bool:
         """Whether a page can be shown."""
-        ...
 
     def page(
         self, place: Path | str, allow: Sequence[str] = ..., *, placed: Placed = ..., note: Callable[..., object]
     ) -> AbstractAsyncContextManager[Page]:
         """Show a web page from a folder, or an address."""
-        ...
 
     async def switch(self, scene: str) -> None:
         """Show the windows of a scene."""
-        ...
 
 
 @dataclass(frozen=True, slots=True)

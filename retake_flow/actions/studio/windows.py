@@ -21,7 +21,6 @@ class Files(Protocol):
 
     def folder(self, name: str) -> Path:
         """A folder with a page."""
-        ...
 
 
 class Screen(Protocol):
@@ -30,7 +29,6 @@ class Screen(Protocol):
     @property
     def media(self) -> Files:
         """The files that the flow may show."""
-        ...
 
     def page(
         self,
@@ -42,33 +40,26 @@ class Screen(Protocol):
         note: Callable[..., object],
     ) -> Opening:
         """Show a web page."""
-        ...
 
     def terminal(
         self, command: Sequence[str], *, font: str, font_size: int, variables: Sequence[str], placed: Placed
     ) -> Opening:
         """Show a terminal in which a program runs."""
-        ...
 
     def log(self, *, font: str, font_size: int, placed: Placed) -> Opening:
         """Show the stream log."""
-        ...
 
     def program(self, command: Sequence[str], *, variables: Sequence[str], placed: Placed) -> Opening:
         """Show a program that opens a window."""
-        ...
 
     def film(self, places: Sequence[str], *, loop: bool, volume: int, duck: bool, placed: Placed) -> Opening:
         """Show films."""
-        ...
 
     def slides(self, places: Sequence[str], *, every: float, loop: bool, placed: Placed) -> Opening:
         """Show pictures, one after the other."""
-        ...
 
     def music(self, places: Sequence[str], *, loop: bool, volume: int, duck: bool) -> Opening:
         """Play music."""
-        ...
 
 
 class WindowActions(Family):

@@ -29,11 +29,7 @@ def screen(args: argparse.Namespace) -> int:
 
 
 def _request_of(what: str, value: str) -> dict[str, Any]:
-    """The request for a change.
-
-    Raises:
-        UsageError: The value cannot be shown.
-    """
+    """The request for a change."""
     if what == "clear":
         if value:
             raise UsageError("`clear` takes no value", hint="retake-flow screen last clear")

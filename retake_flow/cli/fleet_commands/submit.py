@@ -63,11 +63,7 @@ def _submit(fleet: SqlFleet, args: argparse.Namespace, settings: Settings) -> tu
 
 
 def _agent(named: str, flow: Flow, inputs: dict[str, Any], settings: Settings) -> tuple[str, Identity]:
-    """The agent that a host must have, and the account of the run as far as it is known here.
-
-    Raises:
-        UsageError: The flow acts as an agent, and nobody says as which.
-    """
+    """The agent that a host must have, and the account of the run as far as it is known here."""
     if named:
         return named, Identity(platform=settings.origin)
     identity = accounts.identity_here(settings, inputs)

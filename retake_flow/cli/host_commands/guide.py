@@ -32,11 +32,7 @@ def guide(args: argparse.Namespace) -> int:
 
 
 def _newest(settings: Settings, guides: Guides, now: float, *, anew: bool) -> str:
-    """The published version, or the newest stored version when the platform cannot be reached.
-
-    Raises:
-        PlatformError: The platform cannot be reached, and no version is stored.
-    """
+    """The published version, or the newest stored version when the platform cannot be reached."""
     try:
         return look_up_version(settings, guides, now, anew=anew)
     except PlatformError as error:

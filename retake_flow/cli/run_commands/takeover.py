@@ -104,11 +104,7 @@ async def _account(stored: Stored, flow: Flow | None, settings: Settings, stop: 
 
 
 def _readable(stored: Stored) -> Flow | None:
-    """The flow of a run; None when it cannot be read, which is reported once the run is claimed.
-
-    Raises:
-        Damaged: The run is in a place that its flow does not have.
-    """
+    """The flow of a run; None when it cannot be read, which is reported once the run is claimed."""
     try:
         flow = flow_of(parse(stored.flow_text))
     except RetakeFlowError:

@@ -22,23 +22,18 @@ class View(Protocol):
 
     def pause(self) -> None:
         """Step aside while somebody types on the terminal."""
-        ...
 
     def go_on(self) -> None:
         """Show again."""
-        ...
 
     def earlier(self, record: Record) -> None:
         """Take note of an earlier record without showing it."""
-        ...
 
     def on_record(self, record: Record) -> None:
         """Show a record of the journal."""
-        ...
 
     def report(self, report: dict[str, Any]) -> None:
         """Show the report of a rehearsal."""
-        ...
 
 
 @contextmanager

@@ -34,7 +34,6 @@ class OpenBrowser(Protocol):
 
     def __call__(self, hosts: AllowedHosts, refused: Callable[[str, str], object], loaded: Callable[[], object]) -> Any:
         """A context manager that yields a `Browser`."""
-        ...
 
 
 def source(place: Path | str, allow: Sequence[str] = ()) -> Source:

@@ -19,17 +19,14 @@ class Observed(Protocol):
     @property
     def flow(self) -> Flow:
         """The flow of the run."""
-        ...
 
     @property
     def run(self) -> Run:
         """The run as it is now."""
-        ...
 
     @property
     def journal(self) -> Sequence[Record]:
         """All its records."""
-        ...
 
 
 @dataclass(slots=True)

@@ -8,6 +8,8 @@ from pathlib import Path
 import pytest
 from cli_command import Command
 
+from retake_flow.testing.runs.trial import Trial
+
 _FLOW = """
 flow: hello
 initial: look
@@ -171,8 +173,9 @@ def test_each_number_is_played_or_refused(command: Command, hello: Path, step: s
     assert "Error" not in said.out + said.err
 
 
-def test_a_scenario_without_end_is_ended(command: Command, folder: Path) -> None:
+def test_a_scenario_without_end_is_ended(command: Command, folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """Ten years of a flow that changes its state each second are more than anybody waits for."""
+    monkeypatch.setattr(Trial.__init__, "__defaults__", (2_000,))  # records in place of 50,000
     flow = "flow: x\ninitial: a\nstates:\n  a: {wait: 1s, transitions: {done: b}}\n"
     flow += (
         '  b: {wait: 1s, transitions: {done: [{when: "visits.b > 900000", to: c}, {to: a}]}}\n  c: {final: completed}\n'
