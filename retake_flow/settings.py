@@ -25,13 +25,7 @@ _INHERITED = (
     r"|LD_\w+"  # library paths
 )
 #: The variables for the certificates that verify others.
-CERTIFICATES: Final = (
-    "SSL_CERT_FILE",
-    "SSL_CERT_DIR",
-    "REQUESTS_CA_BUNDLE",
-    "CURL_CA_BUNDLE",
-    "NODE_EXTRA_CA_CERTS",
-)
+CERTIFICATES: Final = ("SSL_CERT_FILE", "SSL_CERT_DIR", "REQUESTS_CA_BUNDLE", "CURL_CA_BUNDLE", "NODE_EXTRA_CA_CERTS")
 #: The variables for the network and its certificates.
 NETWORK: Final = (
     *(form for name in ("HTTP", "HTTPS", "ALL", "NO") for form in (f"{name}_PROXY", f"{name.lower()}_proxy")),
@@ -47,11 +41,7 @@ LONGEST_LEASE: Final = 600.0
 SHORTEST_TOKEN: Final = 16
 _LOOPBACK = ("localhost", "127.0.0.0/8", "::1")
 #: The XDG places of state, settings and caches: the variable, and the folder in the home folder.
-_BASES: Final = (
-    ("XDG_STATE_HOME", ".local/state"),
-    ("XDG_CONFIG_HOME", ".config"),
-    ("XDG_CACHE_HOME", ".cache"),
-)
+_BASES: Final = (("XDG_STATE_HOME", ".local/state"), ("XDG_CONFIG_HOME", ".config"), ("XDG_CACHE_HOME", ".cache"))
 # Not inside any folder, so that writing there fails as in any place that is not writable.
 _NOWHERE = Path("/dev/null/no-home")
 

@@ -115,9 +115,7 @@ async def reply(
 
 @server.tool(annotations=_ACTS)
 async def say(
-    text: Annotated[str, Field(max_length=500)],
-    how: list[Literal["voice", "screen"]],
-    run: Run = "last",
+    text: Annotated[str, Field(max_length=500)], how: list[Literal["voice", "screen"]], run: Run = "last"
 ) -> dict[str, Any]:
     """Say something on the stream: speak it, show it."""
     words = ["say", program.name(run, "run"), "-", f"--within={program.WAITING:g}s", "--by=agent"]

@@ -296,13 +296,7 @@ class Runs(ReadableRuns, Protocol):
         """
 
     def claim(
-        self,
-        run: str,
-        holder: Holder,
-        *,
-        force: bool = False,
-        account: Identity = NOBODY,
-        epoch: int | None = None,
+        self, run: str, holder: Holder, *, force: bool = False, account: Identity = NOBODY, epoch: int | None = None
     ) -> Claim:
         """Claim a run under a new epoch; its previous holder can no longer write.
 

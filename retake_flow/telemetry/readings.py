@@ -78,10 +78,7 @@ class Reader:
     """
 
     def __init__(
-        self,
-        store: ReadableRuns,
-        mine: Callable[[str, Holder], bool],
-        fleet: Callable[[], FleetFigures] | None = None,
+        self, store: ReadableRuns, mine: Callable[[str, Holder], bool], fleet: Callable[[], FleetFigures] | None = None
     ) -> None:
         self._store = store
         self._mine = mine

@@ -161,14 +161,7 @@ class LaterActions:
         ledger = Ledger(self.settings.state_folder / "tokens" / f"{self.run.id}.json", self.clock.now)
         return registry.responders(
             registry.Surroundings(
-                self.starts,
-                self.folder,
-                variables(),
-                ledger,
-                self.clock.now,
-                None,
-                self.flow.sources.allowed,
-                replies,
+                self.starts, self.folder, variables(), ledger, self.clock.now, None, self.flow.sources.allowed, replies
             )
         )
 

@@ -86,8 +86,7 @@ def test_the_hundredth_object_is_like_the_first() -> None:
 
 
 @pytest.mark.parametrize(
-    ("args", "named"),
-    [((), {}), (("a", [], "", "", 5), {}), (("a",), {"other": 1}), (("a",), {"text": "b"})],
+    ("args", "named"), [((), {}), (("a", [], "", "", 5), {}), (("a",), {"other": 1}), (("a",), {"text": "b"})]
 )
 def test_wrong_arguments_are_refused(args: tuple[Any, ...], named: dict[str, Any]) -> None:
     """As by any function."""

@@ -38,12 +38,7 @@ FLOW = load_flow(_FILE.read_text(encoding="utf-8"), str(_FILE)).sources.dump()
         ),
         (
             ["check_guide", "guide_unread", "check_guide", "credentials"],  # also the way of an earlier round
-            {
-                "->check_guide",
-                "check_guide->guide_unread",
-                "guide_unread->check_guide",
-                "check_guide->credentials",
-            },
+            {"->check_guide", "check_guide->guide_unread", "guide_unread->check_guide", "check_guide->credentials"},
         ),
         (["gone", "elsewhere"], set()),
         ([], set()),

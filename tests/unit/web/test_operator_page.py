@@ -153,8 +153,7 @@ def test_a_title_is_set_and_taken_back(operator: TestClient, store: Runs) -> Non
 
 
 @pytest.mark.parametrize(
-    ("title", "why"),
-    [("x" * 301, "longer than 300"), ("key: hunter2!!", "a secret"), ("aHVudGVyMiEhISE=", "a secret")],
+    ("title", "why"), [("x" * 301, "longer than 300"), ("key: hunter2!!", "a secret"), ("aHVudGVyMiEhISE=", "a secret")]
 )
 def test_a_title_that_cannot_be_shown_is_refused(operator: TestClient, store: Runs, title: str, why: str) -> None:
     """Before the run hears of it, and without repeating it; also a secret in another form."""

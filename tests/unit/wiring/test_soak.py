@@ -158,9 +158,5 @@ def test_a_recovery_ends_when_it_is_live_again() -> None:
         {"after": "rotate_key", "at": 10, "seconds": 3.5},
         {"after": "offline", "at": 50, "seconds": None},
     ]
-    assert found["faults"] == {
-        "calls": 1,
-        "streams": {"rotate_key": 1, "frozen_status": 1, "offline": 1},
-        "pending": 2,
-    }
+    assert found["faults"] == {"calls": 1, "streams": {"rotate_key": 1, "frozen_status": 1, "offline": 1}, "pending": 2}
     assert found["broken_rules"] == ["a key was reused"]

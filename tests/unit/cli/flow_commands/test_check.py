@@ -84,12 +84,7 @@ def test_code_hosts_read_sarif(command: Command, flows: Path) -> None:
     assert (first["level"], second["level"]) == ("error", "warning")
     assert first["message"]["text"] == "there is no state 'ovre' (did you mean 'over'?)"
     assert first["locations"] == [
-        {
-            "physicalLocation": {
-                "artifactLocation": {"uri": "bad.yaml"},
-                "region": {"startLine": 5, "startColumn": 40},
-            }
-        }
+        {"physicalLocation": {"artifactLocation": {"uri": "bad.yaml"}, "region": {"startLine": 5, "startColumn": 40}}}
     ]
 
 

@@ -7,15 +7,9 @@ from typing import Any
 from retake_flow.cli.render.rehearsal_report import report_lines, soak_lines
 
 AGENT: dict[str, Any] = {
-    "sessions": [
-        {"started": 10.0, "live": 12.5, "viewers": 3},
-        {"started": 20.0, "live": None, "viewers": 0},
-    ],
+    "sessions": [{"started": 10.0, "live": 12.5, "viewers": 3}, {"started": 20.0, "live": None, "viewers": 0}],
     "thumbnails": [{"since_live": 0.3, "path": "/t/1.png"}, {"since_live": 180.0, "path": "/t/2.png"}],
-    "chat": [
-        {"name": "owl", "text": "I'm live.", "agent": True},
-        {"name": "ann", "text": "hi\nthere", "agent": False},
-    ],
+    "chat": [{"name": "owl", "text": "I'm live.", "agent": True}, {"name": "ann", "text": "hi\nthere", "agent": False}],
 }
 VIDEO = {
     "codec": "h264", "width": 1280, "height": 720, "pixel_format": "yuv420p", "audio_codec": "aac", "frames": 300,
