@@ -25,6 +25,11 @@ def one_line(value: str) -> str:
     return value if value.isascii() and value.isprintable() else " ".join(strip_controls(value).splitlines())
 
 
+def cut(value: str, longest: int = 60) -> str:
+    """The text, or the beginning of one that is longer than so many characters, with an ellipsis."""
+    return value if len(value) <= longest else f"{value[:longest]}…"
+
+
 def strip_controls(value: str) -> str:
     """The sanitized text; line breaks become line feeds, and tabs become spaces."""
     if value.isascii() and value.isprintable():

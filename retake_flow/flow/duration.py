@@ -5,12 +5,13 @@ from __future__ import annotations
 import math
 import re
 
+from retake_flow.sanitize import cut
+
 _UNITS = {"ms": 0.001, "s": 1.0, "m": 60.0, "h": 3600.0, "d": 86400.0, "w": 604800.0}
 _PART = r"[0-9]{1,9}(?:\.[0-9]{1,9})?(?:ms|[smhdw])"
 PATTERN = rf"^(?:{_PART})+$"
 EXPECTED = "write a time such as 30s, 3m, 1h30m or 500ms"
 _LONGEST = 10 * 366 * 86400.0
-_LONGEST_SHOWN = 60  # characters of an invalid duration
 
 
 def seconds(value: object) -> float:
@@ -39,8 +40,7 @@ def _parse(value: object) -> float:
 def _shorten(value: object) -> str:
     if isinstance(value, int) and abs(value) > _LONGEST:
         return "so large a number"  # Python converts no number of more than 4,300 digits to text
-    quoted = repr(value)
-    return quoted if len(quoted) <= _LONGEST_SHOWN else f"{quoted[:_LONGEST_SHOWN]}…"
+    return cut(repr(value))
 
 
 def words(total: float) -> str:

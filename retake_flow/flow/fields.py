@@ -16,6 +16,7 @@ from retake_flow.flow.schema.patterns import PatternError
 from retake_flow.flow.schema.quick_validate import fits, sound
 from retake_flow.quick_dataclasses import dataclass, field
 from retake_flow.redact import Secret
+from retake_flow.sanitize import cut
 
 if TYPE_CHECKING:
     from jsonschema.exceptions import ValidationError
@@ -24,9 +25,6 @@ Declared = Mapping[str, Mapping[str, Any]]
 
 #: Keys of a property that JSON Schema lacks or reads differently.
 OURS = ("default", "optional", "secret", "format", "value", "required", "env", "file")
-
-
-_LONGEST_SHOWN = 60  # characters of a value that does not fit
 
 
 @dataclass(frozen=True, slots=True)
@@ -161,18 +159,14 @@ def _message(worst: ValidationError) -> str:
         case "maxLength" | "minLength" if isinstance(worst.instance, str):
             limit = "at most" if worst.validator == "maxLength" else "at least"
             length = f"has {len(worst.instance)} characters, and there must be {limit} {worst.validator_value}"
-            return f"{_shorten(repr(worst.instance))} {length}"
+            return f"{cut(repr(worst.instance))} {length}"
         case "pattern":
             meant = worst.schema.get("description") if isinstance(worst.schema, Mapping) else None
             wanted = f"its description: {meant}" if meant else f"the pattern {worst.validator_value}"
-            return f"{_shorten(repr(worst.instance))} does not match {wanted}"
+            return f"{cut(repr(worst.instance))} does not match {wanted}"
         case _:
             quoted = repr(worst.instance)  # as jsonschema quotes it
-            return worst.message.replace(quoted, _shorten(quoted))
-
-
-def _shorten(quoted: str) -> str:
-    return quoted if len(quoted) <= _LONGEST_SHOWN else f"{quoted[:_LONGEST_SHOWN]}…"
+            return worst.message.replace(quoted, cut(quoted))
 
 
 def flaw(schema: Mapping[str, Any]) -> str:

@@ -37,7 +37,8 @@ _ARITHMETIC: Final[Mapping[type[nodes.Node], tuple[str, Callable[[Any, Any], Any
     nodes.FloorDiv: ("//", operator.floordiv),
     nodes.Mod: ("%", operator.mod),
 }
-_COMPARISONS: Final[Mapping[str, Callable[[Any, Any], Any]]] = {
+#: By their names in Jinja2's syntax tree.
+COMPARISONS: Final[Mapping[str, Callable[[Any, Any], Any]]] = {
     "eq": operator.eq,
     "ne": operator.ne,
     "gt": operator.gt,
@@ -187,7 +188,7 @@ class _Evaluation:
         for each in node.ops:
             right = self._existing_value(each.expr)
             self._count_comparison(each.op, left, right)
-            answer = _COMPARISONS[each.op](left, right)
+            answer = COMPARISONS[each.op](left, right)
             if not answer:
                 return answer
             left = right

@@ -2,29 +2,20 @@
 
 from __future__ import annotations
 
-import operator
 import re
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Iterable, Mapping
 from functools import lru_cache
 
 from jinja2 import nodes
 
 from retake_flow.errors import ExpressionError
 from retake_flow.flow.expressions.ast_allowlist import condition
-from retake_flow.flow.expressions.sandbox import evaluate
+from retake_flow.flow.expressions.sandbox import COMPARISONS, evaluate
 
 #: A condition in a canonical form, and whether it holds.
 Literal = tuple[str, bool]
 
 _OUTPUT = re.compile(r"\boutputs\.(\w+)\.")
-_COMPARED: Mapping[str, Callable[[int, int], bool]] = {
-    "eq": operator.eq,
-    "ne": operator.ne,
-    "gt": operator.gt,
-    "gteq": operator.ge,
-    "lt": operator.lt,
-    "lteq": operator.le,
-}
 
 
 @lru_cache(maxsize=4096)
@@ -169,9 +160,9 @@ def _same(op: str, value: str, other: object) -> bool | None:
 
 def _compare_visits(op: str, bound: object, entered: bool) -> bool | None:
     """The result of a comparison with a number of visits that is 0 or at least 1; None if it depends on the number."""
-    if op not in _COMPARED or not isinstance(bound, int):
+    if op in ("in", "notin") or not isinstance(bound, int):
         return None
     if not entered:
-        return _COMPARED[op](0, bound)
-    answers = {_COMPARED[op](visits, bound) for visits in (1, max(bound, 1), max(bound, 1) + 1)}
+        return bool(COMPARISONS[op](0, bound))
+    answers = {bool(COMPARISONS[op](visits, bound)) for visits in (1, max(bound, 1), max(bound, 1) + 1)}
     return answers.pop() if len(answers) == 1 else None

@@ -13,6 +13,7 @@ from typing import Any
 
 from retake_flow.flow.schema.builders import VARIABLE
 from retake_flow.quick_dataclasses import dataclass
+from retake_flow.sanitize import cut
 
 _LONGEST = 2_000  # characters of a pattern
 _LARGEST = 10_000  # instructions of RE2; `\S{1,500}` has about 500
@@ -52,7 +53,7 @@ def matches(pattern: str, text: str) -> bool:
     """
     compiled = _compile(pattern)
     if compiled.size * len(text) > _MOST_WORK:
-        raise PatternError(f"a text of {len(text)} characters is too long for the pattern {_shorten(pattern)}")
+        raise PatternError(f"a text of {len(text)} characters is too long for the pattern {cut(pattern)}")
     # Lone surrogates have no UTF-8 form.
     return compiled.search(text.encode("utf-16", "surrogatepass").decode("utf-16", "replace")) is not None
 
@@ -85,9 +86,9 @@ def _compile(pattern: str) -> _Compiled:
         if not beyond and re.search(r"\\[1-9]", pattern):
             beyond = "a backreference"
         why = f"{beyond} is not allowed, since it may take for ever" if beyond else reason
-        raise PatternError(f"the pattern {_shorten(pattern)} cannot be used: {why}") from None
+        raise PatternError(f"the pattern {cut(pattern)} cannot be used: {why}") from None
     if compiled.programsize > _LARGEST:
-        raise PatternError(f"the pattern {_shorten(pattern)} is too large: write fewer or smaller repetitions")
+        raise PatternError(f"the pattern {cut(pattern)} is too large: write fewer or smaller repetitions")
     return _Compiled(compiled.search, compiled.programsize)
 
 
@@ -122,7 +123,3 @@ def _options() -> Any:
     options = re2.Options()
     options.log_errors = False
     return options
-
-
-def _shorten(pattern: str) -> str:
-    return pattern if len(pattern) <= 60 else f"{pattern[:60]}…"
