@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Container, Iterable
+from collections.abc import Container, Iterable, Iterator
 from typing import Final
 
 #: Separates the names in the path of a state.
@@ -65,6 +65,14 @@ def longest_match(event: str, patterns: Container[str]) -> str:
     while name and name not in patterns:
         name = name.rpartition(".")[0]
     return name or (ANY if event and ANY in patterns else "")
+
+
+def patterns_of(event: str) -> Iterator[str]:
+    """Every pattern that takes an event, in the order in which they are tried."""
+    while event and event != ANY:
+        yield event
+        event = event.rpartition(".")[0]
+    yield ANY
 
 
 def by_precision(patterns: Iterable[str]) -> list[str]:

@@ -13,7 +13,7 @@ import tempfile
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import suppress
 from pathlib import Path
-from typing import Any, Final
+from typing import TYPE_CHECKING, Any, Final
 from urllib.parse import urlsplit
 
 from retake_flow import __version__, network, os_errors
@@ -26,6 +26,9 @@ from retake_flow.responders import preflight as requirements
 from retake_flow.settings import Settings, is_loopback, program_environment, variables
 from retake_flow.studio import display, programs
 from retake_flow.studio.processes.launcher import Launcher
+
+if TYPE_CHECKING:
+    from retake_flow.studio.media import Media
 
 _MOST_KEPT: Final = 16
 _OWN: Final = ("program.run", "http.request")
@@ -88,17 +91,20 @@ def require_media(flow: Flow) -> None:
     Raises:
         InputError: One does not exist, or the flow may not name it.
     """
-    from retake_flow.studio.media import Media
 
-    media = Media(Path(flow.file).parent, tuple(flow.sources.allowed))
+    def media() -> Media:
+        from retake_flow.studio.media import Media
+
+        return Media(Path(flow.file).parent, tuple(flow.sources.allowed))
+
     for doing in flow.performers():
         if not doing.do.startswith("studio."):
             continue
         match doing.inputs:
             case {"folder": str(folder)} if "{{" not in folder:
-                media.folder(folder)
+                media().folder(folder)
             case {"files": [*files]} if all(isinstance(file, str) and "{{" not in file for file in files):
-                media.files(files)
+                media().files(files)
 
 
 def _responders(flow: Flow) -> Iterator[Mapping[str, Any]]:

@@ -15,7 +15,7 @@ from transitions.core import EventData
 from transitions.extensions.nesting import HierarchicalMachine, NestedState, NestedTransition
 
 from retake_flow.flow.model import CompositeState, Flow, HistoryState, State
-from retake_flow.flow.names import ANY, SEPARATOR, by_precision, is_within, longest_match, matches
+from retake_flow.flow.names import ANY, SEPARATOR, by_precision, longest_match, matches
 from retake_flow.flow.state_parts import Route
 
 Names = Mapping[str, Any]
@@ -91,6 +91,10 @@ class Chart:
             send_event=True,
             ignore_invalid_triggers=True,
         )
+        self._composites: dict[str, list[str]] = {}  # by each state that they are in
+        for composite in (each.path for each in flow.states.values() if isinstance(each, CompositeState)):
+            for around in flow.around(composite):
+                self._composites.setdefault(around.path, []).append(composite)
         self._restless = {path for path in flow.states if any(around.always for around in flow.around(path))}
         self._machine.known = {path: self._machine.get_state(path) for path in flow.states}
         for state in flow.states.values():
@@ -144,8 +148,7 @@ class Chart:
 
     def _triggers(self, state: State) -> Iterator[tuple[str, Route]]:
         """Each trigger that a route of a state answers, with the route, in file order."""
-        composites = [s.path for s in self._flow.states.values() if isinstance(s, CompositeState)]
-        inside = [path for path in composites if is_within(path, state.path)]
+        inside = self._composites.get(state.path, ())
         for route in state.always:
             yield from ((_trigger("", origin), route) for origin in ("", *inside))
         for pattern in by_precision(state.routes):  # `error` takes what `error.KIND` leaves

@@ -31,7 +31,7 @@ from retake_flow.flow.model import (
     WaitState,
     time_limits,
 )
-from retake_flow.flow.names import ANY, ERRORS, OUTSIDE, RETRY, SEPARATOR, SKIPPED, by_precision, longest_match, matches
+from retake_flow.flow.names import ANY, ERRORS, OUTSIDE, RETRY, SEPARATOR, SKIPPED, longest_match, matches, patterns_of
 from retake_flow.flow.state_parts import Route
 from retake_flow.quick_dataclasses import dataclass
 
@@ -428,6 +428,5 @@ def _routes(state: State, pattern: str) -> Iterator[Route]:
     if not pattern:
         yield from state.always
         return
-    for own in by_precision(state.routes):
-        if matches(own, pattern):
-            yield from state.routes[own]
+    for own in patterns_of(pattern):
+        yield from state.routes.get(own, ())

@@ -112,9 +112,10 @@ class StateSpace:
             known_moves: dict[tuple[object, ...], tuple[Move, tuple[Fact, ...], Mapping[str, str]]] = {}
             for move in self._moves.of(leaf) if self._facts.tells_errors else self._moves.distinct(leaf):
                 name = move.occurrence.name
-                first = begun or not name or name in self._moves.raised_events
+                if not begun and name and name not in self._moves.raised_events:
+                    continue
                 known = self._guards(move)
-                if first and (not known or _possible(known, move, {})):
+                if not known or _possible(known, move, {}):
                     facts = self._facts.move_facts(move, begun=begun)
                     visits = self._visits_read(move) if known else {}
                     asked: object = (move.refused, id(move.route)) if visits else move.route is None
