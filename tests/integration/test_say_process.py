@@ -15,7 +15,6 @@ from run_programs import programs
 pytestmark = pytest.mark.real
 
 ENCODER = "broadcast/pushing:encoder"
-FRAME = 1 / 30
 #: How long the encoder and the display may take to come back.
 BACK_WITHIN = 30.0
 
@@ -78,7 +77,7 @@ def test_what_is_said_is_heard_and_the_voice_survives_a_kill(tmp_path: Path) -> 
         assert begins > 1.0
         assert max(quiet) < SILENT < HEARD
         assert 1.0 <= ends - begins < 8.0
-        assert longest_gap(recording, "v") < 10 * FRAME
+        assert longest_gap(recording, "v") < 0.5
     assert report["broken_rules"] == []
     assert (report["keys"]["issued"], report["keys"]["used"], report["keys"]["reused"]) == (2, 2, 0)
     said = [record for record in home.journal() if record["event"] == "said"]

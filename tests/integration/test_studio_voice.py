@@ -27,8 +27,6 @@ from retake_flow.studio.work_folder import WorkFolder
 
 pytestmark = pytest.mark.real
 
-RATE = 30
-
 
 @pytest.fixture
 def marker(request: pytest.FixtureRequest) -> str:
@@ -84,7 +82,7 @@ def test_speech_is_heard_where_it_was_silent_and_the_picture_has_no_gap(
     before = [level for at, level in levels(recording) if at < began - 0.5]
     assert before
     assert max(before) < SILENT
-    assert longest_gap(recording, "v") < 5 / RATE
+    assert longest_gap(recording, "v") < 0.5
     assert longest_gap(recording, "a") < 0.1
     assert programs(marker) == []
     assert list((tmp_path / "home").iterdir()) == []
