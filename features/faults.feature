@@ -179,13 +179,13 @@ Feature: Failures of retake.tv
 
     Examples:
       | call                           | fault            | words                   |
-      | GET /agent/verification-status | a challenge page | not retake.tv's API     |
+      | GET /agent/verification-status | a challenge page | from retake.tv's API    |
       | GET /agent/verification-status | status 503       | failed on its own side  |
       | GET /agent/verification-status | a login page     | which is not followed   |
-      | POST /agent/rtmp               | a challenge page | not retake.tv's API     |
+      | POST /agent/rtmp               | a challenge page | from retake.tv's API    |
       | POST /agent/rtmp               | status 503       | failed on its own side  |
-      | POST /agent/stream/start       | a challenge page | not retake.tv's API     |
-      | GET /agent/stream/status       | a challenge page | not retake.tv's API     |
+      | POST /agent/stream/start       | a challenge page | from retake.tv's API    |
+      | GET /agent/stream/status       | a challenge page | from retake.tv's API    |
 
   Scenario Outline: A lasting failure is reported and retried
     Given every <call> meets <fault>

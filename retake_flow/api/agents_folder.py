@@ -23,7 +23,7 @@ _NAME: Final = re.compile(r"[A-Za-z0-9](?:[A-Za-z0-9._-]{0,61}[A-Za-z0-9])?", re
 _SUFFIX: Final = ".json"
 #: With which systemd prefixes the files of `LoadCredential=agents:/FOLDER`.
 _LOADED: Final = "agents_"
-_TAKES: Final = "pipe what `agents export` wrote, or one credentials file, into it"
+_TAKES: Final = "pipe the output of `agents export`, or a credentials file, into it"
 _AS_ONE: Final = (TOKEN_VARIABLE, "MOLTBOOK_API_KEY")
 
 
@@ -105,7 +105,7 @@ def require_name(name: str) -> None:
     if not _NAME.fullmatch(name) or name.startswith(_LOADED):
         raise CredentialsError(
             f"{name!r} cannot be the name of an agent's file",
-            hint="take 1 to 63 letters, digits, dots, dashes and underscores, with a letter or digit at both ends; "
+            hint="use 1 to 63 letters, digits, dots, dashes and underscores, with a letter or digit at both ends; "
             f"no name begins with {_LOADED}",
         )
 
@@ -144,7 +144,7 @@ def parse(content: bytes, name: str = "") -> dict[str, Credentials]:
     """
     source = Path("standard input")
     if not content.strip():
-        raise CredentialsError("standard input is empty", hint="see why the command before the pipe wrote nothing")
+        raise CredentialsError("standard input is empty", hint="check why the command before the pipe printed nothing")
     try:
         data: Any = json.loads(content.decode("utf-8-sig"))
     except (ValueError, RecursionError):
@@ -194,7 +194,9 @@ def put(folder: Path, name: str, new: Credentials, *, replace: bool) -> str:
         credentials.save(path, changed)
         return "updated"
     if old is not None and not replace:
-        raise CredentialsError(f"{path} is of another account", hint="add --replace; the old file is kept beside it")
+        raise CredentialsError(
+            f"{path} belongs to another account", hint="add --replace; the old file is kept next to it"
+        )
     credentials.save(path, new)
     return "added" if old is None else "replaced"
 

@@ -127,7 +127,7 @@ class MoltbookClient:
         except PlatformError as error:
             raise _share_error(error) from None
         if not (isinstance(value, Mapping) and value):
-            failure = ShareFailed(f"Moltbook's answer to {request.call} tells nothing of it")
+            failure = ShareFailed(f"Moltbook's answer to {request.call} does not say what was asked")
             failure.unsure = True
             raise failure
         return value

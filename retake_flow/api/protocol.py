@@ -161,7 +161,7 @@ def send_chat(message: str, destination_user_id: str) -> Request:
         InputError: The text or the chat's user id is empty.
     """
     if not message.strip() or not destination_user_id:
-        raise InputError("a chat message needs a text and the user id of the one in whose chat it goes")
+        raise InputError("a chat message needs a text and the user id of the owner of the chat")
     require_no_secret("the chat message", message)
     # The guide's example repeats the access token in the body; the header is enough, so the body has none.
     body = {"message": well_formed(message), "destination_user_id": well_formed(destination_user_id)}

@@ -36,7 +36,7 @@ def is_among(answer: object, name: str) -> bool:
         raise UnexpectedAnswer("retake.tv's answer about its users is not a list of them")
     users = [entry for entry in entries if isinstance(entry, Mapping)]
     if not all(_names(user) for user in users) or len(users) < len(entries):
-        raise UnexpectedAnswer("retake.tv's answer about its users does not tell their names")
+        raise UnexpectedAnswer("retake.tv's answer about its users does not contain their names")
     return any(_fold(name) in _names(user) for user in users)
 
 

@@ -41,15 +41,15 @@ LONGEST_WAIT = 300.0
 
 _SENTENCES: dict[type[PlatformError], str] = {
     Rejected: "retake.tv refused the request as wrong",
-    NotPrepared: "retake.tv has no message yet that could have been posted",
-    PostRefused: "retake.tv does not take this post",
+    NotPrepared: "retake.tv has not prepared a message to post yet",
+    PostRefused: "retake.tv does not accept this post",
     Unauthorized: "retake.tv does not accept the access token",
-    NotFound: "retake.tv does not know what was asked for",
+    NotFound: "retake.tv does not know the requested item",
     NoSession: "no stream session is active on retake.tv",
     RateLimited: "retake.tv asks to slow down",
     Unavailable: "retake.tv failed on its own side",
-    UnexpectedAnswer: "retake.tv answered in a form nobody documented",
-    Intercepted: "what answered is not retake.tv's API",
+    UnexpectedAnswer: "retake.tv answered in an undocumented form",
+    Intercepted: "the response is not from retake.tv's API",
 }
 _MEANINGS: dict[int, type[PlatformError]] = {
     401: Unauthorized,
@@ -117,7 +117,7 @@ def _value(request: Request, response: Response) -> object:
     if not 200 <= response.status < 300:
         raise _refusal(request, response)
     if response.truncated:
-        raise _failure(UnexpectedAnswer, request, response, "it is longer than any answer should be")
+        raise _failure(UnexpectedAnswer, request, response, "it is too large")
     if request.answer is Answer.TEXT:
         return response.body.decode("utf-8", "replace")
     if isinstance(value, Mapping) and (value.get("success") is False or (request.refusals and value.get("error"))):
@@ -193,8 +193,8 @@ def _redirect_error(request: Request, response: Response) -> Redirected:
     where = _shorten(response.headers.get("location", "")) or "nowhere"
     return Redirected(
         f"{request.call} was answered with a redirect to {where}, which is not followed",
-        hint="nothing was sent there; on a network with a login page, log in; if retake.tv has moved for good, this "
-        "program needs an update",
+        hint="nothing was sent there; if this network has a login page, log in; if retake.tv has moved permanently, "
+        "update this program",
     )
 
 

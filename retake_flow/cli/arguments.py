@@ -67,7 +67,7 @@ def add_detach(parser: Any) -> None:
     parser.add_argument(
         "--detach",
         action="store_true",
-        help="return when it is on air, waits for a person or has ended; the run goes on by itself",
+        help="return once it is on air, waits for a person or has ended; the run continues in the background",
     )
     add_within(parser, "--detach waits at most")
 
@@ -109,7 +109,9 @@ def moment(text: str) -> float:
             return (at if at > now else datetime.combine(now.date() + timedelta(1), at.time()).astimezone()).timestamp()
         return datetime.fromisoformat(text).astimezone().timestamp()
     except (ValueError, OverflowError):
-        said = f"{text!r} is no moment: write 18:00, 2026-12-24T18:00, 2026-12-24T18:00+01:00, or a time from now as 2h"
+        said = (
+            f"{text!r} is not a time: write 18:00, 2026-12-24T18:00, 2026-12-24T18:00+01:00, or a time from now as 2h"
+        )
         raise argparse.ArgumentTypeError(said) from None
 
 
@@ -150,7 +152,9 @@ def run_name(text: str) -> str:
     import re
 
     if not re.fullmatch(r"[A-Za-z0-9][A-Za-z0-9_-]{0,79}", text) or text == "last":
-        raise argparse.ArgumentTypeError(f"{text!r} is no name for a run: letters, digits, - and _, at most 80")
+        raise argparse.ArgumentTypeError(
+            f"{text!r} is not a valid name for a run: use letters, digits, - and _, at most 80"
+        )
     return text
 
 

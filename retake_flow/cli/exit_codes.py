@@ -52,7 +52,9 @@ def _unforeseen(error: Exception, *, as_json: bool) -> int:
         as_json = False
     elif isinstance(error, RetakeFlowError):
         said = error
-    elif isinstance(error, OSError) and (refused := os_errors.host_error(error, "this machine refuses what is needed")):
+    elif isinstance(error, OSError) and (
+        refused := os_errors.host_error(error, "this machine does not allow what is needed")
+    ):
         said = refused
     elif debugging():
         raise error

@@ -17,7 +17,7 @@ from retake_flow.cli.exit_codes import exit_code, run_unblocked
 EPILOG = """\
 exit codes:
   0  completed                       4  waiting for a person
-  1  failed                          5  another process drives the run, or it was left alone
+  1  failed                          5  another process drives the run, or it was skipped
   2  the command was not understood  6  something needed is missing
   3  the flow is invalid             130  interrupted, after an orderly stop
 """
@@ -111,7 +111,7 @@ class _Parser(argparse.ArgumentParser):
 def parser(names: Sequence[str] = COMMANDS) -> argparse.ArgumentParser:
     """The parser of the command line, for all commands or for some."""
     main = _Parser(
-        prog="retake-flow", description="Take an AI agent live on retake.tv by a YAML state machine.", epilog=EPILOG
+        prog="retake-flow", description="Take an AI agent live on retake.tv with a YAML state machine.", epilog=EPILOG
     )
     main.add_argument("--version", action="version", version=f"retake-flow {__version__}")
     commands = main.add_subparsers(title="commands", metavar="COMMAND", required=True, dest="command")

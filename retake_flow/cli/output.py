@@ -81,7 +81,7 @@ class QueuedFile(io.FileIO):
                 while self._size > _MOST_WAITING and len(self._waiting) > 1:
                     self._size -= len(self._waiting.popleft())
                     self._lost += 1
-                    self._trouble(f"{self._title} takes no more, so lines are dropped", gone=False)
+                    self._trouble(f"{self._title} accepts no more output, so lines are dropped", gone=False)
                 self._changed.notify_all()
         return len(entry)
 

@@ -133,9 +133,9 @@ def test_all_runs_of_the_agent_that_is_here_go_on(home: Home) -> None:
     moved = home.folder / "moved.json"
     (home.folder / "wren.json").rename(moved)
     done = home.call("resume", "--all", RETAKE_CREDENTIALS=str(moved))
-    left = [line for line in done.out.splitlines() if "left alone" in line]
+    left = [line for line in done.out.splitlines() if "is skipped" in line]
     assert (done.code, len(left)) == (5, 1), done
-    assert left[0].startswith(f"[{runs['owl']}] is left alone: {runs['owl']} acts as owl, and the token in {moved}")
+    assert left[0].startswith(f"[{runs['owl']}] is skipped: {runs['owl']} acts as owl, and the token in {moved}")
     assert f"set RETAKE_CREDENTIALS={home.folder}/owl.json" in left[0]
     assert (home.row(runs["owl"])["phase"], home.row(runs["wren"])["reason"]) == ("suspended", "wren")
 
@@ -145,7 +145,7 @@ def test_an_answer_counts_and_the_run_waits_for_its_own_agent(home: Home) -> Non
     run = asked(home, **own(home, "owl"))
     refused = home.call("resume", run, "--answer", "word=yes", **own(home, "wren"))
     assert refused.code == 6, refused
-    assert refused.err.startswith("answered question.1; whoever goes on with the run takes it\n")
+    assert refused.err.startswith("answered question.1; the process that resumes the run takes it\n")
     assert "acts as owl" in refused.err
     done = home.call("resume", run, **own(home, "owl"))
     assert (done.code, home.row(run)["reason"]) == (0, "owl"), done
@@ -278,7 +278,7 @@ def test_an_agent_streams_once_on_this_machine(home: Home, platform: RetakeTv) -
         refused = home.call(*words, **own(home, "owl"))
         assert (refused.code, f"owl is in use by {third.run}" in refused.err) == (5, True), refused
     left = home.call("resume", "--all", **own(home, "owl"))
-    assert (left.code, f"[{first.run}] is left alone: owl is in use by {third.run}" in left.out) == (5, True), left
+    assert (left.code, f"[{first.run}] is skipped: owl is in use by {third.run}" in left.out) == (5, True), left
     for running in (third, other):
         assert home.call("stop", running.run).code == 0
         assert running.finish() == 0

@@ -106,11 +106,11 @@ async def send(request: OwnRequest, timeout: float, transport: httpx.AsyncBaseTr
         raise InputError(f"{request.shown}: a header cannot be sent: {scrub(_reason(error))}") from None
     except (httpx.HTTPError, httpx.InvalidURL, httpx.StreamError, zlib.error) as error:
         # Not chained: httpx keeps the request, and with it the headers, in its errors.
-        raise _failure(request, f"no whole response: {scrub(str(error)) or type(error).__name__}") from None
+        raise _failure(request, f"incomplete response: {scrub(str(error)) or type(error).__name__}") from None
 
 
 def _reason(error: Exception) -> str:
-    return "it has other letters than ASCII" if isinstance(error, UnicodeEncodeError) else str(error)
+    return "it contains non-ASCII characters" if isinstance(error, UnicodeEncodeError) else str(error)
 
 
 def _redirected(request: OwnRequest, place: str) -> OwnRequest:
@@ -156,7 +156,7 @@ async def _read(request: OwnRequest, response: httpx.Response) -> bytes:
     if packed in ("identity", ""):
         return bytes(read)
     if packed not in ("gzip", "deflate", "x-gzip"):
-        raise _failure(request, f"the response is packed by {packed[:20]!r}, which was not asked for")
+        raise _failure(request, f"the response is compressed with {packed[:20]!r}, which was not asked for")
     unpacked = zlib.decompressobj(47).decompress(bytes(read), MOST_BODY + 1)
     if len(unpacked) > MOST_BODY:
         raise _failure(request, f"the response is larger than {MOST_BODY // 1024} KiB")
@@ -203,7 +203,7 @@ async def _examined(request: OwnRequest, host: str, port: int) -> str:
 def _require_public(request: OwnRequest, addresses: Sequence[str]) -> None:
     if any(not is_public(address) for address in addresses):
         raise InputError(
-            f"{request.shown}: {urlsplit(request.url).hostname} is an address of this machine or its network",
+            f"{request.shown}: {urlsplit(request.url).hostname} is on this machine or its network",
             hint="write `private: true` if the request is to go there",
         )
 

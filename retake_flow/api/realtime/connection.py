@@ -58,7 +58,7 @@ async def open_realtime(
 def _require_allowed(origin: str) -> str:
     origin = normalize(origin)
     if origin != settings.RETAKE and not settings.is_loopback(urlsplit(origin).hostname):
-        raise SettingsError(f"real-time events are heard from {settings.RETAKE} or this machine, and not from {origin}")
+        raise SettingsError(f"real-time events must come from {settings.RETAKE} or this machine, not from {origin}")
     return origin
 
 

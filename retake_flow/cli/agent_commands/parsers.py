@@ -18,13 +18,13 @@ example:
   retake-flow wait last --until on-air --until gate --within 50s --json
 """
 _EVENTS_EPILOG = """\
-Each record has a number. --after the last number that was read gives what is new: nothing twice, nothing missed.
+Each record has a number. --after the last number that you have read prints the new ones: nothing twice, nothing missed.
 
 example:
   retake-flow events last --after 120 --wait 50s --json
 """
 _CHAT_EPILOG = """\
---after the id of the last message that was read gives what is new: nothing twice, nothing missed.
+--after the id of the last message that you have read prints the new ones: nothing twice, nothing missed.
 
 examples:
   retake-flow chat last --wait 50s --json
@@ -39,7 +39,7 @@ examples:
   retake-flow reply last "Thank you all" --json
 """
 _SCREEN_EPILOG = """\
-It covers what the flow shows, until --for is over or `screen RUN clear`.
+It overrides what the flow shows, for the time given by --for or until `screen RUN clear`.
 
 examples:
   retake-flow screen last title "Rebuilding a radio"
@@ -57,7 +57,7 @@ _WHATS = {
     "clear": "show again what the flow shows",
 }
 _SCENE_EPILOG = """\
-`brb` comes by itself while the stream heals.
+`brb` comes on by itself during a recovery.
 
 example:
   retake-flow scene last brb --for 5m
@@ -66,7 +66,7 @@ _MCP_EPILOG = """\
 Tell the client of your agent how to start it; settings such as RETAKE_CREDENTIALS go into env:
   {"mcpServers": {"retake-flow": {"command": "retake-flow", "args": ["mcp"], "env": {"HOME": "/home/owl"}}}}
 
-With --http it prints its address and the token that every request has to bear.
+With --http it prints its address and the token that every request must carry.
 """
 _SKILL_EPILOG = """\
 example:

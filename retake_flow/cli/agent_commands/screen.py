@@ -58,7 +58,7 @@ def _change(args: argparse.Namespace, request: dict[str, Any]) -> int:
 def _address(url: str) -> str:
     """The address of a page that can be shown."""
     if len(url) > LONGEST_URL:
-        raise UsageError(f"that address is longer than {LONGEST_URL} characters", hint="take a shorter one")
+        raise UsageError(f"that address is longer than {LONGEST_URL} characters", hint="use a shorter one")
     try:
         AllowedHosts().with_url(url)
     except InputError as error:
@@ -72,7 +72,7 @@ def _picture(name: str) -> str:
     try:
         data_uri(path)
     except ValueError as error:
-        raise UsageError(f"{name} cannot be shown: {error}", hint="take a PNG, JPEG, GIF or WebP file") from None
+        raise UsageError(f"{name} cannot be shown: {error}", hint="use a PNG, JPEG, GIF or WebP file") from None
     return str(path)
 
 

@@ -101,7 +101,7 @@ def drain(args: argparse.Namespace) -> int:
     elif left is None:
         terminal.say(printable.line(f"{args.host} is drained"))
     else:
-        why = ": its worker is away, and drains it once it is back" if left.away else ""
+        why = ": it has no worker now, and the next one drains it" if left.away else ""
         terminal.say(printable.line(f"{args.host} still has {left.runs} runs{why}"))
     return 0 if left is None else 1
 

@@ -16,8 +16,8 @@ examples:
 """
 _WORKER_EPILOG = """\
 Signals: SIGTERM and SIGINT drain the host, so that other hosts continue its runs; a second one ends the worker at
-once, and runs that were asked to hand over still do. SIGHUP starts the worker anew, as after an update, while its runs
-go on.
+once, and runs that were asked to hand over still do. SIGHUP restarts the worker, for example after an update, while its
+runs continue.
 """
 
 
@@ -36,7 +36,7 @@ def _agent_name(text: str) -> str:
     """The name of an agent's file, or of an agent on the platform."""
     if not re.fullmatch(r"[A-Za-z0-9 _-]{1,63}|[A-Za-z0-9]([A-Za-z0-9._-]{0,61}[A-Za-z0-9])?", text, re.ASCII):
         said = "1 to 63 letters, digits, spaces, dots, dashes, _; with a dot, a letter or digit at both ends"
-        raise argparse.ArgumentTypeError(f"{text!r} is no name of an agent: {said}")
+        raise argparse.ArgumentTypeError(f"{text!r} is not a valid name of an agent: {said}")
     return text
 
 
@@ -47,7 +47,9 @@ def label(text: str) -> str:
         ArgumentTypeError: It is none.
     """
     if not re.fullmatch(r"[A-Za-z0-9][A-Za-z0-9._-]{0,62}", text, re.ASCII):
-        raise argparse.ArgumentTypeError(f"{text!r} is no label: letters, digits, dots, dashes, _, at most 63")
+        raise argparse.ArgumentTypeError(
+            f"{text!r} is not a valid label: use letters, digits, dots, dashes, _, at most 63"
+        )
     return text
 
 
@@ -93,12 +95,14 @@ def submit(parser: Any) -> None:
         "--cost", type=_cost, metavar="CORES", help="how much of a host's capacity it takes; default 0.5"
     )
     parser.add_argument(
-        "--label", action="append", type=label, default=[], metavar="NAME", help="what the host must have"
+        "--label", action="append", type=label, default=[], metavar="NAME", help="a label that the host must have"
     )
     parser.add_argument(
         "--priority", type=_priority, metavar="N", help="the smallest comes first, -1000 to 1000; default 0"
     )
-    parser.add_argument("--at", type=_future, metavar="TIME", help="not before: 18:00, 2026-12-24T18:00, or in 2h")
+    parser.add_argument(
+        "--at", type=_future, metavar="TIME", help="the earliest start: 18:00, 2026-12-24T18:00, or 2h from now"
+    )
     parser.add_argument("--name", type=run_name, metavar="NAME", help="a name by which every command finds it")
     parser.add_argument("--rehearse", action="store_true", help=argparse.SUPPRESS)  # refused, with what to do
     add_allow_outside(parser)
@@ -109,11 +113,14 @@ def worker(parser: Any) -> None:
     """Drive submitted runs on this host."""
     parser.epilog = _WORKER_EPILOG
     parser.add_argument(
-        "--capacity", type=_capacity, metavar="CORES", help="what its runs may cost together; default its cores"
+        "--capacity",
+        type=_capacity,
+        metavar="CORES",
+        help="the total cost of its runs; default the number of its cores",
     )
-    parser.add_argument("--label", action="append", type=label, default=[], metavar="NAME", help="what this host has")
+    parser.add_argument("--label", action="append", type=label, default=[], metavar="NAME", help="a label of this host")
     parser.add_argument("--agents", metavar="DIR", help="the folder of AGENT.json files; default RETAKE_FLOW_AGENTS")
-    parser.add_argument("--flows", metavar="DIR", help="where flows are here, with what lies beside them")
+    parser.add_argument("--flows", metavar="DIR", help="the folder of flows and their files on this host")
     parser.add_argument("--name", type=label, metavar="NAME", help="the name of this host; its own by default")
     parser.add_argument("--restarts", type=int, default=0, help=argparse.SUPPRESS)
     add_metrics(parser)
@@ -127,8 +134,8 @@ def hosts(parser: Any) -> None:
 
 def drain(parser: Any) -> None:
     """Have a host hand its runs over, take no more and end its worker."""
-    parser.add_argument("host", metavar="HOST", help="its name, as `retake-flow hosts` has it")
-    parser.add_argument("--end", action="store_true", help="end its runs in order, in place of handing them over")
+    parser.add_argument("host", metavar="HOST", help="its name, as listed by `retake-flow hosts`")
+    parser.add_argument("--end", action="store_true", help="end its runs in order instead of handing them over")
     add_within(parser, "to wait for it", default="2m")
     add_json(parser)
 

@@ -34,9 +34,7 @@ _REHEARSE = (
 def submit(args: argparse.Namespace) -> int:
     """Store a run for any host to drive. The exit code is 0 once it is stored."""
     if args.rehearse:
-        raise UsageError(
-            "submit takes no --rehearse: hosts do not share the platform of a rehearsed run", hint=_REHEARSE
-        )
+        raise UsageError("submit has no --rehearse: hosts do not share the platform of a rehearsed run", hint=_REHEARSE)
     if bool(args.flow) == bool(args.run):
         raise UsageError("submit takes either a FLOW or --run RUN")
     if args.run and (args.set or args.name or args.allow_outside):
@@ -73,7 +71,7 @@ def _agent(named: str, flow: Flow, inputs: dict[str, Any], settings: Settings) -
         said = f"the flow {flow.name!r} acts as an agent, and "
         if names := _names_here(settings):
             raise UsageError(f"{said}nothing says as which: {', '.join(names)} are here", hint="add --agent NAME")
-        hint = "add --agent NAME; `retake-flow run` registers a new one, and `agents import` has it join the others"
+        hint = "add --agent NAME; `retake-flow run` registers a new one, and `agents import` adds it to the others"
         raise UsageError(f"{said}no agent is known here", hint=hint)
     return "", Identity(platform=settings.origin)
 

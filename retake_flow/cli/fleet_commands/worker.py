@@ -32,7 +32,7 @@ def worker(args: argparse.Namespace) -> int:
     settings.require_home()
     flows = Path(args.flows).expanduser().absolute() if args.flows else None
     if flows is not None and not flows.is_dir():
-        raise UsageError(f"--flows names {flows}, which is no folder")
+        raise UsageError(f"--flows names {flows}, which is not a folder")
     server = ForkServer(drive.prepare, drive.become_driver)  # before there are threads
     with closing(server):
         return _work(args, settings, flows, server)

@@ -28,9 +28,9 @@ if TYPE_CHECKING:
 
 _HEAD = """\
 # yaml-language-server: $schema={schema}
-# {base}, but for what is written here: mappings are merged, lists and values replaced, null removes.
-#   retake-flow check {file}       says what is wrong with it
-#   retake-flow show-flow {file}   shows all of it, and where each line is from
+# Extends {base}: mappings are merged, lists and values replaced, null removes.
+#   retake-flow check {file}       reports its mistakes
+#   retake-flow show-flow {file}   prints the result, and where each line is from
 #   retake-flow run {file} --rehearse{so_long}
 flow: {name}
 version: 1
@@ -41,31 +41,39 @@ inputs:
 """
 #: The inputs of go-live.yaml that a new flow sets, in the order in which an author decides them: name, text, meaning.
 _KNOWN: tuple[tuple[str, str, str], ...] = (
-    ("agent_name", "{name}", "Who the agent is. retake.tv asks for this once, to register: the name is unique there."),
+    ("agent_name", "{name}", "The agent. retake.tv needs this once, to register it; the name is unique there."),
     ("agent_description", "# An agent that works in the open.", ""),
     ("image_url", "# https://example.com/{name}.png", ""),
     ("wallet_address", "# YOUR_SOLANA_PUBLIC_KEY", ""),
     ("ticker", "# OWL", ""),
-    ("opening_message", "default: I'm {name}, and I'm live. What should we explore today?", "The first line in chat."),
-    ("greeting", "default: Welcome, {{names}}! Good to have you here.", "What newcomers in chat read."),
-    ("ideas", "default: a tour of what I am working on, live questions", "What you are told that it could stream."),
-    ("size", "default: 1280x720", "Of the display and the picture."),
+    (
+        "opening_message",
+        "default: I'm {name}, and I'm live. What should we explore today?",
+        "The first message in chat.",
+    ),
+    ("greeting", "default: Welcome, {{names}}! Good to have you here.", "The greeting for newcomers in chat."),
+    (
+        "ideas",
+        "default: a tour of what I am working on, live questions",
+        "The ideas for the stream that you are asked about.",
+    ),
+    ("size", "default: 1280x720", "The size of the display and the picture."),
     ("max_duration", "default: 12h", "The longest time on air; --for sets it."),
 )
 _ON_AIR = "broadcast/pushing/on_air"
 _EXAMPLES = """
-# What else one usually changes: take the # away from what you want, and from `states:`.
+# Other common changes: remove the # from those that you want, and from `states:`.
 #
-# Whom to tell what happens; an address with a password in it belongs into RETAKE_FLOW_NOTIFY instead.
+# Where notices go; put an address that contains a password into RETAKE_FLOW_NOTIFY instead.
 # notify: ["json://127.0.0.1:8080/told"]
 #
-# Rules of your own that no path may break, beside those of retake.tv (docs/rules.md).
+# Your own rules, in addition to those of retake.tv (docs/rules.md).
 # rules: [house.rules.yaml]
 #
 # states:
 #   broadcast/pushing/on_air:
 #     activities:
-#       thumbnail: {every: 5m}          # the pace of the picture; retake.tv asks for one every 2 to 5 minutes
+#       thumbnail: {every: 5m}          # the interval of thumbnails; retake.tv asks for one every 2 to 5 minutes
 #       chat: {quiet: 10s}              # how often chat is read when nobody writes
 #
 #   approve:                            # nothing goes live before a person says so
@@ -89,7 +97,7 @@ def init(args: argparse.Namespace) -> int:
     file = Path(args.output or f"{args.name}.yaml")
     base = flow_file.open_flow(args.extends, Settings.from_environment(), args.allow_outside)
     if file.name in locate.shipped_flows() or file.resolve() == Path(base.file).resolve():
-        message = f"{file.name} is the name of a flow that is there already"
+        message = f"{file.name} is the name of a shipped flow"
         raise UsageError(message, hint="choose another NAME, or give --output")
     named = _reference(args.extends, Path(base.file), file)
     allowed = _allowed_files(base, file)
@@ -143,7 +151,7 @@ def _write(file: Path, text: str, *, force: bool) -> None:
         with file.open("w" if force else "x", encoding="utf-8") as opened:
             opened.write(text)
     except FileExistsError:
-        hint = "--force writes over it; --output writes elsewhere"
+        hint = "--force overwrites it; --output writes elsewhere"
         raise UsageError(f"{one_line(str(file))} is there already", hint=hint) from None
     except OSError as error:
         raise UsageError(f"{one_line(str(file))} cannot be written: {error.strerror}") from None
@@ -159,7 +167,7 @@ def starter_flow(name: str, written: str, base: Flow, schema: str, file: str) ->
     active = any(not line.lstrip().startswith("#") for line in lines)
     lines += [] if active else _fix_one_input(base)
     if not lines:
-        message = f"{one_line(written)} has no inputs, so there is nothing in it that a flow for one agent would set"
+        message = f"{one_line(written)} has no inputs, so a flow for one agent has nothing to set"
         raise UsageError(message, hint="write the file by hand: docs/language.md, Overlays")
     so_long = " --for 20s" if "max_duration" in base.inputs else ""
     head = _HEAD.format(schema=schema, base=inline(written), file=file, name=inline(name), so_long=so_long)
@@ -193,7 +201,7 @@ def _fix_one_input(base: Flow) -> Iterator[str]:
     """One input set to its present value, since a flow that changes nothing is invalid."""
     key = next((key for key, declared in base.inputs.items() if "default" in declared.schema), None)
     if key is not None:
-        yield "  # This fixes it to what it is anyway: a flow has to change something."
+        yield "  # This is the default anyway, but a flow has to change something."
         yield f"  {key}: {inline(base.inputs[key].schema['default'])}"
 
 

@@ -7,13 +7,13 @@ from typing import Any
 from retake_flow.cli.arguments import add_allow_outside, add_flow, add_json, add_set
 
 _FLOWS_EPILOG = """\
-`plan NAME` says what a run of one would do, `show-flow NAME` prints it, `init` derives a flow from one.
+`plan NAME` shows what a run of it would do, `show-flow NAME` prints it, and `init` extends it.
 """
 _CHECK_EPILOG = """\
 exit codes:
-  0  all flows can run, warnings or not
-  2  a flow is not there or cannot be read; the others are checked nevertheless
-  3  all are there, and one cannot run as it is written
+  0  all flows can run, even with warnings
+  2  a flow does not exist or cannot be read; the others are checked anyway
+  3  a flow has mistakes and cannot run
 """
 _PLAN_EPILOG = """\
 what can be assumed:
@@ -33,13 +33,14 @@ a line of the script is one of:
 what it writes is described in docs/simulation.md
 """
 _TEST_EPILOG = """\
-FEATURES are .feature files, or folders of them; without any, the folder `features` beside the flow. No Python in these
+FEATURES are .feature files, or folders of them; by default the folder `features` next to the flow. No Python in these
 folders is run without --python.
-Actions are mocked: what no scenario speaks of goes well. docs/testing.md has a tutorial and all steps.
+
+Actions are mocked: an action that a scenario does not mention succeeds. docs/testing.md has a tutorial and all steps.
 """
 _PATHS_EPILOG = """\
-With --gherkin it writes a scenario for each transition, tried in virtual time. Where no steps are known that make it be
-taken, a comment says what is to be filled in. Redirect it into a file, and make it your own.
+With --gherkin it writes a scenario for each transition, tried in virtual time. If no steps are found that take the
+transition, a comment says what to fill in. Redirect the output into a file and edit it.
 """
 
 
@@ -111,7 +112,7 @@ def simulate(parser: Any) -> None:
     parser.add_argument("--start", action="store_true", help="also print an object for the start, before any line")
     add_set(parser)
     add_allow_outside(parser)
-    add_json(parser, "one JSON object per line, which is the default anyway")
+    add_json(parser, "one JSON object per line, as by default")
 
 
 def test(parser: Any) -> None:
@@ -129,7 +130,9 @@ def test(parser: Any) -> None:
         default="short",
         help="how to report uncovered states and transitions; default: short",
     )
-    parser.add_argument("--python", action="store_true", help="run each conftest.py beside the features, for its steps")
+    parser.add_argument(
+        "--python", action="store_true", help="run each conftest.py next to the features, for its steps"
+    )
     parser.add_argument("--steps", action="store_true", help="list all steps for scenarios")
     add_allow_outside(parser)
     add_json(parser, "one JSON object per scenario, and one for all")
@@ -143,7 +146,7 @@ def paths(parser: Any) -> None:
     parser.add_argument(
         "--uncovered", nargs="+", metavar="FEATURES", help="only transitions that no scenario in FEATURES takes"
     )
-    parser.add_argument("--python", action="store_true", help="run each conftest.py beside FEATURES, for its steps")
+    parser.add_argument("--python", action="store_true", help="run each conftest.py next to FEATURES, for its steps")
     add_set(parser)
     add_allow_outside(parser)
     add_json(parser, "one JSON object per transition")

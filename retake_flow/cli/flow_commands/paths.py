@@ -73,7 +73,7 @@ def _as_json(route: Route, way: Path | None) -> dict[str, Any]:
 
 def _as_text(way: Path | None) -> str:
     if way is None:
-        return "no way leads there"
+        return "no path leads there"
     legs = [f" —{event}→ {target or 'the end'}" if event else f" → {target}" for _, event, target in way.steps]
     return way.states[0] + "".join(legs)
 
@@ -81,4 +81,4 @@ def _as_text(way: Path | None) -> str:
 def _unreached_lines(flow: Flow, known: Paths) -> Iterator[str]:
     for state in flow.states.values():
         if not isinstance(state, HistoryState) and known.to(state.path) is None:
-            yield f"{state.position}: no way leads to {state.path}"
+            yield f"{state.position}: no path leads to {state.path}"

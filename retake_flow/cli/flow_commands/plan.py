@@ -97,6 +97,6 @@ def _plan_command(way: PlannedPath, file: str) -> str:
     if not way.tried and way.assumed is None:
         return "no assumptions were searched for: the flow has too many paths"
     if way.assumed is None:
-        return "no assumptions are known with which a plan gets there"
+        return "no assumptions were found that lead there"
     options = "".join(f" --assume {shlex.quote(each)}" for each in way.assumed)
     return one_line(f"$ retake-flow plan {shlex.quote(file)}{options}")

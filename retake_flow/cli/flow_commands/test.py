@@ -69,7 +69,7 @@ def find_features(flow: str, given: Sequence[str]) -> list[Path]:
             hint = "" if given else "say where your scenarios are: retake-flow test FLOW FEATURES"
             raise UsageError(f"there is no {one_line(str(path))}", hint=hint)
         if path.is_file() and path.suffix != ".feature":
-            raise UsageError(f"{one_line(str(path))} is no feature", hint="scenarios are in files NAME.feature")
+            raise UsageError(f"{one_line(str(path))} is not a feature file", hint="scenarios are in files NAME.feature")
     return features
 
 

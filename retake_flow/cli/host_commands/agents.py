@@ -30,7 +30,7 @@ def _list(args: argparse.Namespace, folder: Path) -> int:
         for each in found:
             terminal.emit(_as_json(each))
     elif not found:
-        terminal.say(printable.line(f"no agents in {folder}; `retake-flow agents --help` says how they get there"))
+        terminal.say(printable.line(f"no agents in {folder}; `retake-flow agents --help` explains how to add them"))
     else:
         rows = [[printable.line(cell) for cell in _row(each)] for each in found]
         terminal.say("\n".join(table.table([("AGENT", "NAME", "USER", "PLATFORM", "TROUBLE"), *rows], table.width())))

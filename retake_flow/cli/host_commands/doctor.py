@@ -46,5 +46,5 @@ def _say(found: dict[str, Any]) -> None:
         terminal.say(f"\nInstall what is missing:\n    {found['install']}")
     number, warnings = found["missing"], found["warnings"]
     told = "This machine is ready" if found["ready"] else f"{number} of what a stream needs is missing"
-    beside = f"; a stream goes on without what is warned of ({warnings})" if warnings else ""
+    beside = f"; a stream can do without the warnings ({warnings})" if warnings else ""
     terminal.say(f"\n{told}{beside}. It took {found['seconds']} s.")

@@ -39,7 +39,7 @@ def _newest(settings: Settings, guides: Guides, now: float, *, anew: bool) -> st
         versions = guides.versions()
         if not versions:
             raise
-        terminal.advise(f"retake-flow: {printable.line(error.message)}; this is what was kept")
+        terminal.advise(f"retake-flow: {printable.line(error.message)}; this is the stored version")
         return versions[-1]
 
 
@@ -47,9 +47,16 @@ def _difference(guides: Guides, version: str, since: str) -> dict[str, Any]:
     older = guides.before(version, since)
     if since and guides.path(older) != guides.path(since):
         kept = ", ".join(guides.versions())
-        raise UsageError(f"no guide {since} is kept to compare {version} with", hint=f"kept are {kept}")
+        raise UsageError(
+            f"version {since} of the guide is not stored, so {version} cannot be compared with it",
+            hint=f"stored versions: {kept}",
+        )
     found = guides.difference(older, version)
     if found is None:
-        return {"since": None, "diff": "", "summary": f"No guide before {version} is kept, so nothing can be compared."}
+        return {
+            "since": None,
+            "diff": "",
+            "summary": f"No version of the guide before {version} is stored, so there is nothing to compare.",
+        }
     diff = printable.text("\n".join(found.lines))
     return {"since": older, "diff": diff, "summary": printable.text(found.summary)}

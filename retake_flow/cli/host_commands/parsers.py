@@ -7,7 +7,8 @@ from typing import Any
 from retake_flow.cli.arguments import add_allow_outside, add_json, port
 
 _SERVE_EPILOG = """\
-It prints the link that lets a browser in. Only this machine reaches the page; docs/page.md says how a phone does, too.
+It prints the link that lets a browser in. Only this machine can reach the page; docs/page.md explains
+how to open it on a phone.
 
 example:
   retake-flow serve --open
@@ -41,7 +42,7 @@ def serve(parser: Any) -> None:
 
 def notify(parser: Any) -> None:
     """Send a notice to every address, to try them."""
-    parser.add_argument("flow", metavar="FLOW", nargs="?", help="also to the addresses of this flow")
+    parser.add_argument("flow", metavar="FLOW", nargs="?", help="also notify the addresses of this flow")
     parser.add_argument("--test", action="store_true", required=True, help="say that it is only a test")
     add_allow_outside(parser)
     add_json(parser)
@@ -71,8 +72,7 @@ def rehearsal(parser: Any) -> None:
     parser.add_argument(
         "--keep",
         metavar="FILE",
-        help="keep who is registered, what was posted and the faults to come in FILE, secrets and all: "
-        "the options with which it goes on later",
+        help="keep agents, posts and pending faults in FILE, with their secrets, to continue with --options FILE",
     )
     add_json(parser, "print nothing but the address, always as a JSON line")
     parser.set_defaults(drives=True)
@@ -81,7 +81,7 @@ def rehearsal(parser: Any) -> None:
 def store(parser: Any) -> None:
     """Move all runs to another store, or prepare one."""
     parser.epilog = _STORE_EPILOG
-    whats = "copy: move all runs; they go on in TARGET only. prepare: bring the tables up to date, as their owner"
+    whats = "copy: move all runs; they continue in TARGET only. prepare: update the tables, as their owner"
     parser.add_argument("what", choices=("copy", "prepare"), metavar="WHAT", help=whats)
     parser.add_argument("source", metavar="SOURCE", nargs="?", default="", help="the store that has the runs")
     parser.add_argument("target", metavar="TARGET", nargs="?", default="", help="default: RETAKE_FLOW_STORE")
@@ -95,5 +95,5 @@ def agents(parser: Any) -> None:
     parser.add_argument("names", nargs="*", metavar="AGENT", help="only these; for `import` of one file, its name")
     parser.add_argument("--agents", metavar="DIR", help="the folder of AGENT.json files; default RETAKE_FLOW_AGENTS")
     parser.add_argument("--kubernetes", metavar="NAME", help="export them as a Secret of this name")
-    parser.add_argument("--replace", action="store_true", help="import them also in place of other accounts")
+    parser.add_argument("--replace", action="store_true", help="replace files of other accounts too")
     add_json(parser)

@@ -57,7 +57,7 @@ def _report(data: dict[str, Any], undriven: str, as_json: bool) -> None:
     run = printable.line(data["run"])
     waits = "; the run has not taken it yet" if data["driven"] and data["effect"] == "queued" else ""
     if undriven and data["submitted"]:
-        waits, undriven = "; a worker goes on with it", ""
+        waits, undriven = "; a worker continues it", ""
     terminal.say(f"answered {printable.line(data['gate'])} of {run}{waits}")
     if undriven:
         terminal.say(printable.line(undriven))

@@ -29,7 +29,7 @@ examples:
 # Written out, since importing `Phase` would import the model of runs at each start of the program.
 _PHASES = ("pending", "running", "waiting", "suspended", "cancelled", "faulted", "completed")
 _SAY_EPILOG = """\
-Without --voice, --screen or --chat it is spoken and shown, as far as the run has a voice and a content window.
+Without --voice, --screen or --chat it is spoken if the run has a voice, and shown if it has a content window.
 
 examples:
   retake-flow say last "Back in five minutes"
@@ -37,8 +37,8 @@ examples:
 """
 _WAYS = {"voice": "spoken", "screen": "shown in the content window", "chat": "sent to the agent's chat"}
 _SEND_EPILOG = """\
-A flow says under `events:` what it takes from outside. Every flow with a `timeout` also takes `extend`, which lets it
-come later.
+A flow declares under `events:` which events it takes from outside. Every flow with a `timeout` also takes `extend`,
+which extends it.
 
 examples:
   retake-flow send last raid --set by=kim --set viewers=40

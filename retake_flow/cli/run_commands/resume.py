@@ -86,7 +86,9 @@ def _resume_one(
             count, ended = asyncio.run(_interruptible(runs, stored, settings, args, log))
     except (RunHeld, CredentialsError) as error:
         if answered:  # the answer is stored all the same
-            taker = "the process that drives the run" if isinstance(error, RunHeld) else "whoever goes on with the run"
+            taker = (
+                "the process that drives the run" if isinstance(error, RunHeld) else "the process that resumes the run"
+            )
             terminal.advise(f"answered {printable.line(answered)}; {taker} takes it")
         raise
     from retake_flow.cli.session.session import exit_code

@@ -140,7 +140,7 @@ class _JointRun:
             self._leave(run, error)
             return
         except Exception as raised:  # even a defect of ours in one run must not take the others down
-            view.on_record(_failure(known(raised, f"going on with {run}")))
+            view.on_record(_failure(known(raised, f"resuming {run}")))
             self._failed.add(run)
             return
         self._left.pop(run, None)
@@ -156,7 +156,7 @@ class _JointRun:
             about = {"kind": error.kind, "message": error.message, "hint": error.hint}
             terminal.emit({"run": run, **record("run_left", time.time(), **about)})
         else:
-            terminal.say(printable.line(f"[{run}] is left alone: {error.message}; {error.hint}"))
+            terminal.say(printable.line(f"[{run}] is skipped: {error.message}; {error.hint}"))
 
 
 def _failure(error: RetakeFlowError) -> Record:

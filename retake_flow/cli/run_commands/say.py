@@ -50,7 +50,7 @@ def _read_text(given: str) -> str:
     try:
         return text_to_say(sys.stdin.read(LONGEST + 2) if given == "-" else given)
     except UsageError as error:
-        hint = error.hint or 'write it behind the run: retake-flow say last "Hello!"'
+        hint = error.hint or 'write it after the run: retake-flow say last "Hello!"'
         raise UsageError(error.message, hint=hint) from None
 
 

@@ -91,14 +91,16 @@ def _facts(found: RunStatus) -> list[tuple[str, str]]:
 
 def _question_lines(found: RunStatus) -> list[str]:
     lines = [f"  {line}" for asked in found.asked for line in gate_lines(asked, found.now)]
-    lines += [f"  {printable.line(gate)}  is answered; the run takes it when it goes on" for gate in found.answered]
+    lines += [
+        f"  {printable.line(gate)}  is answered; the run takes the answer when it is resumed" for gate in found.answered
+    ]
     return ["", "waits for an answer", *lines] if lines else []
 
 
 def _process_lines(found: RunStatus) -> list[str]:
     """Tables of timers, activities, pending undos and programs, each with a title."""
     run, now = found.run, found.now
-    owed = "not taken back" if run.ended else "to be taken back"
+    owed = "not taken back" if run.ended else "pending undos"
     tables: dict[str, list[tuple[str, ...]]] = {
         "timers": [(place, purpose, ahead(due, now)) for (place, purpose), due in found.timers],
         "activities": [] if run.ended else [(key, one.work.value) for key, one in run.activities.items()],

@@ -29,7 +29,7 @@ def watch(args: argparse.Namespace) -> int:
     """Follow a run. The exit code is 0 when it completes, 1 when it ends otherwise, and 4 when it is suspended."""
     with closing(open_store(Settings.from_environment())) as store:
         run = store.find(args.run)
-        with view_for(args.json, printable.line(run), "Ctrl-C ends the watching") as view:
+        with view_for(args.json, printable.line(run), "Ctrl-C ends only `watch`") as view:
             last = _Watch(store, run, view).follow(whole=args.json)
     if not last.run.ended:
         return 4

@@ -70,12 +70,12 @@ class Prompter:
                     await self._ask(runner, gate)
             except _PromptLeft:
                 if not runner.parked:
-                    terminal.say(f"\n  the run goes on; answer from elsewhere: {answer_with(runner.run.id, gate)}")
+                    terminal.say(f"\n  the run continues; answer from elsewhere: {answer_with(runner.run.id, gate)}")
                 runner.suspend()
                 return
             except _TerminalGone:
                 if not runner.run.ended:
-                    terminal.say("  … it was answered elsewhere, or is not asked any more")
+                    terminal.say("  … it was answered elsewhere, or is no longer open")
             with suppress(StoreError, Fenced):  # the driver looks again, and reports the error
                 runner.look()
             await self._until_gone(runner, gate)

@@ -261,7 +261,7 @@ def test_a_refusal_is_final(platform: Any, name: str, status: int) -> None:
 def test_an_endless_answer_is_cut(platform: Any) -> None:
     """An answer past a mebibyte is refused, and an error page past it is still the error it is."""
     platform.answer(httpx.Response(200, content=b"#" * (MAX_BODY + 1)))
-    with pytest.raises(errors.UnexpectedAnswer, match="longer"):
+    with pytest.raises(errors.UnexpectedAnswer, match="too large"):
         platform.call(CALLS["guide"])
     platform.answers = [httpx.Response(502, content=b"#" * (MAX_BODY + 1))]
     with pytest.raises(errors.Unavailable):

@@ -150,7 +150,7 @@ def test_what_is_not_the_apis_own_answer_says_nothing_of_the_call(
     assert isinstance(error, errors.Intercepted)
     assert error.may_repeat
     assert words in error.message
-    assert "not retake.tv's API" in error.message
+    assert "not from retake.tv's API" in error.message
 
 
 @pytest.mark.parametrize("header", ["cf_mitigated", "x_vercel_mitigated", "x_amzn_waf_action"])
@@ -203,7 +203,7 @@ def test_success_false_is_a_refusal() -> None:
 
 def test_a_cut_answer_is_unexpected() -> None:
     """An answer longer than any should be is not read in part."""
-    with pytest.raises(errors.UnexpectedAnswer, match="longer"):
+    with pytest.raises(errors.UnexpectedAnswer, match="too large"):
         interpret(protocol.GUIDE, Response(200, {}, b"# guide", truncated=True))
 
 

@@ -220,7 +220,7 @@ def test_one_damaged_run_is_named_and_left_alone(command: Command, copies: Copie
     assert command("show", "last").out.startswith("good-2")
     said = command("resume", "--all")
     assert (said.code, said.out.count("bad-1")) == (5, 1)
-    assert "[bad-1] is left alone: it is damaged: its beginning is 'yesterday'" in said.out
+    assert "[bad-1] is skipped: it is damaged: its beginning is 'yesterday'" in said.out
     said = command("show", "bad-1")
     assert (said.code, "the run bad-1 is damaged: its beginning is 'yesterday'" in said.err) == (6, True)
 
@@ -280,7 +280,7 @@ def test_a_run_where_its_flow_has_nothing_is_left_alone(
         claim.answers()
         claim.write(replace(run, phase=Phase.RUNNING, **changes), [])
         said = command("resume", "--all")
-        assert (said.code, "[bad-1] is left alone" in said.out) == (5, True)
+        assert (said.code, "[bad-1] is skipped" in said.out) == (5, True)
         said = command("resume", "bad-1")
         assert (said.code, "the run bad-1 is damaged: its flow has no" in said.err) == (6, True)
         assert (store.load("bad-1").run.outcome, store.load("bad-1").epoch) == (None, claim.epoch)

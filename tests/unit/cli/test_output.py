@@ -102,7 +102,7 @@ def test_the_oldest_lines_are_dropped_and_counted(pipe: Pipe, blocking: bool, mo
     pipe.file.tell_trouble(lambda reason, gone: told.append((reason, gone)))
     for number in range(1000):
         pipe.file.write(b"%01023d\n" % number)
-    assert told == [("standard output takes no more, so lines are dropped", False)]
+    assert told == [("standard output accepts no more output, so lines are dropped", False)]
     read = pipe.reading()
     assert pipe.file.finish() == 0
     lines = read().splitlines()

@@ -74,14 +74,14 @@ def test_a_run_is_stored_with_what_it_needs(command: Command, folder: Path) -> N
         (("go-live.yaml",), "no agent is known here"),
         (("{file}", "--cost", "0"), "not a number of cores from 0.01 to 4096"),
         (("{file}", "--cost", "nan"), "not a number of cores"),
-        (("{file}", "--label", "a b"), "is no label"),
+        (("{file}", "--label", "a b"), "is not a valid label"),
         (("{file}", "--priority", "1e3"), "not a whole number from -1000 to 1000"),
-        (("{file}", "--at", "tomorrow"), "is no moment"),
+        (("{file}", "--at", "tomorrow"), "is not a time"),
         (("{file}", "--at", "2026-01-01T18:00"), "is in the past; without --at, the run starts at once"),
         (("{file}", "--at", "2001-01-01"), "is in the past"),
-        (("{file}", "--agent", "../x"), "'../x' is no name of an agent"),
-        (("{file}", "--agent", ""), "'' is no name of an agent"),
-        (("--run", "last", "--agent", "a/b"), "'a/b' is no name of an agent"),
+        (("{file}", "--agent", "../x"), "'../x' is not a valid name of an agent"),
+        (("{file}", "--agent", ""), "'' is not a valid name of an agent"),
+        (("--run", "last", "--agent", "a/b"), "'a/b' is not a valid name of an agent"),
         (("--run", "nobody"), "nobody"),
     ],
 )
@@ -167,7 +167,7 @@ def test_an_answer_gives_a_submitted_run_back_to_the_workers(command: Command, f
     assert "a worker does once it is answered" in said.out + said.err
     command("run", str(file), "--name", "again", "--json")
     command("submit", "--run", "again")
-    assert command("answer", "again", "word=yes", "--within", "0s").out.endswith("; a worker goes on with it\n")
+    assert command("answer", "again", "word=yes", "--within", "0s").out.endswith("; a worker continues it\n")
     (answered,) = command("answer", "o", "word=yes", "--within", "0s", "--json").records
     assert (answered["driven"], answered["submitted"]) == (False, True)
     assert not any("resume" in step for step in answered["next"])

@@ -100,7 +100,7 @@ def test_no_configuration_of_pytest_has_a_part_in_it(command: Command, hello: Pa
     [
         ((), 2, "say which flow"),
         (("hello.yaml", "nowhere"), 2, "there is no nowhere"),
-        (("hello.yaml", "hello.yaml"), 2, "is no feature"),
+        (("hello.yaml", "hello.yaml"), 2, "is not a feature file"),
         (("hello.yaml", "-k", "owl"), 2, "there is no scenario that fits 'owl'"),
         (("hello.yaml", "--mock", "nowhere"), 2, "nowhere cannot be read"),
         (("hello.yaml", "--phrases", "nowhere"), 2, "nowhere cannot be read"),

@@ -92,7 +92,7 @@ def test_another_account_is_not_replaced_by_itself(piped: Piped, folder: Path) -
     done = piped(both, "agents", "import", "--agents", str(agents))
     assert (done.code, done.out) == (1, "cat: added\n")
     assert "owl was not imported" in done.err
-    assert "is of another account; add --replace" in done.err
+    assert "belongs to another account; add --replace" in done.err
     assert OWL in (agents / "owl.json").read_text()
     done = piped(both, "agents", "import", "--agents", str(agents), "--replace")
     assert (done.code, done.out) == (0, "owl: replaced\ncat: kept\n")
@@ -113,7 +113,7 @@ def test_an_account_is_known_by_its_id(piped: Piped, folder: Path) -> None:
     assert (kept["access_token"], kept["mood"]) == ("rtk_fox_new_012345", "calm")
     other = json.dumps({**kept, "userDbId": "user_cat"})
     done = piped(other, "agents", "import", "fox", "--agents", str(agents))
-    assert (done.code, "is of another account" in done.err) == (1, True)
+    assert (done.code, "belongs to another account" in done.err) == (1, True)
     assert json.loads((agents / "fox.json").read_text()) == kept
     done = piped(other, "agents", "import", "fox", "--agents", str(agents), "--replace")
     assert (done.code, done.out) == (0, "fox: replaced\n")

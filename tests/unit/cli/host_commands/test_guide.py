@@ -68,7 +68,7 @@ def test_what_is_kept_is_shown_when_retake_tv_is_silent(
         seen(guides, time.time() - FRESH - 1)
     said = command("guide", *words)
     assert (said.code, said.out) == (0, "# Guide\nnew red\n")
-    assert "could not be reached; this is what was kept" in said.err
+    assert "could not be reached; this is the stored version" in said.err
     assert asked == ["https://retake.tv"]
 
 
@@ -93,7 +93,7 @@ def test_a_version_that_is_not_kept_is_named_with_those_that_are(
     """One message that says what can be compared."""
     said = command("guide", "--since", "1.0")
     assert said.code == 2
-    assert "no guide 1.0 is kept" in said.err
+    assert "version 1.0 of the guide is not stored" in said.err
     assert "2.1.2, 2.1.10" in said.err
 
 
@@ -101,7 +101,10 @@ def test_where_nothing_can_be_compared_that_is_said(command: Command, guides: Pa
     """It is no mistake."""
     (guides / "guide-2.1.2.md").unlink()
     said = command("guide", "--diff")
-    assert (said.code, said.out) == (0, "No guide before 2.1.10 is kept, so nothing can be compared.\n")
+    assert (said.code, said.out) == (
+        0,
+        "No version of the guide before 2.1.10 is stored, so there is nothing to compare.\n",
+    )
 
 
 def test_programs_get_one_object(command: Command, guides: Path, asked: list[str]) -> None:

@@ -143,7 +143,7 @@ def test_a_run_of_another_host_is_named_with_the_command(command: Command, store
     said = command("resume", "--all")
     [line] = said.out.splitlines()
     assert said.code == 5
-    assert line.startswith("[away-1] is left alone: away-1 is driven by process 77 on studio-2, of which nobody knows")
+    assert line.startswith("[away-1] is skipped: away-1 is driven by process 77 on studio-2, of which nobody knows")
     assert line.endswith("`retake-flow resume away-1 --force`")
     [record] = command("resume", "--all", "--json").records
     assert (record["run"], record["event"], record["kind"]) == ("away-1", "run_left", "held")
@@ -176,7 +176,7 @@ def test_runs_of_other_agents_are_left_alone(
     begun(store, folder, "wren-1", identity=replace(owl, name="wren", user_db_id="", source=str(key), fingerprint=WREN))
     monkeypatch.setenv("RETAKE_CREDENTIALS", str(key))
     said = command("resume", "--all")
-    left = [line for line in said.out.splitlines() if "left alone" in line]
+    left = [line for line in said.out.splitlines() if "is skipped" in line]
     assert said.code == 5
     assert sorted(line.split("]")[0] for line in left) == ["[old-1", "[owl-1"]
     assert all(f"acts as owl, and the token in {key} is that of wren" in line for line in left)

@@ -61,7 +61,7 @@ def test_a_person_sees_where_a_run_is_and_what_it_waits_for(command: Command, st
         "epoch    1",
         "prove.1  asked of operator 2m ago",
         "answer: retake-flow answer owl-1 prove.1 tweet_url=…",
-        "trouble.1  is answered; the run takes it when it goes on",
+        "trouble.1  is answered; the run takes the answer when it is resumed",
         "on      remind   overdue for 3m",
         "on/air  timeout  due in 1h (",
         "on:display  ready",

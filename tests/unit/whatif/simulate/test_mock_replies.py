@@ -34,7 +34,7 @@ def test_the_words_of_the_platform_are_kept():
     """The message is what the platform said, beside the client's own words and the action."""
     error = fault({"status": 404, "message": "no such agent"}, ()).error(spec("retake.stream_key"))
     assert isinstance(error, NotFound)
-    assert error.message == "retake.tv does not know what was asked for (retake.stream_key, status 404): no such agent"
+    assert error.message == "retake.tv does not know the requested item (retake.stream_key, status 404): no such agent"
 
 
 def test_the_time_to_wait_is_kept():
