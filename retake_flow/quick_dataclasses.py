@@ -50,18 +50,50 @@ def __init__({parameters}):
 
 def _first_init(made: Any, frozen: bool) -> Callable[..., None]:
     """An `__init__` for the first objects, which compiles the real one for all others, and for wrong arguments."""
-    parameters: list[Field[Any]] = []
+    known: _Parameters | None = None
     created = 0
 
     def __init__(self: Any, *args: Any, **named: Any) -> None:
-        nonlocal created
+        nonlocal known, created
         created += 1
-        parameters[:] = parameters or _parameters(made)
-        if created > _FEW or not _set_fields(self, parameters, args, named):
+        known = known or _Parameters(made)
+        values = known.values(args, named) if created <= _FEW else None
+        if values is None:
             made.__init__ = _compile_init(made, frozen)
             made.__init__(self, *args, **named)
+            return
+        for name, put in known.slots:
+            put(self, values[name])
+        if known.has_more:
+            self.__post_init__()
 
     return __init__
+
+
+class _Parameters:
+    """The parameters of a dataclass."""
+
+    def __init__(self, cls: Any) -> None:
+        parameters = _parameters(cls)
+        self.has_more = hasattr(cls, "__post_init__")
+        self.slots = [(each.name, getattr(cls, each.name).__set__) for each in parameters]
+        self._names = {each.name for each in parameters}
+        self._in_order = [each.name for each in parameters if not each.kw_only]
+        self._defaults = {each.name: each.default for each in parameters if each.default is not MISSING}
+        self._factories = [
+            (each.name, each.default_factory) for each in parameters if each.default_factory is not MISSING
+        ]
+
+    def values(self, args: tuple[Any, ...], named: dict[str, Any]) -> dict[str, Any] | None:
+        """The values of the fields of a new object; None if the arguments are wrong."""
+        given = dict(zip(self._in_order, args, strict=False)) | named
+        if len(given) < len(args) + len(named):
+            return None
+        values = self._defaults | given
+        for name, make in self._factories:
+            if name not in given:
+                values[name] = make()
+        return values if values.keys() == self._names else None
 
 
 def _parameters(cls: Any) -> list[Field[Any]]:
@@ -70,29 +102,6 @@ def _parameters(cls: Any) -> list[Field[Any]]:
         if not each.init:
             raise TypeError(f"{cls.__qualname__}.{each.name}: only dataclasses.dataclass knows init=False")
     return sorted(fields(cls), key=attrgetter("kw_only"))
-
-
-def _set_fields(self: Any, parameters: list[Field[Any]], args: tuple[Any, ...], named: dict[str, Any]) -> bool:
-    """Set the fields of a new object, as `__init__` does; False if the arguments are wrong."""
-    given = dict(zip((each.name for each in parameters if not each.kw_only), args, strict=False))
-    if len(given) < len(args) or given.keys() & named.keys():
-        return False
-    given |= named
-    for each in parameters:
-        if each.name in given:
-            value = given.pop(each.name)
-        elif each.default is not MISSING:
-            value = each.default
-        elif each.default_factory is not MISSING:
-            value = each.default_factory()
-        else:
-            return False
-        object.__setattr__(self, each.name, value)
-    if given:
-        return False
-    if hasattr(self, "__post_init__"):
-        self.__post_init__()
-    return True
 
 
 def _compile_init(cls: type, frozen: bool) -> Callable[..., None]:
