@@ -31,6 +31,7 @@ def _forget_secrets() -> Iterator[None]:
 #: Files whose tests take longest, so that none of them is begun last.
 LONGEST = (
     "features/test_features.py",
+    "integration/test_crash_points.py",
     "integration/test_resume_process.py",
     "integration/test_output_process.py",
     "integration/test_crash_matrix.py",
@@ -42,6 +43,9 @@ LONGEST = (
     "integration/test_healing.py",
     "integration/test_doctor.py",
     "integration/test_chaos.py",
+    "integration/test_wall_clock.py",
+    "integration/test_store_lost_on_air.py",
+    "integration/test_fuzz.py",
 )
 
 

@@ -6,7 +6,6 @@ import json
 import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from itertools import islice
 from typing import Any, Final
 
 from retake_flow.actions.registry import CATALOGUE
@@ -121,7 +120,14 @@ class Trial:
         """
         self.require_state(state)
         heard = len(self.journal)
-        self._pass(lambda: self.within(state) or self._has_entered(state, heard), f"to come to {state!r}")
+
+        def reached() -> bool:
+            nonlocal heard
+            new, heard = self.journal[heard:], len(self.journal)
+            entered = (record["state"] for record in new if record["event"] == "state_entered")
+            return self.within(state) or any(matches_name(state, path) for path in entered)
+
+        self._pass(reached, f"to come to {state!r}")
 
     def to_the_end(self) -> None:
         """Let time pass until the run has ended.
@@ -136,10 +142,6 @@ class Trial:
         return bool(self.run.state) and any(
             matches_name(state, around.path) for around in self.flow.around(self.run.state)
         )
-
-    def _has_entered(self, state: str, heard: int) -> bool:
-        new = islice(self.journal, heard, None)
-        return any(record["event"] == "state_entered" and matches_name(state, record["state"]) for record in new)
 
     def require_state(self, state: str) -> None:
         """Check that there is such a state.
