@@ -33,7 +33,7 @@ from retake_flow.run.records import Record, timestamp
 from retake_flow.run.run import Run
 from retake_flow.store import decoding
 from retake_flow.store.lease import Lease
-from retake_flow.store.sql import account_rows, moving, rows, texts
+from retake_flow.store.sql import moving, rows, shared_rows
 from retake_flow.store.sql.database import Database
 from retake_flow.store.sql.gates import GateRows
 from retake_flow.store.sql.keeper import Held
@@ -175,7 +175,7 @@ class SqlClaim:
                 self._done(connection, new)
                 open_now = self._gates.write(connection, run, now)
                 if flow_text is not None:
-                    digest = texts.keep(self._database, connection, flow_text)
+                    digest = shared_rows.keep_text(self._database, connection, flow_text)
                     connection.execute(update(RUNS).where(RUNS.c.id == run.id).values(flow_text=digest))
                     self._kept = moving.read(connection, run.id, moving.ESSENTIAL)
         except StoreAway:
@@ -337,7 +337,7 @@ class SqlClaim:
         """Hold an account on all hosts that share the store."""
         self._require()
         with self._database.writing(self._connection) as connection:
-            account_rows.hold(self._database, connection, self._ours["our_run"], account, self._alive)
+            shared_rows.hold_account(self._database, connection, self._ours["our_run"], account, self._alive)
             self._kept = moving.read(connection, self._ours["our_run"], moving.ESSENTIAL)
 
     def release(self) -> None:

@@ -19,7 +19,7 @@ from retake_flow.quick_dataclasses import dataclass, field
 from retake_flow.run.errors import RunMoved, RunsHeld
 from retake_flow.sanitize import first_line
 from retake_flow.store import columns
-from retake_flow.store.sql import moving, rows, texts
+from retake_flow.store.sql import moving, rows, shared_rows
 from retake_flow.store.sql.database import Database
 from retake_flow.store.sql.migrations import STEPS, make_current, version
 from retake_flow.store.sql.tables import ACCOUNTS, FLOWS, GATES, METADATA, RECORDS, REQUESTS, RUNS, StoreClock
@@ -163,7 +163,7 @@ def _copy(source: Database, target: Database, row: _Row, copied: Copied) -> str:
     run, counts = row["id"], dict.fromkeys(("records", "gates", "answers", "requests"), 0)
     with target.writing(long=True) as connection:
         try:
-            digest = texts.keep(target, connection, _flow(source, row))
+            digest = shared_rows.keep_text(target, connection, _flow(source, row))
             if connection.scalar(select(RUNS.c.id).where(RUNS.c.id == run)) is not None:
                 copied.there += 1
                 return ""

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import json
 import time
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import replace
-from typing import Any
+from typing import Any, Final, cast
 
 from sqlalchemy import Connection, delete, insert, select, update
 
@@ -14,14 +15,19 @@ from retake_flow.ports.fleet import Choose, Demand, Drain, Host, Job, Placed, Sw
 from retake_flow.ports.runs import Holder
 from retake_flow.run.errors import HostTaken, HostUnknown, RunEnded, RunMoved
 from retake_flow.run.run import Run
-from retake_flow.store import columns, job_columns
+from retake_flow.store import columns
 from retake_flow.store.sql import jobs, rows
 from retake_flow.store.sql.database import Database
 from retake_flow.store.sql.jobs import Waiting
 from retake_flow.store.sql.runs import SqlRuns
 from retake_flow.store.sql.tables import HOLDER, HOSTS, JOBS, RUNS, StoreClock
 
-_HOSTS = select(*(HOSTS.c[name] for name in job_columns.HOST), (StoreClock() - HOSTS.c.seen).label("age"))
+#: The columns of `hosts`, in the order of `_host_of`.
+_HOST: Final = (*("id", "place", "pid", "started", "version", "capacity", "labels", "agents", "accepts", "draining"),)
+#: A host that was not seen for so many seconds is given nothing, unless the lease is shorter.
+_AWAY_AFTER: Final = 8.0
+_SURE: Final = 5 / 7  # as for the lease of a run
+_HOSTS = select(*(HOSTS.c[name] for name in _HOST), (StoreClock() - HOSTS.c.seen).label("age"))
 #: Seconds that a sweep gives runs to hosts: a longer transaction is given up as that of a server which does not answer,
 #: and would be so for ever after a rack was lost.
 SWEEPS_FOR = 1.0
@@ -94,7 +100,7 @@ class SqlFleet:
         found = []
         for row in connection.execute(_HOSTS.order_by(HOSTS.c.id)).all():
             cost, number = used.get(row.id, (0.0, 0))
-            found.append(job_columns.host(row[:-1], used=cost, runs=number, age=row.age, lease=self._lease))
+            found.append(_host_of(row[:-1], used=cost, runs=number, age=row.age, lease=self._lease))
         return found
 
     def beat(self, host: Host) -> Drain:
@@ -125,7 +131,7 @@ class SqlFleet:
         if row is None:
             return ""
         near = row.place == process_place.where()
-        gone = not process_place.runs(row.pid, row.started) if near else row.age > job_columns.away_after(self._lease)
+        gone = not process_place.runs(row.pid, row.started) if near else row.age > away_after(self._lease)
         if not gone:
             raise HostTaken(host.id, row.pid, near=near)
         return connection.scalars(delete(HOSTS).where(HOSTS.c.id == host.id).returning(HOSTS.c.draining)).one()  # type: ignore[no-any-return]  # a text of the table
@@ -246,3 +252,29 @@ class SqlFleet:
     def close(self) -> None:
         """Close all connections."""
         self.runs.close()
+
+
+def away_after(lease: float) -> float:
+    """Seconds after which a host that was not seen counts as away."""
+    return min(_AWAY_AFTER, lease * _SURE)
+
+
+def _host_of(row: Sequence[Any], *, used: float, runs: int, age: float, lease: float) -> Host:
+    """A host, from its columns in the order of `_HOST`; one that cannot be read counts as away.
+
+    Args:
+        row: The columns.
+        used: What its runs cost.
+        runs: How many it has.
+        age: Seconds since it was last seen.
+        lease: For how long claims last in this store, in seconds.
+    """
+    name, place, pid, started, version, capacity, labels, agents, accepts, draining = row
+    try:
+        known = None if agents is None else tuple(json.loads(agents))
+        about = (name, place, int(pid), float(started), version, float(capacity), tuple(json.loads(labels)), known)
+    except (TypeError, ValueError) as error:
+        version = columns.shown(f"damaged: {error}")
+        return Host(name, "", 0, 0.0, version, 0.0, accepts=False, used=used, runs=runs, age=age, away=True)
+    away = age > away_after(lease)
+    return Host(*about, bool(accepts), cast(Drain, draining), used, runs, age, away)

@@ -7,9 +7,9 @@ driver's claim. So a host's rows tell what it has, whoever started its drivers, 
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace
-from typing import Any
+from typing import Any, Final
 
 from sqlalchemy import (
     Connection,
@@ -28,16 +28,22 @@ from sqlalchemy import (
     update,
 )
 
+from retake_flow.backoff import Backoff
 from retake_flow.errors import Damaged
 from retake_flow.ports.fleet import Demand, Job, Placed
 from retake_flow.ports.runs import Holder
 from retake_flow.run.run import Phase
-from retake_flow.store import columns, failures, job_columns
+from retake_flow.store import columns
 from retake_flow.store.decoding import parsed_object
 from retake_flow.store.sql import rows
 from retake_flow.store.sql.tables import GATES, HOLDER, JOBS, REQUESTS, RUNS, SNAPSHOTS, StoreClock
 
-_COLUMNS = tuple(JOBS.c[name] for name in job_columns.JOB)
+#: The columns of `jobs`, in the order of `job_of`.
+JOB: Final = (
+    *("run", "agent", "cost", "labels", "priority", "not_before"),
+    *("failures", "failed_on", "trouble", "held", "host", "epoch"),
+)
+_COLUMNS = tuple(JOBS.c[name] for name in JOB)
 _ANSWERED = exists().where(GATES.c.run == RUNS.c.id, GATES.c.closed.is_(None), GATES.c.answered.is_not(None))
 _ASKED = exists().where(REQUESTS.c.run == RUNS.c.id, REQUESTS.c.what.in_(("stop", "kill")))
 _SUSPENDED = RUNS.c.phase == Phase.SUSPENDED.value
@@ -75,7 +81,7 @@ def every(connection: Connection) -> list[Job]:
     waits = (HAS_WORK & RUNS.c.holder_host.is_(None)).label("waits")
     query = _jobs(RUNS.c.updated, waits).where(RUNS.c.outcome.is_(None) | RUNS.c.holder_host.is_not(None))
     found = connection.execute(query.order_by(waits.desc(), JOBS.c.priority, RUNS.c.created, RUNS.c.id)).all()
-    return [replace(job_columns.job(row[:-2], waits=bool(row[-1])), since=row[-2]) for row in found]
+    return [replace(job_of(row[:-2], waits=bool(row[-1])), since=row[-2]) for row in found]
 
 
 def _jobs(*more: Any) -> Select[Any]:
@@ -125,7 +131,7 @@ class Waiting:
 
     def __init__(self, row: Any) -> None:
         *job, created, self.epoch, self._lease_until = row[: len(_COLUMNS) + 3]
-        self.job = job_columns.job(job, waits=True)
+        self.job = job_of(job, waits=True)
         self.place = (row.priority, created, row.run)
         self.holder: Holder | None = None
         try:
@@ -187,8 +193,8 @@ def hold(connection: Connection, job: Job) -> Job:
 def fail(connection: Connection, job: Job, trouble: str, on: str) -> Job:
     """Note that the driver of a run has failed, and return the job as it is now."""
     at = now(connection)
-    failed = failures.counting(job.failures, at)
-    wait = failures.wait_after(failed)
+    failed = count_failures(job.failures, at)
+    wait = wait_after(failed)
     changed: dict[str, Any] = {
         "failures": json.dumps(failed),
         "failed_on": rows.dumped((*job.failed_on, on)[-len(failed) :]),
@@ -203,7 +209,7 @@ def fail(connection: Connection, job: Job, trouble: str, on: str) -> Job:
 def one(connection: Connection, run: str) -> Job | None:
     """The job of a run; None when it has none."""
     row = connection.execute(_jobs().where(JOBS.c.run == run)).one_or_none()
-    return None if row is None else job_columns.job(row)
+    return None if row is None else job_of(row)
 
 
 def given(connection: Connection, host: str) -> list[Placed]:
@@ -245,3 +251,46 @@ def store(connection: Connection, run: str, demand: Demand) -> None:
     """Store the demand of a run, in place of an earlier one."""
     if not connection.execute(update(JOBS).where(JOBS.c.run == run).values(demanded(demand))).rowcount:
         connection.execute(insert(JOBS).values(run=run, **demanded(demand)))
+
+
+#: So many failures within so many seconds hold a run.
+MOST: Final = 5
+WITHIN: Final = 600.0
+
+_AGAIN: Final = Backoff(1.0, cap=60.0)
+
+
+def count_failures(earlier: Sequence[float], now: float) -> tuple[float, ...]:
+    """The failures that count, with one that happens now."""
+    return (*(at for at in earlier if now - WITHIN < at <= now), now)
+
+
+def wait_after(failures: Sequence[float]) -> float | None:
+    """Seconds until a run is tried again after these failures; None when it is held.
+
+    The first is not waited for: viewers look at a picture that stands still.
+    """
+    if len(failures) >= MOST:
+        return None
+    return 0.0 if len(failures) < 2 else _AGAIN.wait(len(failures) - 1)
+
+
+def job_of(row: Sequence[Any], *, waits: bool = False) -> Job:
+    """A job, from its columns in the order of `JOB`; one that cannot be read is held, and says why."""
+    run, agent, cost, labels, priority, not_before, failures, failed_on, trouble, held, host, epoch = row
+    try:
+        demand = Demand(agent, float(cost), tuple(json.loads(labels)), int(priority), float(not_before))
+        failed = tuple(float(at) for at in json.loads(failures))
+        return Job(run, demand, waits, host or "", int(epoch), failed, _hosts(failed_on), trouble, held)
+    except (TypeError, ValueError) as error:
+        trouble = f"what it needs of a host is damaged ({error}); `retake-flow submit --run` replaces it"
+        demand = Demand(agent if isinstance(agent, str) else "")
+        since = held if isinstance(held, float) else 0.0
+        return Job(run, demand, waits, host or "", epoch if type(epoch) is int else 0, trouble=trouble, held=since)
+
+
+def _hosts(text: str) -> tuple[str, ...]:
+    """The hosts on which a run failed; an older program has written only the last of them."""
+    if not text.startswith("["):
+        return (text,) if text else ()
+    return tuple(str(name) for name in json.loads(text))

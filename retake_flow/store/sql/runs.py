@@ -23,7 +23,7 @@ from retake_flow.run.run import LATEST, Phase, Run
 from retake_flow.settings import USUAL_LEASE
 from retake_flow.store import columns, decoding, holders
 from retake_flow.store.run_lookup import EXAMPLES, only, unknown
-from retake_flow.store.sql import account_rows, gates, rows, texts
+from retake_flow.store.sql import gates, rows, shared_rows
 from retake_flow.store.sql.claim import SqlClaim
 from retake_flow.store.sql.database import Database
 from retake_flow.store.sql.migrations import make_current
@@ -78,7 +78,7 @@ class SqlRuns:
             with self._database.writing() as connection:
                 held = {"epoch": 1, **rows.held_by(holder, 1, self._lease)}
                 self.insert(connection, run, agent=agent, flow_file=flow_file, flow_text=flow_text, **held)
-                account_rows.hold(self._database, connection, run.id, account, self._alive)
+                shared_rows.hold_account(self._database, connection, run.id, account, self._alive)
             return self._claim(run.id, 1, holder)
 
     def insert(
@@ -95,7 +95,7 @@ class SqlRuns:
             "flow": rows.words(run.flow),
             "agent": rows.words(agent),
             "flow_file": rows.words(flow_file),
-            "flow_text": texts.keep(self._database, connection, flow_text),
+            "flow_text": shared_rows.keep_text(self._database, connection, flow_text),
             "epoch": 0,
             "owner": self._owner,
             "created": now,
@@ -143,7 +143,7 @@ class SqlRuns:
             if held is not None and not force and self._alive(held):
                 certain, free = holders.certain(held, self._locks), holders.free_in(held, self._locks)
                 raise RunHeld(run, host=held.host, pid=held.pid, certain=certain, free_in=free)
-            account_rows.hold(self._database, connection, run, account, self._alive)
+            shared_rows.hold_account(self._database, connection, run, account, self._alive)
             ours = rows.held_by(holder, found + 1, self._lease)
             connection.execute(update(RUNS).where(row_of_run).values(epoch=found + 1, **ours))
             if held is not None:  # nobody else has to hear of it, and all processes on the server would
@@ -301,7 +301,7 @@ class SqlRuns:
         old = ended & (RUNS.c.updated < before)
         with self._database.writing(long=True) as connection:
             pruned = connection.scalars(delete(RUNS).where(old).returning(RUNS.c.id)).all()
-            texts.drop_unused(self._database, connection)
+            shared_rows.drop_unused_texts(self._database, connection)
         return sorted(_texts(pruned))
 
     def close(self) -> None:

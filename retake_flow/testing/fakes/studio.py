@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections import Counter
-from collections.abc import AsyncIterator, Iterator, Mapping, Sequence
+from collections.abc import AsyncIterator, Callable, Iterator, Mapping, Sequence
 from contextlib import AbstractAsyncContextManager, AsyncExitStack, asynccontextmanager, contextmanager
 from pathlib import Path
 from typing import Any
@@ -27,7 +27,6 @@ from retake_flow.studio.encoding.progress import SLOW, Health
 from retake_flow.studio.encoding.quality import GUIDE, Quality
 from retake_flow.studio.picture import HEIGHT, WIDTH, Picture
 from retake_flow.studio.screenshot import Screenshot
-from retake_flow.testing.fakes.screen import FakeScreen
 from retake_flow.testing.fakes.studio_programs import Program, Trouble, become_ready
 
 SPEECH_PACE = 14.0  # characters per second
@@ -275,3 +274,69 @@ class FakeStudio:
         finally:
             sending.cancel()
             push.close()
+
+
+Run = Callable[[str, Mapping[str, Any]], AbstractAsyncContextManager[Program]]
+
+
+class FakeMedia:
+    """Any files, with the interface of `retake_flow.studio.media.Media`."""
+
+    def folder(self, name: str) -> Path:
+        """A folder with a page."""
+        return Path(name)
+
+
+class FakeScreen:
+    """The windows of a fake studio, with the interface of `retake_flow.studio.screen.Screen`.
+
+    Args:
+        run: Runs a program of `PARTS` with a given value.
+        display: Gives the name of the running display.
+    """
+
+    def __init__(self, run: Run, display: Callable[[], str]) -> None:
+        self._run = run
+        self._display = display
+        self.media = FakeMedia()
+        self.browses = True
+
+    def divide(self, scenes: Mapping[str, Sequence[str]]) -> None:
+        """Take the scenes of a flow."""
+
+    async def switch(self, scene: str) -> None:
+        """Show the windows of a scene."""
+        self.scene = scene
+
+    def page(
+        self, place: Path | str, allow: Sequence[str] = (), state: Mapping[str, Any] | None = None, **placed: Any
+    ) -> AbstractAsyncContextManager[Program]:
+        """A web page."""
+        return self._window("page", url=str(place) if isinstance(place, str) else "https://stage.invalid/")
+
+    def terminal(self, command: Sequence[str], **how: Any) -> AbstractAsyncContextManager[Program]:
+        """A terminal."""
+        return self._window("terminal")
+
+    def log(self, **how: Any) -> AbstractAsyncContextManager[Program]:
+        """The stream log."""
+        return self._window("content window")
+
+    def program(self, command: Sequence[str], **how: Any) -> AbstractAsyncContextManager[Program]:
+        """A program with a window."""
+        return self._window("program")
+
+    def film(self, places: Sequence[str], **how: Any) -> AbstractAsyncContextManager[Program]:
+        """Films."""
+        return self._window("player")
+
+    def slides(self, places: Sequence[str], **how: Any) -> AbstractAsyncContextManager[Program]:
+        """Pictures."""
+        return self._window("player")
+
+    def music(self, places: Sequence[str], **how: Any) -> AbstractAsyncContextManager[Program]:
+        """Music."""
+        return self._run("player", {"files": len(places)})
+
+    def _window(self, part: str, **value: Any) -> AbstractAsyncContextManager[Program]:
+        return self._run(part, {"display": self._display(), **value})

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import re
-from collections.abc import Generator, Iterator, Mapping, Sequence
+from collections.abc import Callable, Generator, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from functools import partial
 from pathlib import Path
@@ -27,9 +27,9 @@ from retake_flow.testing.gherkin.coverage import Coverage
 from retake_flow.testing.gherkin.features import duplicates
 from retake_flow.testing.gherkin.lint import Flaw, Flawed, display_path, place
 from retake_flow.testing.gherkin.phrases import Phrase, Phrases
-from retake_flow.testing.gherkin.stash import PREMISE, SUBJECT
 from retake_flow.testing.gherkin.verdict import Outcome, PlayedStep, Standing, Verdict, failure, last_lines
 from retake_flow.testing.gherkin.vocabulary import require_playable
+from retake_flow.testing.runs.observed import Subject
 from retake_flow.testing.runs.trial import Premise
 from retake_flow.whatif.simulate import mocks
 from retake_flow.whatif.simulate.mocks import Mocks
@@ -290,3 +290,9 @@ def _played_step(step: Step, written: str, standing: Standing) -> PlayedStep:
     if re2.fullmatch(filled, step.name):
         return PlayedStep(step.line_number, f"{step.keyword} {step.name}", standing, "", table)
     return PlayedStep(step.line_number, written, standing, f"{step.type.capitalize()} {step.name}", table)
+
+
+#: Makes the premise of a scenario; stored in the configuration if a flow is under test.
+PREMISE = pytest.StashKey[Callable[[], Premise]]()
+#: The subject of a scenario; stored in its test.
+SUBJECT = pytest.StashKey[Subject]()

@@ -15,9 +15,8 @@ from retake_flow.flow.graph.transition_graph import Move
 from retake_flow.flow.model import ActionState, Activity, Flow, QuestionState, State
 from retake_flow.flow.state_parts import Ask
 from retake_flow.testing.gherkin.cells import cell
-from retake_flow.testing.paths.guard_solver import Wish, solve, wanted_values
-from retake_flow.testing.paths.guard_solver import inputs as chosen_inputs
-from retake_flow.testing.paths.paths import Path
+from retake_flow.testing.paths.paths import Path, Wish, solve, wanted_values
+from retake_flow.testing.paths.paths import inputs as chosen_inputs
 from retake_flow.testing.runs.trial import Trial
 from retake_flow.whatif.plan.samples import sample, with_samples
 from retake_flow.whatif.simulate.mock_replies import kinds

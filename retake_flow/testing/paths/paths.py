@@ -2,17 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+import re
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from itertools import islice, product
+from typing import Any, Final
 
 from retake_flow.actions.registry import CATALOGUE
-from retake_flow.errors import fault_of
+from retake_flow.errors import ExpressionError, fault_of
 from retake_flow.flow.action_spec import with_own
+from retake_flow.flow.expressions.expression import Expression
 from retake_flow.flow.graph.transition_graph import Move, Moves, path_to
 from retake_flow.flow.model import Flow
 from retake_flow.flow.state_parts import Route
 from retake_flow.testing.gherkin.coverage import Key, key
-from retake_flow.testing.paths.guard_solver import solve, wanted_values
 
 #: How many paths along one transition are examined, the shortest first.
 _MOST_WAYS = 12
@@ -74,3 +77,90 @@ class Paths:
             event = {"name": move.occurrence.name, "kind": kind, "fault": fault_of(kind)}
             if not kind or before or solve(wanted, "event", {}, {"event": event}) is not None:
                 yield move
+
+
+#: A guard, and whether it should hold.
+Wish = tuple[Expression, bool]
+
+_MOST_TRIED: Final = 2_000
+_NUMBERS: Final = (0, 1, 2, 10, 100, 1000, -1)
+_NUMBER = re.compile(r"(?<![\w.])\d+(?:\.\d+)?")
+_TEXT = re.compile(r"'([^']*)'|\"([^\"]*)\"")
+
+
+def wanted_values(refused: Sequence[Expression], when: Expression | None) -> list[Wish]:
+    """The conditions for a route to be taken."""
+    return [*((guard, False) for guard in refused), *([(when, True)] if when is not None else [])]
+
+
+def solve(
+    wanted: Sequence[Wish], name: str, schema: Mapping[str, Mapping[str, Any]], known: Mapping[str, Any]
+) -> dict[str, Any] | None:
+    """Values for the fields of a name that make guards hold or fail as wanted.
+
+    A guard's conditions on other names are unknown here, so they count as met.
+
+    Args:
+        wanted: The guards, and whether each should hold.
+        name: A name such as `result`.
+        schema: The fields that may be chosen.
+        known: Other names with their known values.
+
+    Returns:
+        The fields that matter; None if there are no such values.
+    """
+    fields = [field for field in schema if any(_uses(guard, name, field) for guard, _ in wanted)]
+    texts = [guard.text for guard, _ in wanted]
+    choices = [list(_candidates(schema[field], texts)) for field in fields]
+    for values in islice(product(*choices), _MOST_TRIED):
+        chosen = dict(zip(fields, values, strict=True))
+        about = {**known.get(name, {}), **chosen}
+        if _right(wanted, {**known, **({name: about} if about else {})}):
+            return chosen
+    return None
+
+
+def inputs(
+    wanted: Sequence[Wish], declared: Mapping[str, Mapping[str, Any]], known: Mapping[str, Any]
+) -> dict[str, Any]:
+    """The inputs to set so that guards hold or fail as wanted; empty if none are needed, or none are known.
+
+    Args:
+        wanted: The guards, and whether each should hold.
+        declared: The inputs that may be set.
+        known: The values of inputs that are not set.
+    """
+    names = {"inputs": known}
+    asking = [(guard, holds) for guard, holds in wanted if any(chain[0] == "inputs" for chain in guard.names())]
+    return {} if _right(asking, names) else solve(asking, "inputs", declared, names) or {}
+
+
+def _right(wanted: Iterable[Wish], names: Mapping[str, Any]) -> bool:
+    for guard, holds in wanted:
+        try:
+            if guard.holds(names) is not holds:
+                return False
+        except ExpressionError:
+            continue
+    return True
+
+
+def _uses(guard: Expression, name: str, field: str) -> bool:
+    return any(chain[:2] == (name, field) for chain in guard.names())
+
+
+def _candidates(schema: Mapping[str, Any], texts: Sequence[str]) -> Iterator[Any]:
+    """Values of a field that may matter to guards: those written in them, and those next to these."""
+    kinds = schema.get("type", "string")
+    kinds = [kinds] if isinstance(kinds, str) else kinds
+    yield from schema.get("enum", ())
+    if "boolean" in kinds:
+        yield from (True, False)
+    if "integer" in kinds or "number" in kinds:
+        written = [float(number) for text in texts for number in _NUMBER.findall(text)]
+        numbers = dict.fromkeys([*(n + by for n in written for by in (0, 1, -1)), *_NUMBERS])
+        yield from (int(number) if number == int(number) else number for number in numbers)
+    if "string" in kinds:
+        yield from dict.fromkeys([*(a or b for text in texts for a, b in _TEXT.findall(text)), "some text", ""])
+    if "null" in kinds:
+        yield None

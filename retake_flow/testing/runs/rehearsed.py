@@ -65,15 +65,13 @@ from retake_flow.stage.pictures import Pictures
 from retake_flow.store.crash_points import Boundaries
 from retake_flow.store.memory import MemoryRuns
 from retake_flow.testing.fakes.moltbook import Moltbook
-from retake_flow.testing.fakes.network import Network
+from retake_flow.testing.fakes.network import FakeRealtime, Network
 from retake_flow.testing.fakes.notifications import RecordingNotifier
-from retake_flow.testing.fakes.programs import FakePrograms
-from retake_flow.testing.fakes.realtime import FakeRealtime
 from retake_flow.testing.fakes.responder import FakeResponder, standing_in
 from retake_flow.testing.fakes.studio import FakeStudio
-from retake_flow.testing.fakes.studio_programs import Trouble
+from retake_flow.testing.fakes.studio_programs import FakePrograms, Trouble
 from retake_flow.testing.runs.interventions import RUN, Intervention, Prompter, Scene, entering
-from retake_flow.testing.runs.machines import machine_of
+from retake_flow.testing.runs.trial import machine_of
 from retake_flow.whatif import virtual_time
 from retake_flow.whatif.virtual_time import VirtualClock
 

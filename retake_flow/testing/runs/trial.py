@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import json
 import re
+from collections import OrderedDict
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any, Final
 
 from retake_flow.actions.registry import CATALOGUE
+from retake_flow.engine.core.chart import Chart
 from retake_flow.engine.core.machine import Machine
 from retake_flow.errors import UsageError
 from retake_flow.flow.diagnostics import did_you_mean
@@ -16,7 +18,6 @@ from retake_flow.flow.load.inputs import resolve
 from retake_flow.flow.model import Flow
 from retake_flow.run.records import Record
 from retake_flow.run.run import Run
-from retake_flow.testing.runs.machines import machine_of
 from retake_flow.testing.runs.mocked import MockedAnswers
 from retake_flow.testing.runs.observed import Unmet, matches_name
 from retake_flow.whatif.plan import samples
@@ -25,6 +26,19 @@ from retake_flow.whatif.simulate.simulation import MOST_IN_A_LINE, Simulation
 
 #: The place of a mistake in the line of a script, which a scenario does not show.
 _WHERE: Final = re.compile(r"^(answer|result|error|event|advance)(\.\w+)*: ")
+
+
+_MOST_CHARTS = 16
+_charts: OrderedDict[str, Chart] = OrderedDict()
+
+
+def machine_of(flow: Flow) -> Machine:
+    """The machine of a flow; flows with the same sources share a chart, which takes long to build."""
+    chart = _charts.pop(flow.digest, None) or Chart(flow)
+    _charts[flow.digest] = chart
+    if len(_charts) > _MOST_CHARTS:
+        _charts.popitem(last=False)
+    return Machine(flow, CATALOGUE, chart)
 
 
 @dataclass(slots=True)

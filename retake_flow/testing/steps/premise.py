@@ -13,7 +13,7 @@ from pytest_bdd import given, parsers
 from retake_flow.errors import UsageError
 from retake_flow.flow.text.locate import Folders
 from retake_flow.testing.gherkin.cells import Table
-from retake_flow.testing.gherkin.stash import PREMISE, SUBJECT
+from retake_flow.testing.gherkin.suite import PREMISE, SUBJECT
 from retake_flow.testing.gherkin.vocabulary import Wording
 from retake_flow.testing.runs.observed import Observed, Subject
 from retake_flow.testing.runs.rehearsed import open_flow

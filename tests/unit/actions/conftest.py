@@ -44,11 +44,10 @@ from retake_flow.settings import API_PATH, RETAKE
 from retake_flow.stage.feed import Feed
 from retake_flow.stage.pictures import Pictures
 from retake_flow.testing.fakes.moltbook import Moltbook
-from retake_flow.testing.fakes.network import Network
-from retake_flow.testing.fakes.programs import FakePrograms
-from retake_flow.testing.fakes.realtime import FakeRealtime
+from retake_flow.testing.fakes.network import FakeRealtime, Network
 from retake_flow.testing.fakes.responder import FakeResponder
 from retake_flow.testing.fakes.studio import FakeStudio
+from retake_flow.testing.fakes.studio_programs import FakePrograms
 from retake_flow.whatif.virtual_time import VirtualClock, run
 
 OWL = PreparedAgent("Night Owl", Secret("rtk_actions_owl_1"), "user_owl")

@@ -15,7 +15,7 @@ from retake_flow.api.chat import read_comments
 from retake_flow.errors import Unavailable
 from retake_flow.rehearsal.setup.faults import Fault
 from retake_flow.rehearsal.setup.viewer_script import Cue
-from retake_flow.testing.fakes.realtime import FakeRealtime
+from retake_flow.testing.fakes.network import FakeRealtime
 
 READS = "GET /agent/stream/comments"
 

@@ -6,7 +6,7 @@ import pytest
 
 from retake_flow.errors import UsageError
 from retake_flow.rehearsal.setup.faults import Fault
-from retake_flow.testing.gherkin.fault_names import ELSEWHERE, fault
+from retake_flow.testing.steps.platform import ELSEWHERE, fault
 
 CALL = "POST /agent/rtmp"
 

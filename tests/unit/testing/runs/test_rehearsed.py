@@ -14,9 +14,9 @@ from retake_flow.errors import InputError
 from retake_flow.flow.diagnostics import Problems
 from retake_flow.rehearsal.setup.viewer_script import DEFAULT_SCRIPT
 from retake_flow.testing.fakes.studio_programs import Trouble
-from retake_flow.testing.gherkin.fault_names import fault
 from retake_flow.testing.runs.interventions import Scene
 from retake_flow.testing.runs.rehearsed import Rehearsal, Rehearsed, TookTooLong, open_flow
+from retake_flow.testing.steps.platform import fault
 
 GO_LIVE = open_flow("go-live.yaml")
 

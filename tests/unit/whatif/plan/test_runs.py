@@ -14,8 +14,8 @@ from retake_flow.flow.load.inputs import resolve
 from retake_flow.rehearsal.setup.faults import Fault
 from retake_flow.settings import API_PATH
 from retake_flow.testing.fakes.moltbook import Moltbook
-from retake_flow.testing.gherkin.fault_names import fault
 from retake_flow.testing.runs.rehearsed import Rehearsal, Rehearsed, open_flow
+from retake_flow.testing.steps.platform import fault
 from retake_flow.whatif.plan import planner
 from retake_flow.whatif.plan.plan import Kind, Plan
 

@@ -1,4 +1,4 @@
-"""Account rows: keep a second run from streaming as an account, on all hosts that share the database."""
+"""Rows that runs share: accounts, on each of which only one streams, and the texts of flows, each stored once."""
 
 from __future__ import annotations
 
@@ -12,10 +12,10 @@ from retake_flow.ports.runs import Holder
 from retake_flow.run.identity import Identity
 from retake_flow.store import columns
 from retake_flow.store.sql.database import Database
-from retake_flow.store.sql.tables import ACCOUNTS, HOLDER, RUNS
+from retake_flow.store.sql.tables import ACCOUNTS, FLOWS, HOLDER, RUNS
 
 
-def hold(
+def hold_account(
     database: Database, connection: Connection, run: str, account: Identity, alive: Callable[[Holder], bool]
 ) -> None:
     """Hold an account for a run, in the transaction of `connection`. It is released with the run, or with its lease.
@@ -47,3 +47,20 @@ def hold(
             )
     connection.execute(delete(ACCOUNTS).where(ACCOUNTS.c.account.in_(accounts)))
     connection.execute(insert(ACCOUNTS).values([{"account": each, "run": run} for each in accounts]))
+
+
+def keep_text(database: Database, connection: Connection, text: str) -> str:
+    """Store a text in the transaction of `connection`, and return its SHA-256."""
+    raw = text.encode("utf-8", "replace")
+    digest = sha256(raw).hexdigest()
+    database.alone(connection)  # otherwise `drop_unused_texts` could delete it before the run that needs it exists
+    if connection.scalar(select(FLOWS.c.digest).where(FLOWS.c.digest == digest)) is None:
+        connection.execute(insert(FLOWS).values(digest=digest, text=raw.decode().replace("\0", "")))
+    return digest
+
+
+def drop_unused_texts(database: Database, connection: Connection) -> None:
+    """Delete the texts that no run uses any more, in the transaction of `connection`."""
+    database.alone(connection)
+    used = select(RUNS.c.id).where(RUNS.c.flow_text == FLOWS.c.digest)
+    connection.execute(delete(FLOWS).where(~used.exists()))
