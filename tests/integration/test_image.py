@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import shlex
 import subprocess
 from pathlib import Path
 
@@ -13,6 +14,8 @@ import pytest
 from retake_flow.studio.programs import PROGRAMS
 
 CONTAINERFILE = image.ROOT / "Containerfile"
+REHEARSED = ("run", "go-live.yaml", "--rehearse", "--for", "2s", "--json")
+BUILDER = shlex.split(os.environ.get("RETAKE_FLOW_BUILDER", ""))
 
 
 def test_the_image_has_all_programs() -> None:
@@ -42,13 +45,40 @@ def _overlay() -> bool:
 def test_the_image_streams(tmp_path: Path) -> None:
     """Built by its own steps, it rehearses a stream as its user, and leaves nothing behind."""
     built = image.read(CONTAINERFILE)
-    told = ("run", "go-live.yaml", "--rehearse", "--for", "2s", "--json")
-    done = image.run(built, tmp_path, *told, RETAKE_FLOW_STAGE="off")
+    done = image.run(built, tmp_path, *REHEARSED, RETAKE_FLOW_STAGE="off")
     if "mount: " in done.stderr:
         pytest.skip(f"this machine refuses an overlay: {done.stderr.strip().splitlines()[0]}")
     assert done.returncode == 0, done.stderr[-2000:] + done.stdout[-2000:]
-    records = [json.loads(line) for line in done.stdout.splitlines() if line.startswith("{")]
+    has_streamed(done.stdout)
+    assert list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.real
+@pytest.mark.skipif(not BUILDER, reason="RETAKE_FLOW_BUILDER names no builder, such as `buildah --storage-driver vfs`")
+def test_a_builder_builds_it() -> None:
+    """From the base image, with packages of the net, which takes minutes; as its user, it rehearses a stream."""
+    name = f"localhost/retake-flow-test-{os.getpid()}"
+    builder("build", "--isolation", "chroot", "--pull=false", "--tag", name, str(image.ROOT))
+    try:
+        container = builder("from", "--pull-never", name).strip()
+        try:
+            has_streamed(builder("run", "--isolation", "chroot", container, "--", "retake-flow", *REHEARSED))
+        finally:
+            builder("rm", container)
+    finally:
+        builder("rmi", name)
+
+
+def builder(*arguments: str) -> str:
+    """Run a command of Buildah; gives its output."""
+    done = subprocess.run([*BUILDER, *arguments], capture_output=True, text=True, check=False, timeout=1800)
+    assert done.returncode == 0, done.stderr[-2000:] + done.stdout[-2000:]
+    return done.stdout
+
+
+def has_streamed(said: str) -> None:
+    """Make sure that a rehearsal went well, by its records."""
+    records = [json.loads(line) for line in said.splitlines() if line.startswith("{")]
     assert any(record.get("event") == "run_ended" and record["outcome"] == "completed" for record in records)
     [report] = [record for record in records if record.get("event") == "rehearsal_report"]
     assert report["broken_rules"] == []
-    assert list(tmp_path.iterdir()) == []
