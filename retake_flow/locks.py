@@ -97,12 +97,7 @@ def is_held(path: Path) -> bool:
 
 
 def remove_abandoned(paths: Iterable[Path], is_dead: Callable[[Path], bool] = lambda path: False) -> None:
-    """Remove this user's files and folders that no process holds.
-
-    Args:
-        paths: The files and folders.
-        is_dead: Whether the holder of a path is known to be gone, which counts where locks do not work.
-    """
+    """Remove this user's files and folders that no process holds; where locks do not work, those that are dead."""
     for path in paths:
         # Held until it is removed: a process that takes it in between finds that it is no longer in its place.
         with suppress(OSError), _try_lock(path, fcntl.LOCK_EX, is_dead):

@@ -186,8 +186,7 @@ _standard: list[QueuedFile] = []
 def queue_output(as_json: bool) -> Iterator[None]:
     """Keep standard output and standard error from blocking. At the end, the rest gets a bounded time.
 
-    Args:
-        as_json: Whether a program reads standard output, so that an object reports dropped lines.
+    For a program (`as_json`) an object reports dropped lines.
     """
     try:
         handles = sys.stdout.fileno(), sys.stderr.fileno()

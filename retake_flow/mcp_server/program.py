@@ -27,12 +27,7 @@ _TYPES: dict[str, Any] = {"string": str, "integer": int, "number": float, "boole
 
 
 async def call(*arguments: str, given: str = "", fine: tuple[int, ...] = (0,)) -> dict[str, Any]:
-    """Run a command with `--json`, and return its last object.
-
-    Args:
-        arguments: The command.
-        given: Its standard input.
-        fine: The exit codes that are no error.
+    """Run a command with `--json`, and return its last object; the exit codes in `fine` are no error.
 
     Raises:
         ToolError: The command failed; the text is its error object, with `kind`, `message` and `hint`.

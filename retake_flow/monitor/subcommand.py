@@ -8,12 +8,7 @@ import sys
 
 
 async def run_command(*arguments: str, within: float, given: str = "") -> tuple[int, str, str]:
-    """Run a command to its end; returns its exit code, its output and its errors.
-
-    Args:
-        arguments: The command.
-        within: After how many seconds it is killed.
-        given: Its standard input.
+    """Run a command, killed after `within` seconds; returns its exit code, its output and its errors.
 
     Raises:
         TimeoutError: It took longer; it may still take effect.

@@ -17,7 +17,6 @@ from typing import Any, Union, get_args, get_origin, get_type_hints
 from retake_flow.errors import Damaged, NewerForm
 from retake_flow.quick_dataclasses import dataclass
 from retake_flow.redact import Secret, scrub
-from retake_flow.run.gates import Gate
 from retake_flow.run.run import LATEST, Run
 
 #: The version of the snapshot format, raised when older programs could not read it. All versions from 1 on can be
@@ -77,22 +76,6 @@ def from_data(kind: Any, data: Any, what: str) -> Any:
         return _form(kind).decode(data)
     except (KeyError, TypeError, ValueError, OverflowError, RecursionError) as error:
         raise Damaged(f"this is no {what}: {error}") from None
-
-
-def encode_gate(gate: Gate) -> dict[str, Any]:
-    """A gate as JSON data."""
-    encoded: dict[str, Any] = as_data(Gate, gate)
-    return encoded
-
-
-def decode_gate(data: Any) -> Gate:
-    """The gate in JSON data that `encode_gate` made.
-
-    Raises:
-        Damaged: It is not a gate.
-    """
-    gate: Gate = from_data(Gate, data, "gate")
-    return gate
 
 
 def plain(value: Any) -> Any:

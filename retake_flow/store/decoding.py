@@ -11,7 +11,7 @@ from typing import Any, Final, NoReturn
 
 from retake_flow.errors import Damaged, NewerForm
 from retake_flow.ports.runs import OpenGate, Stored
-from retake_flow.run.codec import decode, decode_gate
+from retake_flow.run.codec import decode, from_data
 from retake_flow.run.figures import Figures
 from retake_flow.run.gates import Gate
 from retake_flow.run.records import Record, timestamp
@@ -135,7 +135,7 @@ def gate(key: str, data: str) -> Gate:
     Raises:
         Damaged: The row cannot be read.
     """
-    found = decode_gate(parsed(data))
+    found: Gate = from_data(Gate, parsed(data), "gate")
     if found.id != key:
         raise Damaged(f"the question is {columns.quoted(found.id)}")
     return found

@@ -64,15 +64,7 @@ _STORE_DURATIONS: Final = ("store_call_seconds", "How long a reading of the stor
 
 
 class FlowCollector(Collector):
-    """Yields the families of one scrape.
-
-    Args:
-        host: The name of this host.
-        figures: What this process counts itself.
-        reading: Returns the last reading of the store, or None when it is too old to be told.
-        store: Returns for how many seconds the store has not been read, and how long its readings took.
-        load: Returns what the processes of the runs use, by run.
-    """
+    """Yields the families of one scrape; of runs only while there is a reading that is new enough."""
 
     def __init__(
         self,

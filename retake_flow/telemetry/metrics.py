@@ -107,13 +107,7 @@ class Readings:
 def serving(
     address: str, host: str, figures: WorkerFigures, open_reader: Callable[[], Reader]
 ) -> Iterator[MetricsServer]:
-    """Serve `/metrics`, `/healthz` and `/readyz` until the context is left.
-
-    Args:
-        address: Where, as `127.0.0.1:9464`.
-        host: The name of this host.
-        figures: What this process counts itself.
-        open_reader: Opens the store; called in the thread that reads.
+    """Serve `/metrics`, `/healthz` and `/readyz` until the context is left. The store is opened where it is read.
 
     Raises:
         UsageError: The address cannot be used.

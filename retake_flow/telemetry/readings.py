@@ -69,12 +69,9 @@ class Reading:
 
 
 class Reader:
-    """Reads the store; of a run that has not been written since, nothing is read again. For one thread.
+    """Reads how the runs stand that are `mine`; of one that has not been written since, nothing is read again.
 
-    Args:
-        store: The store.
-        mine: Whether a run is driven here, and to be told of.
-        fleet: Reads the figures of all hosts; None without a fleet.
+    It is for one thread.
     """
 
     def __init__(
@@ -135,11 +132,7 @@ class Load:
 
 
 def loads(roots: Mapping[str, int]) -> Mapping[str, Load]:
-    """The load of some processes with their descendants, in one look at all processes.
-
-    Args:
-        roots: Process ids by any key; one that is gone is left out.
-    """
+    """The load of some processes with their descendants, in one look; one that is gone is left out."""
     import psutil
 
     parents = {process.pid: process.info["ppid"] for process in psutil.process_iter(["ppid"])}

@@ -55,12 +55,7 @@ def choices(gate: Gate) -> list[Choice]:
 
 
 def form_fields(declared: Declared, prefix: str) -> tuple[Field, ...]:
-    """The fields of a form.
-
-    Args:
-        declared: The fields, as JSON Schema properties by name.
-        prefix: What makes their ids unique on the page.
-    """
+    """The fields of a form; the prefix makes their ids unique on the page."""
     return tuple(_field(name, schema, f"{prefix}-{name}") for name, schema in declared.items())
 
 

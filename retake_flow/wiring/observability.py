@@ -63,15 +63,7 @@ def metrics_of(
     *,
     host: str = "",
 ) -> Iterator[None]:
-    """Serve metrics until the context is left.
-
-    Args:
-        address: Where, as `127.0.0.1:9464`.
-        settings: Say where the store is.
-        figures: What this process counts itself.
-        mine: Whether a run is driven here; gets its id and its holder.
-        fleet: Reads the figures of all hosts; None without a fleet.
-        host: The name of this host; "" for that of the machine.
+    """Serve metrics of the runs that are `mine` until the context is left.
 
     Raises:
         UsageError: The address cannot be used.

@@ -20,12 +20,7 @@ def width() -> int | None:
 
 
 def table(rows: Sequence[Sequence[str]], within: int | None = None) -> Iterator[str]:
-    """The lines of a table. When it is too wide, the widest columns are cut.
-
-    Args:
-        rows: The header and the rows below it, all with the same number of cells.
-        within: The available columns; None for any number.
-    """
+    """The lines of a table. When it is wider than `within` columns, the widest are cut."""
     widths = [max(map(_columns, column)) for column in zip(*rows, strict=True)]
     if within is not None:
         _fit(widths, within - len(_GAP) * (len(widths) - 1))

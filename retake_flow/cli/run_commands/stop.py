@@ -72,12 +72,7 @@ def _ask_to_end(
 ) -> Stored:
     """Ask whoever drives a run to end it, also a process that takes it up meanwhile.
 
-    Args:
-        store: The store.
-        run: Its id.
-        ask: Asks it.
-        within: For how long to wait for the end, in seconds.
-        stopped: Whether it needs no process any more when none drives it; if not, a host will.
+    `stopped` says whether it needs no process any more when none drives it; if not, a host will.
 
     Returns:
         The run once no process drives it, for it ends before all is undone; as it is when the time is up.

@@ -40,15 +40,7 @@ class View(Protocol):
 def view_for(
     as_json: bool, name: str, hint: str = "Ctrl-C stops", *, prompted: bool = False, log: Path | None = None
 ) -> Iterator[View]:
-    """The view that fits the reader.
-
-    Args:
-        as_json: Whether a program reads it.
-        name: The title: the name of the flow, or of the run.
-        hint: The effect of Ctrl-C.
-        prompted: Whether a prompt asks the questions.
-        log: The file that standard output is, if it is a log.
-    """
+    """The view that fits the reader; the log, if there is one, is the file that standard output is."""
     if as_json or log is not None:
         view = JsonView() if log is None else LogView(log)
         try:

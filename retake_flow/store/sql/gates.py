@@ -9,9 +9,9 @@ from sqlalchemy import Connection, RowMapping, bindparam, delete, func, insert, 
 
 from retake_flow.errors import Damaged
 from retake_flow.ports.runs import OpenGate
-from retake_flow.run.codec import encode_gate
+from retake_flow.run.codec import as_data
 from retake_flow.run.errors import AlreadyAnswered, AnswerWaiting, GateUnknown
-from retake_flow.run.gates import Answer
+from retake_flow.run.gates import Answer, Gate
 from retake_flow.run.run import Run
 from retake_flow.store import columns, decoding
 from retake_flow.store.sql import rows
@@ -45,7 +45,7 @@ class GateRows:
         Raises:
             AnswerWaiting: The run no longer has a gate whose answer it has not received.
         """
-        held = {key: rows.dumped(encode_gate(gate)) for key, gate in run.gates.items()}
+        held = {key: rows.dumped(as_data(Gate, gate)) for key, gate in run.gates.items()}
         open_now = {} if run.ended else held
         for key in self._open.keys() - open_now.keys():
             # A run that was killed with a gate open ignores its answer.

@@ -12,8 +12,9 @@ from sqlalchemy.exc import SQLAlchemyError
 
 from retake_flow.errors import Damaged
 from retake_flow.ports.runs import Holder
-from retake_flow.run.codec import encode, encode_gate
+from retake_flow.run.codec import as_data, encode
 from retake_flow.run.errors import Fenced
+from retake_flow.run.gates import Gate
 from retake_flow.run.run import Run
 from retake_flow.store import columns
 from retake_flow.store.sql import rows
@@ -150,7 +151,7 @@ def remembered(kept: Rows, run: Run | None, now: float) -> Rows:
         RUNS.name: [{**row, **rows.progress(run, now), **agent}],
         SNAPSHOTS.name: [{"run": run.id, "data": rows.dumped(encode(run))}],
         GATES.name: [
-            {"run": run.id, "id": gate.id, "data": rows.dumped(encode_gate(gate)), "opened": gate.opened_at}
+            {"run": run.id, "id": gate.id, "data": rows.dumped(as_data(Gate, gate)), "opened": gate.opened_at}
             for gate in gates
         ],
     }

@@ -98,7 +98,7 @@ def test_every_run_comes_back_as_it_was(run: Run) -> None:
 @given(_gates)
 def test_every_gate_comes_back_as_it_was(gate: Gate) -> None:
     """A gate that is encoded, written as JSON text, read and decoded is the same gate."""
-    assert codec.decode_gate(through_text(codec.encode_gate(gate))) == gate
+    assert codec.from_data(Gate, through_text(codec.as_data(Gate, gate)), "gate") == gate
 
 
 @given(_bags, _bags)
@@ -231,7 +231,7 @@ def test_what_is_no_object_is_refused(data: object) -> None:
     with pytest.raises(StoreError, match="no run"):
         codec.decode(data)
     with pytest.raises(StoreError, match="no gate"):
-        codec.decode_gate(data)
+        codec.from_data(Gate, data, "gate")
 
 
 @given(_json)
