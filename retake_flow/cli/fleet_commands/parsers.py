@@ -53,22 +53,13 @@ def label(text: str) -> str:
     return text
 
 
-def _cost(text: str) -> float:
-    return cores(text, 0.01)
-
-
-def cores(text: str, least: float) -> float:
-    """A number of cores on the command line.
-
-    Raises:
-        ArgumentTypeError: It is none, or less than the least.
-    """
+def _cores(text: str) -> float:
     try:
         number = float(text)
     except ValueError:
         number = -1.0
-    if not least <= number <= 4096:
-        raise argparse.ArgumentTypeError(f"{text!r} is not a number of cores from {least:g} to 4096")
+    if not 0.01 <= number <= 4096:
+        raise argparse.ArgumentTypeError(f"{text!r} is not a number of cores from 0.01 to 4096")
     return number
 
 
@@ -76,10 +67,6 @@ def _priority(text: str) -> int:
     if not re.fullmatch(r"-?[0-9]{1,4}", text, re.ASCII) or abs(int(text)) > 1000:
         raise argparse.ArgumentTypeError(f"{text!r} is not a whole number from -1000 to 1000")
     return int(text)
-
-
-def _capacity(text: str) -> float:
-    return cores(text, 0.01)
 
 
 def submit(parser: Any) -> None:
@@ -92,7 +79,7 @@ def submit(parser: Any) -> None:
     )
     add_set(parser)
     parser.add_argument(
-        "--cost", type=_cost, metavar="CORES", help="how much of a host's capacity it takes; default 0.5"
+        "--cost", type=_cores, metavar="CORES", help="how much of a host's capacity it takes; default 0.5"
     )
     parser.add_argument(
         "--label", action="append", type=label, default=[], metavar="NAME", help="a label that the host must have"
@@ -113,10 +100,7 @@ def worker(parser: Any) -> None:
     """Drive submitted runs on this host."""
     parser.epilog = _WORKER_EPILOG
     parser.add_argument(
-        "--capacity",
-        type=_capacity,
-        metavar="CORES",
-        help="the total cost of its runs; default the number of its cores",
+        "--capacity", type=_cores, metavar="CORES", help="the total cost of its runs; default the number of its cores"
     )
     parser.add_argument("--label", action="append", type=label, default=[], metavar="NAME", help="a label of this host")
     parser.add_argument("--agents", metavar="DIR", help="the folder of AGENT.json files; default RETAKE_FLOW_AGENTS")
