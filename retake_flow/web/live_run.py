@@ -112,8 +112,6 @@ class LiveRun:
 
     def since(self, number: int) -> list[Entry]:
         """What the page shows of the records after a number."""
-        if not self.entries or number >= self.followed.figures.number:
-            return []
         return [entry for entry in self.entries if entry.number > number]
 
     @property

@@ -20,12 +20,10 @@ from retake_flow.redact import Secret
 from retake_flow.run.identity import NOBODY, Identity
 from retake_flow.run.run import Run
 from retake_flow.settings import TOKEN_VARIABLE, Settings
-from retake_flow.store.account_lock import AccountLock
+from retake_flow.store.account_lock import AccountLock as AccountLock
 
 if TYPE_CHECKING:
     from retake_flow.api.client import RetakeClient
-
-__all__ = ["AccountLock", "access", "check_identity", "goes_live", "hold", "identity_here", "lock_of", "take_over"]
 
 #: Each of these takes the stream away from anybody else who pushes for the account.
 _STREAMING = frozenset({"retake.stream_key", "retake.start_stream"})

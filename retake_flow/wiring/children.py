@@ -8,10 +8,10 @@ from retake_flow.errors import RetakeFlowError
 from retake_flow.quick_dataclasses import dataclass
 from retake_flow.studio.display import checked_size
 from retake_flow.studio.processes import stragglers
-from retake_flow.studio.processes.launcher import RUN_VARIABLE, Launcher, sweep
+from retake_flow.studio.processes.launcher import RUN_VARIABLE, Launcher
+from retake_flow.studio.processes.launcher import sweep as sweep
 from retake_flow.studio.processes.process_spec import ProcessSpec
 
-__all__ = ["Child", "find_marked", "sweep"]
 _WITHIN: Final = 10.0
 _LARGEST: Final = 2 << 20  # bytes
 

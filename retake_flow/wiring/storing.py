@@ -10,24 +10,11 @@ from retake_flow.ports.runs import Holder, ReadableRuns, Runs
 from retake_flow.run.identity import fingerprint
 from retake_flow.settings import Settings, store_place
 from retake_flow.store import holders
-from retake_flow.store.holders import this_process
+from retake_flow.store.holders import this_process as this_process
 
 if TYPE_CHECKING:
     from retake_flow.store.sql.copying import Copied
     from retake_flow.store.sql.fleet import SqlFleet
-
-__all__ = [
-    "copy_store",
-    "is_alive",
-    "is_certain",
-    "is_driven",
-    "open_fleet",
-    "open_for_reading",
-    "open_store",
-    "prepare_store",
-    "this_process",
-    "this_user",
-]
 
 
 def open_store(settings: Settings) -> Runs:
@@ -44,12 +31,7 @@ def open_store(settings: Settings) -> Runs:
 
 
 def open_fleet(settings: Settings) -> SqlFleet:
-    """The same store for work on the runs that any host may drive.
-
-    Raises:
-        StoreError: The store cannot be opened or created.
-        SettingsError: The setting does not name a store.
-    """
+    """The same store for work on the runs that any host may drive; errors as for `open_store`."""
     settings.require_home()
     from retake_flow.store import opening
 
@@ -57,12 +39,7 @@ def open_fleet(settings: Settings) -> SqlFleet:
 
 
 def open_for_reading(settings: Settings) -> ReadableRuns:
-    """The store in the settings, in the shortest time, for a command that only reads.
-
-    Raises:
-        StoreError: The store cannot be opened or created.
-        SettingsError: The setting does not name a store.
-    """
+    """The store in the settings, in the shortest time, for a command that only reads; errors as for `open_store`."""
     from retake_flow.store.reading import open_file
 
     settings.require_home()
