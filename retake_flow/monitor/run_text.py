@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+import time
 from datetime import datetime
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
-if TYPE_CHECKING:
-    from retake_flow.ports.runs import Holder, OpenGate
-    from retake_flow.run.records import Record
+from retake_flow import printable
+from retake_flow.ports.runs import Holder, OpenGate
+from retake_flow.run.answers import as_record, commands, describe_fields
+from retake_flow.run.errors import RunMoved
+from retake_flow.run.records import Record, plain, record, timestamp
+from retake_flow.wiring.storing import is_alive, this_process
 
 _DAY = 86400
 _UNITS = ((86400, "d"), (3600, "h"), (60, "m"))
@@ -38,7 +42,6 @@ def process(holder: Holder | None, ended: bool) -> str:
     """Which process drives a run: `pid 12`, `pid 12@host, lease 30s` elsewhere, `died`, or `-` for none."""
     if holder is None or ended:
         return "-"
-    from retake_flow.wiring.storing import is_alive, this_process
 
     if holder.has_moved:
         return "moved"
@@ -52,8 +55,6 @@ def process(holder: Holder | None, ended: bool) -> str:
 
 def holder_data(holder: Holder | None) -> dict[str, Any] | None:
     """The process that drives a run, and whether it is alive, as JSON data."""
-    from retake_flow.wiring.storing import is_alive
-
     if holder is None:
         return None
     lease = None if holder.lease is None else round(holder.lease, 1)
@@ -63,11 +64,6 @@ def holder_data(holder: Holder | None) -> dict[str, Any] | None:
 
 def not_driven(run: str, holder: Holder | None, *, submitted: bool = False) -> Record:
     """A report that no process drives a run, as a record that is not in its journal."""
-    import time
-
-    from retake_flow.run.errors import RunMoved
-    from retake_flow.run.records import record
-
     if holder is not None and holder.has_moved:
         moved = RunMoved(run, holder.host)
         return record("error", time.time(), place=run, kind=moved.kind, message=moved.message, hint=moved.hint)
@@ -81,9 +77,6 @@ def not_driven(run: str, holder: Holder | None, *, submitted: bool = False) -> R
 
 def gate_data(asked: OpenGate) -> dict[str, Any]:
     """An open question as JSON data."""
-    from retake_flow.run.answers import as_record, commands
-    from retake_flow.run.records import plain, timestamp
-
     if asked.damage:
         again = [f"retake-flow resume {asked.run} --detach --json"]  # writes it anew, as the run knows it
         return {"run": asked.run, "flow": asked.flow, "gate": asked.gate.id, "damage": asked.damage, "next": again}
@@ -96,9 +89,6 @@ def gate_data(asked: OpenGate) -> dict[str, Any]:
 
 def gate_lines(asked: OpenGate, now: float) -> list[str]:
     """An open question for people: the question, the possible answers, and the command that answers it."""
-    from retake_flow import printable
-    from retake_flow.run.answers import commands, describe_fields
-
     gate = asked.gate
     if asked.damage:
         return [printable.line(asked.damage)]

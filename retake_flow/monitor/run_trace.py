@@ -3,15 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from retake_flow.flow.diagram.diagram import Step, Trace
+from retake_flow.flow.load.load import load_stored as flow_of
+from retake_flow.flow.model import Flow
 from retake_flow.flow.names import parent
-
-if TYPE_CHECKING:
-    from retake_flow.flow.model import Flow
-    from retake_flow.ports.runs import Runs
-    from retake_flow.run.records import Record
+from retake_flow.flow.text.bundle import parse
+from retake_flow.ports.runs import Runs
+from retake_flow.run.records import Record
 
 
 def trace_of_run(store: Runs, run: str) -> tuple[Flow, Trace]:
@@ -21,9 +21,6 @@ def trace_of_run(store: Runs, run: str) -> tuple[Flow, Trace]:
         RunUnknown: No run has this id.
         StoreError: The flow can no longer be read.
     """
-    from retake_flow.flow.load.load import load_stored as flow_of
-    from retake_flow.flow.text.bundle import parse
-
     stored = store.load(run)
     flow, now = flow_of(parse(stored.flow_text)), stored.run
     way = Way(record for _, record in store.journal(run))

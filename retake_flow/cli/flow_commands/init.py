@@ -8,23 +8,21 @@ import re
 import shlex
 from collections.abc import Iterator, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from retake_flow import printable
 from retake_flow.actions.registry import CATALOGUE
 from retake_flow.cli import flow_file, terminal
 from retake_flow.errors import UsageError
 from retake_flow.flow.check.check import check
+from retake_flow.flow.diagnostics import Problems, errors
 from retake_flow.flow.load.load import load
-from retake_flow.flow.model import Flow
+from retake_flow.flow.model import Flow, Input
 from retake_flow.flow.text import locate
 from retake_flow.flow.text.locate import Folders
 from retake_flow.flow.text.yaml_writer import inline
 from retake_flow.sanitize import one_line
 from retake_flow.settings import Settings
-
-if TYPE_CHECKING:
-    from retake_flow.flow.model import Flow, Input
 
 _HEAD = """\
 # yaml-language-server: $schema={schema}
@@ -139,8 +137,6 @@ def _allowed_files(base: Flow, file: Path) -> tuple[str, ...]:
 
 def _hold(text: str, file: Path, allowed: Sequence[str]) -> None:
     """Make sure that the written text is a flow without mistakes."""
-    from retake_flow.flow.diagnostics import Problems, errors
-
     found = errors(check(load(text, str(file), allowed=allowed), CATALOGUE))
     if found:
         raise Problems(found)
