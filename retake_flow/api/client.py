@@ -31,14 +31,7 @@ from retake_flow.api.protocol import Answer, Request
 from retake_flow.api.public import Public
 from retake_flow.api.public_models import is_among, is_named
 from retake_flow.api.responses import interpret
-from retake_flow.errors import (
-    CredentialsError,
-    Intercepted,
-    NotFound,
-    PlatformError,
-    Redirected,
-    UnexpectedAnswer,
-)
+from retake_flow.errors import CredentialsError, Intercepted, NotFound, PlatformError, Redirected, UnexpectedAnswer
 from retake_flow.redact import Secret
 
 T = TypeVar("T")

@@ -153,10 +153,7 @@ class StreamToken:
         token = member(as_object(answer, "the session"), "token") if answer is not None else {}
         if not token:
             return None
-        return cls(
-            ticker=text(token, "ticker", most=LONGEST_NAME),
-            token_address=address(token, "tokenAddress"),
-        )
+        return cls(ticker=text(token, "ticker", most=LONGEST_NAME), token_address=address(token, "tokenAddress"))
 
 
 @dataclass(frozen=True, slots=True)

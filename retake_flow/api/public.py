@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable, Mapping
+from typing import Literal
 from urllib.parse import quote
 
 from retake_flow.api.chat import Page, read_comments
@@ -63,25 +64,26 @@ class Public:
             raise UnexpectedAnswer(f"retake.tv's answer about {name!r} does not say who that is")
         return found
 
-    async def active_sessions(self, streamer_id: str = "") -> list[Session]:
-        """The streams that are on: all, or those of one streamer."""
-        return await self._sessions("active", streamer_id)
+    async def sessions(self, which: Literal["active", "recorded", "scheduled"], streamer_id: str = "") -> list[Session]:
+        """The streams that are on, were recorded or are to come: all, or those of one streamer."""
+        if not streamer_id:
+            answer = await self._get(f"sessions/{which}/")
+        else:
+            try:
+                answer = await self._get(f"sessions/{which}/{_part(streamer_id)}/")
+            except NotFound:
+                return []
+        # For one streamer it may be the session itself.
+        entries = [answer] if isinstance(answer, Mapping) and "session_id" in answer else read_list(answer, "sessions")
+        return [Session.read(entry) for entry in entries]
 
-    async def recorded_sessions(self, streamer_id: str = "") -> list[Session]:
-        """The recorded streams: all, or those of one streamer."""
-        return await self._sessions("recorded", streamer_id)
+    async def tokens(self, which: Literal["top", "trending"]) -> list[Token]:
+        """The tokens with the largest market cap (`top`), or those that have grown most within a day (`trending`)."""
+        return await self._tokens(f"tokens/{which}/")
 
-    async def scheduled_sessions(self, streamer_id: str = "") -> list[Session]:
-        """The scheduled streams: all, or those of one streamer."""
-        return await self._sessions("scheduled", streamer_id)
-
-    async def top_tokens(self) -> list[Token]:
-        """The tokens with the largest market cap."""
-        return await self._tokens("tokens/top/")
-
-    async def trending_tokens(self) -> list[Token]:
-        """The tokens that have grown most within a day."""
-        return await self._tokens("tokens/trending/")
+    async def most_traded(self, by: Literal["volume", "count"], limit: int = 20, window: str = "24h") -> list[Token]:
+        """The tokens with the largest volume or number of trades."""
+        return (await self._tokens(f"trades/top-{by}/", limit=_limit(limit), window=well_formed(window)))[:limit]
 
     async def token_stats(self, address: str) -> TokenStats:
         """The statistics of a token."""
@@ -93,14 +95,6 @@ class Public:
         answer = await self._get(path, limit=_limit(limit), **({"cursor": well_formed(cursor)} if cursor else {}))
         following = line(answer, "next_cursor", "nextCursor", most=_CURSOR) if isinstance(answer, Mapping) else ""
         return Trades([Trade.read(entry) for entry in read_list(answer, "trades")[:limit]], following)
-
-    async def top_volume(self, limit: int = 20, window: str = "24h") -> list[Token]:
-        """The tokens with the largest trade volume."""
-        return (await self._tokens("trades/top-volume/", limit=_limit(limit), window=well_formed(window)))[:limit]
-
-    async def top_count(self, limit: int = 20, window: str = "24h") -> list[Token]:
-        """The tokens with the most trades."""
-        return (await self._tokens("trades/top-count/", limit=_limit(limit), window=well_formed(window)))[:limit]
 
     async def chat(self, streamer_id: str, limit: int = 50, before: str = "") -> Page:
         """A page of a streamer's chat, oldest first: the newest, or the one before the message `before`."""
@@ -117,18 +111,6 @@ class Public:
 
     async def _users(self, path: str) -> list[User]:
         return [User.read(entry) for entry in read_list(await self._get(f"users/{path}"), "users")]
-
-    async def _sessions(self, which: str, streamer_id: str) -> list[Session]:
-        if not streamer_id:
-            answer = await self._get(f"sessions/{which}/")
-        else:
-            try:
-                answer = await self._get(f"sessions/{which}/{_part(streamer_id)}/")
-            except NotFound:
-                return []
-        # For one streamer it may be the session itself.
-        entries = [answer] if isinstance(answer, Mapping) and "session_id" in answer else read_list(answer, "sessions")
-        return [Session.read(entry) for entry in entries]
 
     async def _tokens(self, path: str, **params: str) -> list[Token]:
         return [Token.read(entry) for entry in read_list(await self._get(path, **params), "tokens")]

@@ -70,10 +70,7 @@ class Connection:
         self._within = within
         try:
             self._pool = Pool(
-                url,
-                transport,
-                timeout=within,
-                limits=httpx.Limits(max_connections=2, keepalive_expiry=4.0),
+                url, transport, timeout=within, limits=httpx.Limits(max_connections=2, keepalive_expiry=4.0)
             )
         except SettingsError as error:
             raise ResponderFailed(f"{self.host} cannot be asked: {error.message}", hint=error.hint) from None

@@ -38,7 +38,7 @@ def specification(recording: Path, sheet: Path, duration: float) -> ProcessSpec:
             *("-i", f"file:{recording}"),
             *("-vf", f"{frames},tile={COLUMNS}x{rows}:padding=8:margin=8:color=black"),
             *("-fps_mode", "vfr", "-frames:v", "1", "-update", "1", f"file:{sheet}"),
-        ),
+        )
     )
 
 

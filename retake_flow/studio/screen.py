@@ -184,13 +184,7 @@ class Screen:
         return self._window(spec, area, placed)
 
     def film(
-        self,
-        places: Sequence[str],
-        *,
-        loop: bool = True,
-        volume: int = 100,
-        duck: bool = False,
-        placed: Placed = WHOLE,
+        self, places: Sequence[str], *, loop: bool = True, volume: int = 100, duck: bool = False, placed: Placed = WHOLE
     ) -> AbstractAsyncContextManager[Window]:
         """Films. Its value is `{display}`.
 

@@ -83,15 +83,15 @@ class PublicActions(Family):
 
     async def active_sessions(self, call: Call) -> Completion:
         """List active sessions."""
-        return _sessions(call, await self._public.active_sessions(_text(call, "streamer")))
+        return _sessions(call, await self._public.sessions("active", _text(call, "streamer")))
 
     async def recorded_sessions(self, call: Call) -> Completion:
         """List past sessions."""
-        return _sessions(call, await self._public.recorded_sessions(_text(call, "streamer")))
+        return _sessions(call, await self._public.sessions("recorded", _text(call, "streamer")))
 
     async def scheduled_sessions(self, call: Call) -> Completion:
         """List scheduled sessions."""
-        return _sessions(call, await self._public.scheduled_sessions(_text(call, "streamer")))
+        return _sessions(call, await self._public.sessions("scheduled", _text(call, "streamer")))
 
     async def chat(self, call: Call) -> Completion:
         """Read a page of another user's chat."""
@@ -110,22 +110,22 @@ class PublicActions(Family):
 
     async def top_tokens(self, call: Call) -> Completion:
         """List the tokens worth most."""
-        found = await self._public.top_tokens()
+        found = await self._public.tokens("top")
         return _tokens(call, found, lambda token: _usd(token.market_cap))
 
     async def trending_tokens(self, call: Call) -> Completion:
         """List trending tokens."""
-        found = await self._public.trending_tokens()
+        found = await self._public.tokens("trending")
         return _tokens(call, found, lambda token: f"{token.growth_24h:+.0f} %")
 
     async def top_volume(self, call: Call) -> Completion:
         """List the tokens with the largest trading volume."""
-        found = await self._public.top_volume(_limit(call), str(call.inputs["window"]))
+        found = await self._public.most_traded("volume", _limit(call), str(call.inputs["window"]))
         return _tokens(call, found, lambda token: _usd(token.volume))
 
     async def top_count(self, call: Call) -> Completion:
         """List the tokens with the most trades."""
-        found = await self._public.top_count(_limit(call), str(call.inputs["window"]))
+        found = await self._public.most_traded("count", _limit(call), str(call.inputs["window"]))
         return _tokens(call, found, lambda token: f"{token.trades} trades")
 
     async def recent_trades(self, call: Call) -> Completion:

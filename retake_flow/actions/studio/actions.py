@@ -65,11 +65,7 @@ class StudioActions(Family):
         self._advice = ""
         self._seen = _Seen()
         self._visible_at = -inf
-        self.tasks = {
-            "studio.health": self.health,
-            "studio.picture": self.picture,
-            "studio.thumbnail": self.thumbnail,
-        }
+        self.tasks = {"studio.health": self.health, "studio.picture": self.picture, "studio.thumbnail": self.thumbnail}
         self.services = {
             "studio.display": self.display,
             "studio.encoder": self.encoder,

@@ -58,13 +58,7 @@ MAX_BODY = 1 << 20  # bytes; the longest documented answer, 100 comments, is far
 # sent twice goes into a connection that is just being closed.
 _LIMITS = httpx.Limits(max_connections=10, keepalive_expiry=4.0)
 _TIMEOUT = httpx.Timeout(10.0, connect=5.0)
-_NOT_SENT = (
-    httpx.ConnectError,
-    httpx.ConnectTimeout,
-    httpx.PoolTimeout,
-    httpx.ProxyError,
-    httpx.UnsupportedProtocol,
-)
+_NOT_SENT = (httpx.ConnectError, httpx.ConnectTimeout, httpx.PoolTimeout, httpx.ProxyError, httpx.UnsupportedProtocol)
 _PROXY_REFUSES = ("403", "407")
 
 
@@ -84,11 +78,7 @@ class Transport:
         self._origin = origin
         self.first_took: float | None = None
         self._pool = Pool(
-            origin,
-            transport,
-            timeout=_TIMEOUT,
-            limits=_LIMITS,
-            event_hooks={"response": [_put_location_aside]},
+            origin, transport, timeout=_TIMEOUT, limits=_LIMITS, event_hooks={"response": [_put_location_aside]}
         )
 
     @property

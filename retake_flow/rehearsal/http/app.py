@@ -45,10 +45,7 @@ def create_app(
         *PublicEndpoints(platform).routes(),
         *ControlEndpoints(platform).routes(),
     )
-    inner = Starlette(
-        routes=endpoints,
-        exception_handlers={RetakeFlowError: _refuse, HTTPException: _http_error},
-    )
+    inner = Starlette(routes=endpoints, exception_handlers={RetakeFlowError: _refuse, HTTPException: _http_error})
     # platform.md: trailing slashes are part of the paths.
     inner.router.redirect_slashes = False
     return Gateway(inner, platform, dropped)

@@ -86,13 +86,7 @@ class AgentRegistry:
         raise NotFound("User not found")
 
     def _admit(
-        self,
-        person: Person,
-        profile: Profile,
-        token: Secret,
-        verified: bool,
-        options: Options,
-        agent_id: str = "",
+        self, person: Person, profile: Profile, token: Secret, verified: bool, options: Options, agent_id: str = ""
     ) -> Agent:
         chat = Chat(person.user_id, self._identities)
         # An agent that already has an id was in an earlier part, and so was its history.

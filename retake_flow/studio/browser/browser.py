@@ -66,11 +66,7 @@ class Browser:
     """
 
     def __init__(
-        self,
-        process: Process,
-        hosts: AllowedHosts,
-        refused: Callable[[str, str], object],
-        loaded: Callable[[], object],
+        self, process: Process, hosts: AllowedHosts, refused: Callable[[str, str], object], loaded: Callable[[], object]
     ) -> None:
         self.process = process
         self.hosts = hosts

@@ -55,12 +55,7 @@ class DevTools:
             self.close(f"Chromium sent a message of more than {LONGEST_MESSAGE} bytes")
 
     async def call(
-        self,
-        method: str,
-        params: Mapping[str, Any] | None = None,
-        *,
-        session: str = "",
-        within: float = ANSWERS_WITHIN,
+        self, method: str, params: Mapping[str, Any] | None = None, *, session: str = "", within: float = ANSWERS_WITHIN
     ) -> Mapping[str, Any]:
         """Send a command and return its result.
 

@@ -105,11 +105,7 @@ class Target:
 
 
 def specification(
-    target: Target,
-    display: Mapping[str, str],
-    size: str,
-    quality: Quality,
-    audio: AudioInput = SILENCE,
+    target: Target, display: Mapping[str, str], size: str, quality: Quality, audio: AudioInput = SILENCE
 ) -> ProcessSpec:
     """The start of the encoder: the guide's command line (section 4), with the marked additions.
 
@@ -186,11 +182,7 @@ def command(picture: Sequence[str], quality: Quality, audio: AudioInput = SILENC
 
 @asynccontextmanager
 async def push(
-    launcher: Launcher,
-    push_url: Secret,
-    display: Display,
-    quality: Quality,
-    audio: AudioInput = SILENCE,
+    launcher: Launcher, push_url: Secret, display: Display, quality: Quality, audio: AudioInput = SILENCE
 ) -> AsyncIterator[Encoder]:
     """An encoder that has sent its first frames.
 

@@ -60,11 +60,7 @@ _NO_FONT: Final = "no font is installed, so there are no letters on stream"
 _A_FONT: Final = "run: {apt} fonts-dejavu-core"
 
 _XTERM: Final = (
-    _Sign(
-        r"(cannot match normal font|no non-zero height|cannot load font|unable to open font)",
-        _NO_FONT,
-        _A_FONT,
-    ),
+    _Sign(r"(cannot match normal font|no non-zero height|cannot load font|unable to open font)", _NO_FONT, _A_FONT),
     _Sign(
         r"(not enough ptys|get_pty|/dev/ptmx)",
         "there is no pseudo terminal for the content window",
@@ -93,9 +89,7 @@ _ANY: Final = (
         "run: {apt} --reinstall {package}",
     ),
     _Sign(
-        r"([Ee]xec format error|cannot execute binary)",
-        "{name} is for another kind of machine",
-        "run: {apt} {package}",
+        r"([Ee]xec format error|cannot execute binary)", "{name} is for another kind of machine", "run: {apt} {package}"
     ),
     _Sign(r"failed to execute \S+: (Permission denied)", "{name} may not be executed", "run: sudo chmod a+rx {path}"),
     _Sign(r"(No space left on device|Disk quota exceeded)", "{name} cannot write: {0}", "make room: df -h /tmp"),

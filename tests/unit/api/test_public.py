@@ -26,19 +26,19 @@ LOOKUPS: dict[str, tuple[Look, str]] = {
     "newest": (lambda public: public.newest_users(), "users/newest/"),
     "user": (lambda public: public.user("u1"), "users/metadata/u1"),
     "streamer": (lambda public: public.streamer("Night Owl"), "users/streamer/Night%20Owl"),
-    "active": (lambda public: public.active_sessions(), "sessions/active/"),
-    "active of one": (lambda public: public.active_sessions("u1"), "sessions/active/u1/"),
-    "recorded": (lambda public: public.recorded_sessions(), "sessions/recorded/"),
-    "recorded of one": (lambda public: public.recorded_sessions("u1"), "sessions/recorded/u1/"),
-    "scheduled": (lambda public: public.scheduled_sessions(), "sessions/scheduled/"),
-    "scheduled of one": (lambda public: public.scheduled_sessions("u1"), "sessions/scheduled/u1/"),
-    "top tokens": (lambda public: public.top_tokens(), "tokens/top/"),
-    "trending": (lambda public: public.trending_tokens(), "tokens/trending/"),
+    "active": (lambda public: public.sessions("active"), "sessions/active/"),
+    "active of one": (lambda public: public.sessions("active", "u1"), "sessions/active/u1/"),
+    "recorded": (lambda public: public.sessions("recorded"), "sessions/recorded/"),
+    "recorded of one": (lambda public: public.sessions("recorded", "u1"), "sessions/recorded/u1/"),
+    "scheduled": (lambda public: public.sessions("scheduled"), "sessions/scheduled/"),
+    "scheduled of one": (lambda public: public.sessions("scheduled", "u1"), "sessions/scheduled/u1/"),
+    "top tokens": (lambda public: public.tokens("top"), "tokens/top/"),
+    "trending": (lambda public: public.tokens("trending"), "tokens/trending/"),
     "stats": (lambda public: public.token_stats("So1"), "tokens/So1/stats"),
     "trades": (lambda public: public.recent_trades(), "trades/recent/?limit=50"),
     "trades of one": (lambda public: public.recent_trades("So1", 7, "c1"), "trades/recent/So1/?limit=7&cursor=c1"),
-    "volume": (lambda public: public.top_volume(5), "trades/top-volume/?limit=5&window=24h"),
-    "count": (lambda public: public.top_count(5, "1h"), "trades/top-count/?limit=5&window=1h"),
+    "volume": (lambda public: public.most_traded("volume", 5), "trades/top-volume/?limit=5&window=24h"),
+    "count": (lambda public: public.most_traded("count", 5, "1h"), "trades/top-count/?limit=5&window=1h"),
     "chat": (lambda public: public.chat("u1"), "chat/?streamer_id=u1&limit=50"),
     "chat before": (lambda public: public.chat("u1", 9, "m1"),
                     "chat/?streamer_id=u1&limit=9&before_chat_event_id=m1"),
@@ -148,16 +148,16 @@ def test_a_streamer_without_an_id_is_unexpected(platform: Any) -> None:
                                                                   "started_at": 1767225600000}]}])  # fmt: skip
 def test_a_session_in_every_form(platform: Any, answer: object) -> None:
     """Of one streamer it may be the session itself; times are seconds, however they are written."""
-    (session,) = looked_up(platform, lambda public: public.active_sessions("u1"), answer)
+    (session,) = looked_up(platform, lambda public: public.sessions("active", "u1"), answer)
     assert (session.session_id, session.streamer_id, session.started_at) == ("s1", "u1", 1767225600.0)
 
 
 def test_whom_nobody_knows_has_no_session(platform: Any) -> None:
     """404 for one streamer says that there is none; 404 for the whole list stays an error."""
     platform.answer(httpx.Response(404, json={"error": "not found"}))
-    assert platform.call(lambda client: client.public.active_sessions("u1"), token=None) == []
+    assert platform.call(lambda client: client.public.sessions("active", "u1"), token=None) == []
     with pytest.raises(errors.NotFound):
-        platform.call(lambda client: client.public.active_sessions(), token=None)
+        platform.call(lambda client: client.public.sessions("active"), token=None)
 
 
 def test_stats_are_read_nested_and_flat(platform: Any) -> None:
@@ -210,7 +210,7 @@ def test_anybodys_chat_is_read_like_ones_own(platform: Any) -> None:
         lambda public: public.token_stats(""),
         lambda public: public.chat(""),
         lambda public: public.recent_trades(limit=0),
-        lambda public: public.top_count(101),
+        lambda public: public.most_traded("count", 101),
     ],
 )
 def test_what_cannot_be_meant_is_not_sent(platform: Any, look: Look) -> None:
