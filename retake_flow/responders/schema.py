@@ -30,14 +30,18 @@ _COUNT: Final[Schema] = {"type": "integer", "minimum": 1}
 _PRICE: Final[Schema] = {"type": "number", "minimum": 0}
 
 
+#: The name of a variable of the environment, and a time or a number of seconds.
+VARIABLE_NAME: Final[Schema] = {
+    "type": "string",
+    "pattern": VARIABLE,
+    "errorMessage": "the name of an environment variable consists of letters, digits and `_`; one that begins with "
+    "RETAKE_ is for retake.tv alone",
+}
+TIME: Final[Schema] = {"type": ["string", "number"], "pattern": PATTERN, "errorMessage": EXPECTED}
+
+
 def _variable(description: str) -> Schema:
-    return {
-        "type": "string",
-        "pattern": VARIABLE,
-        "description": description,
-        "errorMessage": "the name of an environment variable consists of letters, digits and `_`; one that begins with "
-        "RETAKE_ is for retake.tv alone",
-    }
+    return {**VARIABLE_NAME, "description": description}
 
 
 #: The variables of the environment that a program of the operator's needs.
@@ -127,13 +131,7 @@ _MODULE: Final[Schema] = {
 }
 
 
-_TIMEOUT: Final[Schema] = {
-    "type": ["string", "number"],
-    "pattern": PATTERN,
-    "errorMessage": EXPECTED,
-    "default": "20s",
-    "description": "The time limit for an answer.",
-}
+_TIMEOUT: Final[Schema] = {**TIME, "default": "20s", "description": "The time limit for an answer."}
 _OTHERS: Final[Mapping[str, Schema]] = {
     "greeter": _GREETER,
     "command": _COMMAND,
@@ -171,13 +169,7 @@ def _not_both(one: str, other: str) -> Schema:
 _AGENT: Final = mapping_of(
     "The agent itself, by the commands `chat` and `reply`, or by MCP.",
     {
-        "after": {
-            "type": ["string", "number"],
-            "pattern": PATTERN,
-            "errorMessage": EXPECTED,
-            "default": AGENT_AFTER,
-            "description": "How long a message waits for the agent.",
-        },
+        "after": {**TIME, "default": AGENT_AFTER, "description": "How long a message waits for the agent."},
         "fallback": {
             "description": "What answers overdue messages: `greeter`, `silence`, or another responder.",
             "if": {"type": "string"},

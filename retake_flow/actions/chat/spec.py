@@ -8,20 +8,14 @@ from typing import Final
 from retake_flow.actions.chat.entries import EVENTS
 from retake_flow.actions.spec_schemas import AGAIN, AGAIN_SLOWLY, CALLED, COUNT, FLAG, NUMBER, TEXT, WHO_AM_I
 from retake_flow.flow.action_spec import ActionSpec, Idempotency
-from retake_flow.flow.duration import EXPECTED, PATTERN
 from retake_flow.flow.schema.builders import Schema, mapping_of
-from retake_flow.responders.schema import GREETINGS, RESPONDER
+from retake_flow.responders.schema import GREETINGS, RESPONDER, TIME
 
 _SILENCE: Final = mapping_of(
     "What to say in a silent chat: the next message of the list, each once in a stream; when none is left, the "
     "responder is asked.",
     {
-        "after": {
-            "type": ["string", "number"],
-            "pattern": PATTERN,
-            "errorMessage": EXPECTED,
-            "description": "How long nobody, the agent included, has written.",
-        },
+        "after": {**TIME, "description": "How long nobody, the agent included, has written."},
         "messages": {"type": "array", "items": {**TEXT, "minLength": 1}, "description": "Messages to use one by one."},
     },
     ("after",),

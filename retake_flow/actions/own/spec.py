@@ -6,14 +6,8 @@ from typing import Any, Final
 
 from retake_flow.actions.spec_schemas import AGAIN, COUNT, FLAG, SERVICE, STARTED, TEXT
 from retake_flow.flow.action_spec import ActionSpec, Idempotency
-from retake_flow.flow.schema.builders import VARIABLE
+from retake_flow.responders.schema import VARIABLE_NAME
 
-_VARIABLE: Final[dict[str, Any]] = {
-    "type": "string",
-    "pattern": VARIABLE,
-    "errorMessage": "the name of an environment variable consists of letters, digits and `_`; one that begins with "
-    "RETAKE_ is for retake.tv alone",
-}
 #: The commonest headers that belong to the connection; a request refuses all of them.
 _SET: Final = ("connection", "content-length", "host", "transfer-encoding")
 _HEADER: Final[dict[str, Any]] = {
@@ -40,7 +34,7 @@ _PROGRAM: Final[dict[str, Any]] = {
             "pattern": "^[A-Za-z_][A-Za-z0-9_]*$",
             "errorMessage": "the name of a variable consists of letters, digits and `_`",
         },
-        "additionalProperties": _VARIABLE,
+        "additionalProperties": VARIABLE_NAME,
         "default": {},
         "description": "Variables that it gets: the name in the program, and the name of your variable.",
         "examples": [{"API_KEY": "OWL_API_KEY"}],
@@ -116,13 +110,16 @@ SPECS: Final = (
             "headers": {"type": "object", "additionalProperties": TEXT, "propertyNames": _HEADER, "default": {}},
             "headers_from": {
                 "type": "object",
-                "additionalProperties": _VARIABLE,
+                "additionalProperties": VARIABLE_NAME,
                 "propertyNames": _HEADER,
                 "default": {},
                 "description": "Headers whose values are read from the environment.",
                 "examples": [{"Authorization": "OWL_AUTHORIZATION"}],
             },
-            "secret_from": {**_VARIABLE, "description": "The variable with the key (whsec_…) that signs the request."},
+            "secret_from": {
+                **VARIABLE_NAME,
+                "description": "The variable with the key (whsec_…) that signs the request.",
+            },
             "idempotency_key": {
                 **FLAG,
                 "default": False,
