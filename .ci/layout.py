@@ -35,7 +35,6 @@ SHARED = {
     "model": "a flow, rules, a language model",
     "preflight": "what is tried before a run begins",
     "registry": "which name stands for what: of actions, of responders",
-    "contact_sheet": "pictures of a recording: made, and served",
     "server": "the MCP server, and that of a rehearsal",
     "output": "what we write, and what programs write",
 }

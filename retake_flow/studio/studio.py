@@ -11,7 +11,7 @@ from pathlib import Path
 
 from retake_flow.errors import NoDisplay, NoVoice, StudioError
 from retake_flow.redact import Secret
-from retake_flow.studio import picture, screenshot, window
+from retake_flow.studio import picture, window
 from retake_flow.studio.display import Display, open_display
 from retake_flow.studio.encoding import capability, encoder
 from retake_flow.studio.encoding.adaptation import Adaptation, AdaptiveEncoder
@@ -20,10 +20,9 @@ from retake_flow.studio.encoding.progress import Health, Progress
 from retake_flow.studio.encoding.quality import GUIDE, Quality
 from retake_flow.studio.layout import BACKDROP
 from retake_flow.studio.media import Media
-from retake_flow.studio.picture import Picture
+from retake_flow.studio.picture import Picture, Screenshot
 from retake_flow.studio.processes.launcher import Launcher
 from retake_flow.studio.screen import Screen
-from retake_flow.studio.screenshot import Screenshot
 from retake_flow.studio.sound import SILENCE, AudioInput, Sound, open_sound
 from retake_flow.studio.speech import EMBEDDED, Voice
 from retake_flow.studio.stream_log import StreamLog
@@ -191,7 +190,7 @@ class Studio:
 
     async def screenshot(self, limit: int, look: bool = True) -> Screenshot:
         """Take a picture of the display, as a JPEG file of at most `limit` bytes; `look` checks whether it is black."""
-        return await screenshot.take(self._launcher, self.current_display, self.folder.ensure(), limit, look)
+        return await picture.take_screenshot(self._launcher, self.current_display, self.folder.ensure(), limit, look)
 
     async def picture(self) -> Picture:
         """Capture the display as a small picture."""

@@ -28,7 +28,7 @@ from retake_flow.ports.actions import Service
 from retake_flow.redact import Secret
 from retake_flow.rehearsal.setup.options import Options, OwnAnswer
 from retake_flow.settings import PYTHON, Settings, is_loopback
-from retake_flow.studio import contact_sheet, probe
+from retake_flow.studio import recordings
 from retake_flow.studio.own_program import OwnProgram, Ran
 from retake_flow.studio.processes.launcher import Launcher
 from retake_flow.studio.processes.process import Process
@@ -38,7 +38,7 @@ from retake_flow.tasks import beside
 AGENT = "rehearsal-agent"
 _KEPT = ".rehearsal.json"  # the platform's options, which it keeps up to date
 _OWN = "credentials.json"
-_LONG_ENOUGH = 2 * contact_sheet.EVERY
+_LONG_ENOUGH = 2 * recordings.EVERY
 Answers = Mapping[str, OwnAnswer]
 
 
@@ -156,11 +156,11 @@ async def report(launcher: Launcher, folder: Path) -> dict[str, Any]:
 
 async def _inspect(launcher: Launcher, path: Path) -> dict[str, Any]:
     """The contents of a recording, and its contact sheet if it is long enough for one."""
-    video = await probe.probe(launcher, path)
+    video = await recordings.probe(launcher, path)
     seen: dict[str, Any] = {"video": asdict(video)}
     if video.duration_seconds >= _LONG_ENOUGH:
         with suppress(RetakeFlowError):
-            seen["contact_sheet"] = str(await contact_sheet.draw(launcher, path, video.duration_seconds))
+            seen["contact_sheet"] = str(await recordings.draw_sheet(launcher, path, video.duration_seconds))
     return seen
 
 

@@ -15,7 +15,7 @@ import pytest
 from other_user import on_air, other_says
 from run_programs import programs
 
-from retake_flow.studio import picture, screenshot
+from retake_flow.studio import picture
 from retake_flow.studio.display import open_display
 from retake_flow.studio.processes.launcher import Launcher
 from retake_flow.studio.processes.process_spec import ProcessSpec
@@ -111,7 +111,7 @@ def test_pictures_are_taken_without_shared_memory(marker: str) -> None:
         launcher = Noting(marker, os.environ)
         with work_folder() as work:
             async with open_display(launcher, work.path, "320x240") as display:
-                shot = await screenshot.take(launcher, display, work.path, 500_000)
+                shot = await picture.take_screenshot(launcher, display, work.path, 500_000)
                 assert shot.black
                 assert (await picture.capture(launcher, picture.of_display(display.environment, "320x240"))).black
 

@@ -17,7 +17,7 @@ from run_programs import programs
 
 from retake_flow.errors import NoDisplay, ProcessFailed
 from retake_flow.studio import display as displays
-from retake_flow.studio import picture, screenshot
+from retake_flow.studio import picture
 from retake_flow.studio.processes.launcher import Launcher
 from retake_flow.studio.processes.process_spec import ProcessSpec
 from retake_flow.studio.studio import Studio
@@ -282,7 +282,7 @@ def test_a_screenshot_has_the_size_of_the_display(launcher: Launcher, marker: st
 
     async def run() -> None:
         async with displays.open_display(launcher, work, "320x240") as display:
-            shot = await screenshot.take(launcher, display, tmp_path, 500_000)
+            shot = await picture.take_screenshot(launcher, display, tmp_path, 500_000)
         assert shot.path == tmp_path / "screenshot.jpg"
         assert shot.path.read_bytes()[:2] == b"\xff\xd8"
         assert await widest_green(launcher, shot.path, "320x240") == 0
@@ -322,7 +322,7 @@ def test_a_picture_fits_its_limit(launcher: Launcher, tmp_path: Path, limit: int
         made = await launcher.run(noisy(noise), timeout=60)
         assert made.status == 0
         assert noise.stat().st_size > 500_000
-        small = await screenshot.within(launcher, noise, limit)
+        small = await picture.within(launcher, noise, limit)
         assert limit / 8 < small.stat().st_size <= limit
         assert not (await picture.capture(launcher, picture.of_file(small))).black
 
@@ -335,9 +335,9 @@ def test_a_picture_that_fits_is_left_as_it_is(launcher: Launcher, tmp_path: Path
     async def run() -> None:
         noise = tmp_path / "noise.jpg"
         await launcher.run(noisy(noise), timeout=60)
-        assert await screenshot.within(launcher, noise, 50_000_000) == noise
+        assert await picture.within(launcher, noise, 50_000_000) == noise
         with pytest.raises(ProcessFailed, match="no picture of at most 10 bytes"):
-            await screenshot.within(launcher, noise, 10)
+            await picture.within(launcher, noise, 10)
 
     asyncio.run(run())
 

@@ -18,8 +18,8 @@ from retake_flow.redact import Secret
 from retake_flow.studio.encoding import adaptation
 from retake_flow.studio.encoding.adaptation import AdaptiveEncoder
 from retake_flow.studio.encoding.quality import Quality
-from retake_flow.studio.probe import probe
 from retake_flow.studio.processes.launcher import Launcher
+from retake_flow.studio.recordings import probe
 from retake_flow.studio.studio import Studio
 from retake_flow.studio.work_folder import WorkFolder
 

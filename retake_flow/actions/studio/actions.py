@@ -17,8 +17,7 @@ from retake_flow.ports.actions import Call, Completion, Service
 from retake_flow.redact import Secret
 from retake_flow.studio.encoding.progress import Health
 from retake_flow.studio.encoding.quality import Quality
-from retake_flow.studio.picture import Picture
-from retake_flow.studio.screenshot import Screenshot
+from retake_flow.studio.picture import Picture, Screenshot
 from retake_flow.tasks import beside
 
 #: How long a display whose content is still starting may be black before it is pictured all the same, in seconds.

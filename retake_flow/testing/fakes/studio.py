@@ -25,8 +25,7 @@ from retake_flow.rehearsal.state.platform import Platform
 from retake_flow.studio import programs
 from retake_flow.studio.encoding.progress import SLOW, Health
 from retake_flow.studio.encoding.quality import GUIDE, Quality
-from retake_flow.studio.picture import HEIGHT, WIDTH, Picture
-from retake_flow.studio.screenshot import Screenshot
+from retake_flow.studio.picture import HEIGHT, WIDTH, Picture, Screenshot
 from retake_flow.testing.fakes.studio_programs import Program, Trouble, become_ready
 
 SPEECH_PACE = 14.0  # characters per second

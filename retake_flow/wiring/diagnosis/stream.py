@@ -18,7 +18,7 @@ from typing import Any, Final
 
 from retake_flow.actions.registry import CATALOGUE
 from retake_flow.errors import HostError, ProcessFailed, RetakeFlowError
-from retake_flow.studio import probe, programs
+from retake_flow.studio import programs, recordings
 from retake_flow.studio.browser import chromium
 from retake_flow.studio.encoding import capability, encoder
 from retake_flow.studio.encoding.quality import GUIDE
@@ -227,7 +227,7 @@ async def _encoder(starts: Launcher, studio: Studio, sound: Sound, file: Path) -
         took = asyncio.get_running_loop().time() - began
     if done.status != 0:
         raise done.lasting or ProcessFailed(f"nothing was encoded: {done.ending}")
-    held = await probe.probe(starts, file)
+    held = await recordings.probe(starts, file)
     message = (
         f"{held.frames} frames of {held.codec} {held.width}x{held.height} with {held.audio_codec}, in {took:.1f} s"
     )

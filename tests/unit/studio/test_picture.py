@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from itertools import pairwise
 from pathlib import Path
 
 import pytest
@@ -43,3 +44,27 @@ def test_a_size_that_cannot_be_looked_at_is_refused() -> None:
     """It goes into a command line, so only sizes do."""
     with pytest.raises(InputError):
         picture.of_display({"DISPLAY": ":99"}, "1280x720; rm")
+
+
+def test_the_path_is_not_part_of_the_command() -> None:
+    """The command holds a plain name, since scrot would expand % and $ in a longer path."""
+    spec = picture.scrot({"DISPLAY": ":99"}, Path("/runs/100%d $a"), "screenshot.jpg")
+    assert spec.command()[-1] == "screenshot.jpg"
+    assert spec.folder == Path("/runs/100%d $a")
+    assert spec.environment["DISPLAY"] == ":99"
+
+
+def test_smaller_is_never_wider_and_keeps_an_even_height() -> None:
+    """A picture is scaled down to a width, and left alone when it is narrower."""
+    command = picture.smaller(Path("/x"), "a.jpg", "b.jpg", 640, 12).command()
+    assert "scale='min(640,iw)':-2" in command
+    assert command[-1] == "b.jpg"
+
+
+def test_each_step_is_smaller_than_the_one_before() -> None:
+    """Width and quality never grow from step to step, and the last is tiny."""
+    for (wide, good), (width, quality) in pairwise(picture.SMALLER):
+        assert width <= wide
+        assert quality >= good
+        assert (width, quality) != (wide, good)
+    assert picture.SMALLER[-1][0] <= 160

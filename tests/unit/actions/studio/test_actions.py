@@ -11,7 +11,7 @@ from retake_flow.errors import InputError, NoDisplay
 from retake_flow.ports.actions import Call
 from retake_flow.rehearsal.setup.faults import Fault
 from retake_flow.studio.encoding.progress import Health
-from retake_flow.studio.screenshot import Screenshot
+from retake_flow.studio.picture import Screenshot
 
 
 def call(do, **inputs):
