@@ -97,6 +97,7 @@ class Moves:
         self._takers = cache(self._key_of_takers)
         self._changes: dict[tuple[str, str, str, bool], list[Change]] = {}
         self._from = cache(self._around)
+        self._heard = cache(self._events_heard)
         self.may_pass = cache(self._may_pass)
         self._own = cache(lambda path: self._mark_alike(self._own_occurrences(flow.states[path])))
         self._beside = cache(
@@ -208,9 +209,15 @@ class Moves:
         Of the events that the flow raises or others send, only those with a route in an active state, and errors.
         """
         yield from self._from(active)
-        patterns = (pattern for state in self.flow.around(active) for pattern in ("", *state.routes))
-        for name in sorted({*OUTSIDE, *(name for pattern in patterns for name in self._sent.get(pattern, ()))}):
+        for name in sorted(self._heard(active)):
             yield Occurrence(((name, ""),))
+
+    def _events_heard(self, path: str) -> frozenset[str]:
+        """The events from elsewhere for which a state or one around it has a route, and errors; "" is the flow."""
+        if not path:
+            return frozenset((*OUTSIDE, *self._sent.get("", ())))
+        state = self.flow.states[path]
+        return self._heard(state.parent).union(*(self._sent.get(pattern, ()) for pattern in state.routes))
 
     @cached_property
     def _sent(self) -> Mapping[str, list[str]]:

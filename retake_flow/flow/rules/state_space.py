@@ -128,9 +128,8 @@ class StateSpace:
             return self._end(move, facts, node, move.left)
         facts += self._facts.leave_facts(move.left, move.source, node.owed)
         owed = frozenset(path for path in node.owed if self._flow.states[path].parent not in move.left)
-        if not move.entered:
-            return Edge(move, facts, node._replace(owed=owed))
-        return self._entering(move, facts, node._replace(owed=owed))
+        after = Node(node.leaf, node.kept, owed, node.seen)
+        return self._entering(move, facts, after) if move.entered else Edge(move, facts, after)
 
     def _entering(self, move: Move, facts: tuple[Fact, ...], node: Node) -> Edge:
         scope, leaf = parent(move.entered[0]), move.entered[-1]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import codecs
 import hashlib
 import math
 import re
@@ -162,12 +163,13 @@ def _events(text: str) -> tuple[list[Event], dict[str, int]]:
 
 def decode(raw: bytes, file: str) -> tuple[str, list[Problem]]:
     """The text in `raw`, which must be UTF-8, and any problem with it."""
+    raw = raw.removeprefix(codecs.BOM_UTF8)
     try:
-        return raw.decode("utf-8-sig"), []
+        return raw.decode(), []
     except UnicodeDecodeError as error:
         line = raw.count(b"\n", 0, error.start) + 1
         before = raw[raw.rfind(b"\n", 0, error.start) + 1 : error.start]
-        column = len(before.decode("utf-8-sig")) + 1
+        column = len(before.decode()) + 1
         hint = "save the file as UTF-8 text"
         return "", [Problem(Position(file, line, column), "RF001", "this is not UTF-8 text", hint)]
 
