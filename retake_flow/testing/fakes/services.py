@@ -1,4 +1,4 @@
-"""A fake web service and language model without a network: they answer chat and fail as configured."""
+"""Fake services without a network: a web service and language model, Moltbook, and a notification channel."""
 
 from __future__ import annotations
 
@@ -9,6 +9,11 @@ from dataclasses import dataclass, field
 from typing import Any
 
 import httpx
+
+from retake_flow.api.moltbook import MoltbookClient
+from retake_flow.errors import NoticeFailed
+from retake_flow.ports.notices import OPERATOR, Notice
+from retake_flow.redact import Secret
 
 _USED = {"prompt_tokens": 1000, "completion_tokens": 200, "total_tokens": 1200}
 
@@ -74,3 +79,90 @@ def _messages(request: httpx.Request) -> list[dict[str, Any]]:
 def _unread(made: httpx.Response) -> httpx.Response:
     """A response as it comes from the network, not yet read."""
     return httpx.Response(made.status_code, headers=made.headers, stream=httpx.ByteStream(made.content))
+
+
+#: The agent's key for Moltbook.
+KEY = "moltbook_sk_rehearsed_owl"
+_CODE = "moltbook_verify_1"
+
+
+@dataclass
+class Moltbook(httpx.AsyncBaseTransport):
+    """A community, as the client's transport.
+
+    Attributes:
+        takes: Delay of each answer, in seconds.
+        answers: Answers in place of accepting a post, in turn; an exception is an error of the network.
+        challenge: The challenge to answer before a post is visible; "" for none.
+        solution: The right answer to the challenge.
+        posts: All posts, held back or not.
+        seen: The visible posts.
+        requests: All requests.
+    """
+
+    takes: float = 0.0
+    answers: list[httpx.Response | Exception] = field(default_factory=list)
+    challenge: str = ""
+    solution: str = ""
+    posts: list[dict[str, Any]] = field(default_factory=list)
+    seen: list[dict[str, Any]] = field(default_factory=list)
+    requests: list[httpx.Request] = field(default_factory=list)
+
+    def client(self) -> MoltbookClient:
+        """A client that sends its requests here."""
+        return MoltbookClient(Secret(KEY), transport=self)
+
+    async def handle_async_request(self, request: httpx.Request) -> httpx.Response:
+        """Answer a request."""
+        self.requests.append(request)
+        await asyncio.sleep(self.takes)
+        if self.answers:
+            answer = self.answers.pop(0)
+            if isinstance(answer, Exception):
+                raise answer
+            return answer
+        form = json.loads(await request.aread())
+        return self._on_verify(form) if request.url.path.endswith("/verify") else self._on_post(form)
+
+    def _on_post(self, form: dict[str, Any]) -> httpx.Response:
+        self.posts.append(form)
+        key = f"post-{len(self.posts)}"
+        if not self.challenge:
+            self.seen.append(form)
+            return httpx.Response(201, json={"success": True, "post": {"id": key, "url": f"/post/{key}"}})
+        held = {"verification_code": _CODE, "challenge_text": self.challenge}
+        post = {"id": key, "verification_status": "pending", "verification": held}
+        return httpx.Response(201, json={"success": True, "post": post})
+
+    def _on_verify(self, form: dict[str, Any]) -> httpx.Response:
+        if form != {"verification_code": _CODE, "answer": self.solution}:
+            return httpx.Response(400, json={"success": False, "error": "Incorrect answer"})
+        self.seen = list(self.posts)
+        return httpx.Response(200, json={"success": True})
+
+
+@dataclass(slots=True)
+class RecordingNotifier:
+    """A channel that keeps its notices.
+
+    Attributes:
+        audience: The audience that it reaches.
+        fails: How many notices fail before the first that arrives.
+        heard: The notices that arrived.
+    """
+
+    audience: str = OPERATOR
+    fails: int = 0
+    notices: list[Notice] = field(default_factory=list)
+
+    @property
+    def channel(self) -> str:
+        """Its name in the journal."""
+        return f"test ({self.audience})"
+
+    async def send(self, notice: Notice) -> None:
+        """Deliver a notice, or fail."""
+        if self.fails:
+            self.fails -= 1
+            raise NoticeFailed(f"{self.channel} did not accept the notice")
+        self.notices.append(notice)

@@ -64,10 +64,9 @@ from retake_flow.stage.feed import Feed
 from retake_flow.stage.pictures import Pictures
 from retake_flow.store.crash_points import Boundaries
 from retake_flow.store.memory import MemoryRuns
-from retake_flow.testing.fakes.moltbook import Moltbook
 from retake_flow.testing.fakes.network import FakeRealtime, Network
-from retake_flow.testing.fakes.notifications import RecordingNotifier
 from retake_flow.testing.fakes.responder import FakeResponder, standing_in
+from retake_flow.testing.fakes.services import Moltbook, RecordingNotifier
 from retake_flow.testing.fakes.studio import FakeStudio
 from retake_flow.testing.fakes.studio_programs import FakePrograms, Trouble
 from retake_flow.testing.runs.interventions import RUN, Intervention, Prompter, Scene, entering

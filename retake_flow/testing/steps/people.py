@@ -10,7 +10,7 @@ from pytest_bdd import given, parsers, then
 from retake_flow.flow import duration
 from retake_flow.rehearsal.setup.options import PreparedAgent
 from retake_flow.run.records import Record
-from retake_flow.testing.fakes.notifications import RecordingNotifier
+from retake_flow.testing.fakes.services import RecordingNotifier
 from retake_flow.testing.gherkin.cells import Table
 from retake_flow.testing.gherkin.vocabulary import Wording
 from retake_flow.testing.runs.interventions import Intervention, Scene, asking

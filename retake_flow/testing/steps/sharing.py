@@ -5,8 +5,8 @@ from __future__ import annotations
 import httpx
 from pytest_bdd import given, parsers, then
 
-from retake_flow.testing.fakes.moltbook import KEY, Moltbook
 from retake_flow.testing.fakes.responder import FakeResponder
+from retake_flow.testing.fakes.services import KEY, Moltbook
 from retake_flow.testing.gherkin.cells import Table
 from retake_flow.testing.gherkin.vocabulary import Wording
 from retake_flow.testing.runs.interventions import Scene

@@ -11,7 +11,7 @@ from pytest_bdd import given, parsers, then, when
 
 from retake_flow.actions.liveness.lag import path_beside
 from retake_flow.rehearsal.setup.options import Moment
-from retake_flow.testing.fakes.moltbook import Moltbook
+from retake_flow.testing.fakes.services import Moltbook
 from retake_flow.testing.fakes.studio_programs import PARTS
 from retake_flow.testing.runs.observed import Subject
 from retake_flow.testing.runs.rehearsed import Rehearsal, Rehearsed

@@ -43,9 +43,9 @@ from retake_flow.run.records import Record, record
 from retake_flow.settings import API_PATH, RETAKE
 from retake_flow.stage.feed import Feed
 from retake_flow.stage.pictures import Pictures
-from retake_flow.testing.fakes.moltbook import Moltbook
 from retake_flow.testing.fakes.network import FakeRealtime, Network
 from retake_flow.testing.fakes.responder import FakeResponder
+from retake_flow.testing.fakes.services import Moltbook
 from retake_flow.testing.fakes.studio import FakeStudio
 from retake_flow.testing.fakes.studio_programs import FakePrograms
 from retake_flow.whatif.virtual_time import VirtualClock, run

@@ -6,7 +6,7 @@ import httpx
 import pytest
 
 from retake_flow.errors import ShareFailed
-from retake_flow.testing.fakes.moltbook import Moltbook
+from retake_flow.testing.fakes.services import Moltbook
 
 SAID = {"title": "I'm live", "message": "Watch: https://retake.tv/owl"}
 
