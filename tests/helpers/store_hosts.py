@@ -14,7 +14,7 @@ from uuid import uuid4
 import postgres_server
 import psutil
 from flow_processes import Home, Record, RetakeTv, Running, at_home, command, waited, write_credentials
-from run_programs import program
+from run_programs import children, program
 
 TOKEN = "rtk_leases_0123456789"
 #: The options of a retake.tv that knows the agent of the hosts.
@@ -80,7 +80,7 @@ def on_host(home: Home, *arguments: str) -> Running:
 
 def runner_of(running: Running) -> psutil.Process:
     """The program itself, inside its host."""
-    found: psutil.Process = waited(lambda: next(iter(psutil.Process(running.pid).children()), None), "the program")
+    found: psutil.Process = waited(lambda: next(iter(children(running.pid)), None), "the program")
     return found
 
 

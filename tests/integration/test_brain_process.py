@@ -65,7 +65,7 @@ def test_a_brain_answers_dies_is_started_again_and_ends_with_the_run(home: Home,
     (brain,) = programs(running.run, word="--owl")
     running.process.terminate()
     assert running.finish() == 130
-    assert not brain.is_running()
+    waited(lambda: not programs(running.run, word="--owl"), "the end of the brain")
     gone(running.run)
     texts = [record["text"].split("! says ") for record in answered()]
     assert [text for text, _ in texts] == ["hi", "die", "$(touch owned) {{ inputs }}"]

@@ -15,7 +15,7 @@ from typing import Any
 import psutil
 import pytest
 from flow_processes import waited
-from run_programs import programs
+from run_programs import children, programs
 
 from retake_flow.errors import MissingProgram, NotReady, ProcessFailed, SecretRefused
 from retake_flow.redact import MASK, Secret
@@ -425,7 +425,7 @@ def test_a_program_dies_with_the_process_that_started_it(marker: str, tmp_path: 
     with subprocess.Popen(command, stdout=subprocess.PIPE, env=environment) as parent:
         assert parent.stdout is not None
         assert parent.stdout.readline() == b"up\n"
-        (child,) = psutil.Process(parent.pid).children()
+        (child,) = children(parent.pid, "sh")
         parent.kill()
     gone, alive = psutil.wait_procs([child], timeout=10)
     assert (gone, alive) == ([child], [])
