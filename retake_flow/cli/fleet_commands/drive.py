@@ -16,6 +16,8 @@ if TYPE_CHECKING:
     from retake_flow.run.run import Run
     from retake_flow.settings import Settings
 
+_ANY_FLOW = "flow: any\ninitial: a\nstates: {a: {wait: 1s, transitions: {done: b}}, b: {final: completed}}\n"
+
 
 def drive(args: argparse.Namespace) -> int:
     """Drive a run, if it still has this epoch.
@@ -33,6 +35,7 @@ def prepare() -> None:
     from retake_flow.cli import garbage
     from retake_flow.cli.run_commands import takeover  # noqa: F401
     from retake_flow.cli.session import detached, views  # noqa: F401
+    from retake_flow.flow.load.load import load_flow
     from retake_flow.store import opening  # noqa: F401
     from retake_flow.store.sql import fleet  # noqa: F401
     from retake_flow.wiring import observability  # noqa: F401
@@ -41,6 +44,7 @@ def prepare() -> None:
         import sqlalchemy.dialects.postgresql.psycopg  # noqa: F401
 
         from retake_flow.store.sql import postgresql  # noqa: F401
+    load_flow(_ANY_FLOW, "any.yaml")  # compiles the patterns of the language
     garbage.settle()
 
 
