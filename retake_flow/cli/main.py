@@ -25,32 +25,18 @@ exit codes:
 #: In the order of the help. Each is declared by a function of its name in the `parsers` of its package, and carried out
 #: by a function of its name in a module of its name there, if `_TOGETHER` names no other.
 _PACKAGES = {
-    "run_commands": (
-        "run",
-        "resume",
-        "answer",
-        "gates",
-        "runs",
-        "show",
-        "watch",
-        "say",
-        "send",
-        "stop",
-        "kill",
-        "prune",
-    ),
-    "agent_commands": ("status", "wait", "events", "chat", "reply", "screen", "scene", "mcp", "skill"),
-    "flow_commands": (
-        *("flows", "init", "check", "show-flow", "plan", "simulate", "test", "paths", "graph"),
-        *("actions", "schema"),
-    ),
-    "fleet_commands": ("submit", "worker", "hosts", "drain"),
-    "host_commands": ("serve", "notify", "guide", "doctor", "rehearsal", "store", "agents"),
+    "run_commands": "run resume answer gates runs show watch say send stop kill prune",
+    "agent_commands": "status wait events chat reply screen scene mcp skill",
+    "flow_commands": "flows init check show-flow plan simulate test paths graph actions schema",
+    "fleet_commands": "submit worker hosts drain",
+    "host_commands": "serve notify guide doctor rehearsal store agents",
 }
-COMMANDS = tuple(name for names in _PACKAGES.values() for name in names)
+COMMANDS = tuple(name for names in _PACKAGES.values() for name in names.split())
 #: The command that only other processes of ours use.
 _HIDDEN = "drive"
-_PACKAGE_OF = {name: package for package, names in _PACKAGES.items() for name in names} | {_HIDDEN: "fleet_commands"}
+_PACKAGE_OF = {_HIDDEN: "fleet_commands"} | {
+    name: package for package, names in _PACKAGES.items() for name in names.split()
+}
 #: The modules of commands that share one with another command.
 _TOGETHER = {
     "drain": "fleet_commands.hosts",
@@ -64,11 +50,8 @@ _TOGETHER = {
     "send": "run_commands.say",
     "status": "agent_commands.wait",
 }
-
-
 #: Modules that dataclasses, Jinja2, ruamel.yaml and SQLAlchemy import, and hardly use.
 _LATE = ("glob", "importlib.metadata", "inspect", "ipaddress", "tempfile")
-
 #: Commands whose files other users may read.
 _FOR_OTHERS = (["init"], ["graph"])
 
@@ -152,8 +135,13 @@ def main(arguments: Sequence[str]) -> int:
 
 
 def _perform(args: argparse.Namespace) -> int:
-    module = _TOGETHER.get(args.command) or f"{_PACKAGE_OF[args.command]}.{args.command.replace('-', '_')}"
-    return int(_function(args.command, module)(args))
+    return int(function_of(args.command)(args))
+
+
+def function_of(command: str) -> Callable[[argparse.Namespace], int]:
+    """The function that carries out a command."""
+    module = _TOGETHER.get(command) or f"{_PACKAGE_OF[command]}.{command.replace('-', '_')}"
+    return _function(command, module)
 
 
 def _postpone_imports() -> None:

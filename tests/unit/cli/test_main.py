@@ -17,7 +17,7 @@ from retake_flow.actions.registry import CATALOGUE
 from retake_flow.cli import terminal
 from retake_flow.cli.exit_codes import exit_code
 from retake_flow.cli.flow_commands import actions as actions_command
-from retake_flow.cli.main import COMMANDS
+from retake_flow.cli.main import COMMANDS, function_of
 from retake_flow.errors import UsageError
 
 BAD = "flow: bad\ninitial: a\nstates:\n  a: {wait: 1s, transitions: {done: b}}\n"
@@ -253,6 +253,11 @@ def test_an_error_of_tasks_side_by_side_is_told_as_any_other(
     assert exit_code(command, as_json=False) == code
     assert said in (err := capsys.readouterr().err)
     assert "defect" not in err
+
+
+def test_each_command_has_a_function_of_its_name() -> None:
+    """Also those that share a module; none takes the place of another."""
+    assert [function_of(name).__name__.replace("_", "-") for name in COMMANDS] == list(COMMANDS)
 
 
 def test_what_each_command_prints_for_programs_is_published(command: Command) -> None:
