@@ -139,7 +139,14 @@ def running(folder: Path) -> Iterator[Watched]:
     (folder / "options.json").write_text(json.dumps({"viewers": viewers}))
     command = [sys.executable, "-m", "retake_flow", "run", str(folder / "healing.yaml"), "--rehearse", "--json"]
     command += ["--folder", str(folder / "rehearsal"), "--rehearsal-options", str(folder / "options.json")]
-    environment = {**os.environ, "RETAKE_FLOW_STATE": str(folder / "state"), "RETAKE_FLOW_STAGE": "off"}
+    with watching(command, folder / "state", stage="off") as watched:
+        yield watched
+
+
+@contextmanager
+def watching(command: Sequence[str], state: Path, stage: str) -> Iterator[Watched]:
+    """A run whose records are read; it is ended with the context."""
+    environment = {**os.environ, "RETAKE_FLOW_STATE": str(state), "RETAKE_FLOW_STAGE": stage}
     with subprocess.Popen(command, stdout=subprocess.PIPE, text=True, env=environment) as process:
         watched = Watched(process)
         reader = threading.Thread(target=watched.read, daemon=True)

@@ -14,7 +14,6 @@ import signal
 import subprocess
 import sys
 import tempfile
-import threading
 import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
@@ -23,7 +22,7 @@ from itertools import pairwise
 from pathlib import Path
 
 import psutil
-from healing import Watched, is_on_air
+from healing import Watched, is_on_air, watching
 from measure import add_quick, show
 
 MISSED_AT_MOST = 3.0
@@ -116,16 +115,8 @@ def running(folder: Path) -> Iterator[Watched]:
     subprocess.run(command, check=True)
     run = [sys.executable, "-m", "retake_flow", "run", str(folder / "shown.yaml"), "--rehearse", "--json"]
     run += ["--folder", str(folder / "rehearsal")]
-    environment = {**os.environ, "RETAKE_FLOW_STATE": str(folder / "state"), "RETAKE_FLOW_STAGE": "on"}
-    with subprocess.Popen(run, stdout=subprocess.PIPE, text=True, env=environment) as process:
-        watched = Watched(process)
-        threading.Thread(target=watched.read, daemon=True).start()
-        try:
-            yield watched
-        finally:
-            if process.poll() is None:
-                process.send_signal(signal.SIGINT)
-            process.wait(60)
+    with watching(run, folder / "state", stage="on") as watched:
+        yield watched
 
 
 def pictures(recording: Path, since: float, until: float) -> list[Picture]:
