@@ -31,8 +31,9 @@ sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "tests" / "helpers"
 import httpx
 import postgres_server
 from cuttable_port import CuttablePort, leading_to
-from flow_processes import Done, Home, RetakeTv, Running, command, numbered, program, retake_tv, waited
+from flow_processes import Done, Home, RetakeTv, Running, command, numbered, retake_tv, waited
 from recorded import last_time, longest_gap
+from run_programs import program
 from store_hosts import (
     OPTIONS,
     a_host,
