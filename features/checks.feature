@@ -23,7 +23,7 @@ Feature: Problems are reported before anything runs
       hint: did you mean 'credentials.load'?
       owl.yaml:4:68: RF020 there is no state 'lost'
       owl.yaml:5:3: RF082 'look' repeats retake.stream_status `every` 1s; the platform asks for at least 3s
-      owl.yaml:7:30: RF031 nothing that leads here brings 'result.is_alive'
+      owl.yaml:7:30: RF031 no event that leads here carries 'result.is_alive'
       hint: did you mean 'is_live'?
       owl.yaml:8:40: RF020 there is no state 'ovre'
       hint: did you mean 'over'?
@@ -41,8 +41,8 @@ Feature: Problems are reported before anything runs
         over: {final: completed, reason: "{{ outputs.look.viewers }} watch"}
       """
     When "check owl.yaml" is called
-    Then it exits with 3 and says "owl.yaml:6:36: RF034 'outputs.look.viewers' is not there on every path: load → over"
-    And it says "give it a default, `outputs.look.viewers|default(…)`, or let every path set it before"
+    Then it exits with 3 and says "owl.yaml:6:36: RF034 'outputs.look.viewers' is not set on every path: load → over"
+    And it says "give it a default, `outputs.look.viewers|default(…)`, or set it on every path before"
 
   Scenario: A stream key cannot get into a message, even indirectly
     Given the file owl.yaml holds

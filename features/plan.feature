@@ -68,7 +68,7 @@ Feature: Plan
       timeout after 1m
       retake.tv accepted the post, but does not count the agent as verified yet.
       times more
-      it goes round and round
+      it loops without end
       """
 
   Scenario: Assumptions that match nothing are refused

@@ -254,7 +254,7 @@ Feature: Responders
 
       Examples:
         | times | reason         | why                                                    |
-        | 2     | length         | its `max_tokens` were used up before it came to an answer |
+        | 2     | length         | its `max_tokens` were used up before it answered       |
         | 2     | content_filter | its provider's filter has withheld the answer          |
         | 2     | stop           | its answer is empty (finish_reason: stop)              |
 

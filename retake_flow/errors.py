@@ -73,7 +73,7 @@ class LastingDefect(RetakeFlowError):
     """The program fails by the same defect again and again."""
 
     kind, fault = "defect", "operator"
-    hint = "`retake-flow doctor` may tell what is wrong; please report it with what RETAKE_FLOW_DEBUG=1 shows"
+    hint = "`retake-flow doctor` may find the cause; please report it with the output of RETAKE_FLOW_DEBUG=1"
 
 
 class UsageError(RetakeFlowError):
@@ -110,7 +110,7 @@ class SecretRefused(RetakeFlowError):
     """A text that was to be sent contains a secret."""
 
     kind, fault = "secret", "operator"
-    hint = "leave it out of what people read; an input from a variable or file is secret unless it says `secret: false`"
+    hint = "keep it out of texts for people; an input from a variable or file is secret unless it says `secret: false`"
 
 
 class OutputError(RetakeFlowError):
@@ -135,16 +135,14 @@ class Damaged(StoreError):
     """Something that is kept cannot be read any more."""
 
     kind = "damaged"
-    hint = (
-        "nothing else is touched by it: all other runs can be used; a copy of the store from before may still have it"
-    )
+    hint = "all other runs can still be used; an older copy of the store may contain this one"
 
 
 class NewerForm(StoreError):
     """Something is kept in a form that only a newer program knows."""
 
     kind = "newer_form"
-    hint = "update retake-flow; until then it is left as it is"
+    hint = "update retake-flow; until then it is not changed"
 
 
 class CredentialsError(RetakeFlowError):
@@ -252,7 +250,7 @@ class PostRefused(Rejected):
     """retake.tv does not take this post as a proof of who runs the agent."""
 
     kind = "post_refused"
-    hint = "post the exact text that was prepared, where everybody can read it, and give that post's address"
+    hint = "post the exact text that was prepared, publicly, and give the address of that post"
 
 
 class Unauthorized(PlatformError):
@@ -296,7 +294,7 @@ class Intercepted(UnexpectedAnswer):
     """Something on the way answered, such as a firewall or a login page, and not retake.tv's API."""
 
     kind, fault, doubtful = "intercepted", "network", False
-    hint = "it is tried again; if it lasts, open the address in a browser on this network and see what stands before it"
+    hint = "it is retried; if the error lasts, open the address in a browser on this network and see which page answers"
 
 
 class Redirected(PlatformError):
@@ -372,7 +370,7 @@ class PushRefused(StudioError):
     """The platform's ingest does not take the push."""
 
     kind, fault = "push_refused", "platform"
-    hint = "it takes only the newest stream key; see whether another program streams with the same account"
+    hint = "it accepts only the newest stream key; check whether another program streams with the same account"
 
 
 class PushClosed(StudioError):

@@ -19,7 +19,7 @@ from retake_flow.settings import is_loopback, variables
 #: The hint for a certificate that cannot be verified.
 UNTRUSTED_HINT: Final = (
     "where a proxy of your network opens such connections, name its certificate: export SSL_CERT_FILE=/path/to/ca.pem; "
-    "otherwise see whether this machine's clock is right: date"
+    "otherwise check this machine's clock: date"
 )
 #: The hint for a proxy that refuses.
 PROXY_HINT: Final = "give its name and password: export HTTPS_PROXY=http://NAME:PASSWORD@HOST:PORT"

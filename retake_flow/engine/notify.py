@@ -214,7 +214,9 @@ class Notices:
             case {"event": "notice", "kind": kind, "message": message}:
                 return self._about(_KINDS.get(kind, "trouble"), str(kind).replace("_", " "), message)
             case {"event": "run_resumed", "died": True}:
-                return self._about("trouble", "resumed", "The process that drove it had died; the run goes on.")
+                return self._about(
+                    "trouble", "resumed", "The process that drove it had died; the run has been resumed."
+                )
             case {"event": "stop_requested", "reason": reason} if self._stats.on_air:
                 return self._about("warning", "stopping", f"The stream ends now: {reason}.")
             case {"event": "run_ended", "outcome": outcome, "state": state, "reason": reason}:
@@ -319,7 +321,7 @@ class _Channel:
         """Record what was not delivered."""
         while self._waiting:
             self._note_delivery(
-                "notice_failed", self._waiting.popleft(), message="nothing came of it in time", again_in=None
+                "notice_failed", self._waiting.popleft(), message="it did not finish in time", again_in=None
             )
 
     async def _deliver(self) -> None:

@@ -73,7 +73,7 @@ def reason(job: Job, hosts: Iterable[Host], now: float) -> str:
     misfits = {host.id: mismatch(job, host) for host in taking}
     if all(misfits.values()):
         return "no host fits: " + "; ".join(f"{name} {why}" for name, why in sorted(misfits.items())[:3])
-    return f"no host has {job.demand.cost:g} free"
+    return f"no host has {job.demand.cost:g} cores free"
 
 
 def waiting_reason(fleet: SqlFleet, run: str) -> str:

@@ -308,7 +308,7 @@ class Worker:
             self._queue_trouble = trouble
             self._hooks.tell("queue_away" if trouble else "queue_back", message=trouble)
         if silent >= SILENT and not self._drain:
-            self._begin_again(f"the queue has not looked for {silent:.0f} s, and the store answers")
+            self._begin_again(f"the queue has not looked for {silent:.0f} s, although the store answers")
         elif silent >= QUIET > time.monotonic() - self._dropped:
             return
         elif silent >= QUIET:

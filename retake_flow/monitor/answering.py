@@ -61,7 +61,7 @@ def store_answer(store: Runs, run: str, said: GivenAnswer, decision: str, by: st
     name, now = _match_gate(run, said.gate, waiting, before.gates) or _last_asked(store, run, said.gate), time.time()
     gate = waiting.get(name)
     if gate is not None and (damage := asked[name].damage):
-        raise Damaged(damage, hint=f"`retake-flow resume {run}` writes it anew, as the run knows it")
+        raise Damaged(damage, hint=f"`retake-flow resume {run}` restores it from the run")
     if gate is None:
         gate = _asked_again(store, run, name, Answer("", {}, by, said.channel, now), waiting)
     chosen, fields = said.answer_to(gate, decision)
@@ -88,7 +88,7 @@ def _match_gate(run: str, name: str, waiting: Mapping[str, Gate], asked: Mapping
     found = [gate for gate in found if gate in waiting] or found
     if len(found) > 1:
         raise GateUnknown(
-            f"more than one question may be meant: {', '.join(found)}", hint="write the name of one of them behind RUN"
+            f"more than one question may be meant: {', '.join(found)}", hint="write the name of one of them after RUN"
         )
     if not found and not name:
         raise GateUnknown(f"{run} asks nothing now")

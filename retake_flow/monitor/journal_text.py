@@ -117,7 +117,7 @@ def _speech(record: Record) -> str:
 def _clock_step(record: Record) -> str:
     by = record["by"]
     way = "back" if by < 0 else "forward"
-    return f"! the clock of this machine was set {way} by {words(abs(by))}; the run goes on by its own time"
+    return f"! the clock of this machine was set {way} by {words(abs(by))}; the run keeps its own time"
 
 
 #: Stands for a value that was taken back.
@@ -138,7 +138,7 @@ _SAID: dict[str, Callable[[Record], str]] = {
     "state_entered": lambda r: f"→ {r['state']}" + (f" (visit {r['visit']})" if r["visit"] > 1 else ""),
     "run_resumed": lambda r: f"run {r['run']} goes on in {r['state'] or 'no state'}",
     "run_suspended": _suspension,
-    "run_handed_over": lambda r: f"left to another process in {r['state'] or 'no state'}: {r['reason']}",
+    "run_handed_over": lambda r: f"handed over to another process in {r['state'] or 'no state'}: {r['reason']}",
     "gate_opened": _question,
     "gate_reminder": lambda r: f"still asked: {r['message']}",
     "gate_escalated": lambda r: f"nobody has answered {r['gate']}; {r['audience']} is told",

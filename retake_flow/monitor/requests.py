@@ -41,7 +41,7 @@ def why_undriven(store: Runs, run: str) -> str:
 def _goes_on(stored: Stored) -> str:
     """How a run goes on that no process drives."""
     if not stored.submitted:
-        return f"go on with `retake-flow resume {stored.run.id}`"
+        return f"resume it with `retake-flow resume {stored.run.id}`"
     parked = stored.run.phase is Phase.SUSPENDED
     return "a worker does once it is answered" if parked else "a worker will, and `retake-flow runs` says why it waits"
 
@@ -133,7 +133,7 @@ def ask_to_say(store: Runs, run: str, data: dict[str, Any], within: float) -> di
         return answer | _without_answer(store, run, not_taken(run))
     record = asked.wait_for_record(("said",), within)
     if record is None:
-        return answer | _without_answer(store, run, f"{run} is not done with it within {within:g} s; it may still be")
+        return answer | _without_answer(store, run, f"{run} has not finished it within {within:g} s; it may still do")
     answer.update({name: record[name] for name in ("how", "failed", "reason")})
     # When no way was requested, one way is enough.
     answer["said"] = bool(record["how"]) and not (record["failed"] and data["ways"])

@@ -67,7 +67,7 @@ def not_driven(run: str, holder: Holder | None, *, submitted: bool = False) -> R
     if holder is not None and holder.has_moved:
         moved = RunMoved(run, holder.host)
         return record("error", time.time(), place=run, kind=moved.kind, message=moved.message, hint=moved.hint)
-    hint = f"go on with `retake-flow resume {run}`"
+    hint = f"resume it with `retake-flow resume {run}`"
     if submitted:
         said, hint = "it waits for a host", "`retake-flow runs` says why"
         return record("error", time.time(), place=run, kind="not_driven", message=said, hint=hint)

@@ -36,7 +36,7 @@ _HINT = (
     "other words belong on standard error"
 )
 _PLACES = (
-    "`command` names it from the folder of the flow's file when there is a `/` in it, else it is sought on the PATH"
+    "`command` names it from the folder of the flow's file when there is a `/` in it, else it is looked up on the PATH"
 )
 
 _RUNS = "the program in `command` runs in the folder of the flow's file, so a script is named from there"

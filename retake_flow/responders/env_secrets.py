@@ -29,7 +29,7 @@ def variable(
     if TOKEN_PREFIX in value:
         raise ResponderMissing(
             f"the variable {name} holds an access token of retake.tv, which goes to retake.tv only",
-            hint="give whoever answers chat a key of its own",
+            hint="give the responder a key of its own",
         )
     if header and not (value.isascii() and value.isprintable()):
         raise ResponderMissing(f"the variable {name} holds characters that no header can have")

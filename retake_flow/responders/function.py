@@ -55,7 +55,9 @@ def function(name: str, folder: Path) -> Callable[[dict[str, Any]], Any]:
         if isinstance(error, KeyboardInterrupt):
             raise
         said = f"the module {module}, which is to answer chat, cannot be imported: {blame(error, folder)}"
-        raise ResponderMissing(said, hint=f"it is sought among what is installed and in {one_line(place)}") from None
+        raise ResponderMissing(
+            said, hint=f"it is looked up among the installed modules and in {one_line(place)}"
+        ) from None
     _require_unhidden(module, folder)
     found = getattr(imported, attribute, None)
     if not callable(found):
@@ -97,7 +99,7 @@ class Function:
             ResponderFailed: It raised an error, did not return in time, or gave something else.
         """
         if self._busy:
-            raise ResponderFailed(f"{self._name} still thinks about an earlier batch", hint=_HINT)
+            raise ResponderFailed(f"{self._name} is still busy with an earlier batch", hint=_HINT)
         asked = asdict(batch)
         plain = not inspect.iscoroutinefunction(self._function)
         try:

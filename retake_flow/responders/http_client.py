@@ -128,7 +128,7 @@ class Connection:
         given = {"Content-Type": "application/json", **headers}
         async with self._pool.stream("POST", self._url, content=body, headers=given) as response:
             if response.headers.get("content-encoding", "identity") != "identity":
-                raise ResponderFailed(f"{self.host} gave a packed answer, which was not asked for")
+                raise ResponderFailed(f"{self.host} gave a compressed answer, which was not requested")
             read = bytearray()
             async for chunk in response.aiter_raw():
                 read += chunk
@@ -147,7 +147,7 @@ def _host(url: str) -> str:
     local = parts.scheme == "http" and is_loopback(parts.hostname)
     if not parts.hostname or parts.username or parts.password or not (parts.scheme == "https" or local):
         raise ResponderFailed(
-            "the address of who is to answer chat is none that can be used",
+            "the address of the responder cannot be used",
             hint="it begins with https://, or with http:// when it is on this machine, and has no password in it",
         )
     return f"{parts.hostname}{port}"

@@ -85,7 +85,7 @@ class RunHeld(RetakeFlowError):
         message = f"{run} is driven by process {pid} on {host}"
         usual = f"end it with `retake-flow stop {run}`, or watch it with `retake-flow watch {run}`"
         if not certain:
-            message += ", of which nobody knows here whether it lives"
+            message += ", and it is not known here whether it is alive"
             hint = hint or f"when that host or container is gone: `retake-flow resume {run} --force`"
         elif free_in is not None:
             hint = hint or f"{usual}; if its host is gone, anybody may take the run in {free_in:.0f} s"
@@ -111,7 +111,7 @@ class RunMoved(RetakeFlowError):
     kind, fault, exit_code = "moved", "operator", 5
 
     def __init__(self, run: str, place: str) -> None:
-        back = f"or take it back here, if it goes on nowhere else: `retake-flow resume {run} --force`"
+        back = f"or take it back here, if it continues nowhere else: `retake-flow resume {run} --force`"
         super().__init__(f"{run} was moved to {place}", hint=f"name that store with RETAKE_FLOW_STORE; {back}")
 
 

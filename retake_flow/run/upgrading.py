@@ -41,7 +41,7 @@ def _state(run: Run, new: Flow) -> Iterator[str]:
             yield f"the state {run.state!r} {said}"
     for path, purpose in run.timers:
         if purpose == RETRY and ":" not in path and not _retries(new.states.get(path)):
-            yield f"the state {path!r} waits to be entered anew after an error, and has no `retry` any more"
+            yield f"the state {path!r} waits to be re-entered after an error, and no longer has `retry`"
     for root in run.locals:
         if not isinstance(new.states.get(root), SubFlowState):
             yield f"no flow runs in the state {root!r} any more"

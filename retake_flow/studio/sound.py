@@ -165,7 +165,7 @@ def specification(folder: Path, address: str, guests: str = "") -> ProcessSpec:
             "DBUS_SESSION_BUS_ADDRESS": "disabled:",
             "DISPLAY": "",
         },
-        hint="the stream goes on with a silent track",
+        hint="the stream continues with a silent track",
     )
 
 

@@ -129,7 +129,7 @@ class Guard:
         """The status and the reason with which a request is refused; None when it is not."""
         headers, path = request.headers, request.url.path
         if headers.get("host", "").lower() not in self._hosts:
-            return 421, "This page does not answer to that name. RETAKE_FLOW_PAGE names the address of a proxy."
+            return 421, "This page refuses that host name. Set RETAKE_FLOW_PAGE to the address of your proxy."
         writes = request.method not in _READS
         if writes and not self._from_here(headers):
             return 403, "This came from another site, so nothing was done."
@@ -141,9 +141,9 @@ class Guard:
 
     def _refuse_write(self, headers: Headers) -> tuple[int, str] | None:
         if self._read_only:
-            return 403, "This page only shows; it was started with --read-only."
+            return 403, "This page is read-only; it was started with --read-only."
         if not self._writes.take():
-            return 429, "Too much at once; try again in a moment."
+            return 429, "Too many requests; try again in a moment."
         return self._refuse_size(headers)
 
     def _refuse_size(self, headers: Headers) -> tuple[int, str] | None:

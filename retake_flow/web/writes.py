@@ -40,7 +40,7 @@ def answer(desk: Desk, run: str, gate: str, form: Form, by: str) -> str:
     stored = desk.store.load(run)
     if stored.submitted:
         return "Answered."
-    return "Answered." if is_driven(stored.holder) else "Answered. No process drives this run: let it go on."
+    return "Answered." if is_driven(stored.holder) else "Answered. No process drives this run: resume it."
 
 
 def say(desk: Desk, run: str, form: Form, ways: list[str], by: str) -> str:
@@ -125,7 +125,7 @@ async def end(desk: Desk, run: str, wish: Wish) -> str:
                 f": {ended['waits']}" if ended["waits"] else ""
             )
         return "Ended."
-    return "Asked to stop; it takes down what it has set up." if wish == "stop" else "Asked to end at once."
+    return "Asked to stop; the run ends in order." if wish == "stop" else "Asked to end at once."
 
 
 async def go_on(desk: Desk, run: str) -> str:
@@ -136,7 +136,7 @@ async def go_on(desk: Desk, run: str) -> str:
     """
     if await desk.do(lambda desk: desk.store.load(run).submitted):
         await _command("submit", "--run", run, "--json")
-        return "It goes on as soon as a host has room."
+        return "It continues as soon as a host has free capacity."
     await _command("resume", run, "--detach", "--json", "--within", "2s")
     return "It goes on."
 

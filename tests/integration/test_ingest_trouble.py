@@ -35,8 +35,8 @@ def signed_off(running: Running) -> None:
     ("ingest", "kind", "words"),
     [
         ("rtmp://nowhere.invalid/app", "ingest_unreachable", "cannot be resolved: nowhere.invalid"),
-        ("rtmp://127.0.0.1:1/app", "ingest_unreachable", "nobody listens"),
-        ("rtmps://127.0.0.1:1/app", "ingest_unreachable", "nobody listens"),
+        ("rtmp://127.0.0.1:1/app", "ingest_unreachable", "nothing listens"),
+        ("rtmps://127.0.0.1:1/app", "ingest_unreachable", "nothing listens"),
         ("refuses", "push_refused", "refuses the push"),
     ],
 )

@@ -154,7 +154,7 @@ def test_each_answers_over_a_real_connection(kind: str, answer: bytes, tmp_path:
         (says(b"<html>Log in</html>", "200 OK", "Content-Type: text/html"), "answered <html>Log in</html>, which"),
         (says(b"\x1b]0;owned\x07" + YES + b"\x00", "500 Oops"), "refused with status 500"),
         (says(b"", "302 Found", "Location: http://127.0.0.1:1/"), "points elsewhere (302)"),
-        (says(YES, "200 OK", "Content-Encoding: br"), "gave a packed answer"),
+        (says(YES, "200 OK", "Content-Encoding: br"), "gave a compressed answer"),
     ],
     ids=["drops", "breaks", "floods", "page", "error", "redirect", "packed"],
 )  # fmt: skip

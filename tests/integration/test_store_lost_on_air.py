@@ -161,7 +161,7 @@ def test_a_stream_that_can_be_written_nowhere_goes_on_and_ends_with_what_is_lost
     running.on_air()
     spoil(home.state / "runs.sqlite")
     waited(lambda: told(running), "word of it")
-    assert "the stream goes on" in told(running)[0]
+    assert "the stream continues" in told(running)[0]
     assert running.finish() == 6
     (error,) = [record for record in running.records if record["event"] == "error" and "place" not in record]
     for words in (running.run, "completed", "are lost"):

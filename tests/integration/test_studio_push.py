@@ -184,7 +184,7 @@ def test_an_encoder_that_gets_too_little_time_goes_on_with_less(
                 reason = await running.wait()
                 starving.cancel()
                 os.kill(running.encoder.process.pid, signal.SIGCONT)
-            assert reason.startswith("the encoder is too slow for this machine: it goes on with preset superfast")
+            assert reason.startswith("the encoder is too slow for this machine: it continues with preset superfast")
             (tmp_path / "again").mkdir()
             async with (
                 listening(marker, tmp_path / "again") as ingest,

@@ -31,7 +31,7 @@ def read_data(flow: Flow, name: str, given: Mapping[str, Any]) -> dict[str, Any]
         declared = f"its `events`: {', '.join(flow.events) or 'none'}"
         near = did_you_mean(name, flow.events, otherwise=declared)
         raise EventRefused(
-            f"the flow {flow.name!r} takes no event {name!r} from outside",
+            f"the flow {flow.name!r} declares no event {name!r} from outside",
             hint=declared if near == declared else f"{near} {declared}",
         )
     fields = events[name]

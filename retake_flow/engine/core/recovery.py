@@ -52,7 +52,9 @@ def resume(macrostep: Macrostep, catalogue: Catalogue, event: Resumed) -> None:
 def ask(macrostep: Macrostep, state: ActionState, message: str) -> None:
     """Ask a person whether an action that was in progress when the process died was done."""
     visit = macrostep.visit(state.path)
-    text = f"{message}.\nWas it done? `done` goes on as if it were, `again` does it now, `give_up` counts it as failed."
+    text = (
+        f"{message}.\nWas it done? `done` continues as if it were, `again` does it now, `give_up` counts it as failed."
+    )
     gate = Gate(f"{state.path}.{visit}", state.path, visit, text, {}, gates.AFTER_CRASH, macrostep.now)
     if macrostep.run.attempt is not None:  # from now on a person decides, even if this process dies too
         macrostep.run.attempt = replace(macrostep.run.attempt, open=False)

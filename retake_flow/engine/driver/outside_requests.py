@@ -41,7 +41,7 @@ WAYS: Final[Mapping[str, Way]] = {
     "chat": Way("chat.send", "message", also=("answers",)),
 }
 NOT_ON_AIR: Final = "the run is not on air"
-_BROKEN_OFF: Final = "it was broken off"
+_BROKEN_OFF: Final = "it was interrupted"
 #: Seconds that services may take to start until it is said without them, and between two looks.
 _READY_WITHIN: Final = 30.0
 _LOOK_EVERY: Final = 0.2
@@ -109,7 +109,7 @@ async def _in(name: str, asked: Mapping[str, Any], ways: Container[str], call: C
     """Say it in one way; returns why that failed, or nothing."""
     way = WAYS.get(name)
     if way is None:
-        return f"there is no way {name!r} of saying something"
+        return f"there is no way {name!r} to say something"
     if name == "screen" and name not in ways:
         return NOT_ON_AIR
     inputs = {way.takes: str(asked.get("text", "")), **{key: asked[key] for key in way.also if key in asked}}
@@ -144,7 +144,7 @@ def _unknown(scene: str, flow: Flow) -> str:
 def _unready(asked: Mapping[str, Any], flow: Flow, run: Run) -> str:
     """Why what is asked for cannot be changed now; "" when it can."""
     contents = [value for do, value in _ready_services(flow, run) if do == CONTENT]
-    return _unshowable(asked, contents[0], flow) if contents else "no stage is on"
+    return _unshowable(asked, contents[0], flow) if contents else "the run shows no stage"
 
 
 def _unshowable(asked: Mapping[str, Any], content: Mapping[str, Any], flow: Flow) -> str:

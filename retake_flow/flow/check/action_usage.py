@@ -46,7 +46,7 @@ def _inputs(given: Iterable[Input]) -> Iterator[Problem]:
             yield Problem(each.position, "RF044", f"the input {each.name!r} {said}")
             continue
         if any(_has_template(each.schema.get(key)) for key in ("value", "default")):
-            message = f"the input {each.name!r} has `{{{{` in it, and inputs are never filled in: it stays as it is"
+            message = f"the input {each.name!r} contains `{{{{`, but templates in inputs are not filled in"
             yield Problem(each.position, "RF044", message, "write the template where the input is used")
         elif "default" in each.schema:
             said = mismatch(each.schema["default"], each.schema)
@@ -68,13 +68,13 @@ def _state(state: State, catalogue: Catalogue, typed: Typed) -> Iterator[Problem
     if isinstance(state, SubFlowState) and state.children:
         yield from _run_inside(state, state.sub, typed)
     if isinstance(state, FinalState) and not state.ends_flow and state.final in RESERVED:
-        message = f"{state.path!r} ends the state around it with {state.final!r}, which is an event of its own"
-        yield Problem(state.position, "RF046", message, "call that end something else")
+        message = f"{state.path!r} ends the surrounding state with {state.final!r}, which is a built-in event"
+        yield Problem(state.position, "RF046", message, "give that end another name")
     if not isinstance(state, ActionState):
         return
     yield from _use(state.do, state.inputs, state.position, catalogue, typed)
     if state.do in catalogue and catalogue[state.do].service:
-        message = f"{state.do!r} goes on until it is stopped, so it is an activity, not what a state does"
+        message = f"{state.do!r} runs until it is stopped, so it must be an activity, not the action of a state"
         yield Problem(state.position, "RF045", message, "put it under `activities:` of a state")
     if state.undo:
         yield from _use(state.undo.do, state.undo.inputs, state.position, catalogue, typed)
@@ -90,7 +90,7 @@ def _activity(activity: Activity, catalogue: Catalogue, typed: Typed) -> Iterato
     yield from _use(activity.do, activity.inputs, activity.position, catalogue, typed)
     spec = catalogue.get(activity.do)
     if spec and spec.service and activity.every is not None:
-        message = f"{activity.do!r} goes on by itself; it cannot be repeated `every` so often"
+        message = f"{activity.do!r} is a service, so it cannot be repeated with `every`"
         yield Problem(activity.position, "RF045", message)
 
 
@@ -123,8 +123,10 @@ def _run_inside(state: SubFlowState, sub: SubFlow, typed: Typed) -> Iterator[Pro
     """Problems with the inputs and the ends of a sub-flow."""
     for outcome in sub.outcomes:
         if outcome in RESERVED or outcome.startswith("error."):
-            message = f"a final state of the flow {sub.name!r} ends it with {outcome!r}, which is an event of its own"
-            yield Problem(state.position, "RF046", message, "call that end something else where it runs inside another")
+            message = f"a final state of the flow {sub.name!r} ends it with {outcome!r}, which is a built-in event"
+            yield Problem(
+                state.position, "RF046", message, "give that end another name if the flow runs inside another"
+            )
     known = {name: given.schema for name, given in sub.inputs.items()}
     yield from input_problems(f"the flow {sub.name!r}", state.inputs, known, state.position, typed)
     required = [name for name, given in sub.inputs.items() if given.required]
@@ -208,7 +210,7 @@ def _own_actions(flow: Flow, catalogue: Catalogue) -> Iterator[Problem]:
     groups = {name.partition(".")[0] for name in catalogue if name not in flow.actions}
     for action in flow.actions.values():
         if action.name.partition(".")[0] in groups:
-            message = f"the action {action.name!r} has the group of actions that are built in"
+            message = f"the action {action.name!r} has the group of built-in actions"
             yield Problem(action.position, "RF040", message, "give it a group of its own, such as `house.mute`")
         yield from _schemas(action)
         yield from _configuration(action, catalogue)
@@ -222,8 +224,8 @@ def _schemas(action: OwnAction) -> Iterator[Problem]:
                 yield Problem(action.position, "RF044", f"the {what} {name!r} of {action.name!r} {said}")
     for outcome in action.outcomes:
         if outcome in _RESERVED:
-            message = f"the outcome {outcome!r} of {action.name!r} is an event of its own"
-            yield Problem(action.position, "RF046", message, "call it something else")
+            message = f"the outcome {outcome!r} of {action.name!r} is a built-in event"
+            yield Problem(action.position, "RF046", message, "give it another name")
 
 
 def _configuration(action: OwnAction, catalogue: Catalogue) -> Iterator[Problem]:

@@ -30,8 +30,8 @@ def _question(asker: _Asker, ask: Ask) -> Iterator[Problem]:
         yield Problem(asker.position, "RF013", message, "give each decision the fields that belong to it")
     for name in ask.decisions:
         if name in RESERVED:
-            message = f"a decision of {asker.name!r} is called {name!r}, which is an event of its own"
-            yield Problem(asker.position, "RF046", message, "call it something else")
+            message = f"a decision of {asker.name!r} is called {name!r}, which is a built-in event"
+            yield Problem(asker.position, "RF046", message, "give it another name")
     for fields in (ask.fields, *ask.decisions.values()):
         for name, schema in fields.items():
             said = f"has a name that answers use: {', '.join(ANSWERED)}" if name in ANSWERED else flaw(schema)

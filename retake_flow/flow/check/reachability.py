@@ -90,7 +90,7 @@ def _trap_problems(flow: Flow, leads: Mapping[str, set[str]], ends: Iterable[str
         inside = sorted(component, key=order.__getitem__)
         names = ", ".join(map(repr, inside[:5])) + (", …" if len(inside) > 5 else "")
         message = f"once in {names}, the flow cannot end" if len(inside) == 1 else f"among {names} the flow cannot end"
-        hint = "route it to a final state; if it is to last until somebody stops the run, say so: `stop: STATE`"
+        hint = "route it to a final state; if it should last until the run is stopped, add `stop: STATE`"
         yield Problem(flow.states[inside[0]].position, "RF063", message, hint)
 
 
@@ -131,7 +131,7 @@ def _endless_transitions(flow: Flow, moves: Moves) -> Iterator[Problem]:
             hint = (
                 "let one of them wait for an event, or give it a guard on what changes meanwhile, such as `visits.NAME`"
             )
-            yield _problem("RF064", "these transitions follow each other without end", hint, cycle, edges)
+            yield _problem("RF064", "these transitions follow each other endlessly", hint, cycle, edges)
 
 
 def _targets(edges: Iterable[_Edge]) -> dict[str, list[str]]:
@@ -170,8 +170,8 @@ def _silent_retries(flow: Flow, moves: Moves) -> Iterator[Problem]:
         except CycleError as error:
             cycle = list(pairwise(reversed(error.args[1])))
         if any(_is_failure(flow, move) for edge in cycle for move, _ in edges[edge]):
-            hint = "tell a person of it, or ask one, after some tries: `{when: visits.NAME > 5, to: …}`"
-            yield _problem("RF065", "what fails here is tried again without end, in silence", hint, cycle, edges)
+            hint = "notify or ask a person after some tries: `{when: visits.NAME > 5, to: …}`"
+            yield _problem("RF065", "a failure here is retried endlessly without a notice", hint, cycle, edges)
         for edge in cycle:
             del edges[edge]
 

@@ -65,7 +65,7 @@ def _unrouted_ends(moves: Moves, state: State, catalogue: Catalogue) -> Iterator
     for outcome, occurrence in sorted(_ends(moves, state, catalogue).items()):
         routes = [route for route, _ in moves.takers(state.path, occurrence)]
         if not routes:
-            hint = f"add `{outcome}: STATE` to the transitions of {state.path!r} or of a state around it"
+            hint = f"add `{outcome}: STATE` to the transitions of {state.path!r} or of a surrounding state"
             yield Problem(state.position, "RF050", f"nothing says where {state.path!r} goes on {outcome!r}", hint)
         elif outcome not in raises and routes[-1].when is not None:
             # Raised events may be ignored, but an unrouted end would leave the state with nothing to do.
@@ -156,7 +156,7 @@ def _impossible_cancels(state: State, later: Collection[str]) -> Iterator[Proble
     for effect in state.effects():
         for event in effect.cancels:
             if event not in later:
-                message = f"nothing raises {event!r} for later, so there is nothing to cancel"
+                message = f"no event {event!r} is raised with a delay, so there is nothing to cancel"
                 yield Problem(effect.position or state.position, "RF056", message, did_you_mean(event, later))
 
 

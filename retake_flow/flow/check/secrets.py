@@ -31,7 +31,7 @@ def problems(
         if isinstance(state, FinalState):
             yield from _readable_secrets(state.reason, "the reason", state, secrets)
         for tell in (effect.tell for effect in state.effects() if effect.tell is not None):
-            yield from _readable_secrets(tell.message, "what the operator is told", state, secrets)
+            yield from _readable_secrets(tell.message, "the notice to the operator", state, secrets)
         for asker, ask in askers(state):
             yield from _readable_secrets(ask.message, "the question", asker, secrets)
         for doing in performers(state):

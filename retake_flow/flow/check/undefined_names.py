@@ -72,7 +72,7 @@ def _name(chain: Chain, position: Position, known: Mapping[str, Iterable[str]]) 
 
 def _ambiguous(chain: Chain, position: Position) -> Problem:
     message = f"several states are called {chain[1]!r}, so {'.'.join(chain[:2])!r} could be any of them"
-    return Problem(position, "RF033", message, "give the one that is meant a name of its own")
+    return Problem(position, "RF033", message, "give the state that you mean a unique name")
 
 
 def _part(root: str, chain: Chain, expression: Expression, declarations: Declarations) -> Iterator[Problem]:

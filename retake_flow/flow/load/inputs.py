@@ -94,8 +94,8 @@ def flaws(data: Mapping[str, Any], source: Source) -> Iterator[Problem]:
         if schema.get("secret"):
             for key in ("default", "value"):
                 if key in schema:
-                    message = f"the input {name!r} is secret, but whoever can read this file can read it"
-                    hint = "take it away, and say where it comes from: `env: NAME` or `file: PATH`"
+                    message = f"the input {name!r} is secret, but everyone who can read this file can read it"
+                    hint = "remove it, and set where it comes from: `env: NAME` or `file: PATH`"
                     yield Problem(source.key((*path, key)), "RF047", message, hint)
             if schema["type"] != "string":
                 yield Problem(source.value((*path, "type")), "RF047", f"the secret input {name!r} must be a string")

@@ -236,7 +236,7 @@ class _Reading:
         if not source.data and self.files.problems:
             return {}, frozenset()
         if source.data is None:
-            self._problems.append(Problem(source.value(()), "RF001", "the file holds nothing"))
+            self._problems.append(Problem(source.value(()), "RF001", "the file is empty"))
             return {}, frozenset()
         if self._known_good:
             return source.data, frozenset()

@@ -54,7 +54,7 @@ def merge(over: Source, base: Source) -> Source:
     laying.apply(layer)
     if not laying.problems and _content(laying.tree) == before:
         place = over.key((EXTENDS,))
-        hint = f"run {one_line(base.file)} itself, or say here what is to be different"
+        hint = f"run {one_line(base.file)} itself, or change something here"
         laying.say(place, "RF024", f"this changes nothing of {laying.base}", hint)
     source = source_of(laying.tree, over.file, over.text)
     source.problems, source.explained = laying.problems, base.explained | laying.explanations()
@@ -123,7 +123,7 @@ class _Merge:
                 who = repr(target.bearer) if target.bearer else "the flow"
                 on = f" on {target.event!r}" if target.event else ""
                 message = f"the state {path!r} is not there any more, and {who} goes to it{on} ({target.node.at})"
-                found[target.node.at] = Problem(self._gone[path], "RF020", message, f"say here where {who} goes{on}")
+                found[target.node.at] = Problem(self._gone[path], "RF020", message, f"route {who} elsewhere{on}")
         return found
 
     # --- states ---------------------------------------------------------------------------------------------

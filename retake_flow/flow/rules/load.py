@@ -118,7 +118,7 @@ def find_file(flow: Flow, name: str) -> File:
             continue
         if os.path.lexists(folder / name):
             return folder / name
-    hint = "rules files are sought beside the flow's file"
+    hint = "rules files are looked up in the folder of the flow's file"
     raise next(iter(refused), UsageError(f"there is no rules file {name!r}", hint=hint))
 
 

@@ -239,11 +239,11 @@ def _why_silent(value: Mapping[str, Any], text: str) -> str:
     if message.get("refusal"):
         return f"it refuses to answer: {_words(message['refusal'])}"
     if reason == "length":
-        return "its `max_tokens` were used up before it came to an answer (finish_reason: length)"
+        return "its `max_tokens` were used up before it answered (finish_reason: length)"
     if message.get("tool_calls") or message.get("function_call"):
-        return "it wanted to call a tool, and has none"
+        return "it called a tool, but has none"
     if any(message.get(name) for name in _THINKING) or _THOUGHTS.search(text):
-        return "it only thought about it"
+        return "it only reasoned and gave no answer"
     return f"its answer is empty (finish_reason: {_words(reason)})"
 
 

@@ -319,7 +319,7 @@ class SqlClaim:
         try:
             self._renew(_LAST_TRY)  # nobody may have wanted it while this process was stopped
         except StoreError as error:
-            said = f"the lease of {self._ours['our_run']} has run out, and could not be renewed: {error.message}"
+            said = f"the lease of {self._ours['our_run']} has expired and could not be renewed: {error.message}"
             raise LeaseExpired(said, hint=error.hint, undo_within=self._lease.undo_within) from None
 
     def _renew(self, within: float = 0.0) -> None:

@@ -305,7 +305,9 @@ def _private(path: Path) -> None:
             )
         if (theirs := planted(path)) is not None:
             hint = f"remove {theirs}, or {_ELSEWHERE}"
-            raise StoreError(f"the store {path} cannot be opened: {theirs} is another user's, or no file", hint=hint)
+            raise StoreError(
+                f"the store {path} cannot be opened: {theirs} belongs to another user or is not a file", hint=hint
+            )
         if mode & 0o077:
             path.chmod(0o600)
 

@@ -96,7 +96,7 @@ def _epoch_there(
         return 0
     driven = other is not None and other != driver and alive(other)
     if number > epoch or (number == epoch and driven):
-        raise Fenced(f"another process has taken {run} over in the store that is in the place of its own")
+        raise Fenced(f"another process has taken {run} over in the store that replaced its own")
     return number
 
 

@@ -41,8 +41,8 @@ class Fate(Enum):
     GONE = "was removed or moved away"
     REPLACED = "was replaced by another file"
     OVERWRITTEN = "was overwritten"
-    PARTED = "was parted from the -wal and -shm files beside it"
-    TORN = "lost what is in the -shm file beside it"
+    PARTED = "was separated from its -wal and -shm files"
+    TORN = "lost the contents of its -shm file"
 
 
 @dataclass(frozen=True, slots=True)

@@ -51,10 +51,10 @@ class Adaptation:
             if self._rose_at is not None and self._clock() - self._rose_at < self._patience:
                 self._patience = min(LONGEST, 2 * self._patience)
             self._level, self._rose_at = self._level + 1, None
-            return f"the encoder is too slow for this machine: it goes on with {self._steps[self._level].summary}"
+            return f"the encoder is too slow for this machine: it continues with {self._steps[self._level].summary}"
         if self._level and kept_up_for >= self._patience:
             self._level, self._rose_at = self._level - 1, self._clock()
-            return f"the encoder keeps up again: it goes on with {self._steps[self._level].summary}"
+            return f"the encoder keeps up again: it continues with {self._steps[self._level].summary}"
         return ""
 
 

@@ -132,7 +132,7 @@ def specification(
         ready_within=20.0,
         stop_signal=signal.SIGINT,  # it then closes the stream in order
         grace=5.0,
-        hint="check that the ingest can be reached; it takes only the newest stream key",
+        hint="check that the ingest can be reached; it accepts only the newest stream key",
         diagnose=partial(diagnose, sending=False),
     )
 
@@ -216,22 +216,22 @@ _UNREACHABLE: Final = (
     (
         r"Failed to resolve hostname (?P<why>.+)",
         "the name of the platform's ingest cannot be resolved",
-        "see whether this machine can resolve names",
+        "check that this machine can resolve names",
     ),
     (
         r"(?P<why>Network is unreachable|No route to host|Network is down)",
-        "no network leads to the platform's ingest",
-        "see whether this machine is online",
+        "there is no network route to the platform's ingest",
+        "check that this machine is online",
     ),
     (
         r"(?P<why>Connection refused)",
-        "nobody listens where the platform's ingest is to be",
-        "a firewall or the ingest itself turns connections away",
+        "nothing listens at the address of the platform's ingest",
+        "a firewall or the ingest itself rejects connections",
     ),
     (
         r"(?P<why>(?:Connection|Operation) timed out)",
         "the platform's ingest does not answer",
-        "see whether a firewall lets RTMP out (ports 1935 and 443)",
+        "check that a firewall allows outgoing RTMP (ports 1935 and 443)",
     ),
 )
 _CLOSED: Final = r"Broken pipe|Connection reset by peer|End of file|handshake response"
@@ -252,7 +252,7 @@ def diagnose(lines: Sequence[str], *, sending: bool) -> StudioError | None:
     if closed and sending:
         return PushClosed(f"the platform's ingest has closed the push: {closed[0]}")
     if found := re.search(_TLS, text):
-        hint = "see whether a proxy stands between, and whether this machine's clock is right"
+        hint = "check whether a proxy intervenes, and whether this machine's clock is right"
         return IngestUnreachable(
             f"no TLS connection to the platform's ingest can be established: {found['why']}", hint=hint
         )

@@ -206,7 +206,7 @@ def lacking_hint(names: Sequence[str]) -> str:
     if not names:
         return ""
     said = ", ".join(names)
-    return f"a program has only the variables that are named for it; write beside its command: variables: [{said}]"
+    return f"a program gets only the variables that are named for it; next to its command, write variables: [{said}]"
 
 
 def sweep(marker: str) -> int:

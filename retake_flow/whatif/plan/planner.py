@@ -115,12 +115,12 @@ class Planner:
 
     def _reason(self) -> str:
         if self._round:
-            return "it goes round and round"
+            return "it loops without end"
         if self._exceeds_work:
             return "its expressions are more work than a plan can be"
         attempt = self._run.attempt
         if attempt is not None and attempt.number >= MOST_TURNS:
-            return "it polls on and on"
+            return "it polls without end"
         if self._run.gates:
             return "it waits for an answer"
         return "nothing ends it"

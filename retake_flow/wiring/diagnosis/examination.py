@@ -90,7 +90,7 @@ async def _examine_reach(settings: Settings, *, offline: bool) -> Sequence[Findi
     version = f"; its guide is version {reached.version}" if reached.version else ""
     said = f"{settings.origin} answers within {reached.seconds:.1f} s{by}{version}"
     if reached.status >= 400:
-        hint = "see whether a browser on this machine can open it"
+        hint = "check whether a browser on this machine can open it"
         first = Finding("platform", "warning", f"{settings.origin} answers with status {reached.status}{by}", hint)
     else:
         first = Finding("platform", "ok", said)
@@ -103,7 +103,7 @@ def clock(reached: Connectivity) -> Finding:
         return Finding("clock", "skipped", "retake.tv sends no time")
     seconds = abs(reached.ahead)
     if seconds <= DIFFERENCE:
-        return Finding("clock", "ok", f"agrees with retake.tv's as exactly as can be measured ({reached.ahead:+.1f} s)")
+        return Finding("clock", "ok", f"agrees with retake.tv's, as far as can be measured ({reached.ahead:+.1f} s)")
     way = "ahead of" if reached.ahead > 0 else "behind"
     return Finding("clock", "warning", f"{seconds:.0f} s {way} retake.tv's", "run: sudo timedatectl set-ntp true")
 

@@ -240,7 +240,7 @@ def _account(settings: Settings) -> Finding:
         with _writable(settings.credentials):
             return Finding("credentials", "ok", said)
     except HostError as error:
-        lost = "what retake.tv tells later is remembered for one run only"
+        lost = "later details from retake.tv are remembered for one run only"
         return Finding("credentials", "warning", f"{said}; {lost}: {error.message}", error.hint)
 
 

@@ -114,5 +114,5 @@ def error_said(program: Program) -> None:
 def lease_over(program: Program) -> None:
     """The one message with which it ends, with what to do."""
     (error,) = [record for record in program.records if record["event"] == "error" and "place" not in record]
-    assert "has run out, and could not be renewed" in error["message"]
+    assert "has expired and could not be renewed" in error["message"]
     assert "see whether the database server runs" in error["hint"]

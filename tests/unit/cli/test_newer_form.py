@@ -80,7 +80,7 @@ def test_a_command_names_it_and_leaves_it_alone(
     said = command(*name.split(), *NAMING[name])
     assert said.code == 6, said
     assert "the run newer-1 cannot be read: this run was written in form 99; this program knows" in said.err
-    assert "update retake-flow; until then it is left as it is" in said.err
+    assert "update retake-flow; until then it is not changed" in said.err
     assert rows(store) == before
 
 

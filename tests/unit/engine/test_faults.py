@@ -41,7 +41,7 @@ def test_an_event_from_outside_that_the_flow_cannot_evaluate_is_passed_over(data
     assert talk.run == before
     [note] = talk.notes("error")
     assert note["kind"] == "expression"
-    assert "'tip' is passed over" in note["message"]
+    assert "'tip' is skipped" in note["message"]
     assert talk.notes() == ["error"]
 
 
@@ -57,7 +57,7 @@ def test_a_condition_that_cannot_be_evaluated_raises_nothing() -> None:
     """What the platform says may be of another type than the flow thinks."""
     talk = resulted(Talk(ON_AIR), viewers=None)
     assert talk.run.state == "a/rest"
-    assert "'offline' is passed over" in talk.notes("error")[0]["message"]
+    assert "'offline' is skipped" in talk.notes("error")[0]["message"]
     assert resulted(talk, viewers=4).run.outcome == "completed"
 
 

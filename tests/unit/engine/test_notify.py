@@ -186,7 +186,7 @@ def test_a_question_bears_the_link_to_its_page() -> None:
             "run_resumed",
             {"run": "r", "state": "air", "died": True},
             "trouble",
-            "owl: resumed|The process that drove it had died; the run goes on.",
+            "owl: resumed|The process that drove it had died; the run has been resumed.",
         ),
         (
             "run_ended",

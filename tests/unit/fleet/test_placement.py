@@ -48,7 +48,7 @@ def test_runs_that_no_other_host_can_take_are_left_over() -> None:
     jobs = [Job(name, Demand("owl", 0.5), host="a") for name in ("r1", "r2")]
     jobs += [Job("r3", Demand("owl", 0.1, ("nvenc",)), host="a"), Job("r4", Demand("owl", 9.0), host="b")]
     left = left_over("a", jobs, [A, replace(B, used=1.5)], 0.0)
-    assert left == {"r2": "no host has 0.5 free", "r3": "no host fits: b has no label nvenc"}
+    assert left == {"r2": "no host has 0.5 cores free", "r3": "no host fits: b has no label nvenc"}
     assert left_over("a", jobs[:1], [A], 0.0) == {"r1": "no worker runs"}
     assert left_over("a", jobs, [A, replace(B, capacity=9.0), replace(A, id="c")], 0.0) == {}
 
@@ -62,7 +62,7 @@ def test_runs_that_no_other_host_can_take_are_left_over() -> None:
         (Job("r", Demand("lark", 9, ("gpu",))), [A, B], "a has no label gpu; b has no label gpu"),
         (Job("r", Demand("lark")), [A], "no host fits: a has no credentials of lark"),
         (Job("r", Demand("owl", 9)), [A], "a has a capacity of 4"),
-        (OWL, [replace(A, used=4.0), replace(B, used=2.0)], "no host has 0.5 free"),
+        (OWL, [replace(A, used=4.0), replace(B, used=2.0)], "no host has 0.5 cores free"),
         (replace(OWL, host="b"), [A, B], "starts on b"),
         (Job("r", Demand("owl", not_before=160.0)), [A], "starts in 1m00s"),
         (Job("r", Demand("owl", not_before=104.0), trouble="no ffmpeg"), [A], "tried again in 4s: no ffmpeg"),

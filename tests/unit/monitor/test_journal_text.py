@@ -109,7 +109,7 @@ def test_the_clock_shows_local_time(monkeypatch: pytest.MonkeyPatch) -> None:
 @pytest.mark.parametrize(("by", "said"), [(-600.0, "back by 10m00s"), (172800.0, "forward by 48h00m")])
 def test_a_clock_that_is_set_is_told(by: float, said: str) -> None:
     """By how much, and that the run does not mind."""
-    told = f"! the clock of this machine was set {said}; the run goes on by its own time"
+    told = f"! the clock of this machine was set {said}; the run keeps its own time"
     assert lines(record("clock_stepped", 1.0, by=by)) == [told]
 
 
@@ -122,5 +122,5 @@ def test_changes_of_the_stage_are_told() -> None:
     assert lines({**at, "data": {"title": ""}, "by": "ann"}) == ["on stage: title of the flow (ann)"]
     assert lines({**at, "to": "", "by": "ann"}) == ["on stage: scene of the flow (ann)"]
     assert lines({**at, "clear": True, "by": "ann"}) == ["on stage: what the flow shows (ann)"]
-    refused = {**at, "event": "scene_refused", "by": "ann", "reason": "no stage is on"}
-    assert lines(refused) == ["! ann asked to change the stage: no stage is on"]
+    refused = {**at, "event": "scene_refused", "by": "ann", "reason": "the run shows no stage"}
+    assert lines(refused) == ["! ann asked to change the stage: the run shows no stage"]

@@ -157,7 +157,7 @@ def test_a_function_that_thinks_for_too_long_has_failed_and_keeps_nothing_alive(
         return said
 
     assert asyncio.run(main()) == [
-        f"{name}:reply gave no answer within 1s", f"{name}:reply still thinks about an earlier batch", "late"
+        f"{name}:reply gave no answer within 1s", f"{name}:reply is still busy with an earlier batch", "late"
     ]  # fmt: skip
 
 

@@ -63,7 +63,7 @@ def test_a_batch_is_posted_as_json_without_anything_of_ours() -> None:
 )  # fmt: skip
 def test_an_address_is_https_or_this_machine(url: str) -> None:
     """Everything else is refused before anything is sent, without showing it."""
-    with pytest.raises(ResponderFailed, match="none that can be used") as raised:
+    with pytest.raises(ResponderFailed, match="of the responder cannot be used") as raised:
         Connection(url, 20.0)
     assert "secret" not in raised.value.message
 
@@ -138,7 +138,7 @@ def test_all_tries_together_have_one_time() -> None:
         (httpx.Response(500, html="<html>secret page</html>"), "owl.example refused with status 500"),
         (httpx.Response(400, text="\x1b[31mno such model"), "owl.example refused with status 400: no such model"),
         (httpx.Response(200, content=b"x" * (LONGEST + 1)), "owl.example gave an answer of more than 64 KiB"),
-        (httpx.Response(200, content=b"", headers={"Content-Encoding": "gzip"}), "gave a packed answer"),
+        (httpx.Response(200, content=b"", headers={"Content-Encoding": "gzip"}), "gave a compressed answer"),
     ],
     ids=["page", "escapes", "huge", "packed"],
 )

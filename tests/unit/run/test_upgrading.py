@@ -133,7 +133,7 @@ def test_a_state_that_waits_for_its_retry_keeps_it() -> None:
     waits = Machine(flow_of(retrying)).step(run, failed, 0.0).run
     assert ("scope", "retry") in waits.timers
     assert incompatibilities(waits, flow_of(retrying)) == []
-    said = "the state 'scope' waits to be entered anew after an error, and has no `retry` any more"
+    said = "the state 'scope' waits to be re-entered after an error, and no longer has `retry`"
     assert said in incompatibilities(waits, flow_of())
     assert incompatibilities(run, flow_of()) == []
 

@@ -88,17 +88,17 @@ def _problem(
     default = f"give it a default, `{name}|default(…)`"
     if kind in ("event", "result"):
         if never:
-            message = f"nothing that leads here brings {name!r}"
+            message = f"no event that leads here carries {name!r}"
             return Problem(expression.position, "RF031", message, _brought(chain, sight, known) or default)
-        message = f"not everything that leads here brings {name!r}"
+        message = f"not every event that leads here carries {name!r}"
         return Problem(expression.position, "RF034", message, default)
     if never:
-        message = f"{name!r} is never there when this is evaluated"
-        return Problem(expression.position, "RF034", message, "use it only where it has been set before")
+        message = f"{name!r} is never set when this is evaluated"
+        return Problem(expression.position, "RF034", message, "use it only after it has been set")
     shown = path if len(path) <= _LONGEST_SHOWN else (*path[:2], "…", *path[2 - _LONGEST_SHOWN :])
     way = f": {' → '.join(shown)}" if path else ""
-    hint = f"{default}, or let every path set it before"
-    return Problem(expression.position, "RF034", f"{name!r} is not there on every path{way}", hint)
+    hint = f"{default}, or set it on every path before"
+    return Problem(expression.position, "RF034", f"{name!r} is not set on every path{way}", hint)
 
 
 def _brought(chain: Chain, sight: Sight, declarations: Declarations) -> str:

@@ -30,7 +30,7 @@ def taking(request: Request) -> Sequence[dict[str, Any]]:
 
 def refusing(request: Request) -> Sequence[dict[str, Any]]:
     """A driver without a stage."""
-    return [{"event": "scene_refused", "request": request.number, "reason": "no stage is on"}]
+    return [{"event": "scene_refused", "request": request.number, "reason": "the run shows no stage"}]
 
 
 def test_the_stage_shows_what_is_asked_for(command: Command, store: Runs, tmp_path: Path) -> None:
@@ -91,7 +91,7 @@ def test_a_run_without_a_stage_says_so(command: Command, store: Runs, monkeypatc
     monkeypatch.setattr(requests, "HEARD_WITHIN", 0.2)
     with driving(kept(store, this_process()), refusing, []):
         said = command("scene", "owl", "brb")
-    assert (said.code, said.err) == (1, "not shown: no stage is on\n")
+    assert (said.code, said.err) == (1, "not shown: the run shows no stage\n")
     store.claim("owl-1", holder=DEAD, force=True)
     said = command("screen", "owl", "title", "x")
     assert said.code == 1

@@ -37,7 +37,7 @@ def test_the_only_question_needs_no_name(command: Command, store: Runs) -> None:
     assert (said.code, said.err) == (0, "")
     assert said.out.splitlines() == [
         "answered prove.1 of owl-1",
-        "no process drives owl-1; go on with `retake-flow resume owl-1`",
+        "no process drives owl-1; resume it with `retake-flow resume owl-1`",
     ]
     answer = kept(store)
     assert (answer.fields, answer.by, answer.channel, answer.decision) == (

@@ -143,7 +143,7 @@ def test_a_run_of_another_host_is_named_with_the_command(command: Command, store
     said = command("resume", "--all")
     [line] = said.out.splitlines()
     assert said.code == 5
-    assert line.startswith("[away-1] is skipped: away-1 is driven by process 77 on studio-2, of which nobody knows")
+    assert line.startswith("[away-1] is skipped: away-1 is driven by process 77 on studio-2, and it is not known")
     assert line.endswith("`retake-flow resume away-1 --force`")
     [record] = command("resume", "--all", "--json").records
     assert (record["run"], record["event"], record["kind"]) == ("away-1", "run_left", "held")

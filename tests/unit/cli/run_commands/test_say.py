@@ -70,7 +70,10 @@ def test_a_run_that_nobody_drives_says_nothing(command: Command, store: Runs) ->
     """Whether it has died or ended, that is told at once, and nothing is asked that would be said much later."""
     stored(store, "owl-1", holder=DEAD)
     said = command("say", "owl-1", "hello")
-    assert (said.code, said.err) == (1, "not said: no process drives owl-1; go on with `retake-flow resume owl-1`\n")
+    assert (said.code, said.err) == (
+        1,
+        "not said: no process drives owl-1; resume it with `retake-flow resume owl-1`\n",
+    )
     assert store.claim("owl-1", this_process()).requests() == []
     ended(store, "owl-2")
     assert command("say", "owl-2", "hello", "--json").records[0]["reason"] == "owl-2 has ended: completed in done"
@@ -84,7 +87,7 @@ def test_a_run_that_does_not_hear_is_not_waited_for_for_ever(
     claim = stored(store, "owl-1", holder=this_process())
     assert "has not taken it within 0.2 s" in command("say", "owl-1", "hello").err
     with driving(claim, lambda r: [{"event": "say_requested", "request": r.number}], []):
-        assert "is not done with it within 0.3 s" in command("say", "owl-1", "hello", "--within", "300ms").err
+        assert "has not finished it within 0.3 s" in command("say", "owl-1", "hello", "--within", "300ms").err
 
 
 def test_a_run_that_ends_meanwhile_is_told(command: Command, store: Runs) -> None:

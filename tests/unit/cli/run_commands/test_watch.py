@@ -115,7 +115,7 @@ def test_that_the_process_has_died_is_said_once(command: Command, store: Runs) -
 
     with meanwhile(take_over):
         said = command("watch", "owl-1")
-    told = "! owl-1: the process that drove it has died (go on with `retake-flow resume owl-1`)"
+    told = "! owl-1: the process that drove it has died (resume it with `retake-flow resume owl-1`)"
     assert [line.split("  ")[1] for line in said.out.splitlines()] == [told, "→ s50", "completed in z"]
     assert said.code == 0
 

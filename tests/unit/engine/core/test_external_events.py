@@ -40,8 +40,8 @@ def test_what_is_declared_is_taken(given: dict[str, Any], data: dict[str, Any]) 
 @pytest.mark.parametrize(
     ("name", "given", "message", "hint"),
     [
-        ("tips", {}, "takes no event 'tips' from outside", "its `events`: tip, mute"),
-        ("stop", {}, "takes no event 'stop' from outside", "its `events`: tip, mute"),
+        ("tips", {}, "declares no event 'tips' from outside", "its `events`: tip, mute"),
+        ("stop", {}, "declares no event 'stop' from outside", "its `events`: tip, mute"),
         ("tip", {}, "the field 'amount' is missing", "--set amount=…"),
         ("tip", {"amount": "much"}, "the field 'amount' does not fit", "--set amount=…"),
         ("tip", {"amount": "-1"}, "the field 'amount' does not fit", "--set amount=…"),

@@ -99,7 +99,7 @@ def test_a_way_that_fails_does_not_keep_the_others() -> None:
     [
         ([], {}, outside_requests.NOT_ON_AIR),
         (["screen"], {"screen": outside_requests.NOT_ON_AIR}, ""),
-        (["smoke"], {"smoke": "there is no way 'smoke' of saying something"}, ""),
+        (["smoke"], {"smoke": "there is no way 'smoke' to say something"}, ""),
     ],
 )
 def test_nothing_is_said_where_nobody_would_notice(ways: list[str], failed: dict[str, str], reason: str) -> None:
@@ -211,9 +211,9 @@ def test_a_scene_of_the_flow_can_be_set_and_no_other(scene: str, event: str) -> 
         (Work.READY, {"shows": "stage"}, ""),
         (Work.READY, {"shows": "log"}, "the stream shows its log"),
         (Work.READY, {}, "the stream shows its log"),
-        (Work.STARTING, {}, "no stage is on"),
-        (Work.ENDED, {"shows": "stage"}, "no stage is on"),
-        (None, {}, "no stage is on"),
+        (Work.STARTING, {}, "the run shows no stage"),
+        (Work.ENDED, {"shows": "stage"}, "the run shows no stage"),
+        (None, {}, "the run shows no stage"),
     ],
 )
 def test_a_stage_takes_it_and_a_log_does_not(work: Work | None, value: Mapping[str, Any], reason: str) -> None:
@@ -234,7 +234,7 @@ def test_a_stage_takes_it_and_a_log_does_not(work: Work | None, value: Mapping[s
         ({"data": {"page": "https://example.org/"}}, {"shows": "stage", "pages": True}, ""),
         ({"data": {"page": "https://example.org/"}}, {"shows": "log", "pages": True}, ""),
         ({"data": {"page": "https://example.org/"}}, {"shows": "log", "pages": False}, "pages need Chromium"),
-        ({"data": {"page": "https://example.org/"}}, None, "no stage is on"),
+        ({"data": {"page": "https://example.org/"}}, None, "the run shows no stage"),
         ({"clear": True}, {"shows": "log", "pages": True}, ""),
         ({"clear": True}, {"shows": "log", "pages": False}, ""),
     ],

@@ -47,7 +47,7 @@ def test_a_cycle_is_named_from_its_first_transition_on() -> None:
     [problem] = [each for each in found if each.code == "RF064"]
     assert (problem.position.line, problem.message) == (
         5,
-        "these transitions follow each other without end: b → c → d → b",
+        "these transitions follow each other endlessly: b → c → d → b",
     )
 
 

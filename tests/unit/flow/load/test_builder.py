@@ -209,9 +209,9 @@ PLACES = [("a: {ask: %s, transitions: {stop: z, answered: z, y: z, timeout: z}}"
     ("ask", "code", "said"),
     [
         ("{message: m, answer: {w: {type: string}}, decisions: {y: }}", "RF013", "both an `answer` and `decisions`"),
-        ("{message: m, decisions: {timeout: }}", "RF046", "called 'timeout', which is an event of its own"),
-        ("{message: m, decisions: {stop: }}", "RF046", "called 'stop', which is an event of its own"),
-        ("{message: m, decisions: {error: }}", "RF046", "called 'error', which is an event of its own"),
+        ("{message: m, decisions: {timeout: }}", "RF046", "called 'timeout', which is a built-in event"),
+        ("{message: m, decisions: {stop: }}", "RF046", "called 'stop', which is a built-in event"),
+        ("{message: m, decisions: {error: }}", "RF046", "called 'error', which is a built-in event"),
         *(
             (f"{{message: m, answer: {{{name}: {{type: string}}}}}}", "RF046", f"the field {name!r}")
             for name in ANSWERED

@@ -196,7 +196,7 @@ def test_a_removed_state_is_told_with_who_goes_there() -> None:
     found = checked("states:\n  b/d: null")
     assert [(problem.code, str(problem.position)) for problem in found] == [("RF020", "over.yaml:3:3")]
     assert "'b/d' is not there any more, and 'b/c' goes to it on 'done' (base.yaml:16:87)" in found[0].message
-    assert found[0].hint == "say here where 'b/c' goes on 'done'"
+    assert found[0].hint == "route 'b/c' elsewhere on 'done'"
     assert said("states:\n  b/d: null\n  b/c: {transitions: {done: good}}") == []
     [initial] = [problem for problem in checked("states:\n  a: null") if problem.code == "RF020"]
     assert "'a' is not there any more, and the flow goes to it" in initial.message

@@ -126,12 +126,12 @@ UNREACHABLE = [
     (
         "[tcp @ 0x1] Connection to tcp://127.0.0.1:1 failed: Connection refused\n"
         "[rtmps @ 0x1] Cannot open connection tls://127.0.0.1:1\nrtmps://127.0.0.1:1/app/•••: Connection refused",
-        "nobody listens where the platform's ingest is to be: Connection refused",
+        "nothing listens at the address of the platform's ingest: Connection refused",
     ),
     (
         "[tcp @ 0x1] Connection to tcp://10.1.1.1:1935?tcp_nodelay=0 failed: Network is unreachable\n"
         "[rtmp @ 0x1] Cannot open connection tcp://10.1.1.1:1935?tcp_nodelay=0",
-        "no network leads to the platform's ingest: Network is unreachable",
+        "there is no network route to the platform's ingest: Network is unreachable",
     ),
     (
         "[rtmp @ 0x1] Cannot read RTMP handshake response\nrtmp://127.0.0.1:9/app/•••: Connection timed out",

@@ -84,19 +84,19 @@ def test_what_is_there_is_not_accused(states: str, reason: str) -> None:
     ("states", "reason", "said"),
     [
         (f"  a: {{{LOOK}, transitions: {{done: z, error: b}}}}\n  b: {{wait: 1s, transitions: {{done: z}}}}\n",
-         "outputs.a.viewers", "RF034 'outputs.a.viewers' is not there on every path: a → b → z"),
+         "outputs.a.viewers", "RF034 'outputs.a.viewers' is not set on every path: a → b → z"),
         ("  a: {wait: 1s, transitions: {stop: z, "
          "done: [{when: visits.a > 1, to: z, set: {v: 1}}, {to: a, set: {v: 2}}]}}\n",
-         "vars.v", "RF034 'vars.v' is not there on every path: a → z"),
+         "vars.v", "RF034 'vars.v' is not set on every path: a → z"),
         (f"  a: {{{LOOK}, transitions: {{done: {{to: z, effects: {{if: result.is_live, set: {{v: 1}}}}}}}}}}\n",
-         "vars.v", "RF034 'vars.v' is not there on every path: a → z"),
+         "vars.v", "RF034 'vars.v' is not set on every path: a → z"),
         (f"  a: {{{LOOK}, transitions: {{done: b}}}}\n  b: {{wait: 1s, transitions: {{done: z}}}}\n",
-         "result.viewers", "RF031 nothing that leads here brings 'result.viewers'"),
+         "result.viewers", "RF031 no event that leads here carries 'result.viewers'"),
         (f"  a: {{{LOOK}, retry: {{max: 1}}, transitions: {{done: z, error: z}}}}\n",
-         "event.message", "RF034 not everything that leads here brings 'event.message'"),
+         "event.message", "RF034 not every event that leads here carries 'event.message'"),
         ("  a: {initial: i, activities: {d: {do: studio.display}}, "
          "transitions: {d.exited: z, d.ready: z}, states: {i: {}}}\n",
-         "activities.d.size", "RF034 'activities.d.size' is never there when this is evaluated"),
+         "activities.d.size", "RF034 'activities.d.size' is never set when this is evaluated"),
     ],
 )  # fmt: skip
 def test_what_is_missing_on_a_path_is_told_with_it(states: str, reason: str, said: str) -> None:
@@ -117,7 +117,7 @@ def test_what_a_sub_flow_ends_with_is_known_by_its_end() -> None:
     assert found(run % "c", "result.b.viewers", y=INNER) == []
     both = run.replace("done: a", "done: z")
     assert found(both % "c", "outputs.a.b.viewers", y=INNER) == [
-        "RF034 'outputs.a.b.viewers' is not there on every path: a/b → a/f → c → z"
+        "RF034 'outputs.a.b.viewers' is not set on every path: a/b → a/f → c → z"
     ]
 
 
@@ -127,7 +127,7 @@ def test_what_a_sub_flow_has_kept_is_gone_when_it_begins_anew() -> None:
         "states:\n", "states:\n  w: {wait: '{{ vars.v|default(1) }}', transitions: {done: b, stop: g}}\n"
     ) + "  g: {final: over, reason: '{{ vars.v }}'}\n"  # fmt: skip
     run = "  a: {flow: y.yaml, transitions: {ok: a, bad: a, over: z}}\n"
-    assert found(run, y=inner) == ["RF034 'vars.v' is never there when this is evaluated"]
+    assert found(run, y=inner) == ["RF034 'vars.v' is never set when this is evaluated"]
 
 
 def test_what_comes_later_does_not_know_the_event_that_led_there() -> None:
