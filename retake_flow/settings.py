@@ -117,7 +117,7 @@ class Settings:
         home = _home(env)
         state, config, cache = (_base(env, home, *each) for each in _BASES)
         state_folder = _path_in("RETAKE_FLOW_STATE", env) or (state and state / "retake-flow")
-        # Without a home folder, anything without a place of its own is stored beside the runs.
+        # Without a home folder, anything without a place of its own is stored next to the runs.
         rest = state_folder or _NOWHERE
         cache_folder = _path_in("RETAKE_FLOW_CACHE", env) or (cache / "retake-flow" if cache else rest / "cache")
         own = config / "retake" if config else rest

@@ -1,4 +1,4 @@
-"""Tasks: work beside other work, which has ended when that has, and threads for work that blocks."""
+"""Tasks: work in the background that ends with the work it belongs to, and threads for work that blocks."""
 
 from __future__ import annotations
 

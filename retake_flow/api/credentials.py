@@ -204,7 +204,7 @@ def require_place(path: Path) -> None:
             private_file.replace(target, old)
             if not old.strip():
                 return
-        # The present file would be kept beside the new one.
+        # The present file would be kept next to the new one.
         trial = target.with_name(f".{target.name}.trial")
         try:
             private_file.replace(trial, bytes(_ROOM))

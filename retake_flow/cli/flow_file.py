@@ -127,7 +127,7 @@ class CheckCache:
         self._folder = cache_folder / "checked"
 
     def known_good(self, content: bytes, file: str = "", allowed: Sequence[str] = ()) -> bool:
-        """Whether this program already checked this text, with the sub-flows beside its file, and found no mistake."""
+        """Whether this program already checked this text, with the sub-flows next to its file, and found no mistake."""
         try:
             known = json.loads(self._file(content).read_text(encoding="utf-8"))
             return _state(known["program"]) == known["state"] and _same(file, known["uses"], allowed)
@@ -155,7 +155,7 @@ class CheckCache:
 
 
 def _same(file: str, uses: Sequence[Use], allowed: Sequence[str]) -> bool:
-    """Whether names, each resolved beside the file before it, lead from a flow's file to the texts of these digests."""
+    """Whether names, each relative to the file before it, lead from a flow's file to the texts of these digests."""
     if not uses:
         return True
     from retake_flow.errors import RetakeFlowError

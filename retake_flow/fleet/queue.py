@@ -27,7 +27,7 @@ from retake_flow.sanitize import first_line
 
 #: How often a queue is asked for work, in seconds.
 EVERY: Final = 0.4
-#: The schema of the queue's tables, beside those of the runs.
+#: The schema of the queue's tables, separate from those of the runs.
 SCHEMA: Final = "retake_flow_queue"
 _NAME: Final = "retake-flow"
 _VERSION: Final = "1"  # an order means the same to all versions

@@ -31,7 +31,7 @@ class SubFlow:
 
 @dataclass(frozen=True, slots=True)
 class Activity:
-    """An action or a question that runs beside the states of its scope.
+    """An action or a question that runs while its scope is active.
 
     Attributes:
         do: The action; "" for a question.

@@ -45,7 +45,7 @@ def is_called(path: str, name: str) -> bool:
 
 
 def find_target(bearer: str, written: str, paths: Container[str], root: str = "") -> str | None:
-    """The path that a route's target means: beside the state that has it, or outward level by level up to `root`."""
+    """The path that a route's target means: a sibling of its state, or outward level by level up to `root`."""
     scope = bearer
     while scope != root:
         scope = parent(scope)

@@ -1,4 +1,4 @@
-"""Answering: stores the answer to a question of a run, whoever gives it."""
+"""Answering: stores the answer to a question of a run."""
 
 from __future__ import annotations
 
@@ -103,7 +103,7 @@ def _last_asked(store: Runs, run: str, name: str) -> str:
 
 
 def _asked_again(store: Runs, run: str, name: str, answer: Answer, waiting: Mapping[str, Gate]) -> Gate:
-    """The new gate of a question beside the states that was withdrawn and asked again in the meantime."""
+    """The new gate of an activity's question that was withdrawn and asked again in the meantime."""
     again = (gate for gate in waiting.values() if ":" in gate.place and gate.place == name.rpartition(".")[0])
     try:
         _refuse(store, run, name, answer, waiting)

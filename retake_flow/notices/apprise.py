@@ -114,7 +114,7 @@ def notifiers(addresses: Sequence[Secret]) -> tuple[AppriseNotifier, ...]:
 
 
 def host(address: Secret) -> str | None:
-    """The host of an address, whoever owns it; None when it names none."""
+    """The host of an address; None when it names none."""
     parts = _ADDRESS.fullmatch(address.reveal())
     try:
         return urlsplit(parts["url"]).hostname if parts else None

@@ -193,7 +193,7 @@ class Inbox(Protocol):
         """Have a function called, in any thread, when there may be requests or answers; returns whether it will be."""
 
     def look_within(self) -> float:
-        """Seconds within which to look again although there is no news: whoever is not sure of its run has to know."""
+        """Seconds within which to look again although there is no news: it may have lost its run."""
 
     def troubles(self) -> list[str]:
         """Trouble with the store since the last call, in sentences for people."""

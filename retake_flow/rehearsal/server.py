@@ -1,4 +1,4 @@
-"""The rehearsal served on loopback: HTTP and sockets by uvicorn, the RTMP ingest beside it, viewers, files."""
+"""The rehearsal served on loopback: HTTP and sockets by uvicorn, the RTMP ingest, viewers, files."""
 
 from __future__ import annotations
 
@@ -105,7 +105,7 @@ async def _run_beside(work: Coroutine[None, None, None]) -> AsyncIterator[None]:
 
 
 class _Files:
-    """The files of one part of a rehearsal, beside those of its earlier parts."""
+    """The files of one part of a rehearsal, next to those of its earlier parts."""
 
     def __init__(self, folder: Path, part: int) -> None:
         self._folder = folder

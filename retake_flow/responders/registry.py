@@ -82,7 +82,7 @@ class _WhenAsked:
 
 
 def _without_secrets(batch: Batch) -> Batch:
-    """A batch whose texts contain no secret, whoever wrote it: external services read the batch."""
+    """A batch whose texts contain no secret, since external services read it."""
 
     def clean(messages: tuple[Message, ...]) -> tuple[Message, ...]:
         return tuple(replace(each, text=MASK) if bears_secret(each.text) else each for each in messages)

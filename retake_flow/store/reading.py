@@ -190,5 +190,5 @@ def open_file(place: str, owner: str = "") -> FileReader | None:
 
 
 def _text(raw: bytes) -> str:
-    # Text that is not UTF-8 is damaged; it must not keep the rows beside it from being read.
+    # Text that is not UTF-8 is damaged; it must not keep the rows next to it from being read.
     return raw.decode("utf-8", "surrogateescape")

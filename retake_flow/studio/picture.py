@@ -156,7 +156,7 @@ async def take_screenshot(
 
 
 async def within(launcher: Launcher, taken: Path, limit: int) -> Path:
-    """A picture of at most `limit` bytes: unchanged, or shrunk as little as possible, beside the original.
+    """A picture of at most `limit` bytes: unchanged, or shrunk as little as possible, next to the original.
 
     Raises:
         ProcessFailed: The picture cannot be made that small.

@@ -130,7 +130,7 @@ def sheet_specification(recording: Path, sheet: Path, duration: float) -> Proces
 
 
 async def draw_sheet(launcher: Launcher, recording: Path, duration: float) -> Path:
-    """Draw the contact sheet of a recording beside it.
+    """Draw the contact sheet of a recording next to it.
 
     `duration` is its length in seconds.
 

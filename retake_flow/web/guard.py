@@ -40,7 +40,7 @@ _HEADERS: Final = {
     "cross-origin-resource-policy": "same-origin",
     "cross-origin-opener-policy": "same-origin",
 }
-#: The field of a form with the name of whoever asks, for programs. Everybody has the same token, so they say it.
+#: The field of a form with the name of the person, for programs. All share one token, so the name is given.
 _NAME_FIELD: Final = ":by"
 _NAME_COOKIE: Final = "retake-flow-name"
 _LONGEST_NAME: Final = 40

@@ -113,7 +113,7 @@ class Page:
         return response
 
     async def _name(self, request: Request) -> Response:
-        """Take the name of whoever looks."""
+        """Store the name of the person who looks at the page."""
         form = await request.form(max_files=0)
         goal = str(form.get("goal", ""))
         response = RedirectResponse(goal if _OWN.fullmatch(goal) else "/", 303)

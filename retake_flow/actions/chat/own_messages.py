@@ -38,7 +38,7 @@ class OwnMessages:
         self._keys: dict[str, None] = {}
         self._coincidences: dict[str, int] = {}
         self._told_by_id = False  # whether the chat contains the agent's own user id
-        self._mirrored = False  # whether every echo counts, whoever its author is
+        self._mirrored = False  # whether every echo counts, no matter who its author is
         self._learnt: list[str] = []
         self._restored = False
 

@@ -99,7 +99,7 @@ def _wait(look: float, lag: float) -> float:
 
 
 class LagFile:
-    """The lags of one agent, in a small file beside its credentials; if it cannot be used, the lags are unknown.
+    """The lags of one agent, in a small file next to its credentials; if it cannot be used, the lags are unknown.
 
     Args:
         origin: The platform that the lags belong to; a rehearsal teaches nothing about retake.tv.

@@ -1,4 +1,4 @@
-"""Specs of the actions that show or play something beside the stream log."""
+"""Specs of the actions that show or play something other than the stream log."""
 
 from __future__ import annotations
 

@@ -40,7 +40,7 @@ def prepare() -> None:
     from retake_flow.store.sql import fleet  # noqa: F401
     from retake_flow.wiring import observability  # noqa: F401
 
-    with suppress(ImportError):  # beside a SQLite store the driver may be missing
+    with suppress(ImportError):  # with a SQLite store the driver may be missing
         import sqlalchemy.dialects.postgresql.psycopg  # noqa: F401
 
         from retake_flow.store.sql import postgresql  # noqa: F401

@@ -98,7 +98,7 @@ def _problem_as_json(problem: Problem) -> dict[str, Any]:
 
 
 def _as_annotations(form: str, found: Sequence[Problem] | dict[Problem, None]) -> None:
-    """The output for other programs beside the lines. A problem that several flows share appears once."""
+    """The output for other programs. A problem that several flows share appears once."""
     from retake_flow.cli.render import problem_reports
 
     if form == "sarif":

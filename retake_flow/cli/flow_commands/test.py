@@ -34,7 +34,7 @@ def test(args: argparse.Namespace) -> int:
 
 
 def play(suite: Suite, features: Sequence[Path], select: str = "", *, python: bool) -> None:
-    """Run features, and report Python files beside them that took no part."""
+    """Run features, and report Python files next to them that took no part."""
     from retake_flow.testing.gherkin.pytest_session import play
 
     try:
@@ -54,7 +54,7 @@ def _under_test(args: argparse.Namespace) -> UnderTest:
 
 
 def find_features(flow: str, given: Sequence[str]) -> list[Path]:
-    """The features that the user named; without any, those beside the flow.
+    """The features that the user named; without any, those next to the flow.
 
     Raises:
         UsageError: A feature does not exist, or is not a feature file.

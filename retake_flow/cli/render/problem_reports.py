@@ -15,7 +15,7 @@ from retake_flow.flow.diagnostics import ADVICE, CODES, Problem, did_you_mean
 from retake_flow.sanitize import strip_controls
 
 _PACKAGE = Path(__file__).resolve().parents[2]
-# In a wheel the page is inside the package; in a checkout it is beside it.
+# In a wheel the page is inside the package; in a checkout it is next to it.
 _PAGES = (_PACKAGE / "_shipped" / "docs" / "problems.md", _PACKAGE.parent / "docs" / "problems.md")
 _SCHEMA = "https://docs.oasis-open.org/sarif/sarif/v2.1.0/errata01/os/schemas/sarif-schema-2.1.0.json"
 
@@ -64,7 +64,7 @@ def _uri(file: str) -> str:
 
 
 def github_annotation(problem: Problem) -> str:
-    """A problem as a workflow command, which GitHub Actions shows beside the line at fault.
+    """A problem as a workflow command, which GitHub Actions shows next to the line at fault.
 
     The form is GitHub's: `::error file=F,line=1,col=2,title=T::MESSAGE`.
     """

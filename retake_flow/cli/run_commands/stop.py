@@ -70,7 +70,7 @@ def _end(args: argparse.Namespace, what: Wish) -> int:
 def _ask_to_end(
     store: Runs, run: str, ask: Callable[[], object], within: float, stopped: Callable[[], bool] = lambda: True
 ) -> Stored:
-    """Ask whoever drives a run to end it, also a process that takes it up meanwhile.
+    """Ask the process that drives a run to end it, even if another one resumes it meanwhile.
 
     `stopped` says whether it needs no process any more when none drives it; if not, a host will.
 

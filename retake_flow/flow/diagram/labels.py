@@ -1,4 +1,4 @@
-"""Labels of a diagram: the text in the boxes of states and beside arrows.
+"""Labels of a diagram: the text in the boxes of states and at arrows.
 
 Inputs, values given to actions, messages and addresses appear only by name.
 """

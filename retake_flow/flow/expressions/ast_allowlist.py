@@ -82,7 +82,7 @@ def names(trees: Trees) -> Names:
 
 
 def only(trees: Trees) -> nodes.Node | None:
-    """The expression that makes up a whole text, beside blanks; None when there is more."""
+    """The expression that makes up a whole text, apart from blanks; None when there is more."""
     parts = [part for part in trees if not (isinstance(part, nodes.TemplateData) and not part.data.strip())]
     return parts[0] if len(parts) == 1 and not isinstance(parts[0], nodes.TemplateData) else None
 

@@ -276,7 +276,7 @@ class Functions:
             return None
 
     def _source(self, module: str, unknown: Problem, *, beside: bool) -> tuple[str, str] | None:
-        """The file and the text of a module: an installed one, or one beside the flow; None if that was reported."""
+        """The file and the text of a module: an installed one, or one next to the flow; None if that was reported."""
         if beside and source_of(module) is None:
             return self._files.text(f"./{module.replace('.', '/')}.py", unknown)
         return _installed_source(module)

@@ -83,7 +83,7 @@ def _origin(schema: Mapping[str, Any]) -> str:
 
 
 def with_resolved_files(inputs: Mapping[str, Input], source: Source) -> dict[str, Input]:
-    """Inputs with their files resolved beside the file that names them."""
+    """Inputs with their files resolved next to the file that names them."""
     return {name: _with_resolved_file(declared, source) for name, declared in inputs.items()}
 
 

@@ -82,7 +82,7 @@ def _before(tree: Node, here: Mapping[str, Node], path: str, other: str, anchor:
     success = _unrouted_success(here, path, other, anchor)
     for target in list(targets(tree)):
         own = is_within(target.bearer, path) or (target.bearer and is_within(target.bearer, other))
-        # The initial target of a history state is named beside it, and so counts as coming from outside.
+        # The initial target of a history state is named in it, and so counts as coming from outside.
         if not own and target.means(here) == other:
             target.node.value = _rename(target.node.value, path)
             if target.means(here) != path:

@@ -103,7 +103,7 @@ def own(flow: Flow, catalogue: Catalogue) -> Iterator[Read]:
 
 
 def find_file(flow: Flow, name: str) -> File:
-    """The rules file that a name in a flow means: beside its own file, or beside one that it is built from.
+    """The rules file that a name in a flow means: next to its own file, or next to one that it is built from.
 
     Raises:
         UsageError: It does not exist, or the flow may not name it.

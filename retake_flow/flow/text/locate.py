@@ -15,7 +15,7 @@ from retake_flow.quick_dataclasses import dataclass
 from retake_flow.sanitize import one_line
 
 _PACKAGE = Path(__file__).resolve().parents[2]
-# In a wheel, the flows are inside the package; in a checkout, beside it.
+# In a wheel, the flows are inside the package; in a checkout, next to it.
 _PLACES = (_PACKAGE / "_shipped", _PACKAGE.parent)
 _SHELVES = tuple(place / "flows" for place in _PLACES)
 #: The folders of the shipped flows.
@@ -121,7 +121,7 @@ class Folders:
         )
 
     def find(self, name: str, file: str) -> tuple[str, bytes]:
-        """A flow beside the file that names it, or a shipped one, and its content.
+        """A flow next to the file that names it, or a shipped one, and its content.
 
         Raises:
             UsageError: There is none, or it may not be opened.

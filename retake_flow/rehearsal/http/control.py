@@ -19,7 +19,7 @@ from retake_flow.rehearsal.state import report
 from retake_flow.rehearsal.state.agents import Agent
 from retake_flow.rehearsal.state.platform import Platform
 
-#: The options that may change while the rehearsal runs, beside `ingest`, and `verified` of an agent.
+#: The options that may change while the rehearsal runs, besides `ingest`, and `verified` of an agent.
 _CHANGEABLE: Final = ("latency", "lag", "chat_shape", "comments_without_session", "realtime", "skill_version")
 
 

@@ -25,7 +25,7 @@ from retake_flow.responders.language_model.token_budget import Ledger, Limits, U
 from retake_flow.responders.schema import THINKS
 
 MAX_TOKENS = 400
-#: More than any answer has used; whoever tells more is not believed.
+#: More than any answer uses; a larger report is not believed.
 _MOST_TOKENS: Final = 100_000_000
 #: Where models put what they think.
 _THINKING: Final = ("reasoning_content", "reasoning", "thinking", "reasoning_details")

@@ -379,7 +379,7 @@ class SqlClaim:
         self._connection = self._database.connect()
         if loss.readable:
             moving.leave(lost, run)
-            self._database.erase(lost)  # the file may have been moved alone, without SQLite's files beside it
+            self._database.erase(lost)  # the file may have been moved alone, without SQLite's files next to it
         self._database.abandon(lost)
         self._ours = {"our_run": run, "our_epoch": epoch}
         self._asked, self._changes_asked = heard, None

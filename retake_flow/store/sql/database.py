@@ -140,7 +140,7 @@ class Database:
 
 
 class SQLiteFile(Database):
-    """A file on a local disk that only its owner can read, as are SQLite's files beside it.
+    """A file on a local disk that only its owner can read, as are SQLite's files next to it.
 
     Raises:
         StoreError: The file cannot be created or opened.
@@ -163,7 +163,7 @@ class SQLiteFile(Database):
         self._lent.add(connection)
         with told(self.place), _refused(self._path):
             driver = _driver(connection)
-            driver.execute("SELECT count(*) FROM sqlite_schema").fetchall()  # opens what is beside it too
+            driver.execute("SELECT count(*) FROM sqlite_schema").fetchall()  # opens what is next to it too
             driver.execute(f"PRAGMA busy_timeout = {_DRIVING_PATIENCE * 1000:.0f}")
             if self._presence is None:
                 self._presence = Presence(self._path)
@@ -266,7 +266,7 @@ def _configured(driver: sqlite3.Connection, _record: object) -> None:
 
 
 def _text(raw: bytes) -> str:
-    # Text that is not UTF-8 is damaged; it must not keep the rows beside it from being read.
+    # Text that is not UTF-8 is damaged; it must not keep the rows next to it from being read.
     return raw.decode("utf-8", "surrogateescape")
 
 

@@ -148,7 +148,7 @@ class Waiting:
         return taken
 
     def give(self, connection: Connection, host: str) -> bool:
-        """Give the run to a host; whoever had it before can no longer write. Returns whether it could be given."""
+        """Give the run to a host; the previous host can no longer write. Returns whether it could be given."""
         if not self.take(connection, epoch=self.epoch + 1):
             return False
         self.epoch += 1

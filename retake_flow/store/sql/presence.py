@@ -158,13 +158,13 @@ class Presence:
 
 
 def remove_stale(path: Path) -> None:
-    """Remove SQLite's files beside a file that no longer exists, before a new one is created in its place."""
+    """Remove SQLite's files next to a file that no longer exists, before a new one is created in its place."""
     for name in _BESIDE:
         Path(f"{path}{name}").unlink(missing_ok=True)
 
 
 def planted(path: Path) -> Path | None:
-    """A file that another user put in place of the database or of SQLite's files beside it; None when there is none.
+    """A file that another user put in place of the database or of SQLite's files next to it; None when there is none.
 
     SQLite would follow that user's links, and write into files of ours.
     """

@@ -66,5 +66,5 @@ async def wait(process: Process, silence: Coroutine[Any, Any, None], silent: str
         if death.done():
             return death.result()
         process.send_signal(signal.SIGKILL)  # it would not react to a request to end, nor would those who wait for it
-        await process.exits_within(_DIES_WITHIN)  # so that whoever gets the reason finds it dead
+        await process.exits_within(_DIES_WITHIN)  # so that it is dead when the reason is reported
         return silent

@@ -90,7 +90,7 @@ def play(suite: Suite, features: Sequence[Path], select: str = "", *, python: bo
 
 @contextmanager
 def _isolated() -> Iterator[None]:
-    """Hide variables of the environment, and write no compiled files beside the features."""
+    """Hide variables of the environment, and write no compiled files next to the features."""
     kept = {name: os.environ.pop(name) for name in tuple(os.environ) if name.startswith(_VARIABLES)}
     wrote = sys.dont_write_bytecode
     sys.dont_write_bytecode = True
@@ -125,7 +125,7 @@ def feature_files(given: Sequence[Path]) -> list[Path]:
 
 
 def conftests(files: Sequence[Path], top: Path) -> list[Path]:
-    """The Python files beside features from which pytest would take steps."""
+    """The Python files next to features from which pytest would take steps."""
     folders = {folder for file in files for folder in file.parents if folder.is_relative_to(top)}
     return sorted(folder / CONFTEST for folder in folders if (folder / CONFTEST).is_file())
 

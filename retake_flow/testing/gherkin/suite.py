@@ -34,7 +34,7 @@ from retake_flow.testing.runs.trial import Premise
 from retake_flow.whatif.simulate import mocks
 from retake_flow.whatif.simulate.mocks import Mocks
 
-#: The file with users' phrases beside their features.
+#: The file with users' phrases next to their features.
 PHRASES: Final = "phrases.yaml"
 _STEPS: Final = "retake_flow.testing.steps"
 
@@ -145,7 +145,7 @@ class Suite:
         return FeatureFile.from_parent(parent, path=file_path)
 
     def pytest_collectstart(self, collector: pytest.Collector) -> None:
-        """Check a feature file that is to be played, but none that is merely beside it."""
+        """Check a feature file that is to be played, but none that only happens to be in its folder."""
         if isinstance(collector, FeatureFile):
             self._files.append(collector)
             self.flaws += self._flaws(collector)

@@ -54,7 +54,7 @@ def _summary(findings: Sequence[Finding]) -> dict[str, Any]:
 
 
 def _report_data(settings: Settings, starts: Launcher) -> dict[str, Any]:
-    """The data reported beside the findings."""
+    """The data reported in addition to the findings."""
     missing, optional = (programs.missing(starts.environment, required=required) for required in (True, False))
     return {
         "version": __version__,

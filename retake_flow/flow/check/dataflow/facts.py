@@ -193,7 +193,7 @@ class News:
         return every - set(ask.decisions.get(taken, ()))
 
     def _data(self) -> dict[str, frozenset[str]]:
-        """The data of events that the flow raises or accepts from outside, whoever raises them."""
+        """The data of events that the flow raises or accepts from outside, no matter what raises them."""
         found = {name: frozenset(declared) for name, declared in self._flow.events.items()}
         for state in self._flow.states.values():
             for each in state.raises():
