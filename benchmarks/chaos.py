@@ -50,6 +50,7 @@ for line in sys.stdin:
     print(json.dumps({"replies": [f"I hear you: {m['text']}" for m in batch["messages"]]}), flush=True)
 """
 _OVERLAY = """extends: go-live.yaml
+inputs: {size: {default: 320x240}}
 states:
   broadcast/pushing/on_air:
     activities:
