@@ -1,4 +1,4 @@
-"""docs/responders.md tells what is so: its flows are without mistakes, its batch is ours, its programs answer it."""
+"""docs/responders.md matches the program: its flows have no mistakes, its batch is ours, its programs answer it."""
 
 from __future__ import annotations
 

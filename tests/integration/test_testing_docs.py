@@ -1,4 +1,4 @@
-"""docs/testing.md tells what is so."""
+"""docs/testing.md matches the program."""
 
 from __future__ import annotations
 
