@@ -219,7 +219,7 @@ class Poll:
 
     @property
     def values(self) -> tuple[Value, ...]:
-        """What it evaluates."""
+        """The values that it evaluates."""
         return (self.every, self.delay, self.timeout, self.until)
 
 

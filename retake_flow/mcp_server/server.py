@@ -94,7 +94,7 @@ async def stream_status(run: Run = "last") -> dict[str, Any]:
 @server.tool(annotations=_LOOKS)
 async def read_chat(
     run: Run = "last",
-    after: Annotated[str, Field(description="`last` of the answer before")] = "",
+    after: Annotated[str, Field(description="`last` of the previous answer")] = "",
     wait: Annotated[int, Field(description="seconds to wait for a message", ge=0, le=40)] = 20,
 ) -> dict[str, Any]:
     """Read what viewers wrote and did after a message; waits if there is nothing yet."""

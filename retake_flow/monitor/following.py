@@ -21,8 +21,8 @@ class Following:
     Args:
         store: Where it is.
         run: Its id.
-        after: The number of the record after which `records` begins at first; by default those that the stored figures
-            do not count yet.
+        after: The number of the record after which `records` begins; by default the last one that the stored figures
+            include.
 
     Attributes:
         stored: Its snapshot.

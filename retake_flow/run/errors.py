@@ -123,7 +123,7 @@ class RunUnknown(RetakeFlowError):
 
 
 class RunUnheard(RetakeFlowError):
-    """No process hears what is asked of this run."""
+    """No process takes requests for this run."""
 
     kind, fault = "unheard", "operator"
 

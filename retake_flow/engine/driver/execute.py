@@ -31,7 +31,7 @@ UNDO_WITHIN = 75.0
 
 
 class Execution:
-    """Performs what a run has begun, and posts what comes of it.
+    """Performs the actions of a run, and posts their outcomes.
 
     Args:
         actions: Performs the actions.

@@ -79,8 +79,8 @@ def _state(state: State, catalogue: Catalogue, typed: Typed) -> Iterator[Problem
     if state.undo:
         yield from _use(state.undo.do, state.undo.inputs, state.position, catalogue, typed)
         if not state.parent:
-            message = f"nothing is around {state.path!r} that could be left, so its undo waits for the end of the run"
-            hint = "put the state, and those that need what it did, into a state with `states:`"
+            message = f"{state.path!r} has no surrounding state, so its undo waits for the end of the run"
+            hint = "put the state, and those that depend on it, into a state with `states:`"
             yield Problem(state.position, "RF048", message, hint)
 
 
@@ -290,6 +290,6 @@ def _request(inputs: Mapping[str, Any], position: Position, declared: str) -> It
             position, "RF049", message, "the actions of the catalogue do this; `retake-flow actions` lists them"
         )
     elif method in _CHANGING and inputs.get("idempotency_key") is not True:
-        message = f"{declared} may send this {method} twice, and the server would take it for two"
+        message = f"{declared} may send this {method} twice, and the server cannot tell that both are the same"
         hint = "write `idempotency_key: true` if the server knows that header; otherwise `on_crash: ask` or `fail`"
         yield Problem(position, "RF049", message, hint)
