@@ -92,8 +92,8 @@ def test_a_run_between_hosts_is_stopped_by_the_next(
     assert not (tmp_path / "closed").exists()
     (tmp_path / "opened").unlink()
     start_worker(home)
-    waited(lambda: home.row(run)["outcome"] == "stopped", "its end", every=0.2)
-    assert ((tmp_path / "closed").exists(), (tmp_path / "opened").exists()) == (True, False)
+    waited((tmp_path / "closed").exists, "its undo, which follows its end", every=0.2)
+    assert (home.row(run)["outcome"], (tmp_path / "opened").exists()) == ("stopped", False)
 
 
 def test_what_is_asked_between_two_hosts_is_done_by_the_next(home: Home, tmp_path: Path) -> None:
