@@ -303,38 +303,42 @@ def boot_of(host: FleetHost) -> str:
 
 def steady(fleet: Fleet, bounds: Bounds, seconds: float, ours: float = 40.0, servers: float = 15.0) -> None:
     """What everything costs while nothing happens."""
-    epochs = fleet.select("SELECT sum(epoch) FROM runs")[0][0]
-    before = cost(fleet)
-    time.sleep(seconds)
-    after = cost(fleet)
-    share = [100 * (late - early) / seconds for early, late in zip(before, after, strict=True)]
-    bounds.at_most("all workers and drivers, steady", share[0], ours, "% of a core")
-    bounds.at_most("PostgreSQL, steady", share[1], servers, "% of a core")
-    rate = (after[2] - before[2]) / seconds
-    private = after[3] / 2**20 / max(1, after[4])
-    print(f"           {rate:.0f} transactions a second, {private:.0f} MiB a process for itself (USS)")
-    moves = fleet.select("SELECT sum(epoch) FROM runs")[0][0] - epochs
-    bounds.at_most("meanwhile moved", moves, 0, "runs")
-
-
-def cost(fleet: Fleet) -> tuple[float, float, float, float, int]:
-    """Seconds computed by hosts and server, its transactions, the memory of the hosts, and their processes."""
-    processes = [process for host in fleet.hosts.values() for process in host.processes()]
-    computed, memory = 0.0, 0.0
-    for process in processes:
+    known = "SELECT (SELECT sum(epoch) FROM runs), (SELECT sum(sessions) FROM pg_stat_database)"
+    [(epochs, connections)] = fleet.select(known)
+    hosts, server, rate = idle(fleet, seconds)
+    bounds.at_most("all workers and drivers, steady", hosts, ours, "% of a core")
+    bounds.at_most("PostgreSQL, steady", server, servers, "% of a core")
+    [(epochs_after, connections_after)] = fleet.select(known)
+    bounds.at_most("meanwhile moved", epochs_after - epochs, 0, "runs")
+    private = []
+    for process in processes(fleet):
         with suppress(psutil.Error):
-            times = process.cpu_times()
-            computed += times.user + times.system
-            memory += process.memory_full_info().uss
+            private.append(process.memory_full_info().uss / 2**20)
+    made = f"{connections_after - connections:.0f} connections made"
+    print(f"           {rate:.0f} transactions a second, {made}, {sum(private) / len(private):.0f} MiB a process (USS)")
+
+
+def processes(fleet: Fleet) -> list[psutil.Process]:
+    """All processes of all hosts."""
+    return [process for host in fleet.hosts.values() for process in host.processes()]
+
+
+def cost(fleet: Fleet) -> tuple[float, float, float, float]:
+    """Seconds computed by hosts and server, the transactions of that, and when this was."""
+    ours = processes(fleet)
     assert fleet.server._process is not None
     first = psutil.Process(fleet.server._process.pid)
-    server = 0.0
+    began, hosts, server = time.monotonic(), 0.0, 0.0
+    for process in ours:
+        with suppress(psutil.Error):
+            times = process.cpu_times()
+            hosts += times.user + times.system
     for process in (first, *first.children(recursive=True)):
         with suppress(psutil.Error):
             times = process.cpu_times()
             server += times.user + times.system + times.children_user + times.children_system
     transactions = float(fleet.select("SELECT sum(xact_commit) FROM pg_stat_database")[0][0])
-    return computed, server, transactions, memory, len(processes)
+    return hosts, server, transactions, began
 
 
 def parked(bounds: Bounds, runs: int = 1000, seconds: float = 20.0) -> None:
@@ -357,12 +361,12 @@ def parked(bounds: Bounds, runs: int = 1000, seconds: float = 20.0) -> None:
         bounds.holds("none of them has a process", driven(fleet) == 0)
 
 
-def idle(fleet: Fleet, seconds: float) -> tuple[float, float]:
-    """What hosts and server cost, in percent of a core."""
+def idle(fleet: Fleet, seconds: float) -> tuple[float, float, float]:
+    """What hosts and server cost, in percent of a core, and its transactions a second."""
     before = cost(fleet)
     time.sleep(seconds)
-    after = cost(fleet)
-    return 100 * (after[0] - before[0]) / seconds, 100 * (after[1] - before[1]) / seconds
+    hosts, server, transactions, passed = (late - early for early, late in zip(before, cost(fleet), strict=True))
+    return 100 * hosts / passed, 100 * server / passed, transactions / passed
 
 
 SCENES: dict[str, Callable[[Bounds], None]] = {
