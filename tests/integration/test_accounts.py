@@ -244,7 +244,7 @@ def test_a_run_of_the_first_version_is_its_own_agents(home: Home) -> None:
     for other in ("none", "wren"):
         left = home.call("resume", "--all", **given(other)).out
         # The one that registers waits for an answer, and so does not concern all.
-        assert {flow for flow in runs if f"[{runs[flow]}] is left alone" in left} == {"loaded", "plain", "token"}, left
+        assert {flow for flow in runs if f"[{runs[flow]}] is skipped" in left} == {"loaded", "plain", "token"}, left
     for flow, (wrong, right) in _FIRST_VERSION.items():
         for other in wrong:
             refused = home.call("resume", runs[flow], **given(other))

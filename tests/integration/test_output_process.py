@@ -156,7 +156,7 @@ def test_a_full_disk_behind_a_redirection_ends_nothing(home: Home, streams: tupl
         told = b"" if process.stderr is None else process.stderr.read()
     failed = ["standard output cannot be written (No space left on device)"] if "stdout" in streams else []
     assert [record["message"] for record in said(home, "output_failed")] == failed
-    assert (b"cannot be written (No space left on device); the run goes on" in told) == (streams == ("stdout",))
+    assert (b"cannot be written (No space left on device); the run continues" in told) == (streams == ("stdout",))
 
 
 @pytest.mark.parametrize("closed", [(1,), (2,), (0, 1, 2)], ids=str)
@@ -370,7 +370,7 @@ def test_a_run_that_outlives_hang_ups_outlives_its_reader(home: Home) -> None:
         goes_on(home)
         stopped(home)
         assert process.wait(WITHIN) == 1
-        assert b"; the run goes on" in process.stderr.read()
+        assert b"; the run continues" in process.stderr.read()
     (failed,) = said(home, "output_failed")
     assert failed["message"] == "nobody reads standard output any more (Broken pipe)"
 
