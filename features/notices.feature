@@ -89,7 +89,7 @@ Feature: Notices
       | kind      | words           |
       | live      | I'm live        |
       | gate      | direction?      |
-      | trouble   | the run goes on |
+      | trouble   | been resumed    |
       | recovered | Back on air     |
       | ended     | completed       |
 

@@ -20,5 +20,5 @@ Feature: The operator's page
     Given a run asks for the address of a post
     And Ann and Bo have followed the link of its page, which only shows
     When Ann answers https://x.com/owl/status/1 on the page
-    Then Ann reads on the page: This page only shows
+    Then Ann reads on the page: This page is read-only
     And the run has no answer

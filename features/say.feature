@@ -98,5 +98,5 @@ Feature: Speaking and sending events from outside
       | event  | reason                                     |
       | later  | expected: louder                           |
       | louder | the field 'by' is missing                  |
-      | stop   | takes no event 'stop' from outside         |
+      | stop   | declares no event 'stop' from outside      |
       | done   | its `events`: louder, later                |
