@@ -12,19 +12,42 @@ from threading import RLock
 from types import ModuleType
 from typing import Any
 
-_WAITING = "__late__"  # of a module that was not executed yet
+_STATE = "__late__"  # of a module that was not executed yet
+_WAITING, _UNDER_WAY = "waiting", "under way"
 _executing = RLock()
+#: What imports ask of a module that is there, and what others ask of all modules: it is known without executing it.
+_KNOWN = frozenset(
+    f"__{name}__" for name in ("spec", "class", "dict", "name", "path", "loader", "package", "file", "cached")
+)
 
 
 class _LateModule(ModuleType):
-    """Module that is executed when somebody asks for what is in it."""
+    """Module that is executed when somebody asks for what is in it, or puts something into it."""
 
-    def __getattr__(self: Any, name: str) -> Any:
-        with _executing:  # another thread waits until everything is there
-            if self.__dict__.pop(_WAITING, False):
-                self.__spec__.loader.exec_module(self)
-                self.__class__ = ModuleType
+    def __getattribute__(self, name: str) -> Any:
+        if name not in _KNOWN:
+            _execute(self)
         return ModuleType.__getattribute__(self, name)
+
+    def __setattr__(self, name: str, value: object) -> None:
+        _execute(self)  # which would set it again
+        ModuleType.__setattr__(self, name, value)
+
+
+def _execute(module: ModuleType) -> None:
+    """Execute a module unless that was done. Another thread waits until everything is there; this one need not."""
+    inside: dict[str, Any] = module.__dict__
+    with _executing:
+        if inside.get(_STATE) != _WAITING:
+            return
+        try:
+            inside[_STATE] = _UNDER_WAY
+            inside["__spec__"].loader.exec_module(module)
+            del inside[_STATE]
+            module.__class__ = ModuleType
+        finally:
+            if _STATE in inside:  # it has failed, or was interrupted: the next use begins again
+                inside[_STATE] = _WAITING
 
 
 def postpone(*names: str) -> None:
@@ -37,7 +60,7 @@ def postpone(*names: str) -> None:
         spec = find_spec(name) if name not in sys.modules else None
         if spec is not None:
             module = module_from_spec(spec)
-            module.__dict__[_WAITING] = True
+            module.__dict__[_STATE] = _WAITING
             module.__class__ = _LateModule
             sys.modules[name] = module
             parent, _, child = name.rpartition(".")
