@@ -100,7 +100,7 @@ def parser(names: Sequence[str] = COMMANDS) -> argparse.ArgumentParser:
     commands = main.add_subparsers(title="commands", metavar="COMMAND", required=True, dest="command")
     for name in names:
         declare = _function(name, f"{_PACKAGE_OF[name]}.parsers")
-        about = str(declare.__doc__)
+        about = declare.__doc__ or f"{name.capitalize()}."
         listed: dict[str, Any] = {} if name == _HIDDEN else {"help": f"{about[0].lower()}{about[1:].removesuffix('.')}"}
         declare(commands.add_parser(name, description=about, **listed))
     return main

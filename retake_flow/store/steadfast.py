@@ -118,7 +118,7 @@ class Steadfast:
         if self._why is not None and not self._told and self._now() >= self._tell_at:
             self._told = True
             hint = f" ({self._why.hint})" if self._why.hint else ""
-            said = f"{self._why.message}{hint}; the stream continues, and its records are written later"
+            said = f"{self._why.message}{hint}; the stream continues, and its records are written once the store can be"
             self._troubles.append(said if self._on_air else f"{self._why.message}{hint}; the run waits for the store")
         told, self._troubles = [*self._troubles, *self._claim.troubles()], []
         return told

@@ -121,9 +121,9 @@ async def end(desk: Desk, run: str, wish: Wish) -> str:
     if not await desk.do(ask):
         ended = await _command(wish, run, "--json", "--within", f"{_WITHIN - 10:g}s")
         if not ended.get("ended"):
-            return f"Asked to {wish}; a host does it once it has the run" + (
-                f": {ended['waits']}" if ended["waits"] else ""
-            )
+            if (waits := ended.get("waits")) is None:
+                return f"Asked to {wish}; the run is about to end."
+            return f"Asked to {wish}; a host does it once it has the run" + (f": {waits}" if waits else "")
         return "Ended."
     return "Asked to stop; the run ends in order." if wish == "stop" else "Asked to end at once."
 

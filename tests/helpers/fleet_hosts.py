@@ -29,7 +29,7 @@ from flow_processes import (
     waited,
     write_credentials,
 )
-from run_programs import program
+from run_programs import lives, program
 
 #: The longest time that a run has without renewing its lease, in seconds; its process gives up after five sevenths.
 LEASE = 6.0
@@ -263,9 +263,8 @@ class Takeover:
 
     def _watch_encoder(self) -> None:
         while not self._over.wait(0.01):
-            with suppress(psutil.Error):
-                if self.before.is_running() and self.before.status() != psutil.STATUS_ZOMBIE:
-                    continue
+            if lives(self.before):
+                continue
             self.gone = time.monotonic() - self.began
             return
 

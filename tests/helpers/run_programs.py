@@ -30,6 +30,11 @@ def children(pid: int, name: str = "", word: str = "", recursive: bool = False) 
     return living(psutil.Process(pid).children(recursive), lambda one: _is(one, name, word))
 
 
+def lives(process: psutil.Process) -> bool:
+    """Whether a process has not ended."""
+    return bool(living([process], psutil.Process.is_running))
+
+
 def living(processes: Iterable[psutil.Process], wanted: Callable[[psutil.Process], bool]) -> list[psutil.Process]:
     """Those of some processes that are as wanted."""
     found = []

@@ -14,7 +14,7 @@ from uuid import uuid4
 import postgres_server
 import psutil
 from flow_processes import Home, Record, RetakeTv, Running, at_home, command, waited, write_credentials
-from run_programs import children, program
+from run_programs import children, lives, program
 
 TOKEN = "rtk_leases_0123456789"
 #: The options of a retake.tv that knows the agent of the hosts.
@@ -86,5 +86,5 @@ def runner_of(running: Running) -> psutil.Process:
 
 def gone_after(process: psutil.Process, since: float) -> float:
     """Seconds after which a program was gone."""
-    waited(lambda: not process.is_running() or process.status() == psutil.STATUS_ZOMBIE, "its end", every=0.01)
+    waited(lambda: not lives(process), "its end", every=0.01)
     return time.monotonic() - since

@@ -176,7 +176,7 @@ def test_a_slow_service_has_its_time_and_no_more(serve: Serve, tmp_path: Path) -
     error = asked(Peer(serve), "http", tmp_path, "300ms")
     assert isinstance(error, ResponderFailed)
     assert error.message.endswith("gave no answer within 300ms")
-    assert time.monotonic() - began < 10
+    assert time.monotonic() - began < 30
 
 
 @pytest.mark.parametrize(("kind", "answer"), [("http", YES), ("openai", COMPLETION)])

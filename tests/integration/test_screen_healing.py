@@ -10,7 +10,7 @@ from pathlib import Path
 import psutil
 import pytest
 from flow_processes import at_home, gone, waited
-from run_programs import children
+from run_programs import children, lives
 
 pytestmark = [
     pytest.mark.real,
@@ -54,7 +54,7 @@ def test_windows_come_back_and_the_push_goes_on(tmp_path: Path) -> None:
         processes = [browser, *browser.children(recursive=True)]
         running.process.send_signal(signal.SIGKILL)
         _, alive = psutil.wait_procs(processes, timeout=BACK_WITHIN)
-        assert [each for each in alive if each.status() != psutil.STATUS_ZOMBIE] == []
+        assert list(filter(lives, alive)) == []
         again = home.start("resume", running.run)
         again.until("activity_ready", activity="broadcast:page")
         again.process.send_signal(signal.SIGINT)

@@ -15,6 +15,7 @@ from typing import Any
 
 import psutil
 import pytest
+from run_programs import lives, living
 
 from retake_flow.errors import NotReady, StudioError
 from retake_flow.studio.browser.page import Page
@@ -81,12 +82,12 @@ async def says(page: Page, text: str) -> bool:
 def browser(page: Page) -> list[psutil.Process]:
     """Chromium with all its processes."""
     found = [psutil.Process(page.pid), *psutil.Process(page.pid).children(recursive=True)]
-    return [each for each in found if each.status() != psutil.STATUS_ZOMBIE]
+    return list(filter(lives, found))
 
 
 def renderers(page: Page) -> list[psutil.Process]:
     """The renderers of a page."""
-    return [each for each in browser(page) if "--type=renderer" in each.cmdline()]
+    return living(browser(page), lambda one: "--type=renderer" in one.cmdline())
 
 
 def loudness(sound: Sound) -> float:
@@ -204,7 +205,7 @@ def test_a_page_is_shown_heard_changed_and_comes_back_whatever_happens_to_it(tmp
     seen = colors(tmp_path / "pages.mkv")
     dark = (0, 0, 0)  # the display's own, until the page is painted
     assert seen == [dark, green, blue, green, blue, green]
-    assert not [each for each in processes if each.is_running() and each.status() != psutil.STATUS_ZOMBIE]
+    assert not list(filter(lives, processes))
 
 
 async def _is_empty(stage: Studio) -> bool:
@@ -303,4 +304,4 @@ def test_a_browser_ends_with_a_killed_runner(tmp_path: Path) -> None:
         runner.kill()
     gone, alive = psutil.wait_procs(processes, timeout=30)
     assert len(gone) > 5
-    assert [each for each in alive if each.status() != psutil.STATUS_ZOMBIE] == []
+    assert list(filter(lives, alive)) == []

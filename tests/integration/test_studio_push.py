@@ -129,9 +129,9 @@ def test_a_stalled_encoder_is_given_up(stage: Studio, marker: str, tmp_path: Pat
                 stopped = loop.time()
                 async with asyncio.timeout(20):
                     assert await running.wait() == "ffmpeg has sent nothing for 5 s"
-                assert loop.time() - stopped < 8.0
+                assert loop.time() - stopped < 15.0
                 noticed = loop.time()
-            assert loop.time() - noticed < 3.0
+            assert loop.time() - noticed < 10.0
         assert programs(marker) == []
 
     asyncio.run(run())

@@ -50,9 +50,9 @@ def installed(tmp_path_factory: pytest.TempPathFactory) -> Callable[..., str]:
 
 def test_the_installed_program_has_all_that_it_reads(installed: Callable[..., str]) -> None:
     """Shipped flows, rules, schemas, explanations of problems and pages are in the wheel."""
-    shared = 'import sys, os; print(*sorted(os.listdir(f"{sys.prefix}/share/retake-flow/systemd")))'
-    units = ["retake-flow-worker@.service", "retake-flow@.service", "retake-flow@.timer"]
-    assert installed("python", "-c", shared).split() == units
+    shared = "import sys, pathlib; print(*(p.name for p in pathlib.Path(sys.prefix, 'share/retake-flow').rglob('*.*')))"
+    files = {"retake-flow-worker@.service", "retake-flow@.timer", "worker-role.sql", "worker.yaml", "retake-flow.json"}
+    assert files <= set(installed("python", "-c", shared).split())
     assert installed("retake-flow", "--version").strip() == f"retake-flow {__version__}"
     installed("retake-flow", "init", "nightowl")
     installed("retake-flow", "check", "nightowl.yaml", "go-live.yaml", "heartbeat.yaml")

@@ -95,7 +95,7 @@ def init(args: argparse.Namespace) -> int:
     file = Path(args.output or f"{args.name}.yaml")
     base = flow_file.open_flow(args.extends, Settings.from_environment(), args.allow_outside)
     if file.name in locate.shipped_flows() or file.resolve() == Path(base.file).resolve():
-        message = f"{file.name} is the name of a shipped flow"
+        message = f"{file.name} is the flow to extend, or has the name of a shipped flow"
         raise UsageError(message, hint="choose another NAME, or give --output")
     named = _reference(args.extends, Path(base.file), file)
     allowed = _allowed_files(base, file)

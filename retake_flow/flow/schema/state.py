@@ -87,7 +87,7 @@ ACTIVITY: Schema = mapping_of(
         "on_crash": {**ON_CRASH, "enum": ["retry", "fail"]},
         "with": WITH,
         "needs": needs("this one starts"),
-        "every": duration("Repeat the action at this interval.", "3m"),
+        "every": duration("Repeat the action, with this pause between rounds.", "3m"),
         "quiet": duration("The pause after an `idle` outcome, instead of `every`.", "8s"),
         "delay": duration("The wait before the first round. Default none.", "30s"),
         "raises": mapping(

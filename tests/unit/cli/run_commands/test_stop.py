@@ -77,7 +77,7 @@ def test_whoever_drives_it_is_asked_and_waited_for(
     begun = time.monotonic()
     with driving(claim, heard):
         said = command(command_name, "owl")
-    assert time.monotonic() - begun < 10
+    assert time.monotonic() - begun < 60
     assert (said.code, said.out, heard) == (0, f"owl-1 has ended: {outcome} in on/air: by hand\n", [command_name])
 
 
