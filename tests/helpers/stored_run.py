@@ -21,14 +21,15 @@ from retake_flow.run.run import Run
 from retake_flow.store.memory import MemoryRuns
 from retake_flow.whatif import virtual_time
 
-#: `a.once` may not be repeated, `a.verify` can be looked up, `s.*` are services, the rest is harmless.
+SERVICES = ("s.one", "s.two", "studio.content")
+#: `a.once` may not be repeated, `a.verify` can be looked up, `SERVICES` are services, the rest is harmless.
 CATALOGUE: Catalogue = {
     spec.name: spec
     for spec in (
         *(ActionSpec(name, "") for name in ("a.open", "a.close", "a.work", "a.other", "a.undo")),
         ActionSpec("a.once", "", idempotency=Idempotency.ONCE),
         ActionSpec("a.verify", "", idempotency=Idempotency.VERIFY),
-        *(ActionSpec(name, "", outcomes=("ready", "exited"), service=True) for name in ("s.one", "s.two")),
+        *(ActionSpec(name, "", outcomes=("ready", "exited"), service=True) for name in SERVICES),
     )
 }
 Change = Callable[[Claim], Any]

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Container, Iterator, Mapping
+from collections import deque
+from collections.abc import Callable, Container, Coroutine, Iterator, Mapping
 from contextlib import suppress
 from dataclasses import replace
 from typing import Any, Final
@@ -57,11 +58,17 @@ def ready_ways(flow: Flow, run: Run) -> list[str]:
     ]
 
 
-def _starts(flow: Flow, run: Run) -> bool:
-    """Whether a service is about to start with which something can be said."""
-    needed = {each for way in WAYS.values() for each in way.needs}
-    found = (run.activities.get(activity.key) for activity in flow.activities() if activity.do in needed)
+def _starts(services: Container[str], flow: Flow, run: Run) -> bool:
+    """Whether one of these services is about to start."""
+    found = (run.activities.get(activity.key) for activity in flow.activities() if activity.do in services)
     return any(service is not None and service.work in (Work.WAITING, Work.STARTING) for service in found)
+
+
+async def _until_started(services: Container[str], flow: Flow, run_now: Callable[[], Run], clock: Clock) -> None:
+    """Wait while one of these services is about to start, but not for ever."""
+    until = clock.now() + _READY_WITHIN
+    while _starts(services, flow, run_now()) and clock.now() < until:
+        await clock.sleep_until(clock.now() + _LOOK_EVERY)
 
 
 async def say_when_ready(
@@ -72,9 +79,8 @@ async def say_when_ready(
     Until then nothing is recorded, so that the next process says it if this one dies. One that leaves says what became
     of it.
     """
-    until = clock.now() + _READY_WITHIN
-    while _starts(flow, run_now()) and clock.now() < until:
-        await clock.sleep_until(clock.now() + _LOOK_EVERY)
+    needed = {each for way in WAYS.values() for each in way.needs}
+    await _until_started(needed, flow, run_now, clock)
     try:
         await say(request, ready_ways(flow, run_now()), call, actions)
     except asyncio.CancelledError:
@@ -123,6 +129,41 @@ async def _in(name: str, asked: Mapping[str, Any], ways: Container[str], call: C
 
 CONTENT: Final = "studio.content"
 _FIELDS: Final = ("to", "data", "for", "clear", "by")
+
+
+class StageRequests:
+    """Settles requests to change the stage, in their order: the last change is the one that stays.
+
+    While the content is about to start, as after another process has taken up the run, they wait for it. Until then
+    nothing is recorded, so that the next process settles them if this one dies.
+    """
+
+    def __init__(self, flow: Flow, run_now: Callable[[], Run], note: Callable[..., None], clock: Clock) -> None:
+        self._flow = flow
+        self._run_now = run_now
+        self._note = note
+        self._clock = clock
+        self._waiting: deque[Request] = deque()
+
+    def take(self, request: Request, start: Callable[[Coroutine[Any, Any, None], str], None]) -> None:
+        """Settle a request, at once unless others wait or the content starts; `start` starts a task of the run."""
+        self._waiting.append(request)
+        if len(self._waiting) > 1:
+            return
+        if _starts((CONTENT,), self._flow, self._run_now()):
+            start(self._settle_when_ready(), "screen")
+        else:
+            self._settle()
+
+    async def _settle_when_ready(self) -> None:
+        await _until_started((CONTENT,), self._flow, self._run_now, self._clock)
+        while self._waiting and not self._run_now().ended:
+            with suppress(StoreError):  # the run's next write reports it
+                self._settle()
+
+    def _settle(self) -> None:
+        event, fields = settle_scene(self._waiting.popleft(), self._flow, self._run_now())
+        self._note(event, **fields)
 
 
 def settle_scene(request: Request, flow: Flow, run: Run) -> tuple[str, Mapping[str, Any]]:

@@ -77,6 +77,7 @@ class Runner:
         self._wait = wait
         self._scopes: dict[str, Scope] = {}
         self._mailbox = Mailbox()
+        self._stage = outside_requests.StageRequests(machine.flow, lambda: self.run, self.note, clock)
         self._post, self._post_urgently = self._mailbox.post, partial(self._mailbox.post, urgent=True)
         self._execution = Execution(self._actions, clock, self._post)
         self._driving: asyncio.Task[Run] | None = None
@@ -192,8 +193,7 @@ class Runner:
             self._scope(_OWN).start(saying, "say")
             return
         if request.what == "screen":
-            event, fields = outside_requests.settle_scene(request, self._machine.flow, self.run)
-            self.note(event, **fields)
+            self._stage.take(request, self._scope(_OWN).start)
             return
         name, data, by = request.data.get("name", ""), request.data.get("data", {}), request.data.get("by", "")
         self._raise(str(by), str(name), data, request.number)

@@ -26,6 +26,13 @@ states:
   z: {final: completed}
 """
 
+SHOWING = """
+initial: s
+states:
+  s: {activities: {content: {do: studio.content, retry: {max: 9}}}, wait: 1h, transitions: {done: z}}
+  z: {final: completed}
+"""
+
 
 def now() -> float:
     """The second of virtual time."""
@@ -224,6 +231,52 @@ def test_what_others_ask_is_looked_for_at_once_when_told_to() -> None:
         later(1000.1, ask_and_look)
         assert (await world.drive(wait=True)).outcome == "completed"
         assert now() == 1000.1
+
+    play(scene)
+
+
+def test_a_change_of_the_stage_waits_for_the_next_process_to_be_ready() -> None:
+    """All changes take place in their order once the content has started; without a start to wait for, at once."""
+
+    async def scene() -> None:
+        stage = {"shows": "stage"}
+        actions = Actions(studio_content=[Serves(value=stage), Serves(ready_after=3.0, value=stage)])
+        world = World(SHOWING, actions)
+        taken: list[tuple[float, Any]] = []
+
+        class Listening:
+            def on_record(self, record: Any) -> None:
+                if record["event"] in ("scene_set", "scene_refused"):
+                    taken.append((now(), (record.get("reason"), record["to"])))
+
+        def ask(to: str) -> None:
+            world.runs.request("r", "screen", {"to": to})
+            world.runner.look()
+
+        await world.die(10)
+        world.runs.request("r", "screen", {"to": "brb"})
+        later(2.95, lambda: ask("ended"))
+        later(3.05, lambda: ask("live"))
+        later(6.05, lambda: ask("starting"))
+        await world.die(10, listeners=[Listening()])
+        assert [what for _, what in taken] == [(None, to) for to in ("brb", "ended", "live", "starting")]
+        assert 13 <= taken[0][0] < 13.5
+        assert taken[-1][0] == 16.05
+
+    play(scene)
+
+
+def test_a_change_of_the_stage_does_not_wait_for_ever() -> None:
+    """Content that never becomes ready is waited for only so long, and no process that leaves settles it."""
+
+    async def scene() -> None:
+        world = World(SHOWING, Actions(studio_content=[Serves(ready_after=1000.0)]))
+        later(1.0, lambda: world.runs.request("r", "screen", {"to": "brb"}))
+        await world.die(20)
+        assert world.records("scene_refused") == []
+        await world.die(40)
+        [refused] = world.records("scene_refused")
+        assert refused["reason"] == "the run shows no stage"
 
     play(scene)
 
