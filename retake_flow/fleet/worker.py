@@ -19,6 +19,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 from retake_flow.backoff import Backoff
 from retake_flow.errors import RetakeFlowError, StoreAway, StoreError
+from retake_flow.fleet.driver_processes import ask_to_end, reap, words_of
 from retake_flow.fleet.forkserver import Ended, ForkServer, Started
 from retake_flow.fleet.placement import choose
 from retake_flow.fleet.queue import WorkQueue
@@ -204,15 +205,32 @@ class Worker:
             slow.start()
             try:
                 work.open()
+                if failures or slow.finished.is_set():
+                    self._hooks.tell("queue_back", message="")
                 return True
             except StoreAway as error:
                 self._hooks.tell("queue_away", message=error.message, hint=error.hint)
-                if self._drain:
-                    return False
-                failures += 1
-                select.select([self._awake], [], [], OPENS_AGAIN.wait(failures))
             finally:
                 slow.cancel()
+            failures += 1
+            if not self._waits(OPENS_AGAIN.wait(failures)):
+                return False
+
+    def _waits(self, seconds: float) -> bool:
+        """Wait while the queue is away, as a host that lives and takes nothing; false when told to end."""
+        until = time.monotonic() + seconds
+        while not self._drain:
+            if self._restart:
+                raise Restart(self._restart, self._restarts)
+            if (left := until - time.monotonic()) <= 0:
+                return True
+            self._host = self._hooks.describe()
+            with suppress(StoreError):  # it is likely to be away as well
+                self._drain = self._fleet.beat(replace(self._host, accepts=False)) or self._drain
+            ready, _, _ = select.select([self._awake], [], [], 0 if self._drain else min(left, EVERY))
+            if ready:
+                os.read(self._awake, 4096)
+        return False
 
     def _pause(self) -> float:
         """Seconds until the next look; it is no later than the end of a lease, whose run is then free."""
@@ -363,7 +381,7 @@ class Worker:
                     self._hooks.tell("driver_started", run=placed.run, **about, **waited)
                 case Ended():
                     self._end(each)
-        _reap()
+        reap()
 
     def _end(self, ended: Ended, message: str = "") -> None:
         driver = self._drivers.pop(ended.job, None)
@@ -376,7 +394,7 @@ class Worker:
             kind, said = self._hooks.trouble(placed.run) if ended.code > 0 else ("", "")
             after = AGAIN_AFTER.get(kind, 0.0)
             if after or ended.code != _HELD:
-                failure = message or said or _words_of(ended.code)
+                failure = message or said or words_of(ended.code)
         about = {"code": ended.code, "kind": kind, "message": failure}
         self._hooks.tell("driver_ended", run=placed.run, epoch=placed.epoch, **about)
         self._returned.append((placed, failure, after))
@@ -413,30 +431,9 @@ class Worker:
         for driver in self._drivers.values():
             if driver.pid and driver.placed.job not in self._asked and driver.placed.run not in self._asked:
                 self._asked.add(driver.placed.job)
-                _signal(driver.pid)
+                ask_to_end(driver.pid)
 
     def _ask_to_leave(self, run: str, pid: int) -> None:
         holder = self._runs.load(run).holder
         if holder is not None and holder.pid == pid and holder.where == where() and is_running(pid, holder.started):
-            _signal(pid)
-
-
-def _signal(pid: int) -> None:
-    with suppress(ProcessLookupError):
-        os.kill(pid, signal.SIGTERM)
-
-
-def _words_of(code: int) -> str:
-    if code >= 0:
-        return f"its driver ended with exit code {code}"
-    try:
-        return f"its driver was killed by {signal.Signals(-code).name}"
-    except ValueError:
-        return f"its driver was killed by signal {-code}"
-
-
-def _reap() -> None:
-    """Let go of processes that have become our children: in a container, those of drivers that died."""
-    with suppress(ChildProcessError):
-        while os.waitpid(-1, os.WNOHANG)[0]:
-            pass
+            ask_to_end(pid)

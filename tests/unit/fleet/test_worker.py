@@ -46,6 +46,7 @@ class _World:
     sweep: Sweep = field(default_factory=Sweep)
     add_fails: bool = False
     refusals: int = 0  # how often the queue cannot be opened
+    beats_while_away: int = 0
     restarts: int = 0
     server_dies: bool = False
     requested: list[str] = field(default_factory=list)
@@ -238,14 +239,44 @@ def test_a_worker_is_well_while_the_store_is_away(work: Callable[..., _World]) -
 
 
 def test_a_worker_opens_its_queue_as_soon_as_the_server_permits(work: Callable[..., _World]) -> None:
-    """Meanwhile it says why it takes nothing, and counts as alive."""
+    """Meanwhile it says why it takes nothing, and beats, so that the host counts as alive."""
 
     def turn(world: _World, beats: int) -> None:
-        world.asks = "hand-over" if beats else ""
+        world.beats_while_away += "worker_started" not in world.told
+        world.asks = "hand-over" if "worker_started" in world.told else ""
 
     world = work(turn, refusals=1)
-    assert world.told == ["queue_away", "worker_started", "draining", "left", "worker_ended"]
+    assert world.told == ["queue_away", "queue_back", "worker_started", "draining", "left", "worker_ended"]
     assert world.fields["queue_away"]["message"] == "too many clients"
+    assert world.beats_while_away >= 2
+    assert not any(world.beats[: world.beats_while_away])
+
+
+def test_a_worker_whose_queue_is_away_begins_again_when_asked_to(work: Callable[..., _World]) -> None:
+    """SIGHUP is heeded at once; it does not have the worker open the queue over and over."""
+    seen: list[_World] = []
+
+    def turn(world: _World, beats: int) -> None:
+        seen.append(world)
+        if beats == 1:
+            world.worker.on_signal(signal.SIGHUP)
+
+    with pytest.raises(Restart, match="SIGHUP"):
+        work(turn, refusals=9)
+    assert seen[-1].refusals == 8
+
+
+@pytest.mark.parametrize("asked", ["by a signal", "by a person"])
+def test_a_worker_whose_queue_is_away_ends_when_told_to(work: Callable[..., _World], asked: str) -> None:
+    """It drives nothing that it would have to hand over; that the store is away as well keeps it from nothing."""
+
+    def turn(world: _World, beats: int) -> None:
+        world.away = beats == 1
+        if beats == 2 and asked == "by a signal":
+            world.worker.on_signal(signal.SIGTERM)
+        world.asks = "end" if beats == 2 and asked == "by a person" else ""
+
+    assert work(turn, refusals=99).told[-2:] == ["queue_away", "left"]
 
 
 def test_a_held_run_is_told_although_nothing_can_be_enqueued(work: Callable[..., _World]) -> None:
