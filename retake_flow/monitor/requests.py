@@ -8,7 +8,7 @@ from typing import Any
 
 from retake_flow.errors import UsageError
 from retake_flow.monitor.following import Polling
-from retake_flow.ports.runs import Runs, Stored, Wish
+from retake_flow.ports.runs import READY_WITHIN, Runs, Stored, Wish
 from retake_flow.redact import bears_secret
 from retake_flow.run.errors import EventNotNow, EventRefused, RunBusy, RunEnded, RunMoved, RunUnheard
 from retake_flow.run.records import Record
@@ -129,8 +129,9 @@ def ask_to_say(store: Runs, run: str, data: dict[str, Any], within: float) -> di
     if answer["reason"]:
         return answer
     asked = SentRequest.send(store, run, "say", data)
-    if asked.wait_for_record(("say_requested",), HEARD_WITHIN) is None:
-        return answer | _without_answer(store, run, not_taken(run))
+    taken_within = min(within, READY_WITHIN + HEARD_WITHIN)
+    if asked.wait_for_record(("say_requested",), taken_within) is None:
+        return answer | _without_answer(store, run, not_taken(run, taken_within))
     record = asked.wait_for_record(("said",), within)
     if record is None:
         return answer | _without_answer(store, run, f"{run} has not finished it within {within:g} s; it may still do")
@@ -141,9 +142,9 @@ def ask_to_say(store: Runs, run: str, data: dict[str, Any], within: float) -> di
     return answer
 
 
-def not_taken(run: str) -> str:
-    """Why it is not known whether a process that drives a run takes a request."""
-    return f"{run} has not taken it within {HEARD_WITHIN:g} s; it may still do"
+def not_taken(run: str, within: float | None = None) -> str:
+    """Why it is not known whether a process that drives a run takes a request; `within` defaults to `HEARD_WITHIN`."""
+    return f"{run} has not taken it within {HEARD_WITHIN if within is None else within:g} s; it may still do"
 
 
 def _without_answer(store: Runs, run: str, waiting: str) -> dict[str, Any]:

@@ -15,6 +15,8 @@ from retake_flow.run.run import Phase, Run
 
 #: The requests to a run that another process drives: end, say something, take an event, change the stage.
 Wish = Literal["stop", "kill", "say", "event", "screen"]
+#: Seconds for which a request waits for services that are starting, until it is carried out without them.
+READY_WITHIN: Final = 30.0
 #: `Holder.where` of a run that was moved to another store.
 MOVED: Final = "moved"
 

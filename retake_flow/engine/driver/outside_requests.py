@@ -14,7 +14,7 @@ from retake_flow.errors import StoreError
 from retake_flow.flow.model import Flow
 from retake_flow.flow.state_parts import scene_names
 from retake_flow.ports.actions import ActionRunner, Call, Clock
-from retake_flow.ports.runs import Request
+from retake_flow.ports.runs import READY_WITHIN, Request
 from retake_flow.quick_dataclasses import dataclass
 from retake_flow.redact import bears_secret
 from retake_flow.run.run import Run, Work
@@ -43,8 +43,7 @@ WAYS: Final[Mapping[str, Way]] = {
 }
 NOT_ON_AIR: Final = "the run is not on air"
 _BROKEN_OFF: Final = "it was interrupted"
-#: Seconds that services may take to start until it is said without them, and between two looks.
-_READY_WITHIN: Final = 30.0
+#: Seconds between two looks whether services have started.
 _LOOK_EVERY: Final = 0.2
 
 
@@ -66,7 +65,7 @@ def _starts(services: Container[str], flow: Flow, run: Run) -> bool:
 
 async def _until_started(services: Container[str], flow: Flow, run_now: Callable[[], Run], clock: Clock) -> None:
     """Wait while one of these services is about to start, but not for ever."""
-    until = clock.now() + _READY_WITHIN
+    until = clock.now() + READY_WITHIN
     while _starts(services, flow, run_now()) and clock.now() < until:
         await clock.sleep_until(clock.now() + _LOOK_EVERY)
 
@@ -74,12 +73,13 @@ async def _until_started(services: Container[str], flow: Flow, run_now: Callable
 async def say_when_ready(
     request: Request, flow: Flow, run_now: Callable[[], Run], call: Call, actions: ActionRunner, clock: Clock
 ) -> None:
-    """Say the text of a request once no service is starting, as all do after another process has taken up the run.
+    """Say the text of a request once no service that it needs is starting, as all do after a change of the process.
 
     Until then nothing is recorded, so that the next process says it if this one dies. One that leaves says what became
     of it.
     """
-    needed = {each for way in WAYS.values() for each in way.needs}
+    wanted = request.data.get("ways") or WAYS
+    needed = {each for name in wanted if name in WAYS for each in WAYS[name].needs}
     await _until_started(needed, flow, run_now, clock)
     try:
         await say(request, ready_ways(flow, run_now()), call, actions)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import sys
+import time
 from collections.abc import Sequence
 from dataclasses import replace
 from typing import Any
@@ -85,9 +86,25 @@ def test_a_run_that_does_not_hear_is_not_waited_for_for_ever(
     """Not when it never takes the request, and not when it never comes to an end with it."""
     monkeypatch.setattr(requests, "HEARD_WITHIN", 0.2)
     claim = stored(store, "owl-1", holder=this_process())
-    assert "has not taken it within 0.2 s" in command("say", "owl-1", "hello").err
+    assert "has not taken it within 0.3 s" in command("say", "owl-1", "hello", "--within", "300ms").err
+    monkeypatch.setattr(requests, "READY_WITHIN", 0.2)
+    assert "has not taken it within 0.4 s" in command("say", "owl-1", "hello").err
     with driving(claim, lambda r: [{"event": "say_requested", "request": r.number}], []):
         assert "has not finished it within 0.3 s" in command("say", "owl-1", "hello", "--within", "300ms").err
+
+
+def test_a_run_whose_services_start_is_waited_for(
+    command: Command, store: Runs, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """It takes the text once they have started, which may be later than it hears of it."""
+    monkeypatch.setattr(requests, "HEARD_WITHIN", 0.1)
+
+    def starting(request: Request) -> Sequence[dict[str, Any]]:
+        time.sleep(0.8)
+        return saying(how=["voice"])(request)
+
+    with driving(stored(store, "owl-1", holder=this_process()), starting, []):
+        assert command("say", "owl-1", "hello").code == 0
 
 
 def test_a_run_that_ends_meanwhile_is_told(command: Command, store: Runs) -> None:

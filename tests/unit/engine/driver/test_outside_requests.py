@@ -118,7 +118,7 @@ def test_it_is_said_once_no_service_starts_any_more() -> None:
         call = Call("r", "say", 1, "", {}, {}, "k", lambda event, **fields: notes.append({"event": event, **fields}))
 
         async def saying() -> float:
-            clock, request = virtual_time.VirtualClock(), Request("say", {"text": "hello"}, 7)
+            clock, request = virtual_time.VirtualClock(), Request("say", {"text": "hello", "ways": []}, 7)
             begun = clock.now()
 
             async def starts() -> None:
@@ -138,6 +138,31 @@ def test_it_is_said_once_no_service_starts_any_more() -> None:
     assert (notes[-1]["how"], round(took)) == (["screen"], 5)
     notes, took = said_while(content=(Work.WAITING, {}), sound=(Work.STARTING, {}))
     assert (notes[-1]["how"], round(took)) == (["screen"], 30)
+
+
+@pytest.mark.parametrize(
+    ("ways", "starting", "takes"),
+    [
+        (["chat"], {"content", "sound"}, 0),
+        (["voice"], {"content"}, 0),
+        (["voice"], {"sound"}, 30),
+        (["screen"], {"sound"}, 0),
+        (["chat", "screen"], {"content"}, 30),
+        (["smoke"], {"content", "sound"}, 0),
+    ],
+)
+def test_only_the_services_that_it_needs_are_waited_for(ways: list[str], starting: set[str], takes: int) -> None:
+    """An answer in the chat needs none, and is not held up by a stream that is starting."""
+    works = {name: (Work.STARTING if name in starting else Work.READY, {}) for name in ("content", "sound")}
+    call = Call("r", "say", 1, "", {}, {}, "k", lambda event, **fields: None)
+
+    async def saying() -> float:
+        clock, request = virtual_time.VirtualClock(), Request("say", {"text": "hello", "ways": ways}, 7)
+        begun = clock.now()
+        await outside_requests.say_when_ready(request, FLOW, lambda: running(**works), call, Actions(), clock)
+        return clock.now() - begun
+
+    assert round(virtual_time.run(saying())) == takes
 
 
 def test_what_is_broken_off_is_told() -> None:
