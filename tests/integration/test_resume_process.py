@@ -274,7 +274,7 @@ def test_a_store_that_cannot_be_used_is_told_in_one_message(
 ) -> None:
     """Commands tell what is wrong with the store once, exit with 6, and leave it as it is."""
     flow = asking(home)
-    assert home.start("run", flow).finish() == 4
+    assert (done := home.call("run", flow)).code == 4, done
     with closing(sqlite3.connect(_store(home))) as connection:
         connection.execute("PRAGMA wal_checkpoint(TRUNCATE)")
     spoil(home)
