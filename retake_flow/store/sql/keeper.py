@@ -22,6 +22,7 @@ from retake_flow.store.lease import Lease
 CHANNEL = "retake_flow"
 _TRIES_AGAIN = 0.25  # seconds
 _ASKS_EVERY = 5.0  # seconds, for news: writes renew a lease, and hear of nothing
+_TURNS_WITHIN = 0.25  # seconds; a beat that somebody asks for may come right after another
 
 
 def beat_of(claims: int) -> str:
@@ -103,6 +104,7 @@ class Keeper:
         self._loop: asyncio.AbstractEventLoop | None = None
         self._turned = True
         self._calls = 0
+        self._asked = 0.0  # when the event loop was asked to turn, by the same clock as
         self._tried = 0.0  # when it last beat, by the leases' clock
         self._closed = False
         self._waker, self._woken = socket.socketpair()
@@ -201,18 +203,22 @@ class Keeper:
     def _listen(self, connection: Connection) -> None:
         """Pass on notifications until the next beat is due or somebody wakes us."""
         driver = cast(Any, connection.connection.driver_connection)
+        self._hear_all(driver)  # what came with the end of the beat's answer makes nothing ready
         while not self._closed and (left := self._next_beat() - Lease.clock()) > 0:
             ready, _, _ = ready_of([driver.fileno(), self._woken], [], [], left)
             if driver.fileno() in ready:
                 driver.pgconn.consume_input()
-                while (heard := driver.pgconn.notifies()) is not None:
-                    self._hear(heard.extra.decode(errors="replace"))
+                self._hear_all(driver)
             if self._woken in ready:
                 self._forget_wakes()
                 return
 
     def _next_beat(self) -> float:
         return min([self._tried + _ASKS_EVERY, *(each.lease.beat_due(self._tried) for each in self._all())])
+
+    def _hear_all(self, driver: Any) -> None:
+        while (heard := driver.pgconn.notifies()) is not None:
+            self._hear(heard.extra.decode(errors="replace"))
 
     def _hear(self, run: str) -> None:
         held = self._held.get(run)
@@ -223,17 +229,16 @@ class Keeper:
         """Whether the event loop has turned since the last beat."""
         if self._loop is None:
             return True
-        calls = sum(each.calls for each in self._all())
-        if calls != self._calls:  # it has, and need not be woken to show it
-            self._calls, self._turned = calls, True
-            return True
-        turned, self._turned = self._turned, False
+        calls, now = sum(each.calls for each in self._all()), Lease.clock()
+        turned = self._turned or calls != self._calls
+        if turned:
+            self._calls, self._turned, self._asked = calls, False, now
         try:
             self._loop.call_soon_threadsafe(self._turn)
         except RuntimeError:  # it was closed
             self._loop = None
             return True
-        return turned
+        return turned or now - self._asked < _TURNS_WITHIN
 
     def _turn(self) -> None:
         self._turned = True
