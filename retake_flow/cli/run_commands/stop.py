@@ -117,8 +117,10 @@ def _stop_undriven(
 
 def _as_its_agent(stored: Stored, settings: Settings) -> Settings:
     """The settings with the credentials of a run's agent, if the folder of agents has them."""
+    if not stored.submitted:  # nothing of the folder matters to it, not even whether it can be read
+        return settings
     files = files_by_name(agents_in(settings.agents)) if settings.agents.is_dir() else {}
-    if not stored.submitted or stored.agent not in files:
+    if stored.agent not in files:
         return settings
     return replace(settings, credentials=file_of(settings.agents, files[stored.agent]), access_token=None)
 

@@ -20,7 +20,7 @@ from stored_runs import AWAY, DEAD, a_gate, an_answer, ended, stored
 
 from retake_flow.api import credentials
 from retake_flow.api.credentials import Credentials
-from retake_flow.cli.run_commands import resume
+from retake_flow.cli.run_commands import resume, stop
 from retake_flow.errors import CredentialsError
 from retake_flow.ports.fleet import Demand
 from retake_flow.ports.runs import Claim, Runs
@@ -231,6 +231,28 @@ def test_a_submitted_run_is_stopped_by_whoever_has_its_agent(
         assert (one["effect"], one["waits"], one["next"][-1]) == (
             "queued", "no worker runs", "retake-flow kill owl-1 --json",
         )  # fmt: skip
+
+
+def test_a_local_run_is_stopped_whatever_the_folder_of_agents_is(
+    command: Command, store: Runs, folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """One that cannot be read is no trouble of a run that was not submitted."""
+
+    def unreadable(agents: Path) -> list[Any]:
+        raise CredentialsError(f"the agents in {agents} cannot be read")
+
+    def stop_parked(runs: Runs, run: str, settings: Settings, *, silent: bool) -> None:
+        claim = runs.claim(run, this_process())
+        claim.write(replace(runs.load(run).run, outcome="stopped", phase=Phase.CANCELLED), [])
+        claim.release()
+
+    (folder / "agents").mkdir()
+    monkeypatch.setenv("RETAKE_FLOW_AGENTS", str(folder / "agents"))
+    monkeypatch.setattr(stop, "agents_in", unreadable)
+    monkeypatch.setattr(resume, "stop_parked", stop_parked)
+    stored(store, "owl-1", phase=Phase.SUSPENDED)
+    said = command("stop", "owl-1")
+    assert (said.code, said.err) == (0, "")
 
 
 def test_a_run_that_waits_to_begin_needs_no_account(
