@@ -8,7 +8,7 @@ import sqlite3
 from collections.abc import Iterator
 from contextlib import contextmanager
 
-from sqlalchemy.exc import DBAPIError, InterfaceError, OperationalError, SQLAlchemyError
+from sqlalchemy.exc import DBAPIError, SQLAlchemyError
 
 from retake_flow.errors import StoreAway, StoreError
 
@@ -45,6 +45,7 @@ _NOT_LET_IN = "the server runs and does not let you in: correct the user, passwo
 _HINTS = ((_REFUSALS, _NOT_LET_IN), (_FULL, _RAISE_LIMIT))
 _PASSING = "SQLITE_BUSY"  # another program writes
 _FORBIDDEN = "42501"  # PostgreSQL's code for what a role may not do
+_AWAY = ("OperationalError", "InterfaceError")  # classes of errors of a connection
 _READ_ONLY = "25006"  # PostgreSQL's code for a server that has become a standby
 
 
@@ -54,10 +55,6 @@ def told(place: str) -> Iterator[None]:
     try:
         yield
     except DBAPIError as error:
-        if _is_away(error):
-            said = str(error.orig).strip().split("\n", 1)[0]
-            hint = next((hint for words, hint in _HINTS if re.search(words, said)), "")
-            raise StoreAway(f"the store {place} cannot be reached: {said}", hint=hint) from error
         raise _translated(place, error.orig) from error
     except sqlite3.Error as error:  # from code that uses the driver directly
         raise _translated(place, error) from error
@@ -65,18 +62,26 @@ def told(place: str) -> Iterator[None]:
         raise damaged(place, "the name of a table or a column is no text") from error
     except SQLAlchemyError as error:
         raise StoreError(f"the store {place} cannot be used: {error}") from error
+    except Exception as error:  # the drivers of servers, which need not be installed, are known by their codes
+        if not hasattr(error, "sqlstate"):
+            raise
+        raise _translated(place, error) from error
 
 
-def _is_away(error: DBAPIError) -> bool:
+def _is_away(error: BaseException | None) -> bool:
     """Whether a database server cannot be reached, or refuses to work at present."""
-    of_server = hasattr(error.orig, "sqlstate")  # SQLite's have none
-    code = getattr(error.orig, "sqlstate", None)
-    return of_server and (isinstance(error, OperationalError | InterfaceError) or code == _READ_ONLY)
+    if not hasattr(error, "sqlstate"):  # SQLite's have none
+        return False
+    kinds = {kind.__name__ for kind in type(error).__mro__}  # each driver has classes of its own by these names
+    return not kinds.isdisjoint(_AWAY) or getattr(error, "sqlstate", None) == _READ_ONLY
 
 
 def _translated(place: str, error: BaseException | None) -> StoreError:
     name = getattr(error, "sqlite_errorname", "")
     said = str(error).strip().split("\n", 1)[0]
+    if _is_away(error):
+        hint = next((hint for words, hint in _HINTS if re.search(words, said)), "")
+        return StoreAway(f"the store {place} cannot be reached: {said}", hint=hint)
     for beginning, complaint, hint in _SQLITE:
         if name.startswith(beginning):
             kind = StoreAway if name.startswith(_PASSING) else StoreError
