@@ -214,7 +214,8 @@ class MemoryClaim:
             asked
             for asked in self._kept.requests
             if asked.number not in done
-            and not (stopped and asked.number <= self._heard and asked.what in ("stop", "kill"))
+            # A stop not heard of yet is the same wish; a kill is not.
+            and not (stopped and (asked.what == "stop" or (asked.what == "kill" and asked.number <= self._heard)))
         ]
 
     def upgrade(self, run: Run, records: Sequence[Record], flow_text: str) -> None:

@@ -132,8 +132,9 @@ class Runner:
         return self.run
 
     def stop(self, reason: str = "stopped") -> None:
-        """Ask the run to end in order, ahead of all other events."""
-        self._post_urgently(events.StopRequested(reason))
+        """Ask the run to end in order, ahead of all other events; once, however often until it takes that."""
+        if not self._mailbox.holds(events.StopRequested):
+            self._post_urgently(events.StopRequested(reason))
 
     def send(self, name: str, data: Mapping[str, Any], by: str = "", request: int = 0) -> None:
         """Send the run an event from outside.

@@ -45,6 +45,8 @@ from retake_flow.store.sql.tables import LAST_RECORD, RECORDS, REQUESTS, RUNS, S
 _COUNT_EVERY = 100
 #: Seconds that a server has to renew a lease which its holder is no longer sure of, before the run is given up.
 _LAST_TRY = 0.3
+#: The highest number that a request can have.
+_ALL = 2**31 - 1
 _NO_DATE = timestamp(0)  # of unreadable records
 
 # Built once: SQLAlchemy finds the compiled text of the same statement object at once.
@@ -95,8 +97,13 @@ _MACROSTEP = (
 )
 _LET_GO = update(RUNS).where(_OURS).values(rows.held_by(None))
 _OF_RUN = REQUESTS.c.run == bindparam("our_run")
+# A stop that was not heard of yet is the same wish; a kill is not.
 _STOPPED = delete(REQUESTS).where(
-    _OF_RUN & (REQUESTS.c.number <= bindparam("up_to")) & REQUESTS.c.what.in_(("stop", "kill"))
+    _OF_RUN
+    & (
+        ((REQUESTS.c.what == "stop") & (REQUESTS.c.number <= bindparam("stops_up_to")))
+        | ((REQUESTS.c.what == "kill") & (REQUESTS.c.number <= bindparam("up_to")))
+    )
 )
 _DONE = delete(REQUESTS).where(_OF_RUN & (REQUESTS.c.number == bindparam("done")))
 _REQUESTS = (
@@ -133,6 +140,7 @@ class SqlClaim:
         self._held: Held | None = None
         self._released = False
         self._doubt = False
+        self._late = False  # whether what is written next may have happened a while ago
         self._last: Run | None = None
         self._asked = 0
         self._changes_asked: int | None = None
@@ -178,12 +186,13 @@ class SqlClaim:
                     digest = shared_rows.keep_text(self._database, connection, flow_text)
                     connection.execute(update(RUNS).where(RUNS.c.id == run.id).values(flow_text=digest))
                     self._kept = moving.read(connection, run.id, moving.ESSENTIAL)
-        except StoreAway:
-            self._doubt = True
+        except StoreError as error:
+            self._late = True
+            self._doubt = self._doubt or isinstance(error, StoreAway)
             raise
         # Only now: a failed transaction has changed nothing.
         self._lease.renewed(began)
-        self._last, self._doubt = run, False
+        self._last, self._doubt, self._late = run, False, False
         self._figures.count(enumerate(records, self._number + 1))
         self._number += len(records)
         if self._gates.written(open_now):
@@ -252,7 +261,8 @@ class SqlClaim:
         """Delete the requests that these records complete."""
         run = self._ours["our_run"]
         if any(record["event"] == "stop_requested" for record in records):
-            connection.execute(_STOPPED, {"our_run": run, "up_to": self._asked})
+            stops = self._asked if self._late else _ALL  # a stop that was given since then is another one
+            connection.execute(_STOPPED, {"our_run": run, "up_to": self._asked, "stops_up_to": stops})
         for record in records:
             if "request" in record:
                 connection.execute(_DONE, {"our_run": run, "done": record["request"]})
@@ -266,8 +276,12 @@ class SqlClaim:
         changes = self._changes()
         if not fresh and changes is not None and changes == self._changes_asked:
             return []
-        with self._database.reading() as connection:
-            found = connection.execute(_REQUESTS, {**self._ours, "after": self._asked}).all()
+        try:
+            with self._database.reading() as connection:
+                found = connection.execute(_REQUESTS, {**self._ours, "after": self._asked}).all()
+        except StoreError:
+            self._late = True
+            raise
         if not found or found[0].epoch != self.epoch:
             raise self._fenced()
         self._changes_asked = changes

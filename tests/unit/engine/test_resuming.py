@@ -10,6 +10,7 @@ from conversation import Actions, Serves, Takes
 from stored_run import World, later, play
 
 from retake_flow.engine.driver.mailbox import LOOK_EVERY
+from retake_flow.engine.driver.runner import Runner
 from retake_flow.errors import InDoubt, StoreError
 from retake_flow.ports.actions import Completion
 from retake_flow.ports.runs import Claim, Holder
@@ -26,6 +27,14 @@ states:
   z: {final: completed}
 """
 
+STOPPING = """
+initial: a
+states:
+  a: {wait: 1h, transitions: {done: c, stop: b}}
+  b: {wait: 1h, transitions: {done: c, stop: d}}
+  c: {final: completed}
+  d: {final: stopped}
+"""
 SHOWING = """
 initial: s
 states:
@@ -301,6 +310,29 @@ def test_a_stop_suspends_nothing() -> None:
         run = await world.drive(before=lambda runner: runner.stop("enough"))
         assert (run.outcome, run.reason) == ("stopped", "enough")
         assert world.runs.open_gates() == []
+
+    play(scene)
+
+
+def test_one_wish_to_stop_is_taken_once() -> None:
+    """It is the same wish however many ask before it is taken; a stop in the state that the first led to is another."""
+
+    async def scene() -> None:
+        world = World(STOPPING)
+        await world.die(10)
+        world.runs.request("r", "stop")  # nobody heard of it in time
+
+        def again(runner: Runner) -> None:
+            runner.stop("enough")
+            runner.stop("I said enough")
+            runner.look()
+
+        await world.die(10, before=again)
+        assert [record["reason"] for record in world.records("stop_requested")] == ["enough"]
+        assert world.run.state == "b"
+        later(5.0, lambda: world.runs.request("r", "stop"))
+        assert (await world.drive()).state == "d"
+        assert len(world.records("stop_requested")) == 2
 
     play(scene)
 

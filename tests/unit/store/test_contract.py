@@ -362,6 +362,24 @@ class TestRequests:
         assert whats(claim) == ["kill"]
         assert whats(runs.claim("go-live-1", THEM)) == ["kill"]
 
+    def test_one_wish_to_stop_is_heard_once(self, runs: Runs) -> None:
+        """Whoever asked for it by when it is recorded, also if that was not heard yet; a later stop is another one."""
+        created(runs)
+        runs.request("go-live-1", "stop")
+        claim = runs.claim("go-live-1", THEM)
+        runs.request("go-live-1", "say", {"text": "bye"})
+        runs.request("go-live-1", "kill")
+        claim.write(a_run(state="asks"), [said("stop_requested")])
+        assert whats(claim) == ["say", "kill"]
+        runs.request("go-live-1", "stop")
+        claim.write(a_run(state="asks"), [said("y")])
+        assert whats(claim) == ["stop"]
+        runs.request("go-live-1", "stop")
+        claim.write(a_run(state="late"), [said("stop_requested")])
+        runs.request("go-live-1", "stop")
+        assert whats(claim) == ["stop"]
+        assert whats(runs.claim("go-live-1", US)) == ["say", "stop"]
+
 
 class TestFinding:
     def test_a_run_is_found_by_what_is_enough_of_its_id(self, runs: Runs, world: World) -> None:

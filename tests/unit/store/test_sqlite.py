@@ -105,6 +105,21 @@ class TestDurability:
         assert [(n, record["event"]) for n, record in runs.journal("go-live-1")] == [(1, "y")]
         assert [each.gate.id for each in runs.open_gates()] == ["prove.1"]
 
+    def test_a_stop_given_before_a_late_record_of_another_is_heard(self, path: Path, opened: Opener) -> None:
+        """A record that could not be written at once says nothing about what was asked since."""
+        runs = opened(str(path))
+        claim = created(runs)
+        runs.request("go-live-1", "stop")
+        assert whats(claim) == ["stop"]
+        with closing(sqlite3.connect(path)) as other:
+            other.execute("CREATE TRIGGER no BEFORE INSERT ON records BEGIN SELECT RAISE(ABORT, 'no'); END")
+            with pytest.raises(StoreError, match="no"):
+                claim.write(a_run(state="b"), [said("stop_requested")])
+            other.execute("DROP TRIGGER no")
+        runs.request("go-live-1", "stop")
+        claim.write(a_run(state="b"), [said("stop_requested")])
+        assert whats(claim) == ["stop"]
+
 
 class TestCost:
     def test_a_macrostep_asks_nothing(self, path: Path, opened: Opener) -> None:
