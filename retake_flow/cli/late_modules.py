@@ -7,6 +7,7 @@ find the dialects of others. Nothing here needs either, and executing both takes
 from __future__ import annotations
 
 import sys
+from functools import partial
 from importlib.util import find_spec, module_from_spec
 from threading import RLock
 from types import ModuleType
@@ -19,12 +20,16 @@ _executing = RLock()
 _KNOWN = frozenset(
     f"__{name}__" for name in ("spec", "class", "dict", "name", "path", "loader", "package", "file", "cached")
 )
+#: A function that Jinja2 takes from a module while it is imported: only its call is a use of the module.
+_TAKEN = {"inspect": "getattr_static"}
 
 
 class _LateModule(ModuleType):
     """Module that is executed when somebody asks for what is in it, or puts something into it."""
 
     def __getattribute__(self, name: str) -> Any:
+        if name == _TAKEN.get(ModuleType.__getattribute__(self, "__name__")):
+            return partial(_call, self, name)
         if name not in _KNOWN:
             _execute(self)
         return ModuleType.__getattribute__(self, name)
@@ -48,6 +53,11 @@ def _execute(module: ModuleType) -> None:
         finally:
             if _STATE in inside:  # it has failed, or was interrupted: the next use begins again
                 inside[_STATE] = _WAITING
+
+
+def _call(module: ModuleType, name: str, *given: Any, **named: Any) -> Any:
+    _execute(module)
+    return getattr(module, name)(*given, **named)
 
 
 def postpone(*names: str) -> None:

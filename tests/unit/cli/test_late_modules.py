@@ -51,6 +51,20 @@ print(importlib.metadata.PackageNotFoundError.__name__)
     assert done.stdout.strip() == "PackageNotFoundError"
 
 
+def test_a_function_is_taken_from_a_postponed_module_without_executing_it() -> None:
+    """Jinja2 takes one by its name; it is the real one when it is called."""
+    code = """
+import sys
+from retake_flow.cli import late_modules
+late_modules.postpone("inspect")
+from inspect import getattr_static
+assert "dis" not in sys.modules
+print(getattr_static("owl", "upper") is str.upper, getattr_static("owl", "x", 7), "dis" in sys.modules)
+"""
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert done.stdout.split() == ["True", "7", "True"]
+
+
 def test_no_thread_sees_half_of_a_postponed_module(tmp_path: Path) -> None:
     """What is defined already may use what is not yet."""
     source = "import threading, time\ndef use(): return later\nstarted.set()\ntime.sleep(0.3)\nlater = 7\n"
