@@ -55,9 +55,9 @@ def told(place: str) -> Iterator[None]:
     try:
         yield
     except DBAPIError as error:
-        raise _translated(place, error.orig) from error
+        raise _translated(place, error.orig, type(error)) from error
     except sqlite3.Error as error:  # from code that uses the driver directly
-        raise _translated(place, error) from error
+        raise _translated(place, error, type(error)) from error
     except UnicodeDecodeError as error:  # from SQLite, for a damaged name
         raise damaged(place, "the name of a table or a column is no text") from error
     except SQLAlchemyError as error:
@@ -65,27 +65,27 @@ def told(place: str) -> Iterator[None]:
     except Exception as error:  # the drivers of servers, which need not be installed, are known by their codes
         if not hasattr(error, "sqlstate"):
             raise
-        raise _translated(place, error) from error
+        raise _translated(place, error, type(error)) from error
 
 
-def _is_away(error: BaseException | None) -> bool:
+def _is_away(error: BaseException | None, kind: type[BaseException]) -> bool:
     """Whether a database server cannot be reached, or refuses to work at present."""
     if not hasattr(error, "sqlstate"):  # SQLite's have none
         return False
-    kinds = {kind.__name__ for kind in type(error).__mro__}  # each driver has classes of its own by these names
-    return not kinds.isdisjoint(_AWAY) or getattr(error, "sqlstate", None) == _READ_ONLY
+    names = {each.__name__ for each in kind.__mro__}  # SQLAlchemy and each driver have classes by these names
+    return not names.isdisjoint(_AWAY) or getattr(error, "sqlstate", None) == _READ_ONLY
 
 
-def _translated(place: str, error: BaseException | None) -> StoreError:
+def _translated(place: str, error: BaseException | None, kind: type[BaseException]) -> StoreError:
     name = getattr(error, "sqlite_errorname", "")
     said = str(error).strip().split("\n", 1)[0]
-    if _is_away(error):
+    if _is_away(error, kind):
         hint = next((hint for words, hint in _HINTS if re.search(words, said)), "")
         return StoreAway(f"the store {place} cannot be reached: {said}", hint=hint)
     for beginning, complaint, hint in _SQLITE:
         if name.startswith(beginning):
-            kind = StoreAway if name.startswith(_PASSING) else StoreError
-            return kind(f"the store {place} {complaint} ({said})", hint=hint.replace("{place}", shlex.quote(place)))
+            ours = StoreAway if name.startswith(_PASSING) else StoreError
+            return ours(f"the store {place} {complaint} ({said})", hint=hint.replace("{place}", shlex.quote(place)))
     if getattr(error, "sqlstate", None) == _FORBIDDEN:
         return StoreError(f"the store {place} cannot be used: {said}", hint=_AS_OWNER)
     return StoreError(f"the store {place} cannot be used: {said}", hint=f"see whether it is damaged, {_ELSEWHERE}")
