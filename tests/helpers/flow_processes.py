@@ -214,7 +214,8 @@ class Home:
             if running.process.poll() is None:
                 running.kill()
             running._join()
-            print(running.process.args, running.process.returncode, running.err)  # pytest shows it where a test fails
+            if "PYTEST_CURRENT_TEST" in os.environ:  # it shows this where a test fails
+                print(running.process.args, running.process.returncode, running.err)
         for process in psutil.process_iter():  # also what was detached
             with suppress(psutil.Error):
                 if process.environ().get("HOME") == str(self.folder):
