@@ -1,6 +1,6 @@
-"""Program: runs a command of retake-flow and returns what it says, also for a person at the client who answers.
+"""Program: runs commands of retake-flow and returns their output, and asks the person at the client.
 
-Each call is a process of its own, so that streams do not depend on the server, and tools say what commands say.
+Each call is a process of its own, so that streams do not depend on the server, and tools return what commands print.
 """
 
 from __future__ import annotations
@@ -52,18 +52,19 @@ async def text(*arguments: str) -> str:
     """
     code, out, err = await _run(arguments, "")
     if code:
-        raise ToolError(json.dumps({"kind": "failed", "message": (err or out)[-2000:], "exit_code": code}))
+        message = (err or out).strip().removeprefix("retake-flow: ")[-2000:]
+        raise ToolError(json.dumps({"kind": "failed", "message": message, "exit_code": code}))
     return out if len(out) <= _MOST_TEXT else out[:_MOST_TEXT] + "\n…"
 
 
 def name(value: str, what: str) -> str:
-    """A name on the command line, which must not look like an option.
+    """A name on the command line.
 
     Raises:
-        ToolError: It does.
+        ToolError: It could be taken for an option.
     """
     if not re.fullmatch(r"[^-\0][^\0]*", value):
-        raise ToolError(json.dumps({"kind": "usage", "message": f"{value!r} is no {what}"}))
+        raise ToolError(json.dumps({"kind": "usage", "message": f"{value!r} is not the name of a {what}"}))
     return value
 
 
@@ -78,11 +79,13 @@ async def _run(arguments: tuple[str, ...], given: str) -> tuple[int, str, str]:
         raise ToolError(json.dumps(slow)) from None
     except (OSError, ValueError) as error:  # an argument with a NUL, or of megabytes
         reason = error.strerror if isinstance(error, OSError) else error
-        raise ToolError(json.dumps({"kind": "usage", "message": f"no command takes this: {reason}"})) from None
+        raise ToolError(
+            json.dumps({"kind": "usage", "message": f"this cannot be an argument of a command: {reason}"})
+        ) from None
 
 
 class Unasked(BaseModel):
-    """There is no form: the agent has to pass the question on."""
+    """The question cannot be put as a form, for this reason."""
 
     reason: str
 
@@ -91,7 +94,7 @@ async def ask(run: str, ctx: Context[Any, Any]) -> Elicit[BaseModel] | Unasked:
     """The form for the oldest open question of a run."""
     gate = await oldest(run)
     if gate is None:
-        return Unasked(reason="the run asks nothing now")
+        return Unasked(reason="the run has no open question")
     capabilities = ctx.client_capabilities
     elicitation = capabilities.elicitation if capabilities is not None else None
     if elicitation is None or (elicitation.form is None and elicitation.url is not None):
@@ -133,7 +136,7 @@ def form(gate: dict[str, Any]) -> type[BaseModel]:
 
 
 async def store(run: str, answer: BaseModel) -> dict[str, Any]:
-    """Store the answer that a person gave, and go on with the run if no process drives it."""
+    """Store the answer of a person, and resume the run if no process drives it."""
     gate = await oldest(run)
     given = {name: value for name, value in answer.model_dump().items() if value is not None}
     decision = given.pop("decision", "")

@@ -6,11 +6,14 @@ import hmac
 import secrets
 import socket
 import sys
-from typing import Annotated, Any, Literal
+from collections.abc import Awaitable, Callable
+from functools import wraps
+from typing import Annotated, Any, Literal, ParamSpec, TypeVar
 
 import uvicorn
 from mcp.server.elicitation import AcceptedElicitation, ElicitationResult
 from mcp.server.mcpserver import MCPServer
+from mcp.server.mcpserver.exceptions import ResourceError, ToolError
 from mcp.server.mcpserver.resolve import Resolve
 from mcp.server.transport_security import TransportSecuritySettings
 from mcp.types import ToolAnnotations
@@ -34,11 +37,13 @@ Run = Annotated[str, Field(description="id, name, or last")]
 Flow = Annotated[str, Field(description="a file, or a shipped flow")]
 server = MCPServer("retake-flow", instructions=_INSTRUCTIONS, version=__version__, log_level="WARNING")
 _HOST = "127.0.0.1"
+_P = ParamSpec("_P")
+_T = TypeVar("_T")
 
 
 @server.tool(annotations=_LOOKS)
 async def doctor() -> dict[str, Any]:
-    """Find out what this machine lacks for a stream, and how to mend it."""
+    """Find out what this machine lacks for a stream, and how to fix it."""
     return await program.call("doctor", fine=(0, 6))
 
 
@@ -50,13 +55,13 @@ async def list_flows() -> dict[str, Any]:
 
 @server.tool(annotations=_LOOKS)
 async def check_flow(flow: Flow = "go-live.yaml") -> dict[str, Any]:
-    """Find all mistakes of a flow file, each with its place and how to mend it."""
+    """Find all mistakes of a flow file, each with its place and how to fix it."""
     return await program.call("check", program.name(flow, "flow"), fine=(0, 3))
 
 
 @server.tool(annotations=_LOOKS)
 async def plan_flow(flow: Flow = "go-live.yaml") -> str:
-    """Tell what a run would do, without doing it: calls, programs, questions, times."""
+    """Describe what a run would do, without doing it: calls, programs, questions, times."""
     return await program.text("plan", program.name(flow, "flow"))
 
 
@@ -68,7 +73,7 @@ async def start_stream(
     rehearse: Annotated[bool, Field(description="use a rehearsed retake.tv on this machine")] = False,
     rehearsal_options: Annotated[str, Field(description="a JSON file: viewers, faults, …")] = "",
 ) -> dict[str, Any]:
-    """Start a run that goes on by itself. Returns when it is on air, asks a person, has ended, or is still starting."""
+    """Start a run in the background. Returns when it is on air, asks a person, has ended, or is still starting."""
     words = ["run", program.name(flow, "flow"), "--detach", f"--within={program.WAITING:g}s"]
     words += [f"--name={name}"] if name else []
     words += ["--rehearse"] if rehearse else []
@@ -79,7 +84,7 @@ async def start_stream(
 
 @server.tool(annotations=_ACTS)
 async def resume_stream(run: Run = "last") -> dict[str, Any]:
-    """Go on with a run that no process drives, after an answer or a crash."""
+    """Resume a run that no process drives, after an answer or a crash."""
     return await program.call(
         "resume", program.name(run, "run"), "--detach", f"--within={program.WAITING:g}s", fine=(0, 4)
     )
@@ -87,7 +92,7 @@ async def resume_stream(run: Run = "last") -> dict[str, Any]:
 
 @server.tool(annotations=_LOOKS)
 async def stream_status(run: Run = "last") -> dict[str, Any]:
-    """Tell how a run stands: on air, viewers, trouble, open questions, figures. Cheap."""
+    """Report the status of a run: on air, viewers, trouble, open questions, figures. Cheap."""
     return await program.call("status", program.name(run, "run"), fine=(0, 1, 4))
 
 
@@ -130,12 +135,8 @@ async def show(
     run: Run = "last",
 ) -> dict[str, Any]:
     """Change what the stage shows over what the flow shows; `clear` ends that."""
-    words = [
-        "screen",
-        program.name(run, "run"),
-        what,
-        *([f" {value}"] if value else []),
-    ]  # with a space it is no option
+    shown = [f" {value}"] if value else []  # with a space it cannot be an option
+    words = ["screen", program.name(run, "run"), what, *shown]
     return await program.call(*words, "--by=agent", *([f"--for={lasts}s"] if lasts else []), fine=(0, 1))
 
 
@@ -148,7 +149,7 @@ async def send_event(event: str, data: dict[str, str] | None = None, run: Run = 
 
 @server.tool(annotations=_ENDS)
 async def stop_stream(run: Run = "last") -> dict[str, Any]:
-    """End a run in order; returns when it has ended."""
+    """Stop a run cleanly; returns when it has ended."""
     return await program.call("stop", program.name(run, "run"), f"--within={program.WAITING:g}s", fine=(0, 1))
 
 
@@ -166,26 +167,40 @@ async def ask_person(
     return {"answered": False, "reason": answer.data.reason, **shown}
 
 
+def _readable(read: Callable[_P, Awaitable[_T]]) -> Callable[_P, Awaitable[_T]]:
+    @wraps(read)
+    async def wrapped(*arguments: _P.args, **named: _P.kwargs) -> _T:
+        try:
+            return await read(*arguments, **named)
+        except ToolError as error:  # in a resource, the SDK would take it for a crash and log a traceback
+            raise ResourceError(str(error)) from None
+
+    return wrapped
+
+
 @server.resource("retake-flow://runs/{run}/journal", mime_type="text/plain")
+@_readable
 async def journal(run: str) -> str:
     """The journal of a run, for people."""
     return await program.text("events", program.name(run, "run"), "--limit=400")
 
 
 @server.resource("retake-flow://flows/{flow}", mime_type="application/yaml")
+@_readable
 async def flow_text(flow: str) -> str:
     """The text of a shipped flow, merged with what it extends."""
     return await program.text("show-flow", program.name(flow, "flow"))
 
 
 @server.resource("retake-flow://guide", mime_type="application/json")
+@_readable
 async def guide() -> dict[str, Any]:
     """The version of retake.tv's own guide, and what it says has changed."""
     return await program.call("guide")
 
 
 def serve(port: int) -> None:
-    """Serve by streamable HTTP on loopback until Ctrl-C, for those who have the token.
+    """Serve by streamable HTTP on loopback until Ctrl-C, for clients that have the token.
 
     Raises:
         UsageError: The port cannot be used.

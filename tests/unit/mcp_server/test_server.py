@@ -1,13 +1,15 @@
-"""The MCP server over HTTP: what it refuses before it listens."""
+"""The MCP server: what it refuses before it listens, and resources that cannot be read."""
 
 from __future__ import annotations
 
+import asyncio
 import socket
 
 import pytest
+from mcp.server.mcpserver.exceptions import ResourceError, UnexpectedResourceError
 
 from retake_flow.errors import SettingsError, UsageError
-from retake_flow.mcp_server.server import serve
+from retake_flow.mcp_server.server import serve, server
 
 
 def test_a_port_in_use_is_refused() -> None:
@@ -24,3 +26,18 @@ def test_a_token_that_can_be_guessed_or_sent_by_nobody_is_refused(token: str, mo
     with pytest.raises(SettingsError, match=r"RETAKE_FLOW_MCP_TOKEN .* at least 16 ASCII characters") as raised:
         serve(0)
     assert token == "x" or token not in str(raised.value)
+
+
+@pytest.mark.parametrize(
+    ("uri", "message"),
+    [
+        ("flows/-x", "'-x' is not the name of a flow"),
+        ("flows/nope.yaml", "there is no flow 'nope.yaml'"),
+        ("runs/%20/journal", "there is no run ' '"),
+    ],
+)
+def test_a_resource_with_a_bad_name_is_no_crash(uri: str, message: str) -> None:
+    """The client gets the reason; a crash would be a traceback in the log, and a message without a reason."""
+    with pytest.raises(ResourceError, match=message) as raised:
+        asyncio.run(server.read_resource(f"retake-flow://{uri}"))
+    assert not isinstance(raised.value, UnexpectedResourceError)
