@@ -14,8 +14,8 @@ from typing import Any
 
 import psutil
 import pytest
-from flow_processes import waited
-from run_programs import children, programs
+from flow_processes import WITHIN, waited
+from run_programs import children, lives, programs
 
 from retake_flow.errors import MissingProgram, NotReady, ProcessFailed, SecretRefused
 from retake_flow.redact import MASK, Secret
@@ -33,9 +33,14 @@ def marker(request: pytest.FixtureRequest) -> str:
     return f"test-{os.getpid()}-{request.node.name}"
 
 
-def shell(script: str, **limits: Any) -> ProcessSpec:
+def shell(script: str, *arguments: str | Secret, **limits: Any) -> ProcessSpec:
     """A shell script as a program."""
-    return ProcessSpec(("sh", "-c", script), **limits)
+    return ProcessSpec(("sh", "-c", script, "sh", *arguments), **{"ready_within": WITHIN, **limits})
+
+
+def grown(marker: str) -> None:
+    """Wait until `STUBBORN` has started all its children, and each is the program that it is to be."""
+    waited(lambda: len(programs(marker, "sleep")) == 3)
 
 
 def said(word: bytes) -> tuple[Callable[[bytes], None], Callable[[Process], Awaitable[None]]]:
@@ -72,13 +77,13 @@ def test_a_program_lives_exactly_as_long_as_its_context(marker: str) -> None:
     asyncio.run(run())
 
 
-def test_what_ignores_the_request_to_end_is_killed_with_all_it_started(marker: str) -> None:
+def test_a_program_that_ignores_the_request_to_end_is_killed_with_all_it_started(marker: str) -> None:
     """A program that ignores TERM, its child, and its grandchild in another session are all gone."""
 
     async def run() -> None:
         hear, ready = said(b"up")
         async with Launcher(marker, os.environ).process(shell(STUBBORN, grace=0.1), ready, hear) as process:
-            assert len(programs(marker)) >= 3
+            grown(marker)
         assert await process.wait() == "sh was killed by signal 9"
         assert programs(marker) == []
 
@@ -92,7 +97,7 @@ def test_a_program_is_asked_before_it_is_killed(marker: str, tmp_path: Path) -> 
 
     async def run() -> None:
         hear, ready = said(b"up")
-        spec = shell(script, stop_signal=signal.SIGINT, grace=10.0)
+        spec = shell(script, stop_signal=signal.SIGINT, grace=WITHIN)
         async with Launcher(marker, os.environ).process(spec, ready, hear) as process:
             pass
         assert await process.wait() == "sh ended with status 7"
@@ -103,7 +108,7 @@ def test_a_program_is_asked_before_it_is_killed(marker: str, tmp_path: Path) -> 
 
 @pytest.mark.parametrize("again_after", [None, 0, 1, 4])
 def test_a_cancellation_at_any_instant_leaves_nothing(marker: str, again_after: int | None) -> None:
-    """Cancelled at whatever step of the event loop, once or twice, no process is left and the end is told."""
+    """Cancelled at any step of the event loop, once or twice: no process is left, and the task ends as cancelled."""
 
     async def use(entered: asyncio.Event) -> None:
         hear, ready = said(b"up")
@@ -152,15 +157,16 @@ def test_a_loop_that_is_torn_down_leaves_nothing(marker: str) -> None:
 
 
 def test_a_killed_program_is_noticed_and_its_children_are_swept(marker: str) -> None:
-    """Who waits for the end hears that it was killed; what it had started is gone with the context."""
+    """`wait` returns that it was killed; its children are gone with the context."""
 
     async def run() -> None:
         hear, ready = said(b"up")
         async with Launcher(marker, os.environ).process(shell(STUBBORN), ready, hear) as process:
+            grown(marker)
             os.kill(process.pid, signal.SIGKILL)
             assert await process.wait() == "sh was killed by signal 9"
             assert not process.alive
-            assert programs(marker) != []
+            assert len(programs(marker)) == 3
         assert programs(marker) == []
 
     asyncio.run(run())
@@ -195,7 +201,7 @@ def test_a_program_that_is_never_ready_is_ended(marker: str) -> None:
 
 
 def test_an_error_inside_the_context_ends_the_program_and_comes_out(marker: str) -> None:
-    """What goes wrong while the program runs is what the caller sees."""
+    """The caller sees the error that was raised while the program ran."""
 
     async def run() -> None:
         with pytest.raises(ZeroDivisionError):
@@ -234,7 +240,7 @@ def test_a_secret_argument_reaches_the_program_and_no_text_of_ours(marker: str) 
 
     async def run() -> None:
         secret = Secret("rtmp://ingest/app/a-very-secret-key")
-        spec = ProcessSpec(("sh", "-c", 'test ${#1} = 35 || exit 9; echo "refused: $1" >&2; exit 1', "sh", secret))
+        spec = shell('test ${#1} = 35 || exit 9; echo "refused: $1" >&2; exit 1', secret)
         with pytest.raises(ProcessFailed) as raised:
             async with Launcher(marker, os.environ).process(spec, never):
                 raise AssertionError("it is not ready")
@@ -251,38 +257,38 @@ def test_children_know_their_run_and_not_our_token(marker: str) -> None:
         theirs = {"PATH": os.environ["PATH"], "HOME": "/h", "LC_TIME": "C", "TZ": "UTC", "XDG_DATA_HOME": "/d"}
         environment = {**ours, **theirs, "KEPT": "yes"}
         spec = ProcessSpec(("env",), environment={"DISPLAY": ":7"}, variables=("KEPT", "MISSING"))
-        completed = await Launcher(marker, environment).run(spec, timeout=10)
-        told = dict(line.split("=", 1) for line in completed.stdout.decode().splitlines() if "=" in line)
-        assert told[RUN_VARIABLE] == marker
-        assert told[PROCESS_VARIABLE]
-        assert (told["KEPT"], told["DISPLAY"]) == ("yes", ":7")
-        assert told.items() >= theirs.items()
-        assert set(told) <= {RUN_VARIABLE, PROCESS_VARIABLE, "KEPT", "DISPLAY", "_", "PWD", "SHLVL", *theirs}
+        completed = await Launcher(marker, environment).run(spec, timeout=WITHIN)
+        printed = dict(line.split("=", 1) for line in completed.stdout.decode().splitlines() if "=" in line)
+        assert printed[RUN_VARIABLE] == marker
+        assert printed[PROCESS_VARIABLE]
+        assert (printed["KEPT"], printed["DISPLAY"]) == ("yes", ":7")
+        assert printed.items() >= theirs.items()
+        assert set(printed) <= {RUN_VARIABLE, PROCESS_VARIABLE, "KEPT", "DISPLAY", "_", "PWD", "SHLVL", *theirs}
 
     asyncio.run(run())
 
 
 @pytest.mark.parametrize("value", ["rtk_123456", "Bearer rtk_123456", "https://x/?token=rtk_123456"])
 def test_no_program_gets_an_access_token_by_another_name(marker: str, value: str) -> None:
-    """Whoever names the variable: the program is not started, and the message names the variable and no token."""
+    """The program is not started, and the message names the variable and no token."""
 
     async def run() -> None:
         spec = ProcessSpec(("env",), variables=("VOICE_KEY",))
         with pytest.raises(SecretRefused, match="VOICE_KEY holds an access token") as raised:
-            await Launcher(marker, {"PATH": os.environ["PATH"], "VOICE_KEY": value}).run(spec, timeout=10)
+            await Launcher(marker, {"PATH": os.environ["PATH"], "VOICE_KEY": value}).run(spec, timeout=WITHIN)
         assert "rtk_" not in raised.value.message + raised.value.hint
 
     asyncio.run(run())
     assert programs(marker) == []
 
 
-def test_what_a_program_says_of_its_variables_is_masked(marker: str) -> None:
-    """A key that it was given is in none of its last lines; a short word is."""
+def test_a_program_that_prints_its_keys_has_them_masked(marker: str) -> None:
+    """None of its last lines shows a key; a short word stays."""
 
     async def run() -> None:
         spec = ProcessSpec(("sh", "-c", 'echo "$SPEECH_KEY $SPEAKER" >&2'), variables=("SPEECH_KEY", "SPEAKER"))
         variables = {"PATH": os.environ["PATH"], "SPEECH_KEY": "a-key-of-speech-4711", "SPEAKER": "anna"}
-        completed = await Launcher(marker, variables).run(spec, timeout=10)
+        completed = await Launcher(marker, variables).run(spec, timeout=WITHIN)
         assert completed.lines == (f"{MASK} anna",)
 
     asyncio.run(run())
@@ -293,7 +299,7 @@ def test_a_program_that_runs_to_its_end_is_reported_in_full(marker: str) -> None
 
     async def run() -> None:
         spec = shell("seq 1 200000; echo complaint >&2; exit 4")
-        completed = await Launcher(marker, os.environ).run(spec, timeout=30)
+        completed = await Launcher(marker, os.environ).run(spec, timeout=WITHIN)
         assert completed.status == 4
         assert completed.stdout.split()[-1] == b"200000"
         assert len(completed.stdout.split()) == 200_000
@@ -315,11 +321,11 @@ def test_a_program_that_does_not_finish_is_ended(marker: str) -> None:
 
 
 def test_a_grandchild_that_holds_the_output_open_does_not_hold_us(marker: str) -> None:
-    """The end of a program is told although something it started still has its output."""
+    """The end of a program is reported although a child of it still has its output."""
 
     async def run() -> None:
         launcher = Launcher(marker, os.environ)
-        async with asyncio.timeout(20), launcher.process(shell("setsid sleep 300 & exit 5")) as process:
+        async with asyncio.timeout(WITHIN), launcher.process(shell("setsid sleep 300 & exit 5")) as process:
             assert await process.wait() == "sh ended with status 5"
         assert programs(marker) == []
 
@@ -350,17 +356,26 @@ def test_a_program_goes_on_while_nobody_reads_what_it_writes(marker: str, tmp_pa
 
 
 def test_all_lines_of_a_program_that_is_read_are_heard(marker: str) -> None:
-    """What a detached program writes is heard whole and in order, however long it goes on; none of it is kept."""
+    """The output of a detached program is heard whole and in order, however much it is; none of it is kept."""
     lines: list[str] = []
 
     async def run() -> None:
-        script = "n=0; while [ $n -lt 400 ]; do n=$((n+1)); printf '%0500d\\n' $n >&2; sleep 0.002; done"
-        async with Launcher(marker, os.environ).process(shell(script, detached=True), line=lines.append) as process:
+        # It waits to be read now and then, since only the end of a longer output would be.
+        loop = "for n in $(seq 400); do printf '%d %0500d\\n' $n 0 >&2; [ $((n % 100)) != 0 ] || read on; done"
+        spec = shell(f"read go; {loop}", fed=True, detached=True)
+
+        def hear(line: str) -> None:
+            lines.append(line)
+            if len(lines) % 100 == 0:
+                process.write(b"on\n")
+
+        async with Launcher(marker, os.environ).process(spec, line=hear) as process:
+            process.write(b"go\n")
             await process.wait()
 
     before = set(os.listdir("/proc/self/fd"))
     asyncio.run(run())
-    assert len(lines) == 400
+    assert [int(line.split()[0]) for line in lines] == list(range(1, 401))
     assert len(os.listdir("/proc/self/fd")) <= len(before)
 
 
@@ -374,9 +389,11 @@ def test_only_the_programs_of_the_run_are_swept(marker: str) -> None:
             Launcher(f"{marker}-other", os.environ).process(shell(STUBBORN, grace=0.05), ready_other, hear_other),
             Launcher(marker, os.environ).process(shell(STUBBORN), ready, hear) as swept,
         ):
-            assert sweep(marker) >= 3
+            grown(marker)
+            grown(f"{marker}-other")
+            assert sweep(marker) >= 4
             assert await swept.wait() == "sh was killed by signal 9"
-            assert len(programs(f"{marker}-other")) >= 3
+            assert len(programs(f"{marker}-other")) == 4
             assert sweep("a run that never was") == 0
         assert programs(marker) == programs(f"{marker}-other") == []
 
@@ -427,22 +444,21 @@ def test_a_program_dies_with_the_process_that_started_it(marker: str, tmp_path: 
         assert parent.stdout.readline() == b"up\n"
         (child,) = children(parent.pid, "sh")
         parent.kill()
-    gone, alive = psutil.wait_procs([child], timeout=10)
-    assert (gone, alive) == ([child], [])
-    sweep(marker)  # the child's own child was not ours to tie
+    waited(lambda: not lives(child))
+    sweep(marker)  # only the child itself is tied to its parent
 
 
 def test_without_setpriv_a_program_that_cannot_be_run_says_the_same(marker: str, tmp_path: Path) -> None:
-    """It is there and may not be executed by its own interpreter: the reason is a person's to read."""
+    """A program without its interpreter fails with a reason that a person can read."""
     path = only(tmp_path / "bin", "sh")
     (tmp_path / "bin" / "openbox").write_text("#!/no/such/interpreter\n")
     (tmp_path / "bin" / "openbox").chmod(0o755)
 
     async def run() -> None:
-        completed = await Launcher(marker, {"PATH": path}).run(ProcessSpec(("openbox",)), timeout=30)
+        completed = await Launcher(marker, {"PATH": path}).run(ProcessSpec(("openbox",)), timeout=WITHIN)
         assert completed.status == 1
         assert completed.lines == ("failed to execute openbox: No such file or directory",)
-        spec = ProcessSpec(("sh", "-c", 'test "$1" = "a b" && exit 7', "sh", "a b"))
-        assert (await Launcher(marker, {"PATH": path}).run(spec, timeout=30)).status == 7
+        spec = shell('test "$1" = "a b" && exit 7', "a b")
+        assert (await Launcher(marker, {"PATH": path}).run(spec, timeout=WITHIN)).status == 7
 
     asyncio.run(run())

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import os
+import time
 from collections.abc import AsyncIterator, Iterable, Iterator, Mapping, Sequence
 from contextlib import asynccontextmanager, suppress
 from pathlib import Path
@@ -17,44 +18,47 @@ if TYPE_CHECKING:
 
 #: How often a process without an environment is looked at, since most of those are about to have one.
 _LOOKS = 50
+#: How long (seconds) a search waits for programs that are still being loaded, which a slow disk may delay.
+_LOADED_WITHIN: Final = 2.0
 
-_GONE_WITHIN: Final = 3.0  # seconds
+_GONE_WITHIN: Final = 10.0  # seconds
 _REAPED_EVERY: Final = 5.0  # seconds
 
 
 def find_marked(marks: Mapping[str, str]) -> Iterator[psutil.Process]:
     """Each process of this user that was started with all of `marks` in its environment."""
     me = os.getuid()
-    for pid in _suspects(marks):
+    for pid in _marked(marks):
         # Imported here, since the import takes longer than a search, and most searches find nothing.
         import psutil
 
-        try:
+        with suppress(psutil.Error):  # it may have ended
             process = psutil.Process(pid)
-            if process.uids().real == me and marks.items() <= process.environ().items():
+            if process.uids().real == me:
                 yield process
-        except (psutil.Error, OSError):
-            continue  # it has ended, or its environment may not be read
 
 
-def _suspects(marks: Mapping[str, str]) -> Iterator[int]:
-    """The processes with all of `marks` somewhere in their environment, as far as it can be read."""
-    sought = [os.fsencode(f"{name}={value}\0") for name, value in marks.items()]
+def _marked(marks: Mapping[str, str]) -> Iterator[int]:
+    sought = {os.fsencode(f"{name}={value}") for name, value in marks.items()}
+    deadline = time.monotonic() + _LOADED_WITHIN
     for pid in filter(str.isdecimal, os.listdir("/proc")):
-        with suppress(OSError):
-            environment = _environment(Path("/proc", pid))
-            if all(mark in environment for mark in sought):
+        with suppress(OSError):  # it has ended, or its environment may not be read
+            if sought <= set(_environment(Path("/proc", pid), deadline).split(b"\0")):
                 yield int(pid)
 
 
-def _environment(process: Path) -> bytes:
-    """The environment of a process; in the middle of exec it has memory and no environment yet."""
-    for _ in range(_LOOKS):
+def _environment(process: Path, deadline: float) -> bytes:
+    """The environment of a process; during exec it has memory, and neither arguments nor environment yet."""
+    looks = 0
+    while True:
         found = (process / "environ").read_bytes()
-        if found or (process / "statm").read_bytes().startswith(b"0 "):
+        if found or looks == _LOOKS or (process / "statm").read_bytes().startswith(b"0 "):
             return found
-        os.sched_yield()
-    return b""
+        if (process / "cmdline").read_bytes() or time.monotonic() > deadline:
+            looks += 1
+            os.sched_yield()
+        else:
+            time.sleep(0.001)
 
 
 def kill(marks: Mapping[str, str]) -> list[psutil.Process]:
