@@ -25,7 +25,9 @@ from retake_flow.redact import scrub
 from retake_flow.run.identity import Identity
 
 _LONGEST = 4096  # bytes of a holder's description of itself
-_PASSING = 0.1  # seconds that a process holds a lock at most while it checks whether the lock is abandoned
+# Another process holds a lock for a moment while it checks whether that is abandoned, and it removes an empty folder.
+# Tries are counted, since time also passes while the whole machine is suspended.
+_TRIES, _PAUSE = 20, 0.01
 
 
 @dataclass(frozen=True, slots=True)
@@ -114,8 +116,8 @@ class AccountLock:
                 path.unlink()
             self._held.pop(path).release()
         for folder in self._folders:
-            remove_abandoned(folder.glob("account-*.lock"))  # of processes that were killed
-            with suppress(OSError):  # other processes may have locks in it
+            with suppress(OSError):  # other processes have locks in it, or remove it just now
+                remove_abandoned(folder.glob("account-*.lock"))  # of processes that were killed
                 folder.rmdir()
 
 
@@ -126,21 +128,21 @@ def _locked(path: Path) -> Lock:
         BlockingIOError: Another process holds the lock.
         OSError: The file cannot be locked.
     """
-    deadline = time.monotonic() + _PASSING
-    while True:
-        _make_private(path.parent)
-        try:
-            lock = Lock.on_new(path)
-        except (FileNotFoundError, BlockingIOError):  # maybe only held by a process that removes abandoned locks
-            if time.monotonic() >= deadline:
-                raise
-            time.sleep(_PASSING / 10)
-            continue
-        if lock.works:
-            return lock
-        path.unlink()
-        lock.release()
-        raise OSError(f"{path} cannot be locked")
+    for _ in range(_TRIES):
+        with suppress(FileNotFoundError, FileExistsError, BlockingIOError):
+            return _lock_in_private(path)
+        time.sleep(_PAUSE)
+    return _lock_in_private(path)
+
+
+def _lock_in_private(path: Path) -> Lock:
+    _make_private(path.parent)
+    lock = Lock.on_new(path)
+    if lock.works:
+        return lock
+    path.unlink()
+    lock.release()
+    raise OSError(f"{path} cannot be locked")
 
 
 def _make_private(folder: Path) -> None:

@@ -18,7 +18,9 @@ from retake_flow.ports.runs import Holder
 
 # The inode of the PID namespace that a machine boots with (PROC_PID_INIT_INO in the kernel's proc_ns.h).
 _FIRST_NAMESPACE = 0xEFFFFFFC
-_LOOKING = 0.5  # seconds that others hold a lock at most while they look whether it is held
+# Others hold a lock for a moment while they look whether it is held. Tries are counted, since time also passes while
+# the whole machine is suspended.
+_TRIES, _PAUSE = 50, 0.01
 
 
 def this_process() -> Holder:
@@ -94,14 +96,11 @@ def _after_looks(path: Path) -> Lock:
         BlockingIOError: It stays held: this process has opened the store a second time.
         OSError: It cannot be created.
     """
-    deadline = time.monotonic() + _LOOKING
-    while True:
-        try:
+    for _ in range(_TRIES):
+        with suppress(BlockingIOError):
             return Lock.on_new(path)
-        except BlockingIOError:
-            if time.monotonic() >= deadline:
-                raise
-        time.sleep(_LOOKING / 50)
+        time.sleep(_PAUSE)
+    return Lock.on_new(path)
 
 
 def forget(locks: Path | None, holder: Holder) -> None:

@@ -60,7 +60,12 @@ class WorkFolder:
 
     def _ensure_lock(self) -> Lock | None:
         """The lock on the folder, which is created when missing; None when it was removed in between."""
-        self.path.mkdir(mode=0o700, parents=True, exist_ok=True)
+        try:
+            self.path.mkdir(mode=0o700, parents=True, exist_ok=True)
+        except FileExistsError:
+            if os.path.lexists(self.path):
+                raise
+            return None  # it was there for `mkdir`, and removed before its kind was looked up
         with suppress(FileNotFoundError):
             lock = Lock(self.path, wait=True)
             if self.path.stat().st_uid == os.getuid():

@@ -146,6 +146,34 @@ def test_what_a_killed_process_has_left_is_removed_by_the_next(
     assert not folders[0].exists()
 
 
+def test_a_folder_that_another_run_removes_as_it_ends_is_made_again(
+    folders: list[Path], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """No run streams without its lock for that, and none fails at its end."""
+    real, removed = os.mkdir, list[Path]()
+
+    def removing(path: Path, mode: int = 0o777) -> None:
+        try:
+            real(path, mode)
+        except FileExistsError:
+            if path == folders[0] and not removed:
+                removed.append(path)
+                path.rmdir()
+            raise
+
+    folders[0].mkdir()
+    with monkeypatch.context() as patch:
+        patch.setattr(os, "mkdir", removing)
+        with AccountLock(folders[:1], "owl-1", "/x") as first, AccountLock(folders[:1], "owl-2", "/x") as second:
+            first.hold(OWL)
+            assert removed
+            with pytest.raises(AccountInUse):
+                second.hold(OWL)
+    with monkeypatch.context() as patch, AccountLock(folders[:1], "owl-3", "/x") as third:
+        third.hold(OWL)
+        patch.setattr(os, "scandir", lambda path: os.open("/nowhere/at/all", os.O_RDONLY))
+
+
 def test_without_a_place_for_locks_a_run_goes_on(tmp_path: Path) -> None:
     """A folder that is a file, a link or cannot be made is passed over."""
     (tmp_path / "file").touch()

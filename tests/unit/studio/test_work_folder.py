@@ -137,6 +137,29 @@ def test_what_vanishes_is_made_again_and_held_again(temporary: Path) -> None:
     assert not folder.path.exists()
 
 
+def test_a_folder_that_another_process_takes_for_abandoned_is_made_again(
+    temporary: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """It has no lock in its first moment, and may be removed between any two calls of the system."""
+    real, removed = os.mkdir, list[Path]()
+
+    def removing(path: Path, mode: int = 0o777) -> None:
+        try:
+            real(path, mode)
+        except FileExistsError:
+            if not removed:
+                removed.append(path)
+                os.rmdir(path)
+            raise
+
+    with monkeypatch.context() as patch:
+        patch.setattr(os, "mkdir", removing)
+        with work_folder() as folder:
+            assert removed == [folder.path]
+            assert is_held(folder.path)
+    assert list(temporary.iterdir()) == []
+
+
 def test_a_folder_that_cannot_be_made_is_told(tmp_path: Path) -> None:
     """With the place to look at, and not as a defect."""
     (tmp_path / "file").touch()
