@@ -32,8 +32,9 @@ def status(followed: Following) -> dict[str, Any]:
 
 def brief(followed: Following, longest: int = 120, most_gates: int = 2) -> dict[str, Any]:
     """How a run stands, up to these limits; see `status --json` in `schemas/output.schema.json`."""
-    stored, figures, now = followed.stored, followed.figures, followed.now
-    run, health = stored.run, figures.vitals.data(now)
+    stored, figures = followed.stored, followed.figures
+    run, health = stored.run, figures.vitals.data(followed.now)
+    now = followed.now - run.ahead
     on_air, asked = followed.on_air, followed.gates
     found: dict[str, Any] = plain(
         {
@@ -128,7 +129,12 @@ def stream_page(run: Run) -> str | None:
 
 
 def remaining(run: Run, now: float) -> int | None:
-    """The seconds until the run's last time limit ends what it does; None without a limit."""
+    """The seconds until the last time limit of a stored run ends what it does; None without a limit.
+
+    Args:
+        run: The run as it is stored, with due times by the wall clock.
+        now: The time by the wall clock.
+    """
     limits = [due for (_, purpose), due in run.timers.items() if purpose == "timeout"]
     return None if run.ended or not limits else max(0, round(max(limits) - now))
 

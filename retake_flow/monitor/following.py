@@ -10,7 +10,7 @@ from retake_flow.monitor.run_text import not_driven
 from retake_flow.ports.runs import OpenGate, ReadableRuns, Stored
 from retake_flow.run.records import Record
 from retake_flow.run.run import Phase
-from retake_flow.wiring.storing import is_driven
+from retake_flow.wiring.storing import is_driven, load_with_driver
 
 EVERY = 0.2  # seconds between two looks
 
@@ -26,6 +26,7 @@ class Following:
 
     Attributes:
         stored: Its snapshot.
+        driven: Whether a process drove it then.
         records: The records that the last look found, by number.
         figures: The state and the figures of its stream, up to its last record.
     """
@@ -33,14 +34,15 @@ class Following:
     def __init__(self, store: ReadableRuns, run: str, after: int | None = None) -> None:
         self._store = store
         self.run = run
-        self.stored = store.load(run)
+        self.stored, self.driven = load_with_driver(store, run)
         self.figures = self.stored.figures
         self.records: Mapping[int, Record] = {}
         self._take(self.figures.number if after is None else min(after, self.figures.number))
 
     def look(self) -> None:
         """Read the run as it is now."""
-        self.stored = self._store.load(self.run)  # before the journal, so that no record of an end is missed
+        # Before the journal, so that no record of an end is missed.
+        self.stored, self.driven = load_with_driver(self._store, self.run)
         self._take(self.figures.number)
 
     def _take(self, after: int) -> None:
@@ -65,11 +67,6 @@ class Following:
     def stats(self) -> dict[str, Any]:
         """The figures of its streams up to now."""
         return self.stored.run.stats.figures(time.time())
-
-    @property
-    def driven(self) -> bool:
-        """Whether a process drives it."""
-        return is_driven(self.stored.holder)
 
     @property
     def over(self) -> bool:

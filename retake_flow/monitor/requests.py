@@ -25,15 +25,15 @@ LONGEST_SHOWN = 300
 
 def why_undriven(store: Runs, run: str) -> str:
     """Why no process would notice a request to a run; "" when one would, if only the next host that takes the run."""
-    from retake_flow.wiring.storing import is_driven
+    from retake_flow.wiring.storing import load_with_driver
 
-    stored = store.load(run)
+    stored, driven = load_with_driver(store, run)
     if stored.run.ended:
         return ending(stored.run)
     if stored.holder is not None and stored.holder.has_moved:
         return RunMoved(run, stored.holder.host).message
     between_hosts = stored.submitted and stored.run.phase in (Phase.RUNNING, Phase.WAITING)
-    if stored.run.phase is Phase.SUSPENDED or not (between_hosts or is_driven(stored.holder)):
+    if stored.run.phase is Phase.SUSPENDED or not (between_hosts or driven):
         return f"no process drives {run}; {_goes_on(stored)}"
     return ""
 

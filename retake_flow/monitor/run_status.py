@@ -14,7 +14,7 @@ from retake_flow.run.records import Record, plain, timestamp
 from retake_flow.run.run import PendingUndo, Run
 from retake_flow.run.vitals import Vitals
 from retake_flow.wiring.children import Child, find_marked
-from retake_flow.wiring.storing import is_driven
+from retake_flow.wiring.storing import load_with_driver
 
 
 @dataclass(frozen=True)
@@ -26,6 +26,7 @@ class RunStatus:
         asked: The unanswered questions, the oldest first.
         answered: The ids of answered gates that the run has not noticed yet.
         journal: Its records, the oldest first.
+        driven: Whether a process drives it.
         children: Its living programs.
         figures: The state and the figures of its stream, up to its last record.
         now: The time of reading, in seconds since the epoch.
@@ -35,6 +36,7 @@ class RunStatus:
     asked: list[OpenGate]
     answered: list[str]
     journal: list[Record]
+    driven: bool
     children: list[Child]
     figures: Figures
     now: float
@@ -75,7 +77,7 @@ class RunStatus:
     @property
     def scene(self) -> str:
         """The scene that viewers see; "" without one."""
-        return self.figures.scenes.visible(self.steady) if is_driven(self.stored.holder) else ""
+        return self.figures.scenes.visible(self.steady) if self.driven else ""
 
     def data(self, last: int) -> dict[str, Any]:
         """The whole status as JSON data, with the last records of the journal."""
@@ -130,16 +132,16 @@ def run_status(store: Runs, run: str) -> RunStatus:
     Raises:
         RunUnknown: No run has this id.
     """
-    stored = store.load(run)
+    stored, driven = load_with_driver(store, run)
     asked = store.open_gates(run)
     waiting = {one.gate.id for one in asked}
     answered = [] if stored.run.ended else [gate for gate in stored.run.gates if gate not in waiting]
     journal, figures = store.journal(run), stored.figures
     figures.count(journal)
-    if not (stored.run.ended or is_driven(stored.holder)):
+    if not (stored.run.ended or driven):
         figures.vitals.note(not_driven(run, stored.holder))
     records = [record for _, record in journal]
-    return RunStatus(stored, asked, answered, records, find_marked(run), figures, time.time())
+    return RunStatus(stored, asked, answered, records, driven, find_marked(run), figures, time.time())
 
 
 def _running(run: Run) -> list[tuple[str, Any]]:

@@ -129,7 +129,7 @@ class LiveRun:
         """How the run stands. Times are the wall clock's."""
         followed, stored, now = self.followed, self.followed.stored, self.followed.now
         run, stream = stored.run, stream_facts(followed, driven=self.driven)
-        on_air, left = stream["on_air"], remaining(stored.run, now)
+        on_air, left = stream["on_air"], remaining(run, now - run.ahead)
         return {
             "id": run.id,
             "agent": stored.agent or run.flow,

@@ -15,7 +15,7 @@ from retake_flow.web.charts import StateCharts
 from retake_flow.web.desk import Desk
 from retake_flow.web.question_form import filled_in
 from retake_flow.web.run_view import scenes
-from retake_flow.wiring.storing import is_driven
+from retake_flow.wiring.storing import load_with_driver
 
 #: How to say something where nobody chooses: aloud and on the screen, as far as the run can.
 _USUAL: Final = {"voice", "screen"}
@@ -37,10 +37,8 @@ def answer(desk: Desk, run: str, gate: str, form: Form, by: str) -> str:
     declared = open_gates[gate].fields_of(decision) if gate in open_gates else {}
     said = GivenAnswer(gate, filled_in(declared, _fields(form)), channel="web")
     store_answer(desk.store, run, said, decision, by)
-    stored = desk.store.load(run)
-    if stored.submitted:
-        return "Answered."
-    return "Answered." if is_driven(stored.holder) else "Answered. No process drives this run: resume it."
+    stored, driven = load_with_driver(desk.store, run)
+    return "Answered." if stored.submitted or driven else "Answered. No process drives this run: resume it."
 
 
 def say(desk: Desk, run: str, form: Form, ways: list[str], by: str) -> str:
@@ -111,10 +109,10 @@ async def end(desk: Desk, run: str, wish: Wish) -> str:
     """
 
     def ask(desk: Desk) -> bool:
-        stored = desk.store.load(run)
+        stored, driven = load_with_driver(desk.store, run)
         if stored.run.ended:
             raise UsageError(f"{run} has already ended")
-        if driven := is_driven(stored.holder):
+        if driven:
             desk.store.request(run, wish)
         return driven
 

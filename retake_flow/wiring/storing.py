@@ -6,7 +6,7 @@ import os
 from collections.abc import Callable
 from typing import TYPE_CHECKING
 
-from retake_flow.ports.runs import Holder, ReadableRuns, Runs
+from retake_flow.ports.runs import Holder, ReadableRuns, Runs, Stored, Summary
 from retake_flow.run.identity import fingerprint
 from retake_flow.settings import Settings, store_place
 from retake_flow.store import holders
@@ -100,6 +100,38 @@ def is_certain(holder: Holder) -> bool:
 def is_driven(holder: Holder | None) -> bool:
     """Whether a process drives the run of this holder."""
     return holder is not None and not holder.has_moved and is_alive(holder)
+
+
+def load_with_driver(store: ReadableRuns, run: str) -> tuple[Stored, bool]:
+    """A run as last written, and whether a process drives it.
+
+    A process may release the run and exit between the two looks. So the run is read again when its process is gone.
+
+    Raises:
+        RunUnknown: There is no run with this id.
+        Damaged: Its stored data cannot be read.
+    """
+    stored = store.load(run)
+    driven = is_driven(stored.holder)
+    if stored.holder is not None and not driven:
+        stored = store.load(run)
+        driven = is_driven(stored.holder)
+    return stored, driven
+
+
+def summaries_with_drivers(read: Callable[[], list[Summary]]) -> list[Summary]:
+    """The summaries that a function reads, in none of which a process seems dead that has just ended its run.
+
+    They are read again when a process is gone, as long as others than before are.
+    """
+    known = set[tuple[str, Holder]]()
+    while True:
+        found = read()
+        held = ((one.id, one.holder) for one in found if one.outcome is None and one.holder is not None)
+        gone = {(run, holder) for run, holder in held if not is_driven(holder)}
+        if gone <= known:
+            return found
+        known |= gone
 
 
 def this_user() -> str:

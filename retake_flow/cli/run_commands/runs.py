@@ -7,7 +7,7 @@ import shutil
 import time
 from collections.abc import Iterable, Mapping
 from contextlib import closing
-from functools import cache
+from functools import cache, partial
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -19,7 +19,7 @@ from retake_flow.ports.runs import Summary
 from retake_flow.run.records import plain, timestamp
 from retake_flow.run.run import Phase
 from retake_flow.settings import Settings
-from retake_flow.wiring.storing import open_fleet, open_for_reading, open_store
+from retake_flow.wiring.storing import open_fleet, open_for_reading, open_store, summaries_with_drivers
 
 _HEAD = ("RUN", "FLOW", "AGENT", "PHASE", "STATE", "GATES", "AGE", "PROCESS")
 
@@ -60,12 +60,14 @@ def _find(args: argparse.Namespace) -> tuple[list[Summary], dict[str, _Placement
 
     settings = Settings.from_environment()
     with closing(open_for_reading(settings)) as store:
-        found = store.summaries(
+        read = partial(
+            store.summaries,
             phases=[Phase(phase) for phase in args.phase],
             agent=args.agent,
             flow=args.flow,
             limit=args.limit + 1 if args.limit and not args.state else None,
         )
+        found = summaries_with_drivers(read)
         jobs = {} if isinstance(store, FileReader) and not store.has_jobs() else _placements(settings)
     if args.state:
         found = [summary for summary in found if f"/{summary.state}".endswith(f"/{args.state.strip('/')}")]

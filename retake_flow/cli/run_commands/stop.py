@@ -22,7 +22,7 @@ from retake_flow.run.errors import RunHeld
 from retake_flow.run.records import plain, record
 from retake_flow.settings import Settings
 from retake_flow.wiring.children import sweep
-from retake_flow.wiring.storing import is_certain, is_driven, open_fleet, open_store, this_process
+from retake_flow.wiring.storing import is_certain, is_driven, load_with_driver, open_fleet, open_store, this_process
 
 _EVERY = 0.1
 
@@ -79,8 +79,7 @@ def _ask_to_end(
     """
     polling = Polling(within, _EVERY)
     while True:
-        stored = store.load(run)
-        driven = is_driven(stored.holder)
+        stored, driven = load_with_driver(store, run)
         left = not driven and (is_over(stored) or stopped())
         if not (left or stored.run.ended):
             ask()

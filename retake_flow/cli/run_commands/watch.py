@@ -17,7 +17,7 @@ from retake_flow.run.records import Record
 from retake_flow.run.run import Phase
 from retake_flow.run.vitals import Vitals
 from retake_flow.settings import Settings
-from retake_flow.wiring.storing import is_driven, open_store
+from retake_flow.wiring.storing import load_with_driver, open_store
 
 _EVERY = 0.3
 _FIRST = 10
@@ -52,21 +52,18 @@ class _Watch:
 
     def follow(self, *, whole: bool) -> Stored:
         """Show what happens until the run ends or is suspended, and return the run as it was then."""
-        stored = self._load()
+        stored, driven = load_with_driver(self._store, self._run)
         self._before(whole)
-        while not (stored.run.ended or self._is_suspended(stored)):
-            self._note_death(stored)
+        while not stored.run.ended and (driven or stored.run.phase is not Phase.SUSPENDED):
+            self._note_death(stored, driven)
             self._note_off_air()
             time.sleep(_EVERY)
-            stored = self._load()  # before the journal, so that no record of an end is missed
+            # Before the journal, so that no record of an end is missed.
+            stored, driven = load_with_driver(self._store, self._run)
             self._news()
         return stored
 
-    def _load(self) -> Stored:
-        return self._store.load(self._run)
-
     def _before(self, whole: bool) -> None:
-
         journal = self._store.journal(self._run)
         telling = [number for number, record in journal if lines(record)][-_FIRST:]
         for number, record in journal:
@@ -84,18 +81,13 @@ class _Watch:
         self._vitals.note(record)
         self._ahead = record.get("ahead", 0.0)
 
-    def _is_suspended(self, stored: Stored) -> bool:
-
-        return stored.run.phase is Phase.SUSPENDED and not is_driven(stored.holder)
-
-    def _note_death(self, stored: Stored) -> None:
+    def _note_death(self, stored: Stored, driven: bool) -> None:
         """Report once that nothing will happen by itself."""
-        dead = not is_driven(stored.holder)
-        if dead and not self._told_of_death:
+        if not (driven or self._told_of_death):
             told = not_driven(self._run, stored.holder, submitted=stored.submitted)
             self._vitals.note(told)
             self._view.on_record(told)
-        self._told_of_death = dead
+        self._told_of_death = not driven
 
     def _note_off_air(self) -> None:
         """Report for how long the stream has been off air, at increasing intervals."""

@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 import json
+import time
 from dataclasses import replace
+from datetime import datetime
 
 import pytest
 from store_samples import CHOICE, TWEET, a_run, asking, created
 
 from retake_flow.monitor import brief
 from retake_flow.monitor.following import Following
+from retake_flow.run.dates import record_to_stored
 from retake_flow.run.records import record
 from retake_flow.run.run import Phase, Run
 from retake_flow.store.holders import this_process
@@ -74,3 +77,17 @@ def test_a_run_that_signs_off_is_waited_for() -> None:
         "retake-flow wait go-live-1 --until ended --within 50s --json"
     ]
     assert brief.next_commands(followed(run)) == ["retake-flow show go-live-1 --json"]
+
+
+@pytest.mark.parametrize("ahead", [0.0, 7200.0, -86_400.0])
+def test_dates_and_time_left_are_right_after_the_wall_clock_was_set(ahead: float) -> None:
+    """A stored run has the dates of the wall clock, and its vitals go by its own time."""
+    now = time.time()
+    run = a_run(timers={("live", "timeout"): now + 600.0, ("live", "wait"): now + 9.0}, ahead=ahead)
+    found = followed(run, driven=True)
+    seen = record("activity_result", now + ahead, activity="on:air", result={"is_live": True, "uptime_seconds": 60})
+    found.figures.count([(found.figures.number + 1, record_to_stored(seen, ahead))])
+    told = brief.status(found)
+    assert told["on_air"]
+    assert 590 <= told["remaining"] <= 600
+    assert abs(datetime.fromisoformat(told["since"]).timestamp() - (now - 60)) < 30
