@@ -108,10 +108,19 @@ def _swap(path: Path, content: bytes) -> None:
                 os.fchown(file.fileno(), owner.st_uid, owner.st_gid)
         os.replace(name, path)
     except BaseException:
-        Path(name).unlink(missing_ok=True)
+        _discard(Path(name))
         raise
     with suppress(PermissionError):  # a folder that is writable but not readable
         _flush_folder(path.parent)
+
+
+def _discard(path: Path) -> None:
+    """Remove a file; where the folder permits no removal, as an append-only one, remove its content."""
+    try:
+        path.unlink(missing_ok=True)
+    except OSError:
+        with suppress(OSError):
+            os.truncate(path, 0)
 
 
 def _flush_folder(folder: Path) -> None:

@@ -336,8 +336,13 @@ class Runs(ReadableRuns, Protocol):
             GateUnknown: The gate was never asked, has expired, or is closed.
         """
 
-    def prune(self, before: float) -> list[str]:
+    def prune(self, before: float, *, dry_run: bool = False) -> list[str]:
         """Delete ended runs that were last written before a time, with their journals; returns their ids.
 
-        A run stays if its data is too damaged to tell whether it has ended.
+        A run stays if a process still drives it, such as one that signs off, if a newer program wrote it, or if its
+        data is too damaged to tell whether it has ended.
+
+        Args:
+            before: The time.
+            dry_run: Whether to delete nothing, and only return the ids.
         """

@@ -162,11 +162,11 @@ class MemoryRuns:
         asked.answer = replace(answer, fields=_wrapped(asked.gate, answer))
         self._kept[run].wake()
 
-    def prune(self, before: float) -> list[str]:
-        """Delete the runs that ended and were last written before a time, and return their ids."""
-        kept = self._kept.items()
-        old = sorted(run for run, each in kept if each.stored.run.ended and each.stored.updated < before)
-        for run in old:
+    def prune(self, before: float, *, dry_run: bool = False) -> list[str]:
+        """Delete ended runs that were last written before a time; returns their ids."""
+        ended = [each.stored for each in self._kept.values() if each.stored.run.ended and each.stored.updated < before]
+        old = sorted(one.run.id for one in ended if one.holder is None or not self._alive(one.holder))
+        for run in () if dry_run else old:
             del self._kept[run]
         return old
 

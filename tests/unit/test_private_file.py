@@ -6,7 +6,7 @@ import os
 import stat
 import subprocess
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
 from pathlib import Path
 
 import pytest
@@ -84,6 +84,25 @@ def test_a_file_that_is_mounted_is_written_in_place(mounted: Path, content: byte
     private_file.replace(mounted, content)
     assert mounted.with_name("outside.json").read_bytes() == content
     assert sorted(found.name for found in mounted.parent.iterdir()) == ["inside.json", "outside.json"]
+
+
+@root
+@pytest.mark.parametrize("there", [True, False])
+def test_a_folder_that_permits_no_removal_keeps_no_copy(tmp_path: Path, there: bool) -> None:
+    """In an append-only folder, a file that is there is written in place; the token is in no other one."""
+    file = tmp_path / "kept.json"
+    if there:
+        private_file.replace(file, b"old")
+    if subprocess.run(["chattr", "+a", tmp_path], capture_output=True).returncode != 0:
+        pytest.skip("this file system has no append-only folders")
+    try:
+        with nullcontext() if there else pytest.raises(PermissionError):
+            private_file.replace(file, b"a token")
+        found = {each.name: each.read_bytes() for each in tmp_path.iterdir()}
+    finally:
+        subprocess.run(["chattr", "-a", tmp_path], check=True)
+    assert found.pop(file.name, None) == (b"a token" if there else None)
+    assert not any(found.values())
 
 
 @root

@@ -137,7 +137,7 @@ def _as_json(summary: Summary, placed: _Placement | None) -> dict[str, Any]:
 def prune(args: argparse.Namespace) -> int:
     """Delete old runs and print their ids."""
     before = time.time() - args.older_than
-    found = _old(before, args.dry_run)
+    found = _prune(before, args.dry_run)
     if args.json:
         told = {"pruned": found, "dry_run": args.dry_run, "before": timestamp(before)}
         terminal.emit({**told, "next": ["retake-flow runs --json"]})
@@ -149,19 +149,16 @@ def prune(args: argparse.Namespace) -> int:
     return 0
 
 
-def _old(before: float, dry_run: bool) -> list[str]:
+def _prune(before: float, dry_run: bool) -> list[str]:
     settings = Settings.from_environment()
     with closing(open_store(settings)) as store:
-        if not dry_run:
-            pruned = store.prune(before)
-            for run in filter(_is_name, pruned):  # unless another folder was named
-                shutil.rmtree(settings.state_folder / "rehearsals" / run, ignore_errors=True)
-                (settings.state_folder / "tokens" / f"{run}.json").unlink(missing_ok=True)
-                for log in (f"{run}.log", f"{run}.log.1"):
-                    (settings.state_folder / "logs" / log).unlink(missing_ok=True)
-            return pruned
-        runs = store.summaries()
-        return sorted(run.id for run in runs if run.outcome is not None and run.updated < before and not run.damage)
+        pruned = store.prune(before, dry_run=dry_run)
+    for run in () if dry_run else filter(_is_name, pruned):  # unless another folder was named
+        shutil.rmtree(settings.state_folder / "rehearsals" / run, ignore_errors=True)
+        (settings.state_folder / "tokens" / f"{run}.json").unlink(missing_ok=True)
+        for log in (f"{run}.log", f"{run}.log.1"):
+            (settings.state_folder / "logs" / log).unlink(missing_ok=True)
+    return pruned
 
 
 def _is_name(run: str) -> bool:

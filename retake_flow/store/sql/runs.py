@@ -7,13 +7,13 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-from sqlalchemy import Connection, delete, func, insert, literal, or_, select, true, update
+from sqlalchemy import Connection, delete, exists, func, insert, literal, or_, select, true, update
 from sqlalchemy.exc import IntegrityError
 
 from retake_flow.errors import Damaged, StoreError
 from retake_flow.locks import Lock
 from retake_flow.ports.runs import MOVED, Holder, OpenGate, Stored, Summary, Wish
-from retake_flow.run.codec import encode
+from retake_flow.run.codec import VERSION, encode
 from retake_flow.run.errors import Fenced, RunHeld, RunMoved
 from retake_flow.run.gates import Answer
 from retake_flow.run.identity import NOBODY, Identity
@@ -29,6 +29,10 @@ from retake_flow.store.sql.database import Database
 from retake_flow.store.sql.migrations import make_current
 from retake_flow.store.sql.tables import FLOWS, HOLDER, LAST_RECORD, RECORDS, REQUESTS, RUNS, SNAPSHOTS
 
+#: Whether a newer program wrote a snapshot, whose first field is the version of its form.
+_NEWER_FORM = SNAPSHOTS.c.data.startswith('{"version":', autoescape=True) & ~or_(
+    *(SNAPSHOTS.c.data.startswith(f'{{"version":{known},', autoescape=True) for known in range(1, VERSION + 1))
+)
 _ENDED = (Phase.CANCELLED.value, Phase.FAULTED.value, Phase.COMPLETED.value)
 
 
@@ -295,14 +299,27 @@ class SqlRuns:
             gates.answer(connection, run, gate, answer)
             self._database.notify(connection, run)
 
-    def prune(self, before: float) -> list[str]:
-        """Delete the runs that ended and were last written before a time, with their journals, and return their ids."""
+    def prune(self, before: float, *, dry_run: bool = False) -> list[str]:
+        """Delete ended runs that were last written before a time, with their journals; returns their ids."""
         ended = RUNS.c.outcome.is_not(None) & RUNS.c.phase.in_(_ENDED)  # both, or one of them is damaged
-        old = ended & (RUNS.c.updated < before)
+        old = ended & (RUNS.c.updated < before) & ~exists().where(SNAPSHOTS.c.run == RUNS.c.id, _NEWER_FORM)
+        held = select(RUNS.c.id, *HOLDER).where(old, RUNS.c.holder_host.is_not(None))
         with self._database.writing(long=True) as connection:
-            pruned = connection.scalars(delete(RUNS).where(old).returning(RUNS.c.id)).all()
+            driven = [run for run, *holder in connection.execute(held).all() if self._may_live(*holder)]
+            chosen = old & RUNS.c.id.not_in(driven)
+            if dry_run:
+                return sorted(_texts(connection.scalars(select(RUNS.c.id).where(chosen))))
+            pruned = connection.scalars(delete(RUNS).where(chosen).returning(RUNS.c.id)).all()
             shared_rows.drop_unused_texts(self._database, connection)
         return sorted(_texts(pruned))
+
+    def _may_live(self, *holder: object) -> bool:
+        """Whether the process that the columns of a run name may drive it."""
+        try:
+            held = columns.holder(*holder)
+        except Damaged:
+            return True
+        return held is not None and not held.has_moved and self._alive(held)
 
     def close(self) -> None:
         """Close all connections and locks, including those of claims, which are not released."""

@@ -99,3 +99,16 @@ def test_all_others_go_on(command: Command, store: Runs, folder: Path) -> None:
         assert said.code == 0, said
         assert "newer-1" in said.out
     assert rows(store) == before
+
+
+@pytest.mark.parametrize("options", [(), ("--dry-run",)])
+def test_prune_leaves_it_alone_although_it_has_ended(
+    command: Command, store: Runs, folder: Path, options: Sequence[str]
+) -> None:
+    """What else belongs to it is known only to the program that wrote it."""
+    newer(store, folder, None)
+    with store._database.writing() as connection:  # type: ignore[attr-defined]
+        connection.execute(text("UPDATE runs SET outcome = 'completed', phase = 'completed' WHERE id = 'newer-1'"))
+    before = rows(store)
+    said = command("prune", "--older-than", "0s", *options)
+    assert (said.code, said.out.split()[0], rows(store)) == (0, "0", before)

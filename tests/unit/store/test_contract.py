@@ -466,6 +466,16 @@ class TestListing:
         assert runs.journal("old") == []
         assert runs.load("old").flow_text == "flow: x"
 
+    def test_runs_that_a_process_still_drives_are_not_pruned(self, runs: Runs, world: World) -> None:
+        """A run has ended before its undos are done: its process has to know whom it signs off."""
+        ended = a_run(phase=Phase.COMPLETED, outcome="completed")
+        claim = created(runs, ended)
+        world.living.add(US)
+        assert runs.prune(99.0) == []
+        claim.release()
+        assert runs.prune(99.0, dry_run=True) == ["go-live-1"]
+        assert runs.prune(99.0) == ["go-live-1"]
+
     def test_what_is_asked_comes_with_its_data_and_number(self, runs: Runs) -> None:
         """Whoever asks learns the number by which the journal will answer."""
         claim = created(runs)
