@@ -6,7 +6,6 @@ import os
 import pwd
 import shutil
 import signal
-import socket
 import subprocess
 import tempfile
 import time
@@ -14,7 +13,9 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-_PATIENCE = 60.0
+from free_port import free_port
+
+_PATIENCE = 120.0  # seconds
 
 
 def binaries() -> Path | None:
@@ -33,8 +34,7 @@ class Server:
     """
 
     def __init__(self, programs: Path, folder: Path, connections: int = 100) -> None:
-        with socket.create_server(("127.0.0.1", 0)) as reserved:
-            self.port = int(reserved.getsockname()[1])
+        self.port = free_port()
         self.url = f"postgresql://retake@/postgres?host={folder}&port={self.port}"
         self._programs = programs
         self._connections = connections

@@ -11,6 +11,8 @@ from pathlib import Path
 SILENT = -60.0
 #: Above this it is heard well.
 HEARD = -35.0
+#: Seconds without a picture that a loaded machine may cost a recording; an encoder that hangs is given up after them.
+LONGEST_STALL = 5.0
 _WINDOW = 22050  # samples: half a second
 
 
@@ -52,7 +54,7 @@ def longest_gap(recording: Path, stream: str, after: float = 1.0) -> float:
 
 
 def _ran(*command: str) -> str:
-    return subprocess.run(command, capture_output=True, text=True, check=True, timeout=60).stdout
+    return subprocess.run(command, capture_output=True, text=True, check=True, timeout=300).stdout
 
 
 def last_time(recording: Path) -> float:

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import asyncio
 import os
-import socket
 from collections.abc import AsyncIterator
-from contextlib import AsyncExitStack, asynccontextmanager
+from contextlib import AsyncExitStack, asynccontextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 
 import psutil
+from flow_processes import WITHIN
+from free_port import free_port
 
 from retake_flow.errors import ProcessFailed
 from retake_flow.redact import Secret
@@ -40,14 +41,16 @@ async def listening(marker: str, folder: Path) -> AsyncIterator[Ingest]:
             port = free_port()
             address = f"rtmp://127.0.0.1:{port}/app"
             spec = ProcessSpec(
-                ("ffmpeg", "-v", "error", "-listen", "1", "-i", address, "-c", "copy", "-y", str(recording))
+                ("ffmpeg", "-v", "error", "-listen", "1", "-i", address, "-c", "copy", "-y", str(recording)),
+                ready_within=WITHIN,
             )
 
             async def listens(process: Process, port: int = port) -> None:
                 while True:
-                    for connection in psutil.Process(process.pid).net_connections():
-                        if connection.status == psutil.CONN_LISTEN and connection.laddr.port == port:
-                            return
+                    with suppress(psutil.Error):  # it has just ended
+                        for connection in psutil.Process(process.pid).net_connections():
+                            if connection.status == psutil.CONN_LISTEN and connection.laddr.port == port:
+                                return
                     await asyncio.sleep(0.01)
 
             try:
@@ -58,16 +61,9 @@ async def listening(marker: str, folder: Path) -> AsyncIterator[Ingest]:
             return
 
 
-def free_port() -> int:
-    """A port that was free a moment ago."""
-    with socket.socket() as taker:
-        taker.bind(("127.0.0.1", 0))
-        return int(taker.getsockname()[1])
-
-
 async def seconds_sent(stage: Studio, seconds: float) -> None:
     """Wait until so much was sent."""
-    async with asyncio.timeout(60):
+    async with asyncio.timeout(WITHIN):
         while True:
             if stage.progress is not None and stage.progress.seconds >= seconds:
                 return

@@ -11,9 +11,9 @@ import sys
 from contextlib import AbstractAsyncContextManager
 from pathlib import Path
 
-import psutil
 import pytest
-from run_programs import programs
+from flow_processes import WITHIN, waited
+from run_programs import children, programs
 
 from retake_flow.errors import NoDisplay, ProcessFailed
 from retake_flow.studio import display as displays
@@ -33,6 +33,14 @@ def marker(request: pytest.FixtureRequest) -> str:
     return f"test-{os.getpid()}-{request.node.name}"
 
 
+@pytest.fixture(autouse=True)
+def numbers(monkeypatch: pytest.MonkeyPatch) -> range:
+    """Numbers that displays of other tests do not get, so that a number that is free again stays free."""
+    first = 1000 + os.getpid() % 10_000 * 9
+    monkeypatch.setattr(displays, "NUMBERS", range(first, first + 9))
+    return displays.NUMBERS
+
+
 @pytest.fixture
 def launcher(marker: str) -> Launcher:
     """Starts programs of this test's run."""
@@ -50,7 +58,7 @@ def traces(name: str) -> list[str]:
 async def widest_green(launcher: Launcher, file: Path, size: str = "1280x720") -> int:
     """The most pixels in one row of a picture that have about the content window's green."""
     decode = ("ffmpeg", "-v", "error", "-i", str(file), "-f", "rawvideo", "-pix_fmt", "gray")
-    pixels = (await launcher.run(ProcessSpec((*decode, "-vf", "format=yuv444p,extractplanes=v", "-")), 30)).stdout
+    pixels = (await launcher.run(ProcessSpec((*decode, "-vf", "format=yuv444p,extractplanes=v", "-")), WITHIN)).stdout
     width, height = (int(side) for side in size.split("x"))
     assert len(pixels) == width * height
     green = pixels.translate(bytes(dot < 80 for dot in range(256)))
@@ -66,7 +74,7 @@ def test_a_display_answers_and_leaves_no_trace(launcher: Launcher, marker: str, 
             assert number in displays.NUMBERS
             assert displays.is_taken(number)
             spec = ProcessSpec(("xdpyinfo",), environment=display.environment)
-            described = await launcher.run(spec, timeout=10)
+            described = await launcher.run(spec, timeout=WITHIN)
             assert b"640x360 pixels" in described.stdout
         assert programs(marker) == []
         assert traces(display.name) == []
@@ -100,15 +108,16 @@ def test_displays_opened_at_the_same_moment_never_collide(
 _ELSEWHERE = """
 import asyncio, os, sys, tempfile
 from pathlib import Path
-from retake_flow.studio.display import open_display
+from retake_flow.studio import display as displays
 from retake_flow.studio.processes.launcher import Launcher
 
 async def main():
     folder = Path(tempfile.mkdtemp())
-    async with open_display(Launcher(sys.argv[1], os.environ), folder, "64x64") as display:
+    displays.NUMBERS = range(int(sys.argv[2]), int(sys.argv[3]))
+    async with displays.open_display(Launcher(sys.argv[1], os.environ), folder, "64x64") as display:
         print(display.name, flush=True)
         await asyncio.to_thread(sys.stdin.readline)
-        answers = await Launcher(sys.argv[1], os.environ).run(_spec(display), 10)
+        answers = await Launcher(sys.argv[1], os.environ).run(_spec(display), 90)
         print(answers.status, flush=True)
     folder.rmdir()
 
@@ -121,9 +130,12 @@ asyncio.run(main())
 
 
 @pytest.mark.skipif(os.geteuid() != 0, reason="only root makes PID namespaces")
-def test_a_display_of_another_pid_namespace_is_left_alone(launcher: Launcher, marker: str, tmp_path: Path) -> None:
+def test_a_display_of_another_pid_namespace_is_left_alone(
+    launcher: Launcher, marker: str, tmp_path: Path, numbers: range
+) -> None:
     """Two containers that share /tmp: neither takes the other's number, nor removes its lock and socket."""
     command = ["unshare", "--pid", "--fork", "--kill-child", "--mount-proc", sys.executable, "-c", _ELSEWHERE, marker]
+    command += [str(numbers.start), str(numbers.stop)]
 
     async def here(other: subprocess.Popen[str]) -> str:
         async with displays.open_display(launcher, tmp_path, "64x64") as display:
@@ -139,13 +151,13 @@ def test_a_display_of_another_pid_namespace_is_left_alone(launcher: Launcher, ma
         displays._remove_leftovers(number)
         displays.remove_abandoned(Path("/tmp").glob(displays._claim(number)))
         assert len(traces(theirs)) == 3
-        said, _ = other.communicate("go on\n", timeout=60)
+        said, _ = other.communicate("go on\n", timeout=WITHIN)
         assert said == "0\n"
     assert traces(theirs) == []
 
 
 def test_a_killed_display_is_noticed_and_cleaned_up(launcher: Launcher, marker: str, tmp_path: Path) -> None:
-    """After kill -9 of the server its end is told, and neither lock nor socket stays."""
+    """After kill -9 of the server its end is reported, and neither lock nor socket stays."""
 
     async def run() -> None:
         async with displays.open_display(launcher, tmp_path, "1280x720") as display:
@@ -174,8 +186,8 @@ def test_a_server_that_cannot_start_is_a_failure_and_not_a_taken_number(marker: 
     asyncio.run(run())
 
 
-def test_what_is_said_shows_again_after_the_folder_was_removed(launcher: Launcher, marker: str, tmp_path: Path) -> None:
-    """The content window follows the log that is made anew, and pictures are taken as before."""
+def test_the_content_window_follows_a_log_that_was_removed(launcher: Launcher, marker: str, tmp_path: Path) -> None:
+    """The window shows the new log, and pictures are taken as before."""
     wide = "#" * 100
 
     async def run() -> None:
@@ -184,7 +196,7 @@ def test_what_is_said_shows_again_after_the_folder_was_removed(launcher: Launche
             stage.say("before")
             shutil.rmtree(stage.folder.path)
             stage.say(wide)
-            async with asyncio.timeout(60):
+            async with asyncio.timeout(2 * WITHIN):
                 while await widest_green(launcher, (await stage.screenshot(500_000)).path) <= 200:
                     pass
         assert programs(marker) == []
@@ -192,8 +204,8 @@ def test_what_is_said_shows_again_after_the_folder_was_removed(launcher: Launche
     asyncio.run(run())
 
 
-def test_what_is_said_shows_on_stream(launcher: Launcher, marker: str, tmp_path: Path) -> None:
-    """Said before or after the window opened, the newest line is inside the picture, also after many lines."""
+def test_the_content_window_shows_the_newest_line(launcher: Launcher, marker: str, tmp_path: Path) -> None:
+    """The newest line is inside the picture: one from before the window opened, and one after many others."""
     wide = "#" * 100
 
     async def until_wide_line(stage: Studio, shown: bool) -> None:
@@ -207,7 +219,7 @@ def test_what_is_said_shows_on_stream(launcher: Launcher, marker: str, tmp_path:
         async with stage.display("1280x720") as display, stage.window_manager() as manager:
             assert manager.value == {"display": display.name}
             stage.say(wide)
-            async with stage.content() as content, asyncio.timeout(60):
+            async with stage.content() as content, asyncio.timeout(2 * WITHIN):
                 assert content.value["log"] == str(stage.log.path)
                 await until_wide_line(stage, shown=True)
                 for number in range(60):
@@ -227,8 +239,7 @@ def test_a_killed_content_window_leaves_no_tail(launcher: Launcher, marker: str,
         stage = Studio(launcher, WorkFolder(tmp_path))
         async with stage.display("320x240"):
             async with stage.content() as content:
-                names = {child.name() for child in psutil.Process(content.process.pid).children()}
-                assert names == {"tail"}
+                waited(lambda: children(content.process.pid, "tail"))
                 os.kill(content.process.pid, signal.SIGKILL)
                 assert await content.wait() == "xterm was killed by signal 9"
             assert programs(marker) == programs(marker, "Xvfb")
@@ -244,7 +255,7 @@ def test_windows_end_with_their_display(launcher: Launcher, marker: str, tmp_pat
         stage = Studio(launcher, WorkFolder(tmp_path))
         async with stage.display("1280x720") as display, stage.window_manager() as manager, stage.content() as content:
             os.kill(display.process.pid, signal.SIGKILL)
-            async with asyncio.timeout(20):
+            async with asyncio.timeout(WITHIN):
                 assert (await manager.wait()).startswith("openbox ended with status 1")
                 assert (await content.wait()).startswith("xterm ended with status")
         assert programs(marker) == []
@@ -255,7 +266,7 @@ def test_windows_end_with_their_display(launcher: Launcher, marker: str, tmp_pat
 def test_windows_that_are_started_beside_each_other_are_both_there(
     launcher: Launcher, marker: str, tmp_path: Path
 ) -> None:
-    """Whichever comes first: neither keeps the other from being ready, again and again."""
+    """In either order, neither keeps the other from being ready, again and again."""
 
     async def run() -> None:
         stage = Studio(launcher, WorkFolder(tmp_path))
@@ -265,7 +276,7 @@ def test_windows_that_are_started_beside_each_other_are_both_there(
                 await both.wait()
 
         for number in range(6):
-            async with stage.display("1280x720"), asyncio.timeout(60), asyncio.TaskGroup() as group:
+            async with stage.display("1280x720"), asyncio.timeout(2 * WITHIN), asyncio.TaskGroup() as group:
                 both = asyncio.Barrier(2)
                 windows = [stage.window_manager(), stage.content()]
                 for window in windows if number % 2 else reversed(windows):
@@ -303,7 +314,7 @@ def test_a_bare_display_is_black_and_one_with_a_line_of_text_is_not(launcher: La
             assert bare.black
             assert await stage.picture() == bare
             stage.say("hello")
-            async with stage.content(), asyncio.timeout(60):
+            async with stage.content(), asyncio.timeout(2 * WITHIN):
                 while True:
                     if not (await stage.picture()).black:
                         break
@@ -319,7 +330,7 @@ def test_a_picture_fits_its_limit(launcher: Launcher, tmp_path: Path, limit: int
 
     async def run() -> None:
         noise = tmp_path / "noise.jpg"
-        made = await launcher.run(noisy(noise), timeout=60)
+        made = await launcher.run(noisy(noise), timeout=WITHIN)
         assert made.status == 0
         assert noise.stat().st_size > 500_000
         small = await picture.within(launcher, noise, limit)
@@ -334,7 +345,7 @@ def test_a_picture_that_fits_is_left_as_it_is(launcher: Launcher, tmp_path: Path
 
     async def run() -> None:
         noise = tmp_path / "noise.jpg"
-        await launcher.run(noisy(noise), timeout=60)
+        await launcher.run(noisy(noise), timeout=WITHIN)
         assert await picture.within(launcher, noise, 50_000_000) == noise
         with pytest.raises(ProcessFailed, match="no picture of at most 10 bytes"):
             await picture.within(launcher, noise, 10)

@@ -1,4 +1,4 @@
-"""The studio on machines that lack something: what trying again cannot mend is told at once."""
+"""The studio on machines that lack something: an error that a retry cannot mend is reported at once."""
 
 from __future__ import annotations
 
@@ -65,7 +65,7 @@ def test_a_whole_ffmpeg_passes(marker: str) -> None:
 
 @pytest.mark.parametrize("name", ["a blank", 'an owl\'s "nest"', "Eulé-ö日本", "x" * 160, "a;b,c=d $HOME"])
 def test_the_sound_is_heard_whatever_the_folder_is_called(marker: str, tmp_path: Path, name: str) -> None:
-    """What is spoken is in the recording: no client and no server stumbles over the folder's name."""
+    """The speech is in the recording: neither clients nor servers stumble over the name of the folder."""
     stage = Studio(Launcher(marker, os.environ), WorkFolder(tmp_path / name))
 
     async def run() -> None:
@@ -84,7 +84,7 @@ def test_the_sound_is_heard_whatever_the_folder_is_called(marker: str, tmp_path:
 
 
 def test_an_ffmpeg_that_cannot_listen_makes_a_silent_stream(marker: str, tmp_path: Path) -> None:
-    """Sound is beside the stream: the reason is told, and no voice is promised that nobody would hear."""
+    """The stream goes on without sound: it says why, and offers no voice."""
     launcher = Launcher(marker, reduced_ffmpeg(tmp_path, "pulse"))
 
     async def run() -> Mapping[str, object]:
@@ -126,7 +126,7 @@ def test_a_machine_without_fonts_shows_no_black_stream(marker: str, tmp_path: Pa
 def test_a_program_that_this_machine_cannot_run(
     marker: str, tmp_path: Path, content: str, mode: int, message: str
 ) -> None:
-    """It is there and cannot work: that is nobody's fault who tries again."""
+    """It is there and cannot work, and only the operator can mend that."""
     (tmp_path / "openbox").write_text(content)
     (tmp_path / "openbox").chmod(mode)
     environment = {**os.environ, "PATH": f"{tmp_path}:/usr/bin:/bin"} if mode == 0o755 else {"PATH": str(tmp_path)}

@@ -11,6 +11,7 @@ from contextlib import AbstractAsyncContextManager, AsyncExitStack
 from pathlib import Path
 
 import pytest
+from flow_processes import WITHIN
 
 from retake_flow.errors import Finished, NotReady
 from retake_flow.studio.layout import Placed
@@ -30,7 +31,7 @@ _SILENT_WAV = """
 import sys, wave
 with wave.open(sys.stdout.buffer, "wb") as file:
     file.setparams((1, 2, 8000, 0, "NONE", ""))
-    file.writeframes(bytes(2 * 8000 * 6))
+    file.writeframes(bytes(2 * 8000 * 15))
 """
 RED, YELLOW, GREEN, BLACK, BLUE = (3, 0, 0), (3, 3, 0), (0, 2, 0), (0, 0, 0), (0, 0, 3)
 
@@ -61,7 +62,7 @@ def loudness(sound: Sound) -> float:
 
 async def until_louder(sound: Sound, low: float, high: float) -> None:
     """Wait until the sound is between two loudnesses."""
-    async with asyncio.timeout(60):
+    async with asyncio.timeout(WITHIN):
         while True:
             if low < await asyncio.to_thread(loudness, sound) < high:
                 return
@@ -69,7 +70,7 @@ async def until_louder(sound: Sound, low: float, high: float) -> None:
 
 async def until_seen(stage: Studio, x: int, y: int, color: tuple[int, ...]) -> None:
     """Wait until a place has a colour."""
-    async with asyncio.timeout(60):
+    async with asyncio.timeout(WITHIN):
         while True:
             if await asyncio.to_thread(pixel, stage, x, y) == color:
                 return
@@ -123,7 +124,7 @@ def test_scenes_change_without_another_colour_between_them(tmp_path: Path) -> No
                 recorder = await asyncio.create_subprocess_exec(*argv, env={**os.environ, **display.environment})
                 for name, color in (("break", RED), ("work", BLUE), ("break", RED), ("live", GREEN)):
                     await stage.screen.switch(name)
-                    async with asyncio.timeout(60):
+                    async with asyncio.timeout(WITHIN):
                         while not await asyncio.to_thread(ends_with, film, color):
                             pass
                 recorder.send_signal(signal.SIGINT)
