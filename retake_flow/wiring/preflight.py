@@ -10,7 +10,7 @@ import hashlib
 import json
 import os
 import tempfile
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping
 from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
@@ -18,7 +18,7 @@ from urllib.parse import urlsplit
 
 from retake_flow import __version__, network, os_errors
 from retake_flow.actions.registry import CATALOGUE
-from retake_flow.errors import HostError, MissingProgram, RetakeFlowError, SettingsError
+from retake_flow.errors import HostError, MissingProgram, ResponderMissing, RetakeFlowError, SettingsError
 from retake_flow.flow.action_spec import names_of, with_own
 from retake_flow.flow.load.functions import called_function
 from retake_flow.flow.model import Flow, performers
@@ -81,8 +81,8 @@ def require_programs(flow: Flow) -> None:
         raise MissingProgram(f"not installed: {names}", hint=programs.install_command(missing))
     require_media(flow)
     around = Path(flow.file).parent, variables(), flow.sources.allowed
-    lacking = [each for said in _responders(flow) for each in requirements.missing(said, *around)]
-    _raise_all(lacking)
+    lacking = (each for said in _responders(flow) for each in requirements.missing(said, *around))
+    _raise_all(lacking, ResponderMissing)
 
 
 def require_media(flow: Flow) -> None:
@@ -216,17 +216,20 @@ def require_own(flow: Flow) -> None:
     Raises:
         MissingProgram: Programs are missing, or are none.
         SettingsError: Variables are not set.
+        HostError: Both.
     """
-    _raise_all(list(_lacking_own(flow)))
+    _raise_all(_lacking_own(flow), HostError)
 
 
-def _raise_all(lacking: Sequence[RetakeFlowError]) -> None:
-    """Raise errors as one of the class of the first, if there are any."""
-    if len(lacking) == 1:
-        raise lacking[0]
-    if lacking:
-        lines = dict.fromkeys(f"{each.message} ({each.hint})" if each.hint else each.message for each in lacking)
-        raise type(lacking[0])("\n".join(lines))
+def _raise_all(lacking: Iterable[RetakeFlowError], mixed: type[RetakeFlowError]) -> None:
+    """Raise errors as one, if there are any: of their class, or of the class `mixed` if theirs differ."""
+    errors = list({(each.message, each.hint): each for each in lacking}.values())
+    if len(errors) == 1:
+        raise errors[0]
+    if errors:
+        kinds = {type(each) for each in errors}
+        lines = (f"{each.message} ({each.hint})" if each.hint else each.message for each in errors)
+        raise (kinds.pop() if len(kinds) == 1 else mixed)("\n".join(lines))
 
 
 def _lacking_own(flow: Flow) -> Iterator[RetakeFlowError]:

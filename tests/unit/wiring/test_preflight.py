@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 
-from retake_flow.errors import HostError, InputError
+from retake_flow.errors import HostError, InputError, MissingProgram, ResponderMissing, RetakeFlowError
 from retake_flow.flow.load.load import load_flow
 from retake_flow.settings import Settings
 from retake_flow.studio import display
@@ -92,3 +92,53 @@ def test_a_run_whose_display_has_no_place_does_not_begin(tmp_path: Path, monkeyp
     settings = Settings.from_environment({"HOME": str(tmp_path)})
     with pytest.raises(HostError, match="no display can be opened"):
         asyncio.run(preflight.require(SHOWN, settings, rehearsed=True))
+
+
+LACKING = """
+flow: lacking
+initial: a
+states:
+  a:
+    do: program.run
+    with: {command: [no-such-owl]}
+    activities: {first: FIRST, second: SECOND}
+    transitions: {done: b, failed: b, error.*: b}
+  b: {final: ok}
+"""
+CHAT = "{do: chat.respond, with: {responder: RESPONDER}}"
+PROGRAM, MODULE = "{command: [./no-such-owl]}", "{module: 'no_such_owl:reply'}"
+
+
+@pytest.mark.parametrize(
+    ("responders", "error", "lines"),
+    [
+        ((PROGRAM, MODULE), ResponderMissing, 2),
+        ((MODULE, PROGRAM), ResponderMissing, 2),
+        ((PROGRAM, "{command: [./no-other-owl]}"), MissingProgram, 2),
+        ((PROGRAM, PROGRAM), MissingProgram, 1),
+    ],
+)
+def test_missing_parts_of_responders_are_reported_by_what_they_have_in_common(
+    tmp_path: Path, responders: tuple[str, str], error: type[RetakeFlowError], lines: int
+) -> None:
+    """The order in which the flow names them does not matter, and the same part is reported once, with its hint."""
+    text = LACKING
+    for place, responder in zip(("FIRST", "SECOND"), responders, strict=True):
+        text = text.replace(place, CHAT.replace("RESPONDER", responder))
+    with pytest.raises(RetakeFlowError) as raised:
+        preflight.require_programs(load_flow(text, str(tmp_path / "f.yaml")))
+    assert type(raised.value) is error
+    assert len(raised.value.message.splitlines()) == lines
+    assert bool(raised.value.hint) is (lines == 1)
+
+
+@pytest.mark.parametrize("order", [1, -1])
+def test_a_missing_program_and_a_variable_that_is_not_set_are_both_of_the_host(tmp_path: Path, order: int) -> None:
+    """Neither of the two kinds stands for the other."""
+    own = [
+        "{do: program.run, with: {command: [no-such-owl]}, every: 1m}",
+        "{do: http.request, with: {url: 'https://owl.example/', headers_from: {Key: NO_SUCH_OWL}}, every: 1m}",
+    ][::order]
+    text = LACKING.replace("FIRST", own[0]).replace("SECOND", own[1])
+    with pytest.raises(HostError, match="NO_SUCH_OWL"):
+        preflight.require_own(load_flow(text, str(tmp_path / "f.yaml")))
