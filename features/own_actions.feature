@@ -172,7 +172,7 @@ Feature: Your own actions
         | names | ["mira","ade"] |
       And the operator is told "mira wins"
 
-  Rule: In a rehearsed run, programs and functions answer as the scenario says
+  Rule: In a rehearsed run, programs, functions and requests answer as the scenario says
 
     Scenario: A bell rings, and a push fails
       Given an agent with credentials
@@ -203,5 +203,34 @@ Feature: Your own actions
       And the program "git" ends with status 128
       When the agent goes live
       Then the operator is told "It rings 3 times"
-      And the operator is told "git ended with status 128"
+      And the operator is told "git push ended with status 128"
       And the run is completed
+
+    Scenario Outline: A service is asked when the stream is over
+      Given an agent with credentials
+      And this flow
+        """
+        extends: go-live.yaml
+        states:
+          broadcast/pushing/on_air: {transitions: {timeout: ask}}
+          ask:
+            do: http.request
+            with: {url: "https://owl.example/hooks?run={{ run.id }}", method: POST, json: {over: true}}
+            transitions:
+              done: {to: signed_off, tell: "The service says {{ result.json.mood }}"}
+              error.*: {to: signed_off, tell: "It fails: {{ event.message }}"}
+        """
+      And it is to be on air for 10s
+      And the request to "https://owl.example/hooks" gets status <status>
+        """
+        {"mood": "good"}
+        """
+      When the agent goes live
+      Then the operator is told "<notice>"
+      And the run is completed
+      And nothing was sent to anybody but retake.tv
+
+      Examples:
+        | status | notice                                                                       |
+        | 200    | The service says good                                                        |
+        | 404    | It fails: POST https://owl.example/hooks: status 404: {"mood": "good"} |

@@ -131,7 +131,7 @@ class LaterActions:
         if self.run.rehearsal:
             from retake_flow.wiring import rehearsing
 
-            programs = rehearsing.RehearsedPrograms(programs, rehearsing.own_answers(Path(self.run.rehearsal)))
+            programs = rehearsing.RehearsedPrograms(rehearsing.own_answers(Path(self.run.rehearsal)), programs)
         yield ProgramActions(programs, self.clock.now)
 
     def _requests(self) -> Iterable[Family]:

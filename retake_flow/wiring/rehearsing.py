@@ -9,7 +9,7 @@ import asyncio
 import json
 import secrets
 import sys
-from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
+from collections.abc import AsyncIterator, Callable, Mapping
 from contextlib import AbstractAsyncContextManager, asynccontextmanager, suppress
 from dataclasses import asdict, replace
 from pathlib import Path
@@ -18,6 +18,7 @@ from urllib.parse import urlsplit
 
 from retake_flow import private_file
 from retake_flow.actions.liveness.lag import path_beside
+from retake_flow.actions.own.request import Send
 from retake_flow.actions.own.run_program import Programs
 from retake_flow.api import credentials
 from retake_flow.api.credentials import Credentials
@@ -276,17 +277,21 @@ class _Address:
 
 
 class RehearsedPrograms:
-    """Programs of which some are answered by the rehearsal, by the name in `command`; the others really run."""
+    """Programs answered by the rehearsal, by the name in `command`.
 
-    def __init__(self, programs: Programs, answers: Answers) -> None:
-        self._programs = programs
+    The others are run by `programs`; without it, they succeed at once.
+    """
+
+    def __init__(self, answers: Answers, programs: Programs | None = None) -> None:
         self._answers = answers
+        self._programs = programs
 
     async def run(self, program: OwnProgram, timeout: float) -> Ran:
         """End as the rehearsal says, or run."""
         answer = self._answer(program)
-        if answer is None:
+        if answer is None and self._programs is not None:
             return await self._programs.run(program, timeout)
+        answer = answer or OwnAnswer()
         said = f"{program.shown} ended with status {answer.status or 0}"
         lines = f"; its last lines: {answer.error}" if answer.error else ""
         return Ran(answer.status or 0, answer.output.encode(), said + lines)
@@ -294,7 +299,9 @@ class RehearsedPrograms:
     def listen(self, program: OwnProgram, hear: Callable[[bytes], None]) -> AbstractAsyncContextManager[Service]:
         """Write the lines that the rehearsal says, and go on; or run."""
         answer = self._answer(program)
-        return self._programs.listen(program, hear) if answer is None else _speaking(answer, hear)
+        if answer is None and self._programs is not None:
+            return self._programs.listen(program, hear)
+        return _speaking(answer or OwnAnswer(), hear)
 
     def _answer(self, program: OwnProgram) -> OwnAnswer | None:
         return self._answers.get(called_function(program.command) or program.command[0])
@@ -316,19 +323,23 @@ class _Silent:
         return ""
 
 
-def sender(answers: Answers) -> Callable[[OwnRequest, float], Awaitable[OwnResponse]]:
-    """Sends requests to this machine only; those to an address that the rehearsal answers go nowhere."""
+async def _send_here(request: OwnRequest, timeout: float) -> OwnResponse:
+    """Send a request to this machine."""
+    if not is_loopback(urlsplit(request.url).hostname):
+        raise RequestRefused(
+            f"{request.shown}: a rehearsal asks nobody beyond this machine",
+            hint="say how it answers under `own` in --rehearsal-options",
+        )
+    return await send(request, timeout)
 
-    async def send_confined(request: OwnRequest, timeout: float) -> OwnResponse:
-        """Send a request, or answer it."""
+
+def sender(answers: Answers, send: Send = _send_here) -> Send:
+    """Answers requests as the rehearsal says; `send` sends the others."""
+
+    async def answer_or_send(request: OwnRequest, timeout: float) -> OwnResponse:
         answer = answers.get(request.url.partition("?")[0])
-        if answer is not None:
-            return OwnResponse(request.url, answer.status or 200, {}, answer.output.encode())
-        if not is_loopback(urlsplit(request.url).hostname):
-            raise RequestRefused(
-                f"{request.shown}: a rehearsal asks nobody beyond this machine",
-                hint="say how it answers under `own` in --rehearsal-options",
-            )
-        return await send(request, timeout)
+        if answer is None:
+            return await send(request, timeout)
+        return OwnResponse(request.url, answer.status or 200, {}, answer.output.encode())
 
-    return send_confined
+    return answer_or_send

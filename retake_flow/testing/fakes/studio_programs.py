@@ -1,16 +1,14 @@
-"""Fake programs: those of a fake studio with their faults, and those of a flow."""
+"""Fake programs: those of a fake studio, with their faults."""
 
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Callable, Mapping
-from contextlib import asynccontextmanager, suppress
+from collections.abc import Mapping
+from contextlib import suppress
 from dataclasses import dataclass, field
 from typing import Any, Final, Literal
 
 from retake_flow.errors import NotReady, ProcessFailed, PushClosed, StudioError
-from retake_flow.flow.load.functions import called_function
-from retake_flow.studio.own_program import OwnProgram, Ran
 
 #: The parts of the studio by name: the program, and the seconds that it takes to start.
 PARTS: Final[Mapping[str, tuple[str, float]]] = {
@@ -107,44 +105,3 @@ async def become_ready(program: Program, trouble: Trouble | None) -> None:
         program.die("ended with status 1")
     if not program.alive:
         raise ProcessFailed(f"{program.name} ended before it was ready: {program.reason}")
-
-
-@dataclass
-class FakePrograms:
-    """Programs in place of a flow's; a `retake_flow.actions.own.run_program.Programs`.
-
-    Attributes:
-        ends: How they end, by the name in `command`, or MODULE:FUNCTION.
-        writes: The lines that they write as services, by the same.
-        started: The programs that were started.
-    """
-
-    ends: Mapping[str, Ran] = field(default_factory=dict)
-    writes: Mapping[str, tuple[bytes, ...]] = field(default_factory=dict)
-    started: list[OwnProgram] = field(default_factory=list)
-
-    async def run(self, program: OwnProgram, timeout: float) -> Ran:
-        """End at once."""
-        self.started.append(program)
-        return self.ends.get(_named(program), Ran(0, message=f"{program.shown} ended with status 0"))
-
-    @asynccontextmanager
-    async def listen(self, program: OwnProgram, hear: Callable[[bytes], None]) -> AsyncIterator[_Running]:
-        """Write all lines at once, and run on."""
-        self.started.append(program)
-        for line in self.writes.get(_named(program), ()):
-            hear(line)
-        yield _Running()
-
-
-def _named(program: OwnProgram) -> str:
-    return called_function(program.command) or program.command[0]
-
-
-class _Running:
-    value: Mapping[str, Any] = {}
-
-    async def wait(self) -> str:
-        """Never end."""
-        await asyncio.Event().wait()
-        return ""

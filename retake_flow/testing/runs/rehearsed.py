@@ -52,7 +52,7 @@ from retake_flow.ports.responders import OpenRealtime, OpenResponder
 from retake_flow.ports.runs import Claim, Holder, Runs
 from retake_flow.redact import Secret
 from retake_flow.rehearsal.setup.faults import AnyFault
-from retake_flow.rehearsal.setup.options import Options, PreparedAgent
+from retake_flow.rehearsal.setup.options import Options, OwnAnswer, PreparedAgent
 from retake_flow.rehearsal.state import report
 from retake_flow.rehearsal.state.platform import Platform
 from retake_flow.rehearsal.viewers import play_viewers
@@ -68,11 +68,12 @@ from retake_flow.testing.fakes.network import FakeRealtime, Network
 from retake_flow.testing.fakes.responder import FakeResponder, standing_in
 from retake_flow.testing.fakes.services import Moltbook, RecordingNotifier
 from retake_flow.testing.fakes.studio import FakeStudio
-from retake_flow.testing.fakes.studio_programs import FakePrograms, Trouble
+from retake_flow.testing.fakes.studio_programs import Trouble
 from retake_flow.testing.runs.interventions import RUN, Intervention, Prompter, Scene, entering
 from retake_flow.testing.runs.trial import machine_of
 from retake_flow.whatif import virtual_time
 from retake_flow.whatif.virtual_time import VirtualClock
+from retake_flow.wiring.rehearsing import RehearsedPrograms, sender
 
 AGENT = PreparedAgent("night-owl", Secret("rtk_rehearsed_night_owl"), "user_owl")
 
@@ -163,7 +164,8 @@ class Rehearsal:
         flow: Any flow.
         folder: The folder for its files: credentials, guides, pictures.
         inputs: As on the command line.
-        options: The options of the platform; there are no viewers by default.
+        options: The options of the platform; there are no viewers by default. No program of the flow starts: those
+            without an answer under `own` succeed at once.
         troubles: The faults of the studio.
         interventions: The interventions from outside.
         channels: The channels for notices.
@@ -175,7 +177,6 @@ class Rehearsal:
         token: The token in the environment.
         responders: The responders; no program starts and no service is asked: a silent fake takes their place.
         variables: The environment that requests of the flow read.
-        programs: The programs of the flow; none starts.
         moltbook: The community where streams are shared; None if there is no key for it.
         within: Virtual seconds after which the run counts as endless.
         machine: Makes the machine of a flow.
@@ -195,7 +196,6 @@ class Rehearsal:
     token: Secret | None = None
     responders: dict[str, OpenResponder] = field(default_factory=lambda: standing_in(FakeResponder()))
     variables: dict[str, str] = field(default_factory=dict)
-    programs: FakePrograms = field(default_factory=FakePrograms)
     moltbook: Moltbook | None = None
     within: float = 7200.0
     machine: Callable[[Flow], Machine] = machine_of
@@ -213,6 +213,10 @@ class Rehearsal:
     def fault(self, fault: AnyFault) -> None:
         """Add a fault of the platform."""
         self.options = replace(self.options, faults=(*self.options.faults, fault))
+
+    def answer(self, name: str, answer: OwnAnswer) -> None:
+        """Set the answer of a program or request of the flow's own."""
+        self.options = replace(self.options, own={**self.options.own, name: answer})
 
     def intervene(self, state: str, after: float, do: Callable[[Scene], None], times: int = 1) -> None:
         """Add an intervention for when a state is entered, the first so many times."""
@@ -304,6 +308,7 @@ class _Play:
         """Drive the run in one process as far as it gets."""
         rehearsal, clock = self._rehearsal, self._clock
         realtime = FakeRealtime(self._platform).open
+        send = partial(own_request.send, transport=self._network)
         replies = agent.Replies()
         access = rehearsal.access(self._network, lambda *a, **fields: self.runner.note(*a, **fields), realtime)
         feed, paint = Feed(AGENT.name, Pictures(rehearsal.folder)), FirstPaint()
@@ -327,8 +332,12 @@ class _Play:
                 VoiceActions(self._studio),
                 CommentActions(access, clock.now),
                 PublicActions(access),
-                ProgramActions(rehearsal.programs, clock.now),
-                RequestActions(rehearsal.variables, clock.now, partial(own_request.send, transport=self._network)),
+                ProgramActions(RehearsedPrograms(rehearsal.options.own), clock.now),
+                RequestActions(
+                    rehearsal.variables,
+                    clock.now,
+                    sender(rehearsal.options.own, send),
+                ),
                 ChatActions(
                     access,
                     self._studio.say,

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from pytest_bdd import given, parsers, then
 
-from retake_flow.studio.own_program import Ran
+from retake_flow.rehearsal.setup.options import OwnAnswer
 from retake_flow.testing.fakes.studio_programs import Trouble, Way
 from retake_flow.testing.gherkin.vocabulary import Wording
 from retake_flow.testing.runs.rehearsed import Rehearsal, Rehearsed
@@ -111,11 +111,16 @@ def shown_before_the_end(rehearsed: Rehearsed, scene: str, seconds: float) -> No
 @given(parsers.parse('the program "{name}" ends with status {status:d}'))
 def own_program_ends(rehearsal: Rehearsal, name: str, status: int, docstring: str = "") -> None:
     """One of the flow's own, as `command` names it, or MODULE:FUNCTION; between triple quotes what it writes."""
-    ended = Ran(status, docstring.encode(), f"{name} ended with status {status}")
-    rehearsal.programs.ends = {**rehearsal.programs.ends, name: ended}
+    rehearsal.answer(name, OwnAnswer(status, docstring))
 
 
 @given(parsers.parse('the program "{name}" writes the lines'))
 def own_program_writes(rehearsal: Rehearsal, name: str, docstring: str) -> None:
     """A service of the flow's own, which writes them at once; each is an event."""
-    rehearsal.programs.writes = {**rehearsal.programs.writes, name: tuple(docstring.encode().splitlines())}
+    rehearsal.answer(name, OwnAnswer(output=docstring))
+
+
+@given(parsers.parse('the request to "{url}" gets status {status:d}'))
+def own_request_gets(rehearsal: Rehearsal, url: str, status: int, docstring: str = "") -> None:
+    """One of the flow's own, by its address without the query; between triple quotes the body of the response."""
+    rehearsal.answer(url, OwnAnswer(status, docstring))

@@ -47,8 +47,8 @@ from retake_flow.testing.fakes.network import FakeRealtime, Network
 from retake_flow.testing.fakes.responder import FakeResponder
 from retake_flow.testing.fakes.services import Moltbook
 from retake_flow.testing.fakes.studio import FakeStudio
-from retake_flow.testing.fakes.studio_programs import FakePrograms
 from retake_flow.whatif.virtual_time import VirtualClock, run
+from retake_flow.wiring.rehearsing import RehearsedPrograms
 
 OWL = PreparedAgent("Night Owl", Secret("rtk_actions_owl_1"), "user_owl")
 
@@ -160,7 +160,7 @@ def play(tmp_path: Path) -> Callable[..., Any]:
                     VoiceActions(studio),
                     CommentActions(access, clock.now),
                     PublicActions(access),
-                    ProgramActions(FakePrograms(), clock.now),
+                    ProgramActions(RehearsedPrograms({}), clock.now),
                     RequestActions({}, clock.now, partial(own_request.send, transport=network)),
                     ChatActions(access, studio.say, clock.now, responders, wire, journal=lambda: journal),
                 )
