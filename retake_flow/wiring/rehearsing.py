@@ -231,7 +231,7 @@ def _platform(folder: Path) -> ProcessSpec:
         "--keep",
         kept,
     )
-    return ProcessSpec(argv=command, variables=PYTHON, detached=True, ready_within=20.0, grace=10.0)
+    return ProcessSpec(argv=command, variables=PYTHON, detached=True, ready_within=60.0, grace=10.0)
 
 
 def _origin(line: bytes) -> str:

@@ -12,6 +12,7 @@ from typing import Any
 
 import httpx
 import pytest
+from flow_processes import WITHIN
 from run_programs import children
 
 from retake_flow.api import credentials
@@ -53,13 +54,13 @@ class Part:
 
     async def director(self, method: str, call: str, **arguments: Any) -> Any:
         """Call the platform without being anybody."""
-        async with httpx.AsyncClient(trust_env=False, base_url=self.settings.origin) as client:
+        async with httpx.AsyncClient(trust_env=False, base_url=self.settings.origin, timeout=WITHIN) as client:
             return (await client.request(method, call, **arguments)).json()
 
     async def push(self, push_url: str) -> int:
         """Push a second of video; gives the exit status."""
         spec = ProcessSpec(argv=("ffmpeg", "-nostdin", "-re", *PICTURE.split(), "-f", "flv", push_url))
-        return (await self.launcher.run(spec, timeout=30)).status
+        return (await self.launcher.run(spec, timeout=WITHIN)).status
 
     async def stream(self) -> str:
         """A whole stream; gives the address that was pushed to."""
@@ -73,7 +74,7 @@ class Part:
         """Kill the platform as a killed run takes it with it."""
         (platform,) = children(os.getpid(), word="retake_flow rehearsal")
         platform.kill()
-        async with asyncio.timeout(20):
+        async with asyncio.timeout(WITHIN):
             while True:
                 try:
                     await self.director("GET", "/skill.json")
@@ -141,7 +142,7 @@ def test_a_person_may_take_days_to_vouch(tmp_path: Path, killed: bool) -> None:
     assert play(tmp_path / "run", ask, hand_in, look, verified=False)[1:] == [[False, True], True]
 
 
-def test_who_registered_is_registered(tmp_path: Path) -> None:
+def test_a_registration_outlasts_the_platform(tmp_path: Path) -> None:
     """A token that was issued before the platform was killed is good at its new address, and the name stays taken."""
 
     async def register(part: Part) -> Any:
@@ -248,7 +249,7 @@ def test_a_new_rehearsal_in_the_folder_is_a_new_one(tmp_path: Path) -> None:
     assert report_of(tmp_path / "run")["calls"] == 1
 
 
-def test_what_was_kept_and_is_broken_is_said_so(tmp_path: Path) -> None:
+def test_a_broken_kept_file_is_named(tmp_path: Path) -> None:
     """A kept file that somebody has edited wrongly ends in one sentence that names the field."""
     (tmp_path / ".rehearsal.json").write_text('{"agents": [{"name": "owl"}]}')
     with pytest.raises(StudioError, match=r"did not start: .*'token' is missing"):

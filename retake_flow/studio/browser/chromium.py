@@ -133,7 +133,6 @@ def specification(
             "DBUS_SYSTEM_BUS_ADDRESS": "disabled:",
         },
         fed=True,
-        ready_within=20.0,
         # What it has in hand is thrown away with its folder.
         stop_signal=signal.SIGKILL,
         grace=1.0,

@@ -129,7 +129,6 @@ def specification(
         shares_memory=False,
         fed=True,
         detached=True,
-        ready_within=20.0,
         stop_signal=signal.SIGINT,  # it then closes the stream in order
         grace=5.0,
         hint="check that the ingest can be reached; it accepts only the newest stream key",

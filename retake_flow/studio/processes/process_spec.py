@@ -48,7 +48,7 @@ class ProcessSpec:
     fed: bool = False
     detached: bool = False
     pace: float | None = None
-    ready_within: float = 10.0
+    ready_within: float = 20.0
     stop_signal: signal.Signals = signal.SIGTERM
     grace: float = 3.0
     hint: str = ""
