@@ -8,6 +8,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from enum import StrEnum
+from typing import assert_never
 
 from retake_flow.flow.calendar import describe
 from retake_flow.flow.duration import words
@@ -16,7 +17,10 @@ from retake_flow.flow.model import (
     ActionState,
     Activity,
     CompositeState,
+    FinalState,
+    HistoryState,
     QuestionState,
+    RestingState,
     State,
     SubFlowState,
     WaitState,
@@ -120,6 +124,10 @@ def _purpose(state: State) -> Iterator[Note]:
             yield Note(Topic.TIME, f"entered anew up to {most} times after errors")
         case WaitState():
             yield Note(Topic.TIME, f"wait {_span(state.wait)}")
+        case CompositeState() | FinalState() | HistoryState() | RestingState():
+            pass
+        case _:
+            assert_never(state)
     yield from (Note(Topic.TIME, f"timeout {_span(limit)}") for limit in time_limits(state))
 
 
