@@ -54,11 +54,18 @@ def _environment(process: Path, deadline: float) -> bytes:
         found = (process / "environ").read_bytes()
         if found or looks == _LOOKS or (process / "statm").read_bytes().startswith(b"0 "):
             return found
-        if (process / "cmdline").read_bytes() or time.monotonic() > deadline:
+        # Another user's program could look like this for ever, and would delay each search of root's.
+        if (process / "cmdline").read_bytes() or not _is_ours(process) or time.monotonic() > deadline:
             looks += 1
             os.sched_yield()
         else:
             time.sleep(0.001)
+
+
+def _is_ours(process: Path) -> bool:
+    """Whether a process is of this user, by its real user id (proc(5))."""
+    _, _, ids = (process / "status").read_bytes().partition(b"\nUid:")
+    return int(ids.split(maxsplit=1)[0]) == os.getuid()
 
 
 def kill(marks: Mapping[str, str]) -> list[psutil.Process]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import threading
 import time
 from pathlib import Path
@@ -11,9 +12,11 @@ import pytest
 from retake_flow.studio.processes import stragglers
 
 
-def proc_folder(folder: Path, arguments: bytes = b"") -> Path:
+def proc_folder(folder: Path, arguments: bytes = b"", user: int = os.getuid()) -> Path:
     """The folder in /proc of a process that has memory and no environment."""
-    for name, content in {"environ": b"", "statm": b"61 1 1 1 0 1 0\n", "cmdline": arguments}.items():
+    status = b"Name:\tsh\nUid:\t%d\t0\t0\t0\n" % user
+    files = {"environ": b"", "statm": b"61 1 1 1 0 1 0\n", "cmdline": arguments, "status": status}
+    for name, content in files.items():
         (folder / name).write_bytes(content)
     return folder
 
@@ -33,7 +36,14 @@ def test_the_search_waits_for_a_program_that_is_being_loaded(tmp_path: Path, mon
     loading.join()
 
 
-@pytest.mark.parametrize(("arguments", "left"), [(b"env\0-i\0", 60.0), (b"", 0.0)])
-def test_the_search_waits_for_no_program_without_an_environment(tmp_path: Path, arguments: bytes, left: float) -> None:
-    """One that has arguments is loaded; one that has none is given up when the time of the search is over."""
-    assert stragglers._environment(proc_folder(tmp_path, arguments), time.monotonic() + left) == b""
+@pytest.mark.parametrize(
+    ("arguments", "user", "left"),
+    [(b"env\0-i\0", os.getuid(), 60.0), (b"", os.getuid() + 1, 60.0), (b"", os.getuid(), 0.0)],
+    ids=["loaded", "of-another-user", "out-of-time"],
+)
+def test_the_search_waits_for_no_program_without_an_environment(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, arguments: bytes, user: int, left: float
+) -> None:
+    """One that has arguments is loaded, another user's is none of ours, and the time of the search may be over."""
+    monkeypatch.setattr(time, "sleep", lambda _: pytest.fail("the search waits"))
+    assert stragglers._environment(proc_folder(tmp_path, arguments, user), time.monotonic() + left) == b""
