@@ -26,8 +26,8 @@ def one_line(value: str) -> str:
 
 
 def cut(value: str, longest: int = 60) -> str:
-    """The text, or the beginning of one that is longer than so many characters, with an ellipsis."""
-    return value if len(value) <= longest else f"{value[:longest]}…"
+    """The text, or the beginning of a longer one with an ellipsis, of so many characters."""
+    return value if len(value) <= longest else f"{value[: longest - 1]}…"
 
 
 def strip_controls(value: str) -> str:

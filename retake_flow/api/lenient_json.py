@@ -12,7 +12,7 @@ from datetime import UTC, datetime
 from typing import Any, Final
 
 from retake_flow.errors import UnexpectedAnswer
-from retake_flow.sanitize import strip_controls
+from retake_flow.sanitize import cut, strip_controls
 
 JsonObject = Mapping[str, Any]
 
@@ -117,8 +117,7 @@ def figure(data: JsonObject, *names: str) -> float:
 
 def line(data: JsonObject, *names: str, most: int) -> str:
     """The first text under one of `names`, on one line of at most `most` characters, safe for a terminal."""
-    said = " ".join(words(data, *names, most=2 * most).split())
-    return said if len(said) <= most else said[: most - 1] + "…"
+    return cut(" ".join(words(data, *names, most=2 * most).split()), most)
 
 
 def epoch(data: JsonObject, *names: str) -> float:

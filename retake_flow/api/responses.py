@@ -32,7 +32,7 @@ from retake_flow.errors import (
 )
 from retake_flow.quick_dataclasses import dataclass, field
 from retake_flow.redact import scrub
-from retake_flow.sanitize import strip_controls, unescape_html
+from retake_flow.sanitize import cut, strip_controls, unescape_html
 
 MAX_WORDS = 200
 _LOOKED_AT = 16_384  # bytes of a page, or characters of a text, from which words are taken
@@ -272,8 +272,7 @@ def _page_text(page: str) -> str:
 
 def _shorten(words: str) -> str:
     printable = "".join(c if c.isprintable() else " " for c in strip_controls(scrub(words[:_LOOKED_AT])))
-    line = " ".join(printable.split())
-    return line if len(line) <= MAX_WORDS else line[: MAX_WORDS - 1] + "…"
+    return cut(" ".join(printable.split()), MAX_WORDS)
 
 
 def _finite(digits: str) -> float | None:

@@ -136,9 +136,10 @@ def port(text: str) -> int:
 def _whole_number(text: str, largest: int) -> int:
     import argparse
 
+    from retake_flow.sanitize import cut
+
     if not (text.isascii() and text.isdecimal() and len(text) < 10 and int(text) <= largest):
-        shown = text if len(text) <= 40 else f"{text[:40]}…"
-        raise argparse.ArgumentTypeError(f"{shown!r} is not a whole number from 0 to {largest}")
+        raise argparse.ArgumentTypeError(f"{cut(text, 40)!r} is not a whole number from 0 to {largest}")
     return int(text)
 
 

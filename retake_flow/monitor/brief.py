@@ -12,6 +12,7 @@ from retake_flow.monitor.following import Following
 from retake_flow.ports.runs import OpenGate, ReadableRuns
 from retake_flow.run.records import plain, timestamp
 from retake_flow.run.run import Phase, Run
+from retake_flow.sanitize import cut
 
 #: The size of it with the commands that make sense, in bytes of JSON.
 MOST: Final = 1024
@@ -140,5 +141,4 @@ def remaining(run: Run, now: float) -> int | None:
 
 
 def _short(text: str, longest: int) -> str:
-    flat = " ".join(text.split())
-    return flat if len(flat) <= longest else flat[: longest - 1] + "…"
+    return cut(" ".join(text.split()), longest)

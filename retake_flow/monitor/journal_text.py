@@ -8,7 +8,7 @@ from datetime import datetime
 from retake_flow import printable
 from retake_flow.flow.duration import words
 from retake_flow.run.records import Record
-from retake_flow.sanitize import strip_controls
+from retake_flow.sanitize import cut, strip_controls
 
 _LONGEST_TEXT = 300  # characters of a viewer's text
 _LONGEST_TIP = _LONGEST_TEXT + 60  # including the giver and the amount
@@ -40,7 +40,7 @@ def chat_line(author: str, text: str) -> str:
 def entry(record: Record) -> str:
     """A chat message or act of a viewer, on one line as it shows on stream. A long text is cut."""
     author, kind, number = record["author"], record.get("kind"), record.get("amount")
-    words = _cut(printable.line(record.get("text", "")), _LONGEST_TEXT)
+    words = cut(printable.line(record.get("text", "")), _LONGEST_TEXT)
     amount = "" if number is None else f"{number:.15g} {record.get('currency', '')}".strip()
     match kind:
         case "tip":
@@ -56,14 +56,10 @@ def entry(record: Record) -> str:
     return printable.line(f"* {author} {does}") + (f": {words}" if words else "")
 
 
-def _cut(line: str, longest: int) -> str:
-    return line if len(line) <= longest else f"{line[:longest]}…"
-
-
 def _notice(record: Record) -> str:
     """A notice. A notice of a tip holds a viewer's text."""
     longest = _LONGEST_TIP if record.get("kind") == "tip" else len(record["message"])
-    return "\n".join(f"• {_cut(line, longest)}" for line in record["message"].splitlines())
+    return "\n".join(f"• {cut(line, longest)}" for line in record["message"].splitlines())
 
 
 def _with_hint(record: Record) -> str:

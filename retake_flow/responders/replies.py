@@ -9,7 +9,7 @@ from retake_flow.api.responses import parse_json
 from retake_flow.errors import ResponderFailed
 from retake_flow.ports.responders import Answer
 from retake_flow.redact import scrub
-from retake_flow.sanitize import strip_controls
+from retake_flow.sanitize import cut, strip_controls
 
 #: The longest answer that is read, in bytes.
 LONGEST: Final = 64 * 1024
@@ -72,5 +72,4 @@ def read(text: bytes, who: str, hint: str) -> Answer:
 
 def excerpt(text: bytes, most: int = 100) -> str:
     """The beginning of an answer, on one line, without secrets."""
-    words = scrub(" ".join(strip_controls(text[: 4 * most].decode(errors="replace")).split()))
-    return words if len(words) <= most else f"{words[:most]}…"
+    return cut(scrub(" ".join(strip_controls(text[: 4 * most].decode(errors="replace")).split())), most)

@@ -8,6 +8,7 @@ from typing import Any, Final
 from retake_flow.errors import Damaged
 from retake_flow.ports.runs import Holder, Summary
 from retake_flow.run.run import LATEST, Phase
+from retake_flow.sanitize import cut
 
 _LARGEST: Final = 2**31 - 1  # of whole numbers
 _LONGEST = 40  # characters quoted from a bad value
@@ -96,8 +97,7 @@ def _all_texts(words: Mapping[str, Any]) -> None:
 
 def quoted(value: object) -> str:
     """An unexpected value, shortened."""
-    said = repr(value)
-    return said if len(said) <= _LONGEST else f"{said[:_LONGEST]}…"
+    return cut(repr(value), _LONGEST)
 
 
 def shown(value: object) -> str:

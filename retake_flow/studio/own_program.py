@@ -12,6 +12,7 @@ from retake_flow.errors import NotReady, ProcessFailed, SettingsError
 from retake_flow.flow.load.functions import called_function
 from retake_flow.quick_dataclasses import dataclass, field
 from retake_flow.redact import scrub
+from retake_flow.sanitize import cut
 from retake_flow.settings import NETWORK, PYTHON
 from retake_flow.studio.media import Media
 from retake_flow.studio.processes.launcher import Launcher
@@ -45,7 +46,7 @@ class OwnProgram:
         """The command, or the function that it calls, for messages."""
         name, *arguments = self.command
         words = called_function(self.command) or " ".join([Path(name).name, *arguments])
-        return scrub(words if len(words) <= _LONGEST_SHOWN else f"{words[:_LONGEST_SHOWN]}…")
+        return scrub(cut(words, _LONGEST_SHOWN))
 
 
 @dataclass(frozen=True, slots=True)

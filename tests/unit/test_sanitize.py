@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from retake_flow.sanitize import strip_controls
+from retake_flow.sanitize import cut, strip_controls
 
 
 @pytest.mark.parametrize(
@@ -35,3 +35,9 @@ def test_what_is_left_is_harmless(text: str) -> None:
     left.encode()
     assert all(char == "\n" or not (ord(char) < 32 or 127 <= ord(char) < 160) for char in left)
     assert strip_controls(left).rstrip("\n") == left.rstrip("\n")
+
+
+@pytest.mark.parametrize(("text", "shown"), [("abc", "abc"), ("abcd", "abcd"), ("abcde", "abc…"), ("", "")])
+def test_a_limit_counts_the_ellipsis(text: str, shown: str) -> None:
+    """So a column, or a service with a limit of its own, gets no character too many."""
+    assert cut(text, 4) == shown

@@ -16,6 +16,7 @@ from retake_flow.errors import InputError, NoSession, NotFound
 from retake_flow.flow.schema import patterns
 from retake_flow.ports.actions import Call, Completion
 from retake_flow.quick_dataclasses import dataclass
+from retake_flow.sanitize import cut
 
 #: Words before a choice that take it back: "not A, I take B" is a vote for B.
 NEGATIONS: Final = frozenset({"no", "not", "never", "don't", "dont", "nicht", "kein", "keine", "nie", "pas", "jamais"})
@@ -213,8 +214,7 @@ class Cursor:
 
 def excerpt(message: ChatMessage) -> str:
     """A message on one short line."""
-    words = " ".join(message.text.split())
-    return f"{short_name(message)}: {words if len(words) <= _LONGEST_SPOKEN else words[: _LONGEST_SPOKEN - 1] + '…'}"
+    return f"{short_name(message)}: {cut(' '.join(message.text.split()), _LONGEST_SPOKEN)}"
 
 
 def summarize(messages: Sequence[ChatMessage]) -> str:

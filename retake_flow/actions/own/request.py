@@ -15,6 +15,7 @@ from retake_flow.flow.duration import seconds
 from retake_flow.outgoing import require_no_secret
 from retake_flow.ports.actions import Call, Completion
 from retake_flow.responders.env_secrets import signature, signing_key, variable
+from retake_flow.sanitize import cut
 
 if TYPE_CHECKING:
     from retake_flow.api.http.own_request import OwnRequest, OwnResponse
@@ -102,7 +103,7 @@ def _require_expected(request: OwnRequest, response: OwnResponse, text: str, exp
     status = response.status
     if status in expect if expect else 200 <= status < 300:
         return
-    said = " ".join(text.split())[:_SHOWN]
+    said = cut(" ".join(text.split()), _SHOWN)
     message = f"{request.shown}: status {status}{f': {said}' if said else ''}"
     if 300 <= status < 400:
         hint = "use the address that it leads to, or allow `redirects`"

@@ -16,7 +16,7 @@ from retake_flow.outgoing import require_no_secret
 from retake_flow.ports.actions import Call, Completion, Service
 from retake_flow.redact import bears_secret, scrub
 from retake_flow.responders.replies import find_event
-from retake_flow.sanitize import strip_controls
+from retake_flow.sanitize import cut, strip_controls
 from retake_flow.studio.own_program import OwnProgram, Ran
 
 _HINT: Final = "pass secrets by `env_from`, and do not print them"
@@ -131,7 +131,7 @@ class EventLines:
         except ValueError:
             event = None
         if event is None:
-            return self._say(f"not an event: {text[:_SHOWN]}; an event is one line such as {FORM}")
+            return self._say(f"not an event: {cut(text, _SHOWN)}; an event is one line such as {FORM}")
         if not self._allows(self._events):
             return None
         return self._call.raise_event(*event)

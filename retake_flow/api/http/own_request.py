@@ -18,6 +18,7 @@ from retake_flow.api.http.pool import Pool
 from retake_flow.errors import InputError, RequestFailed
 from retake_flow.quick_dataclasses import dataclass, field
 from retake_flow.redact import scrub
+from retake_flow.sanitize import cut
 from retake_flow.settings import is_loopback
 
 #: The longest body of a response, in bytes, packed and unpacked.
@@ -156,7 +157,7 @@ async def _read(request: OwnRequest, response: httpx.Response) -> bytes:
     if packed in ("identity", ""):
         return bytes(read)
     if packed not in ("gzip", "deflate", "x-gzip"):
-        raise _failure(request, f"the response is compressed with {packed[:20]!r}, which was not asked for")
+        raise _failure(request, f"the response is compressed with {cut(packed, 20)!r}, which was not asked for")
     unpacked = zlib.decompressobj(47).decompress(bytes(read), MOST_BODY + 1)
     if len(unpacked) > MOST_BODY:
         raise _failure(request, f"the response is larger than {MOST_BODY // 1024} KiB")
@@ -193,7 +194,7 @@ async def _examined(request: OwnRequest, host: str, port: int) -> str:
     except OSError as error:
         raise RequestFailed(f"{request.shown}: {host} cannot be found: {error.strerror or error}") from None
     except UnicodeError:
-        raise InputError(f"{request.shown}: {host[:80]!r} is no name of a host") from None
+        raise InputError(f"{request.shown}: {cut(host, 80)!r} is no name of a host") from None
     addresses = [str(info[4][0]) for info in found]
     if not request.private:
         _require_public(request, addresses)

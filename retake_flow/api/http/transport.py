@@ -15,6 +15,7 @@ from retake_flow.api.protocol import Request
 from retake_flow.api.responses import Response
 from retake_flow.errors import Blocked, PlatformError, UnexpectedAnswer, Unreachable
 from retake_flow.redact import scrub
+from retake_flow.sanitize import cut
 from retake_flow.spans import Value, span
 
 #: gzip or zlib, as the data itself says.
@@ -41,7 +42,7 @@ def decompress(body: bytes, encoding: str, most: int) -> tuple[bytes, bool]:
     if not layers:
         return body, False
     if layers[1:] or layers[0] not in _KNOWN:
-        raise CannotUnpack(f"its encoding is {encoding[:60]!r}, which was not asked for")
+        raise CannotUnpack(f"its encoding is {cut(encoding)!r}, which was not asked for")
     unpacking = zlib.decompressobj(_EITHER)
     try:
         text = unpacking.decompress(body, most + 1)

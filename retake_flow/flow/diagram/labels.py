@@ -29,6 +29,7 @@ from retake_flow.flow.model import (
 from retake_flow.flow.names import SEPARATOR
 from retake_flow.flow.state_parts import Ask, Effect, Raise, Route, Value
 from retake_flow.redact import scrub
+from retake_flow.sanitize import cut
 
 _LONGEST = 40
 _LINE = 26
@@ -174,5 +175,4 @@ def _span(value: Value) -> str:
 
 
 def _short(text: str) -> str:
-    line = " ".join(text.split())
-    return line if len(line) <= _LONGEST else line[: _LONGEST - 1] + "…"
+    return cut(" ".join(text.split()), _LONGEST)

@@ -18,6 +18,7 @@ from retake_flow.flow.schema import builders, state
 from retake_flow.flow.schema import flow as schema
 from retake_flow.flow.text.yaml_source import Path, Source
 from retake_flow.redact import scrub
+from retake_flow.sanitize import cut
 
 _KINDS = {
     "object": "a mapping",
@@ -261,8 +262,7 @@ def _shorten(value: Any) -> str:
     # Masked before it is shortened: half an address would not be recognised.
     if isinstance(value, dict | list):
         return "a mapping" if isinstance(value, dict) else "a list"
-    text = "nothing" if value is None else scrub(repr(value))
-    return text if len(text) <= 60 else text[:57] + "…"
+    return "nothing" if value is None else cut(scrub(repr(value)))
 
 
 def _inside(path: Path) -> str:

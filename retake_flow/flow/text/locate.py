@@ -12,7 +12,7 @@ from retake_flow import plain_file
 from retake_flow.errors import UsageError
 from retake_flow.flow.diagnostics import did_you_mean
 from retake_flow.quick_dataclasses import dataclass
-from retake_flow.sanitize import one_line
+from retake_flow.sanitize import cut, one_line
 
 _PACKAGE = Path(__file__).resolve().parents[2]
 # In a wheel, the flows are inside the package; in a checkout, next to it.
@@ -70,7 +70,7 @@ def find(name: str, folder: Path = Path()) -> Path:
         if path.exists():
             raise UsageError(f"{one_line(name)} is not a plain file")
     except OSError as error:
-        raise UsageError(f"{name[:60]!r} is not a file: {error.strerror}") from None
+        raise UsageError(f"{cut(name)!r} is not a file: {error.strerror}") from None
     flows = shipped_flows()
     found = flows.get(name) or flows.get(f"{name}.yaml")
     if found is None and (near := _near(path)):

@@ -13,7 +13,7 @@ import pytest
 
 from retake_flow.errors import RetakeFlowError
 from retake_flow.run.records import Record, plain
-from retake_flow.sanitize import one_line
+from retake_flow.sanitize import cut, one_line
 from retake_flow.testing.gherkin.lint import display_path
 from retake_flow.testing.runs.observed import Unmet, seconds
 
@@ -172,4 +172,4 @@ def _line(record: Record) -> str:
     if record.get("result"):
         details.append(json.dumps(record["result"], ensure_ascii=False))
     text = " ".join(f"{record['event']:<16}  {place}  {'  '.join(details)}".split("\n")).rstrip()
-    return f"{seconds(record):>10.3f} s  {text if len(text) <= _LONGEST else text[: _LONGEST - 1] + '…'}"
+    return f"{seconds(record):>10.3f} s  {cut(text, _LONGEST)}"

@@ -15,6 +15,7 @@ from retake_flow.flow import duration
 from retake_flow.flow.diagnostics import did_you_mean
 from retake_flow.flow.model import Flow
 from retake_flow.flow.text.yaml_source import Path
+from retake_flow.sanitize import cut
 
 _LONGEST = 60
 
@@ -110,8 +111,7 @@ def shorten(value: Any) -> str:
     """A value for a message, shortened."""
     if isinstance(value, Mapping | list):
         return "a mapping" if isinstance(value, Mapping) else "a list"
-    text = json.dumps(value, ensure_ascii=False, default=str)
-    return text if len(text) <= _LONGEST else text[: _LONGEST - 1] + "…"
+    return cut(json.dumps(value, ensure_ascii=False, default=str), _LONGEST)
 
 
 T = TypeVar("T")

@@ -85,8 +85,8 @@ def test_no_viewer_can_write_a_line_of_ours() -> None:
 def test_a_viewer_fills_no_screen() -> None:
     """A long text is cut, also in the notice of a tip; what the flow itself says is not."""
     record = {"t": T, "event": "chat_message", "author": "ann", "text": "x" * 2_000}
-    assert lines(record) == [f"ann: {'x' * 300}…"]
-    assert lines({**record, "kind": "tip", "amount": 1}) == [f"* ann tips 1: {'x' * 300}…"]
+    assert lines(record) == [f"ann: {'x' * 299}…"]
+    assert lines({**record, "kind": "tip", "amount": 1}) == [f"* ann tips 1: {'x' * 299}…"]
     assert lines({**record, "text": "x" * 300}) == [f"ann: {'x' * 300}"]
     notice = {"t": T, "event": "notice", "kind": "tip", "message": f"ann tips 1: {'x' * 2_000}"}
     assert len(lines(notice)[0]) < 400
