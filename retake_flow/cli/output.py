@@ -34,8 +34,10 @@ _AT_ONCE = select.PIPE_BUF
 #: Seconds between two attempts to write when the output takes nothing.
 _AGAIN_AFTER = 1.0
 _FILLED = 0.05
-#: At the end: seconds without any progress, and in total, after which the rest is dropped.
-_STUCK = 2.0
+#: At the end: looks without any progress, and seconds in total, after which the rest is dropped. Looks are counted, so
+#: that a machine that stands still loses nothing.
+_STUCK = 20
+_LOOK_SECONDS = 0.1
 _AT_THE_END = 10.0
 _GONE = (errno.EPIPE, errno.ECONNRESET, errno.EBADF)
 _HUNG_UP = (errno.EIO, errno.ENXIO, errno.ENODEV)  # of a terminal; a disk may report such an error and recover
@@ -103,8 +105,9 @@ class QueuedFile(io.FileIO):
         with self._changed:
             self._ending = True
             self._changed.notify_all()
-            while self._unwritten() and (left := deadline - time.monotonic()) > 0:
-                if not self._changed.wait_for(partial(self._has_progressed, self._taken), min(_STUCK, left)):
+            while self._unwritten() and time.monotonic() < deadline:
+                progressed = partial(self._has_progressed, self._taken)
+                if not any(self._changed.wait_for(progressed, _LOOK_SECONDS) for _ in range(_STUCK)):
                     break
             self._given_up = True
             self._changed.notify_all()
