@@ -15,7 +15,7 @@ from retake_flow.api.http.transport import Transport
 from retake_flow.api.lenient_json import text
 from retake_flow.api.responses import interpret, parse_json
 
-WITHIN = 5.0  # seconds
+WITHIN = 15.0  # seconds
 
 
 @dataclass(frozen=True, slots=True)

@@ -20,8 +20,8 @@ import json_output
 import psutil
 from run_programs import programs
 
-#: Seconds after which something that is waited for counts as not coming.
-WITHIN = 90.0
+#: Seconds after which something that is waited for counts as not coming, also on a slow and busy machine.
+WITHIN = 150.0
 #: The usual size takes twice the computing, and where nobody looks at the picture it only has to be there.
 SMALL = "size=320x240"
 
@@ -40,7 +40,7 @@ def waited(wanted: Callable[[], Any], what: object = "", within: float = WITHIN,
 
 
 def numbered(records: list[Record]) -> list[Record]:
-    """What a run has printed of its journal, as that has it: without the numbers, which have neither gaps nor doubles.
+    """The journal of a run as it has printed it: without the numbers, which have neither gaps nor doubles.
 
     Each line also says the run, the agent and the host; some records of a journal have the first two themselves.
     """
@@ -222,7 +222,7 @@ class Home:
                     process.kill()
 
     def journal(self, run: str = "") -> list[Record]:
-        """What is written down of a run, or of all of them, without the program's help."""
+        """The records of a run, or of all of them, read without the program's help."""
         found = self._select("SELECT data FROM records WHERE run LIKE ? ORDER BY run, number", run or "%")
         return [json.loads(row["data"]) for row in found]
 
@@ -231,13 +231,8 @@ class Home:
         return self._select("SELECT * FROM runs WHERE id LIKE ? ORDER BY created DESC LIMIT 1", run or "%")[0]
 
     def asked(self, run: str) -> set[str]:
-        """What is asked of a run and not done yet."""
+        """The requests to a run that are not done yet."""
         return {row["what"] for row in self._select("SELECT what FROM requests WHERE run = ?", run)}
-
-    def answered(self, run: str, gate: str) -> float:
-        """When a question was answered, in seconds since the epoch."""
-        rows = self._select("SELECT id, answered FROM gates WHERE run = ?", run)
-        return next(float(row["answered"]) for row in rows if row["id"] == gate)
 
     def _select(self, query: str, run: str) -> list[Record]:
         if place := self.environment.get("RETAKE_FLOW_STORE"):
@@ -304,11 +299,11 @@ class RetakeTv:
             return json.load(answer)
 
     def report(self) -> Any:
-        """What happened so far."""
+        """The report of the rehearsal so far."""
         return self.ask("/_rehearsal/report")
 
     def agent(self, name: str) -> Any:
-        """What happened so far to one agent."""
+        """The report of one agent so far."""
         return next(agent for agent in self.report()["agents"] if agent["name"] == name)
 
     def tweet(self, number: int, text: str) -> str:

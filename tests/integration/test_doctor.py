@@ -12,9 +12,9 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from flow_processes import Done, Home, at_home, command, retake_tv, waited, write_credentials
+from flow_processes import WITHIN, Done, Home, at_home, command, gone, retake_tv, waited, write_credentials
 from machines import nameless, no_fonts, reduced_ffmpeg
-from run_programs import programs
+from run_programs import program
 
 from retake_flow.studio.programs import PROGRAMS
 from retake_flow.wiring.diagnosis.stream import CHECKS
@@ -28,13 +28,13 @@ TOKEN = "rtk_doctor_0123456789"
 
 
 def finding(done: Done, check: str) -> dict[str, Any]:
-    """What was found of one thing."""
+    """The finding of one check."""
     [found] = [each for each in done.records[0]["checks"] if each["check"] == check]
     return dict(found)
 
 
 def examined(home: Home, *more: str, **variables: str) -> Done:
-    """What the doctor finds, as JSON."""
+    """The findings of the doctor, as JSON."""
     return home.call("doctor", "--json", "--offline", *more, **variables)
 
 
@@ -156,15 +156,13 @@ def test_letters_that_are_boxes_are_found(tmp_path: Path) -> None:
         ),
     ],
 )
-def test_what_is_not_installed_is_named(
-    tmp_path: Path, lacking: tuple[str, ...], code: int, found: dict[str, str]
-) -> None:
+def test_missing_programs_are_named(tmp_path: Path, lacking: tuple[str, ...], code: int, found: dict[str, str]) -> None:
     """A machine without some programs, which has all others."""
     (tmp_path / "bin").mkdir()
     for folder in ("/usr/bin", "/bin", "/usr/local/bin"):
-        for program in Path(folder).iterdir():
-            if program.name not in lacking and not (tmp_path / "bin" / program.name).is_symlink():
-                (tmp_path / "bin" / program.name).symlink_to(program)
+        for file in Path(folder).iterdir():
+            if file.name not in lacking and not (tmp_path / "bin" / file.name).is_symlink():
+                (tmp_path / "bin" / file.name).symlink_to(file)
     with at_home(tmp_path / "home", PATH=str(tmp_path / "bin")) as home:
         done = examined(home)
     assert done.code == code, done
@@ -209,7 +207,7 @@ def test_places_that_cannot_be_used_are_missing(
         assert hint in found["hint"]
 
 
-def test_a_user_without_a_home_is_told_what_to_set(tmp_path: Path) -> None:
+def test_without_a_home_the_finding_says_what_to_set(tmp_path: Path) -> None:
     """There is a finding, and no defect."""
     kept = {key: value for key, value in os.environ.items() if not key.startswith(("RETAKE_", "XDG_"))}
     done = subprocess.run(
@@ -235,7 +233,7 @@ def test_credentials_that_others_can_read_are_missing(tmp_path: Path) -> None:
 
 
 def test_a_token_that_a_run_refuses_is_missing(tmp_path: Path) -> None:
-    """What no token can be is found before a run is begun with it, and is not told."""
+    """A token with a blank is found before a run is begun with it, and is not printed."""
     token = "rtk_with a blank"
     with at_home(tmp_path, RETAKE_ACCESS_TOKEN=token) as home:
         done = examined(home)
@@ -247,7 +245,7 @@ def test_a_token_that_a_run_refuses_is_missing(tmp_path: Path) -> None:
 
 
 def test_the_platform_and_its_clock_are_asked_without_a_token(tmp_path: Path) -> None:
-    """What answers is told with its version and its time, and no token is sent for that."""
+    """The answer is reported with its version and its time, and no token is sent for that."""
     with retake_tv(tmp_path / "tv", {}) as tv, at_home(tmp_path / "home", RETAKE_ACCESS_TOKEN=TOKEN) as home:
         done = home.call("doctor", "--json", RETAKE_API_URL=tv.address)
     assert done.code == 0, done
@@ -258,14 +256,14 @@ def test_the_platform_and_its_clock_are_asked_without_a_token(tmp_path: Path) ->
 
 
 def test_a_clock_that_is_wrong_is_a_warning(tmp_path: Path) -> None:
-    """The difference is told, and the command that sets the clock."""
+    """The difference is reported, and the command that sets the clock."""
     with retake_tv(tmp_path / "tv", {"clock": 600}) as tv, at_home(tmp_path / "home") as home:
         done = home.call("doctor", "--json", RETAKE_API_URL=tv.address)
     assert done.code == 0, done
     found = finding(done, "clock")
     assert found["status"] == "warning"
     seconds, _, words = found["message"].partition(" ")
-    assert abs(float(seconds) - 600) <= 2, found
+    assert abs(float(seconds) - 600) <= 10, found  # the answer may be on its way for long
     assert words == "s behind retake.tv's"
     assert "timedatectl" in found["hint"]
 
@@ -280,7 +278,7 @@ def test_a_platform_that_cannot_be_reached_is_a_warning(tmp_path: Path) -> None:
 
 
 def test_a_way_that_is_set_wrongly_is_missing(tmp_path: Path) -> None:
-    """What a person set stays wrong until a person sets it right."""
+    """A wrong setting stays wrong until a person corrects it."""
     with at_home(tmp_path, HTTPS_PROXY="socks5://127.0.0.1:9", NO_PROXY="", no_proxy="") as home:
         home.environment.pop("https_proxy", None)
         done = home.call("doctor", "--json")
@@ -297,12 +295,12 @@ def test_an_interruption_leaves_nothing(tmp_path: Path, number: signal.Signals) 
             command("doctor", "--offline"), stdout=subprocess.PIPE, stderr=subprocess.PIPE, env=home.environment
         ) as process:
             marker = f"doctor-{process.pid}"
-            waited(lambda: any(each.name() == "Xvfb" for each in programs(marker)), "a display")
+            waited(lambda: program(marker, "Xvfb"), "a display")
             process.send_signal(number)
-            out, err = process.communicate(timeout=60)
+            out, err = process.communicate(timeout=WITHIN)
         assert process.returncode == 130, (out, err)
         assert b"Traceback" not in err
-        assert programs(marker) == []
+        gone(marker)
         assert list(home.folder.iterdir()) == []
     assert list((tmp_path / "tmp").iterdir()) == []
 
@@ -317,7 +315,7 @@ def test_a_first_process_that_looks_after_nobody_is_a_warning(tmp_path: Path) ->
     with at_home(tmp_path) as home:
         done = subprocess.run(
             [*inside, python, "-c", script, *command("doctor", "--json", "--offline")],
-            capture_output=True, text=True, check=False, env=home.environment, timeout=180,
+            capture_output=True, text=True, check=False, env=home.environment, timeout=2 * WITHIN,
         )  # fmt: skip
     assert done.returncode == 0, done.stderr
     [init] = [each for each in json.loads(done.stdout)["checks"] if each["check"] == "init"]
@@ -331,7 +329,7 @@ def test_a_limit_that_is_too_low_is_missing(tmp_path: Path) -> None:
     with at_home(tmp_path) as home:
         done = subprocess.run(
             ["sh", "-c", 'ulimit -n 120; exec "$@"', "sh", *command("doctor", "--json", "--offline")],
-            capture_output=True, text=True, check=False, env=home.environment, timeout=180,
+            capture_output=True, text=True, check=False, env=home.environment, timeout=2 * WITHIN,
         )  # fmt: skip
     assert done.returncode == 6, done.stderr
     [limits] = [each for each in json.loads(done.stdout)["checks"] if each["check"] == "limits"]

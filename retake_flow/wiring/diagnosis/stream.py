@@ -43,7 +43,7 @@ CHECKS: Final = {
 }
 
 SECONDS: Final = 1.0
-_WITHIN: Final = 20.0  # seconds
+_WITHIN: Final = 45.0  # seconds
 #: A screen full of text is brighter than this; one with only a cursor is darker.
 _WRITTEN: Final = 0.01
 _TEXT: Final = "\n".join(["retake-flow doctor " * 6] * 25)
