@@ -38,7 +38,7 @@ from retake_flow.wiring.soak import findings
 ON_AIR_SHARE = 0.97
 _QUIET = 20.0  # seconds at the end in which nothing happens, so that what was begun is brought to its end
 _LOOK = 0.2
-_WAITED = 60.0
+_WAITED = 150.0
 _AGENT = "chaos"
 _LIBFAKETIME = sorted(Path("/usr/lib").glob("*/faketime/libfaketime.so.1"))
 #: Where the clock is set to, in seconds from the true time.
@@ -344,6 +344,7 @@ def measure(seconds: float, every: float, seed: int, kinds: Sequence[str], kept:
                 counted, happened = wreck(scene, seconds, kinds)
                 watch.ended.set()
                 looking.join(_WAITED)
+                settle(scene, folder)
             finally:
                 network.mend()
                 sign_off(process)
@@ -355,7 +356,8 @@ def measure(seconds: float, every: float, seed: int, kinds: Sequence[str], kept:
             (kept / "journal.jsonl").write_text("\n".join(map(json.dumps, journal)))
             (kept / "report.json").write_text(json.dumps(report, indent=1))
             shutil.copy(folder / "stderr", kept / "stderr")
-        left = [f"{one.pid} {one.name()}" for one in programs(run)]
+        wait_until(lambda: not programs(run))
+        left = [str(one) for one in programs(run)]
         left += [str(path.name) for path in (folder / "tmp").iterdir()]
     said = [comment["text"] for agent in report["agents"] for comment in agent["chat"] if comment["agent"]]
     return {
@@ -374,6 +376,24 @@ def measure(seconds: float, every: float, seed: int, kinds: Sequence[str], kept:
         "questions": [r["message"] for r in journal if r["event"] == "gate_opened" and ":" not in r["gate"]],
         "notices": sum(r["event"] == "notice" for r in journal),
     }
+
+
+def settle(scene: Scene, folder: Path) -> None:
+    """Wait until what was begun is at its end: the stream is on air, and every message has been read."""
+
+    def settled() -> bool:
+        report = scene.platform.ask("GET", "/_rehearsal/report")
+        missed = findings(report, read_journal(folder, scene.run))["messages"]["missed"]
+        return scene.process.poll() is not None or (scene.platform.shows_live and not missed)
+
+    wait_until(settled)
+
+
+def wait_until(condition: Callable[[], bool]) -> None:
+    """Wait for a condition, but not for ever."""
+    deadline = time.monotonic() + _WAITED
+    while not condition() and time.monotonic() < deadline:
+        time.sleep(0.5)
 
 
 def sign_off(process: subprocess.Popen[bytes]) -> None:
