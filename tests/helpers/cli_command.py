@@ -1,4 +1,4 @@
-"""What a command wrote."""
+"""The output of a command."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from typing import Any
 
 @dataclass(frozen=True)
 class Said:
-    """What a command ended with and what it wrote."""
+    """The exit code and the output of a command."""
 
     code: int
     out: str
@@ -18,7 +18,7 @@ class Said:
 
     @property
     def records(self) -> list[dict[str, Any]]:
-        """What it wrote as JSON lines."""
+        """Its output as JSON lines."""
         return [json.loads(line) for line in self.out.splitlines()]
 
 

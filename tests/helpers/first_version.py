@@ -1,4 +1,4 @@
-"""What version 0.1 has left behind: a store of runs, a rehearsal, flows and overlays."""
+"""Data that version 0.1 has left behind: a store of runs, a rehearsal, flows and overlays."""
 
 from __future__ import annotations
 

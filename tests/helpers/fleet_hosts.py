@@ -34,7 +34,7 @@ from run_programs import lives, program
 #: The longest time that a run has without renewing its lease, in seconds; its process gives up after five sevenths.
 LEASE = 6.0
 _BOOT = "/proc/sys/kernel/random/boot_id"
-# Its first process is no worker, which may die, and takes in whoever has lost its parent.
+# Its first process is no worker, which may die, and takes in orphans.
 _FIRST = (
     f'mount -t tmpfs tmpfs /tmp && hostname "$0" && mount --bind "$1" {_BOOT} && '
     "echo ready && exec >&2; while :; do sleep 0.2; done"
@@ -86,7 +86,7 @@ class FleetHost:
         self._first = psutil.Process(self._power.pid).children()[0]
 
     def cut_power(self) -> None:
-        """Everything on it is gone at once, and nobody is told."""
+        """End everything on it at once, without a word."""
         self.way.cut("silent")
         if self._power is not None:
             self._power.kill()
@@ -198,7 +198,7 @@ class Fleet:
         return str(self.call("submit", *arguments, "--json").records[0]["run"])
 
     def select(self, query: str, *values: object) -> list[tuple[Any, ...]]:
-        """Ask the database, which works whatever is cut; each thread keeps a connection, since a new one costs much."""
+        """Ask the database, past every cut; each thread keeps a connection, since a new one costs much."""
         import psycopg
 
         kept: psycopg.Connection[Any] | None = getattr(self._asking, "connection", None)
@@ -215,7 +215,7 @@ class Fleet:
         return int(self.select("SELECT epoch FROM runs WHERE id = %s", run)[0][0])
 
     def records(self, run: str, after: int = 0) -> list[tuple[int, dict[str, Any]]]:
-        """What is written down of a run after a number."""
+        """The records of a run after a number."""
         query = "SELECT number, data FROM records WHERE run = %s AND number > %s ORDER BY number"
         return [(number, json.loads(data)) for number, data in self.select(query, run, after)]
 
@@ -234,7 +234,7 @@ class Fleet:
         return next(host for host in self.hosts.values() if host.has(encoder))
 
     def on_air(self, run: str, after: int = 0) -> None:
-        """Wait until it is on air, with a session that is live, as told after a record."""
+        """Wait until it is on air, with a session that is live, by the records after a number."""
         waited(lambda: self._is_on_air(run, after), f"{run} to be on air", every=0.05)
 
     def _is_on_air(self, run: str, after: int) -> bool:

@@ -49,7 +49,7 @@ def evaluated(texts: Sequence[str]) -> list[tuple[str, float, int]]:
         input=json.dumps(texts),
         capture_output=True,
         text=True,
-        timeout=120,
+        timeout=600,
         check=True,
         preexec_fn=lambda: resource.setrlimit(resource.RLIMIT_AS, (_MEMORY, _MEMORY)),
     )

@@ -37,7 +37,7 @@ mkdir "$1/root/src" && cp -r {kept} "$1/root/src"
 
 @dataclass
 class Image:
-    """What a Containerfile says.
+    """The content of a Containerfile.
 
     Attributes:
         steps: Its commands, each with the environment that is set by then.
@@ -98,7 +98,7 @@ def run(image: Image, folder: Path, *arguments: str, **environment: str) -> subp
         capture_output=True,
         text=True,
         check=False,
-        timeout=300,
+        timeout=900,
         env={"PATH": os.environ["PATH"]},
     )
 

@@ -75,7 +75,7 @@ def no_fonts(folder: Path) -> Mapping[str, str]:
 
 
 def nameless() -> list[str]:
-    """What to put before a command so that a user without a name and a home runs it, who may what we may."""
+    """The prefix of a command that runs as a user without a name and a home, with our permissions."""
     prefix = ["unshare", "--user", "--map-user=12345", "--map-group=12345", "env", "--unset=HOME"]
     if subprocess.run([*prefix, "true"], capture_output=True, check=False).returncode != 0:
         pytest.skip("no user namespaces here")

@@ -1,4 +1,4 @@
-"""What stands between a machine and retake.tv: a proxy that opens tunnels, and servers with certificates."""
+"""Programs between a machine and retake.tv: a proxy that opens tunnels, and servers with certificates."""
 
 from __future__ import annotations
 
@@ -124,7 +124,7 @@ class Gate:
 
     @property
     def heads(self) -> list[str]:
-        """What it was asked, with the headers."""
+        """Its requests, with the headers."""
         return [json.loads(line) for line in (self.folder / "heads").read_text().splitlines()]
 
     @property
@@ -144,7 +144,7 @@ def gate(folder: Path, served: int, authority: Authority, password: str = "", an
     Args:
         folder: Where it writes what it sees.
         served: The port of the plain server to which all that comes is passed on.
-        authority: Vouches for whomever it stands for.
+        authority: Vouches for the server that it stands for.
         password: What clients have to give; "" for nothing.
         answer: What it answers instead of opening a tunnel; "" to open it.
     """

@@ -1,4 +1,4 @@
-"""A second user of the machine, and a studio on air, for the tests of what that user can do to it: nothing."""
+"""A second user of the machine, and a studio on air, for tests that this user can do nothing to it."""
 
 from __future__ import annotations
 
@@ -39,7 +39,7 @@ def as_other(*command: str, **environment: str) -> subprocess.CompletedProcess[s
 
 
 def other_says(script: str, *arguments: str) -> str:
-    """What the other user's Python script prints."""
+    """The output of a Python script that the other user runs."""
     ran = as_other(sys.executable, "-I", "-c", script, *arguments)
     assert ran.returncode == 0, ran.stderr
     return ran.stdout.strip()

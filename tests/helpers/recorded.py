@@ -1,4 +1,4 @@
-"""What is heard and seen in a recording, measured with ffmpeg and ffprobe."""
+"""The sound and the picture of a recording, measured with ffmpeg and ffprobe."""
 
 from __future__ import annotations
 

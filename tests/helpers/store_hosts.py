@@ -25,7 +25,7 @@ _SETTLED = f'mount -t tmpfs tmpfs /tmp && hostname studio && mount --bind "$HOME
 
 
 def journal(server: postgres_server.Server, run: str) -> list[Record]:
-    """What is written down of a run; its numbers have neither gaps nor doubles."""
+    """The records of a run; its numbers have neither gaps nor doubles."""
     found = _select(server, "SELECT number, data FROM records WHERE run = %s ORDER BY number", run)
     assert [number for number, _ in found] == list(range(1, len(found) + 1))
     return [json.loads(data) for _, data in found]

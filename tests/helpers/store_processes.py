@@ -31,7 +31,7 @@ def gate(number: int) -> Gate:
 
 
 def answerer(place: str, rounds: int, together: Barrier, pipe: Connection, name: str) -> None:
-    """Answer one gate after the other, each at the same moment as the others; tell who won each."""
+    """Answer one gate after the other, each at the same moment as the others; send who won each."""
     runs = open_runs(place)
     winners = []
     for number in range(rounds):
@@ -45,7 +45,7 @@ def answerer(place: str, rounds: int, together: Barrier, pipe: Connection, name:
 
 
 def claimer(place: str, rounds: int, together: Barrier, pipe: Connection) -> None:
-    """Claim one run after the other, each at the same moment as the others; tell who got each."""
+    """Claim one run after the other, each at the same moment as the others; send who got each."""
     runs, us = open_runs(place), this_process()
     owners = []
     for number in range(rounds):

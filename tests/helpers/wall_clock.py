@@ -32,7 +32,7 @@ class WallClock:
 
     @property
     def variables(self) -> dict[str, str]:
-        """What programs need in their environment to go by it."""
+        """The environment of programs that go by it."""
         return {
             "LD_PRELOAD": str(_LIBRARIES[0]),
             "FAKETIME_TIMESTAMP_FILE": str(self._file),

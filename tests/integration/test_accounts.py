@@ -1,4 +1,4 @@
-"""Two agents on one machine: each run is its own agent's, whoever goes on with it, and each agent streams once."""
+"""Two agents on one machine: each run stays its own agent's, and each agent streams once."""
 
 from __future__ import annotations
 
@@ -126,7 +126,7 @@ def test_a_run_goes_on_as_its_own_agent_alone(home: Home, platform: RetakeTv) ->
 
 
 def test_all_runs_of_the_agent_that_is_here_go_on(home: Home) -> None:
-    """Of the others each is told in one line, with both names and what to do; a moved file is no other agent."""
+    """Each of the others gets one line with both names and what to do; a moved file is no other agent."""
     runs = {agent: asked(home, **own(home, agent)) for agent in ("owl", "wren")}
     for run in runs.values():
         assert home.call("answer", run, "word=yes").code == 0
@@ -152,7 +152,7 @@ def test_an_answer_counts_and_the_run_waits_for_its_own_agent(home: Home) -> Non
 
 
 def test_a_run_that_waits_for_its_registration_is_nobody_elses(home: Home) -> None:
-    """What is known is the file in which its token is going to be: with another agent's file it does not go on."""
+    """Only the file that will hold its token is known: with another agent's file it does not go on."""
     flow = home.folder / "asking.yaml"
     given = "agent_name: kite, agent_description: d, image_url: '', wallet_address: '', ticker: ''"  # so it is refused
     register = f"register: {{do: retake.register, with: {{{given}}}, transitions: {{done: over, error: over}}}}"
@@ -182,7 +182,7 @@ def test_a_token_without_a_name_guards_its_run(home: Home) -> None:
 
 
 def test_an_account_that_is_learnt_later_guards_its_run(home: Home, platform: RetakeTv) -> None:
-    """A token alone has no name and no id; once the platform has told the id, it is the run's."""
+    """A token alone has no name and no id; once the platform has sent the id, it is the run's."""
     alone = home.folder / "alone.json"
     alone.write_text(json.dumps({"access_token": OWL, "issued_by": platform.address}))
     alone.chmod(0o600)
@@ -202,7 +202,7 @@ def test_an_account_that_is_learnt_later_guards_its_run(home: Home, platform: Re
 
 
 def test_an_account_that_is_made_later_guards_its_run(home: Home, platform: RetakeTv) -> None:
-    """Whoever registers in a run is its agent from then on, also for what streams beside it."""
+    """An account that a run registers is its agent from then on, also for what streams beside it."""
     given = (
         "agent_name: kite, agent_description: d, image_url: 'https://example.com/a.png', "
         f"wallet_address: {'7' * 32}, ticker: KITE"
@@ -231,7 +231,7 @@ _FIRST_VERSION = {
 
 
 def test_a_run_of_the_first_version_is_its_own_agents(home: Home) -> None:
-    """It kept no account: the name, and what it has loaded, tell whose it is and that it had credentials."""
+    """It kept no account: its name, and the credentials that it has loaded, show whose it is."""
     state = {"RETAKE_FLOW_STATE": str(home.folder / "state")}
     tokens = {"owl's token": OWL, "wren's token": WREN}
     runs = leave_store(home.folder, on_air=False)
@@ -369,5 +369,5 @@ def test_an_agent_streams_once_in_all_containers(home: Home) -> None:
 def _begun(home: Home, flow: str) -> Running | None:
     """A run of the owl, once it is not refused."""
     running = home.start("run", flow, **own(home, "owl"))
-    waited(lambda: running.records or running.process.poll() is not None)
+    waited(lambda: running.records, "its first record, which a refused run prints too")
     return running if running.records[0]["event"] == "run_started" else None

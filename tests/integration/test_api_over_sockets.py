@@ -94,7 +94,7 @@ def test_one_connection_serves_many_calls() -> None:
 
 
 def test_a_connection_dropped_after_the_request() -> None:
-    """Each call is one request, also where another would do no harm: whoever makes it decides that."""
+    """Each call is one request, also where another would do no harm: the caller decides that."""
 
     async def drop(peer: Peer, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         await peer.read_request(reader)
@@ -167,7 +167,7 @@ def test_a_file_that_is_kept_packed_is_read() -> None:
     assert asyncio.run(work()) == "# retake.tv\n" * 1000
 
 
-def test_nobody_listens() -> None:
+def test_a_port_where_nobody_listens() -> None:
     """When nobody listens the error names the host and the call, and that it may be repeated."""
 
     async def work() -> None:

@@ -20,6 +20,8 @@ from retake_flow.rehearsal.setup.options import Options, PreparedAgent
 from retake_flow.rehearsal.setup.viewer_script import Cue
 
 OWL = PreparedAgent("Owl", Secret("rtk_api_realtime_1"), "user_owl", token_address="TOKEN")
+#: Seconds after which something that is waited for counts as not coming, also on a slow and busy machine.
+WITHIN = 150
 ROOMS = ("user_owl", "live_user_owl", "trades_TOKEN")
 
 
@@ -46,7 +48,7 @@ class Ear:
 
     async def until(self, condition):
         """Wait until a condition holds of what was heard."""
-        async with asyncio.timeout(20):
+        async with asyncio.timeout(WITHIN):
             while not condition(self.heard):
                 self._news.clear()
                 await self._news.wait()
@@ -61,8 +63,7 @@ def play(scene):
     async def main():
         before = asyncio.all_tasks()
         answer = await scene(Ear())
-        left = [task for task in asyncio.all_tasks() - before if not _is_the_servers(task)]
-        assert left == []
+        await eventually(lambda: all(_is_the_servers(task) for task in asyncio.all_tasks() - before))
         return answer
 
     return asyncio.run(main())
@@ -83,15 +84,15 @@ async def connected(server, ear):
 
 
 async def eventually(condition):
-    """Wait until a condition holds that tells nobody."""
-    async with asyncio.timeout(20):
-        while not condition():  # noqa: ASYNC110 - it tells nobody
+    """Wait until a condition holds."""
+    async with asyncio.timeout(WITHIN):
+        while not condition():  # noqa: ASYNC110 - no event says so
             await asyncio.sleep(0.005)
 
 
 @asynccontextmanager
 async def serving(handler):
-    """A server of whatever kind, on loopback."""
+    """A server of any kind, on loopback."""
     app = web.Application()
     app.router.add_route("*", "/{rest:.*}", handler)
     runner = web.AppRunner(app, access_log=None, shutdown_timeout=0.1)
@@ -109,8 +110,8 @@ def act(server, **cue):
     server.platform.viewers.perform(server.platform.agents.by_id("user_owl"), Cue(0.0, "mira", **cue))
 
 
-def test_what_happens_is_heard_in_order(tmp_path):
-    """Messages, tips, follows and trades of the agent's rooms are heard as the platform tells them."""
+def test_events_are_heard_in_order(tmp_path):
+    """Messages, tips, follows and trades of the agent's rooms are heard as the platform sends them."""
 
     async def scene(ear):
         async with serve(Options(agents=(OWL,), viewers=()), tmp_path) as server, connected(server, ear):
@@ -127,7 +128,7 @@ def test_what_happens_is_heard_in_order(tmp_path):
 
 
 def test_a_connection_that_breaks_comes_back(tmp_path):
-    """What happens after it has come back is heard again."""
+    """Events after it has come back are heard again."""
 
     async def scene(ear):
         async with serve(Options(agents=(OWL,), viewers=()), tmp_path) as server, connected(server, ear):
@@ -142,7 +143,7 @@ def test_a_connection_that_breaks_comes_back(tmp_path):
 
 
 @pytest.mark.parametrize("refused", [False, True])
-def test_who_leaves_in_the_moment_of_the_connection_is_not_kept(monkeypatch, refused):
+def test_leaving_at_the_moment_of_the_connection_works(monkeypatch, refused):
     """A cancellation that the library swallows, its waiting being over just then, ends the connection all the same."""
 
     async def scene(ear):
@@ -150,7 +151,7 @@ def test_who_leaves_in_the_moment_of_the_connection_is_not_kept(monkeypatch, ref
 
         async def connect(*about, **more):
             waits.set()
-            await asyncio.wait_for(over.wait(), 20)
+            await asyncio.wait_for(over.wait(), WITHIN)
             if refused:
                 raise socketio.exceptions.ConnectionError("refused")
 
@@ -159,7 +160,7 @@ def test_who_leaves_in_the_moment_of_the_connection_is_not_kept(monkeypatch, ref
 
         monkeypatch.setattr(socketio.AsyncClient, "connect", connect)
         monkeypatch.setattr(socketio.AsyncClient, "emit", emit)
-        async with asyncio.timeout(20), connection.open_realtime("http://127.0.0.1:9", lambda: ROOMS, ear):
+        async with asyncio.timeout(WITHIN), connection.open_realtime("http://127.0.0.1:9", lambda: ROOMS, ear):
             await waits.wait()
             over.set()
             await asyncio.sleep(0)
@@ -169,7 +170,7 @@ def test_who_leaves_in_the_moment_of_the_connection_is_not_kept(monkeypatch, ref
 
 
 def test_a_platform_without_real_time_is_asked_again_and_again(tmp_path):
-    """A missing path is no defect: it is told, and tried again later."""
+    """A missing path is no defect: it is reported, and tried again later."""
 
     async def scene(ear):
         async with (
@@ -194,8 +195,8 @@ def test_a_refused_connection_is_tried_again(tmp_path):
     assert play(scene).names()[:2] == ["lost", "connected"]
 
 
-def test_nobody_there_is_told(unused_port):
-    """A host without anybody who listens."""
+def test_a_port_where_nobody_listens_counts_as_lost(unused_port):
+    """The connection is tried, and its failure reported."""
 
     async def scene(ear):
         async with connection.open_realtime(f"http://127.0.0.1:{unused_port}", lambda: ROOMS, ear):
@@ -261,11 +262,11 @@ def test_a_page_in_the_place_of_the_socket_passes(page):
             await ear.until(lambda heard: len(heard) > 2)
         return ear
 
-    assert play(scene).names() == ["lost", "lost", "lost"]
+    assert set(play(scene).names()) == {"lost"}
 
 
 def test_packed_messages_are_not_offered():
-    """What comes over the socket has the size that it says."""
+    """A message of the socket has the size that it says."""
     seen = []
 
     async def curious(request):
@@ -282,7 +283,7 @@ def test_packed_messages_are_not_offered():
 
 
 def test_no_token_and_no_cookie_goes_over_it():
-    """What is sent to connect names this program and nothing else; cookies that come are not kept."""
+    """The request to connect names this program and nothing else; cookies are not kept."""
     seen = []
 
     async def curious(request):
@@ -304,7 +305,7 @@ def test_a_server_that_speaks_something_else_harms_nothing(said, capfd):
     """It counts as lost or as silent; nothing is printed, and nothing is left."""
 
     async def odd(request):
-        async with asyncio.timeout(20):
+        async with asyncio.timeout(WITHIN):
             ws = web.WebSocketResponse()
             await ws.prepare(request)
             hello = '0{"sid":"s","upgrades":[],"pingInterval":25000,"pingTimeout":20000}'
@@ -322,8 +323,9 @@ def test_a_server_that_speaks_something_else_harms_nothing(said, capfd):
     assert capfd.readouterr() == ("", "")
 
 
-def test_a_server_that_says_nothing_holds_up_no_end():
-    """Whoever leaves while a connection is still to come about has left at once."""
+def test_a_server_that_says_nothing_holds_up_no_end(monkeypatch):
+    """An end that comes before the connection does not wait for it: all the time for connecting would be left."""
+    monkeypatch.setattr(connection, "_OPENS", 10 * WITHIN)
 
     async def mute(request):
         ws = web.WebSocketResponse()
@@ -334,18 +336,16 @@ def test_a_server_that_says_nothing_holds_up_no_end():
 
     async def scene(ear):
         async with serving(mute) as origin:
-            async with connection.open_realtime(origin, lambda: ROOMS, ear):
-                async with asyncio.timeout(20):
-                    await reached.wait()
-                began = asyncio.get_running_loop().time()
-            return asyncio.get_running_loop().time() - began
+            async with asyncio.timeout(WITHIN), connection.open_realtime(origin, lambda: ROOMS, ear):
+                await reached.wait()
+            return ear
 
     reached = asyncio.Event()
-    assert play(scene) < 3.0
+    assert play(scene).heard == []
 
 
 @pytest.mark.parametrize("origin", ["https://retake.tv.example", "http://retake.tv", "https://example.com"])
-def test_nobody_but_the_platform_is_listened_to(origin):
+def test_other_hosts_are_refused(origin):
     """Another host is refused before anything is sent."""
 
     async def scene(ear):

@@ -1,4 +1,4 @@
-"""What authors write: values that the program itself recommends, sizes, and files of editors that begin with a mark."""
+"""Files of authors: values that the program itself recommends, sizes, and files of editors that begin with a mark."""
 
 from __future__ import annotations
 
@@ -50,7 +50,7 @@ def test_a_file_may_begin_with_a_byte_order_mark(home: Home, name: str) -> None:
     assert done.code == 0, done
 
 
-def test_what_is_given_may_begin_with_a_byte_order_mark(home: Home) -> None:
+def test_other_files_may_begin_with_a_byte_order_mark(home: Home) -> None:
     """Credentials, answers of a simulation, and options of a rehearsal."""
     credentials = home.folder / "owl.json"
     credentials.touch(mode=0o600)
@@ -70,8 +70,8 @@ def test_what_is_given_may_begin_with_a_byte_order_mark(home: Home) -> None:
     ("inputs", "code"),
     [("bitrate: 2M", 0), ("bitrate: 1500k", 0), ("bitrate: 2MB", 3), ("bitrate: '-1'", 3), ("framerate: 25", 0)],
 )
-def test_what_the_encoder_recommends_passes_the_check(home: Home, inputs: str, code: int) -> None:
-    """And what it could not do with does not."""
+def test_values_that_the_encoder_recommends_pass_the_check(home: Home, inputs: str, code: int) -> None:
+    """Values that it cannot use do not."""
     overlay = home.folder / "owl.yaml"
     where = "states: {broadcast/pushing: {activities: {encoder: {with: {" + inputs + "}}}}}"
     overlay.write_text(f"extends: go-live.yaml\n{where}\n")
@@ -89,7 +89,7 @@ def test_a_size_that_cannot_be_encoded_is_refused_by_the_check(home: Home, size:
 
 @pytest.mark.real
 def test_no_pointer_stands_in_the_picture(home: Home) -> None:
-    """Nobody moves it, so that it would stand in the middle for hours."""
+    """It would stand in the middle for hours."""
     running = home.start("run", "go-live.yaml", "--rehearse", "--folder", str(home.folder / "rehearsal"))
     running.on_air()
     encoder = waited(lambda: program(running.run, "ffmpeg", "x11grab"), "the encoder").cmdline()

@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
-from flow_processes import Home, at_home, gone, waited
+from flow_processes import Home, at_home, gone, retake_tv, waited, write_credentials
 from run_programs import programs
 
 pytestmark = pytest.mark.real
@@ -20,10 +19,10 @@ extends: go-live.yaml
 states:
   broadcast/pushing/on_air:
     activities:
-      chat: {every: 2s, quiet: 2s, with: {responder: {command: [python3, brain.py, --owl], timeout: 10s}}}
+      chat: {every: 2s, quiet: 2s, with: {responder: {command: [python3, brain.py, --owl], timeout: 2m}}}
 """
 
-# Ends on `die`, for the first time; tells which process answers.
+# Ends on `die`, for the first time; says which process answers.
 BRAIN = """
 import json, os, sys, pathlib
 print("awake", file=sys.stderr, flush=True)
@@ -35,11 +34,8 @@ for line in sys.stdin:
     print(json.dumps({"replies": [f"{text}! says {os.getpid()}" for text in texts]}), flush=True)
 """
 
-VIEWERS = [
-    {"at": 1, "name": "mira", "text": "hi"},
-    {"at": 4, "name": "troll", "text": "die"},
-    {"at": 4, "name": "ade", "text": "$(touch owned) {{ inputs }}"},
-]
+TOKEN = "rtk_brain_0123456789"
+OPTIONS = {"agents": [{"name": "owl", "token": TOKEN, "user_id": "user_owl"}], "viewers": []}
 
 
 @pytest.fixture
@@ -48,24 +44,29 @@ def home(tmp_path: Path) -> Iterator[Home]:
     with at_home(tmp_path / "home") as home:
         (tmp_path / "owl.yaml").write_text(FLOW)
         (tmp_path / "brain.py").write_text(BRAIN)
-        (tmp_path / "options.json").write_text(json.dumps({"viewers": VIEWERS}))
         yield home
 
 
 def test_a_brain_answers_dies_is_started_again_and_ends_with_the_run(home: Home, tmp_path: Path) -> None:
     """On air chat is answered by the program beside the flow, over its death too, and nothing of it is left."""
-    options = ["--rehearse", "--folder", str(tmp_path / "kept"), "--rehearsal-options", str(tmp_path / "options.json")]
-    running = home.start("run", str(tmp_path / "owl.yaml"), *options)
-    running.until("chat_message", author="ade")
 
     def answered() -> list[dict[str, Any]]:
         return [r for r in running.records if r["event"] == "chat_sent" and "says" in r["text"]]
 
-    waited(lambda: len(answered()) == 3)
-    (brain,) = programs(running.run, word="--owl")
-    running.process.terminate()
-    assert running.finish() == 130
-    waited(lambda: not programs(running.run, word="--owl"), "the end of the brain")
+    with retake_tv(tmp_path / "tv", OPTIONS) as tv:
+        credentials = tmp_path / "owl.json"
+        write_credentials(credentials, "owl", TOKEN, tv.address)
+        own = {"RETAKE_API_URL": tv.address, "RETAKE_CREDENTIALS": str(credentials)}
+        running = home.start("run", str(tmp_path / "owl.yaml"), **own)
+        running.on_air()
+        tv.ask("/_rehearsal/comments", {"name": "mira", "text": "hi"})
+        waited(answered, "the first answer")
+        for name, text in (("troll", "die"), ("ade", "$(touch owned) {{ inputs }}")):
+            tv.ask("/_rehearsal/comments", {"name": name, "text": text})
+        waited(lambda: len(answered()) == 3, "all answers")
+        (brain,) = programs(running.run, word="--owl")
+        running.process.terminate()
+        assert running.finish() == 130
     gone(running.run)
     texts = [record["text"].split("! says ") for record in answered()]
     assert [text for text, _ in texts] == ["hi", "die", "$(touch owned) {{ inputs }}"]

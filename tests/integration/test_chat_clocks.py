@@ -1,4 +1,4 @@
-"""Chat over real processes on a host whose clock is off, in the shapes that tell least of who the agent is."""
+"""Chat over real processes on a host whose clock is off, in the shapes that say least about who the agent is."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ states:
         with:
           since: "{{ vars.since }}"
           limits: {per_minute: 600}
-          responder: {command: [python3, brain.py], timeout: 10s}
+          responder: {command: [python3, brain.py], timeout: 2m}
     transitions: {stop: over}
   over: {final: completed}
 """
@@ -64,12 +64,12 @@ def home(tmp_path: Path, clock: WallClock) -> Iterator[Home]:
 
 
 def says(platform: RetakeTv, text: str) -> None:
-    """A viewer writes."""
+    """Have a viewer write something."""
     platform.ask("/_rehearsal/comments", {"name": "mira", "text": text})
 
 
 def own(platform: RetakeTv) -> list[str]:
-    """What the agent wrote."""
+    """The messages of the agent."""
     return [comment["text"] for comment in platform.agent("Night Owl")["chat"] if comment["agent"]]
 
 
@@ -79,7 +79,7 @@ def answered(platform: RetakeTv, text: str, times: int = 1) -> None:
 
 
 @pytest.mark.parametrize(("off", "date", "realtime"), [(75, False, False), (-86400, True, True)])
-def test_who_writes_is_answered_and_nobody_else(
+def test_each_message_of_a_viewer_is_answered_once(
     tmp_path: Path, home: Home, clock: WallClock, off: int, date: bool, realtime: bool
 ) -> None:
     """History is not, the agent itself is not, also over kill -9 and what an operator says; a repetition is."""

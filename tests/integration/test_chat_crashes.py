@@ -78,7 +78,7 @@ def _outcome(rehearsed: Rehearsed) -> tuple[object, ...]:
 @pytest.mark.parametrize("live", [True, False], ids=["in real time", "asked for"])
 @pytest.mark.parametrize("side", "-+")
 def test_dying_at_any_write_loses_nothing_and_doubles_nothing(tmp_path: Path, live: bool, side: str) -> None:
-    """Before and after every write of the journal: all is read, said and told once, and in order."""
+    """Before and after every write of the journal: all is read, said and recorded once, and in order."""
     expected = ("completed", _READ, _SAID, _SAID, [[5.0, 7.0], ["A", "B"]], 1)
     writes = heard = 0
     for boundary in count(_TALKS):

@@ -60,7 +60,7 @@ class Kitchen:
             self.files.append(name)
 
     def problems(self, name: str) -> Sequence[Problem]:
-        """What `check` says of a file, with the rules of the platform and of the house."""
+        """The problems that `check` finds in a file, with the rules of the platform and of the house."""
         return flow_file.problems(str(self.folder / name), Settings.from_environment())
 
     def rehearsal(self, name: str = "", within: str = "1m", *, known: bool = True) -> Rehearsal:

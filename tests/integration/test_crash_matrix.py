@@ -47,12 +47,12 @@ class Try(Protocol):
     """Lets one runner die at a boundary, and goes on with the run until it has ended."""
 
     def __call__(self, home: Home, platform: RetakeTv, agent: str, die_at: str) -> bool:
-        """Tells whether the runner died."""
+        """Return whether the runner died."""
 
 
 @pytest.fixture(scope="module")
 def platform(tmp_path_factory: pytest.TempPathFactory) -> Iterator[RetakeTv]:
-    """The platform of all points; whoever registers is not verified."""
+    """The platform of all points; a new agent is not verified."""
     agents = [{"name": f"again {n}", "token": f"rtk_matrix_{n:04}", "verified": True} for n in range(PREPARED)]
     options = {"agents": agents, "verified": False, "lag": 0, "viewers": []}
     with retake_tv(tmp_path_factory.mktemp("platform") / "retake", options) as started:
@@ -134,7 +134,7 @@ def _credentials(home: Home) -> Path:
 
 
 def _check(home: Home, platform: RetakeTv, agent: str) -> None:
-    """What holds of a run however often its runner died."""
+    """Check that a run ended well, however often its runner died."""
     row, journal = home.row(), home.journal()
     assert (row["outcome"], row["state"], row["holder_pid"]) == ("completed", "signed_off", None)
     assert journal[-1]["event"] == "run_ended"

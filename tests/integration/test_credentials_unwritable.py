@@ -51,7 +51,7 @@ needs_root = pytest.mark.skipif(os.geteuid() != 0, reason="only root can mount")
 
 @pytest.fixture
 def platform(tmp_path: Path) -> Iterator[RetakeTv]:
-    """A platform that knows the agent, and tells its token's address when the first session is started."""
+    """A platform that knows the agent, and sends its token's address when the first session is started."""
     agent = {"name": NAME, "token": TOKEN, "user_id": "user_owl"}
     with retake_tv(tmp_path / "retake", {"agents": [agent]}) as served:
         yield served
@@ -116,10 +116,10 @@ def test_a_single_mounted_file_is_written_in_place(
 
 @needs_root
 @pytest.mark.parametrize("what", ["file", "folder"])
-def test_a_read_only_mount_is_told_once_and_the_stream_goes_on(
+def test_a_read_only_mount_is_reported_once_and_the_stream_goes_on(
     home: Home, platform: RetakeTv, mounts: list[Path], tmp_path: Path, what: str
 ) -> None:
-    """What is learnt stays in memory: both the session and the message need it."""
+    """New facts stay in memory: both the session and the message need it."""
     file = secrets(tmp_path / "secret", platform)
     place = file if what == "file" else file.parent
     mount(mounts, "--bind", place, place)
@@ -132,7 +132,7 @@ def test_a_read_only_mount_is_told_once_and_the_stream_goes_on(
 
 
 @needs_root
-def test_a_full_disk_is_told_once_and_the_stream_goes_on(
+def test_a_full_disk_is_reported_once_and_the_stream_goes_on(
     home: Home, platform: RetakeTv, mounts: list[Path], tmp_path: Path
 ) -> None:
     """The old file is whole, and no half of a new one is beside it."""
@@ -171,7 +171,7 @@ def test_a_secret_for_a_group_is_refused_with_a_way_out_that_works(
 
 @needs_root
 def test_an_empty_mounted_file_takes_the_registration(home: Home, tmp_path: Path, mounts: list[Path]) -> None:
-    """What can be mounted before there is a token."""
+    """A file can be mounted before there is a token."""
     with retake_tv(tmp_path / "new", {"agents": [], "verified": True}) as served:
         outside = tmp_path / "host.json"
         outside.touch(mode=0o600)
@@ -188,7 +188,7 @@ def test_an_empty_mounted_file_takes_the_registration(home: Home, tmp_path: Path
 def test_nothing_is_registered_where_its_token_could_not_be_written(
     home: Home, tmp_path: Path, mounts: list[Path]
 ) -> None:
-    """It is tried before, and told with what to do."""
+    """Writing is tried before, and the message says what to do."""
     with retake_tv(tmp_path / "new", {"agents": [], "verified": True}) as served:
         place = tmp_path / "secret"
         place.mkdir()

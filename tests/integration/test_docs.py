@@ -45,7 +45,7 @@ def test_commands_run(place: str, block: str, tmp_path: Path) -> None:
     assert commands, f"{place} shows no command"
     for command in commands:
         done = subprocess.run(
-            command, shell=True, cwd=folder, env=environment, capture_output=True, text=True, check=False, timeout=120
+            command, shell=True, cwd=folder, env=environment, capture_output=True, text=True, check=False, timeout=600
         )
         assert done.returncode == 0, f"{command}: {done.stdout}{done.stderr}"
 

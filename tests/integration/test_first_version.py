@@ -1,4 +1,4 @@
-"""What version 0.1 has left behind goes on: its runs, journals, rehearsals, flows and overlays."""
+"""Data of version 0.1 stays usable: its runs, journals, rehearsals, flows and overlays."""
 
 from __future__ import annotations
 

@@ -13,7 +13,7 @@ import postgres_server
 import psutil
 import pytest
 from fleet_hosts import Takeover, a_fleet
-from flow_processes import waited
+from flow_processes import WITHIN, waited
 from prometheus_client.parser import text_string_to_metric_families
 
 pytestmark = [
@@ -23,12 +23,12 @@ pytestmark = [
 ]
 
 #: Seconds: a driver of a busy machine that finds its connection forgotten connects anew well within it.
-LEASE = 9.0
+LEASE = 15.0
 
 
 def metrics(port: int) -> dict[str, float]:
     """The metrics of a worker, by name and the values of their labels but for host and run."""
-    with urllib.request.urlopen(f"http://127.0.0.1:{port}/metrics", timeout=30) as answer:
+    with urllib.request.urlopen(f"http://127.0.0.1:{port}/metrics", timeout=WITHIN) as answer:
         text = answer.read().decode()
     return {
         " ".join(
@@ -39,7 +39,7 @@ def metrics(port: int) -> dict[str, float]:
     }
 
 
-def told(what: str, follows: Takeover) -> dict[str, float]:
+def steps(what: str, follows: Takeover) -> dict[str, float]:
     """The steps of a takeover, printed."""
     found = follows.complete()
     print(f"{what}: " + ", ".join(f"{name} {seconds:.2f} s" for name, seconds in found.items()))
@@ -54,15 +54,19 @@ def test_a_stream_outlasts_a_host_without_power_and_one_that_is_cut_off() -> Non
         [port] = [each.laddr.port for each in sockets if each.status == psutil.CONN_LISTEN]
         run = fleet.submit("go-live.yaml", "--agent", "owl", "--set", "size=320x180", "--cost", "1")
         fleet.on_air(run)
-        waited(lambda: metrics(port).get("retake_flow_on_air owl go-live") == 1, "the metrics to say so", every=1.0)
-        seen = metrics(port)
-        assert (seen["retake_flow_used_cores"], seen["retake_flow_capacity_cores"]) == (1, 2)
-        assert (seen["retake_flow_starts_total submitted"], seen["retake_flow_hosts ready"]) == (1, 1)
+        expected = {
+            "retake_flow_on_air owl go-live": 1,
+            "retake_flow_used_cores": 1,
+            "retake_flow_capacity_cores": 2,
+            "retake_flow_starts_total submitted": 1,
+            "retake_flow_hosts ready": 1,
+        }
+        waited(lambda: expected.items() <= metrics(port).items(), f"the metrics {expected}", every=1.0)
         fleet.host("south").start_worker(capacity=2)
 
         follows = Takeover(fleet, run)
         fleet.hosts["north"].cut_power()
-        found = told("power cut", follows)
+        found = steps("power cut", follows)
         assert found["claimed"] > 2  # nobody took it while its host might have lived
         assert fleet.place(run).name == "south"
 
@@ -70,7 +74,7 @@ def test_a_stream_outlasts_a_host_without_power_and_one_that_is_cut_off() -> Non
         fleet.hosts["north"].start_worker(capacity=2)
         follows = Takeover(fleet, run)
         fleet.hosts["south"].way.cut("silent")
-        found = told("cut off", follows)
+        found = steps("cut off", follows)
         assert 0 < found["encoder gone"] < found["next encoder"]
         assert fleet.place(run).name == "north"
         fleet.hosts["south"].way.mend()
@@ -97,7 +101,7 @@ def test_a_stream_outlasts_a_host_without_power_and_one_that_is_cut_off() -> Non
 
 
 def test_the_benchmark_works() -> None:
-    """With a few runs: whatever has to be so holds, also when one host of four loses power."""
+    """With a few runs: its promises hold, also when one host of four loses power."""
     benchmark = Path(__file__).resolve().parents[2] / "benchmarks" / "fleet.py"
     command = [sys.executable, str(benchmark), "--quick"]
     done = subprocess.run(command, capture_output=True, text=True, timeout=900, check=False)

@@ -1,4 +1,4 @@
-"""What is asked of a run while no host has it: it is done by the next one."""
+"""Requests to a run while no host has it: the next host carries them out."""
 
 from __future__ import annotations
 
@@ -96,7 +96,7 @@ def test_a_run_between_hosts_is_stopped_by_the_next(
     assert (home.row(run)["outcome"], (tmp_path / "opened").exists()) == ("stopped", False)
 
 
-def test_what_is_asked_between_two_hosts_is_done_by_the_next(home: Home, tmp_path: Path) -> None:
+def test_requests_between_two_hosts_are_carried_out_by_the_next(home: Home, tmp_path: Path) -> None:
     """Nothing is refused or lost: an event, a text and an answer wait for it. Where its agent is, it can be stopped."""
     run = between_hosts(home)
     with ThreadPoolExecutor() as threads:

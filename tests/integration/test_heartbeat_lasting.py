@@ -1,4 +1,4 @@
-"""A heart that beats for months: what is kept of the run does not grow, and a beat costs the same at its end."""
+"""A heart that beats for months: the stored run does not grow, and a beat costs the same at its end."""
 
 from __future__ import annotations
 
@@ -71,7 +71,7 @@ def test_eight_weeks_are_336_beats(months: tuple[Beaten, Beaten]) -> None:
     assert [each.run.visits["beat"] for each in months] == [7 * 6, 56 * 6]
 
 
-def test_what_is_kept_does_not_grow(months: tuple[Beaten, Beaten]) -> None:
+def test_the_stored_run_does_not_grow(months: tuple[Beaten, Beaten]) -> None:
     """The snapshot, written with every step, is as long after eight weeks as after one, but for digits of counters."""
     short, long = (len(json.dumps(encode(each.run))) for each in months)
     assert long - short < 50

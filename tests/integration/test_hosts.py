@@ -9,7 +9,7 @@ import tempfile
 from pathlib import Path
 
 import pytest
-from flow_processes import Home, at_home, command, gone, retake_tv, write_credentials
+from flow_processes import WITHIN, Home, at_home, command, gone, retake_tv, write_credentials
 from machines import nameless, no_fonts, reduced_ffmpeg
 
 pytestmark = pytest.mark.real
@@ -55,7 +55,7 @@ def test_a_host_without_fonts_begins_no_black_stream(tmp_path: Path) -> None:
         assert not (home.folder / "rehearsal").exists()
 
 
-def test_what_ffmpeg_can_do_is_tried_once(tmp_path: Path) -> None:
+def test_the_abilities_of_ffmpeg_are_tried_once(tmp_path: Path) -> None:
     """The second run starts no ffmpeg but for the stream; another ffmpeg in its place is tried again."""
     path = reduced_ffmpeg(tmp_path / "bin", "nothing")["PATH"]
     calls = tmp_path / "bin" / "ffmpeg.calls"
@@ -87,7 +87,7 @@ def test_a_run_waits_for_its_host_to_be_mended(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("name", ["an o'wl's \"nest\" Eulé-日本", "x" * 140])
-def test_a_stream_has_its_sound_whatever_the_folders_are_called(tmp_path: Path, name: str) -> None:
+def test_a_stream_has_its_sound_in_folders_of_any_name(tmp_path: Path, name: str) -> None:
     """TMPDIR, the home and the folder of the recordings may have any name."""
     (tmp_path / name / "tmp").mkdir(parents=True)
     with at_home(tmp_path / name, TMPDIR=str(tmp_path / name / "tmp")) as home:
@@ -139,7 +139,7 @@ def as_nobody(folder: Path, *arguments: str, **variables: str) -> subprocess.Com
         capture_output=True,
         text=True,
         check=False,
-        timeout=180,
+        timeout=2 * WITHIN,
         cwd=folder,
         env={**kept, "RETAKE_FLOW_STAGE": "off", **variables},
     )
@@ -155,7 +155,7 @@ def test_a_user_without_a_name_and_a_home_can_stream_with_one_folder(tmp_path: P
 
 
 @pytest.mark.parametrize("arguments", ["runs", "run go-live.yaml --rehearse", "resume --all", "guide", "rehearsal"])
-def test_without_a_home_what_keeps_something_says_what_to_set(tmp_path: Path, arguments: str) -> None:
+def test_without_a_home_commands_that_keep_something_say_what_to_set(tmp_path: Path, arguments: str) -> None:
     """A message with its way out, and no defect."""
     done = as_nobody(tmp_path, *arguments.split())
     assert done.returncode == 2, done.stderr
@@ -165,7 +165,7 @@ def test_without_a_home_what_keeps_something_says_what_to_set(tmp_path: Path, ar
 
 
 @pytest.mark.parametrize("arguments", ["check go-live.yaml", "plan go-live.yaml", "actions", "graph go-live.yaml"])
-def test_without_a_home_what_keeps_nothing_works(tmp_path: Path, arguments: str) -> None:
+def test_without_a_home_commands_that_keep_nothing_work(tmp_path: Path, arguments: str) -> None:
     """Reading a flow needs no place of one's own."""
     assert as_nobody(tmp_path, *arguments.split()).returncode == 0
 
@@ -187,7 +187,7 @@ def test_a_host_without_a_place_for_the_display_or_its_window(mount: str, words:
         rehearsed = command("run", "go-live.yaml", "--rehearse", "--for", "1s")
         for asked in (rehearsed, command("doctor", "--offline")):
             done = subprocess.run(
-                [*inside, *asked], capture_output=True, text=True, check=False, env=environment, timeout=180
+                [*inside, *asked], capture_output=True, text=True, check=False, env=environment, timeout=2 * WITHIN
             )
             assert done.returncode == 6, done
             assert words in done.stdout + done.stderr

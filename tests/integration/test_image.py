@@ -27,7 +27,7 @@ def test_the_image_has_all_programs() -> None:
     assert built.user == "10001:10001"
     assert built.entry == ["retake-flow"]
     ignored = (image.ROOT / ".containerignore").read_text().splitlines()
-    assert ignored[1] == "**", "whatever is not named stays out"
+    assert ignored[1] == "**", "files that are not named stay out"
     assert all((image.ROOT / line[1:]).exists() for line in ignored if line.startswith("!"))
 
 

@@ -65,7 +65,7 @@ def test_every_agent_is_only_itself(tmp_path: Path) -> None:
         assert home.call("submit", str(flow), "--agent", "cat").code == 0
         waited(lambda: "has no credentials of cat" in home.call("runs").out, "why a run waits", every=0.3)
         driving.process.send_signal(signal.SIGTERM)
-        assert driving.process.wait(60) == 0
+        assert driving.finish() == 0
     logs = "".join(file.read_text() for file in (home.folder / "state").rglob("*.log"))
     assert logs
     assert not [token for token in TOKENS.values() if token in logs + driving.out + driving.err]

@@ -35,17 +35,17 @@ def home(tmp_path: Path, tv: RetakeTv) -> Iterator[Home]:
 
 
 def written(tv: RetakeTv, name: str) -> list[str]:
-    """What our agent wrote in the chat of another."""
+    """The messages of our agent in the chat of another."""
     return [comment["text"] for comment in tv.agent(name)["chat"] if comment["name"] == "night-owl"]
 
 
 def test_discovering_is_anonymous(tv: RetakeTv, home: Home) -> None:
-    """Who is there is told to the operator and kept as the run's outputs; no call bears the token."""
+    """The operator reads who is there, and the outputs keep it; no call bears the token."""
     done = home.call("run", "discover.yaml", "--json")
     assert done.code == 0, done
-    [told] = [record["message"] for record in done.records if record["event"] == "notice"]
-    assert told.startswith("On air: red-fox (12 watching), day-lark (3 watching)\nNew: ")
-    assert "FOX (+140 %)" in told
+    [notice] = [record["message"] for record in done.records if record["event"] == "notice"]
+    assert notice.startswith("On air: red-fox (12 watching), day-lark (3 watching)\nNew: ")
+    assert "FOX (+140 %)" in notice
     outputs = json.loads(home.call("show", "last", "--json").out)["outputs"]
     assert [user["user_id"] for user in outputs["live"]["users"]] == ["user_fox", "user_lark"]
     calls = [f"{call['method']} {call['path']}" for call in tv.report()["timeline"]]

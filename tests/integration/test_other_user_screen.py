@@ -7,11 +7,14 @@ import json
 import os
 import secrets
 import sys
+from collections.abc import Mapping
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
 import other_user
 import pytest
+from flow_processes import WITHIN, gone, waited
 from other_user import on_air, other_says
 from run_programs import programs
 
@@ -30,7 +33,7 @@ def marker(request: pytest.FixtureRequest) -> str:
     return f"test-{os.getpid()}-{request.node.name}"
 
 
-# Attaches every segment of System V shared memory for reading, as `ipcs -m` lists them; tells who made those it got.
+# Attaches every segment of System V shared memory for reading, as `ipcs -m` lists them; says who made those it got.
 _ATTACH = """
 import ctypes, json, sys
 libc = ctypes.CDLL(None, use_errno=True)
@@ -79,10 +82,10 @@ def test_no_frame_is_in_memory_that_another_user_can_attach(marker: str, tmp_pat
 
 
 @pytest.mark.parametrize("folder", ["whole", "without setpriv"])
-def test_what_takes_pictures_may_share_no_memory(
+def test_programs_that_take_pictures_may_share_no_memory(
     marker: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, folder: str
 ) -> None:
-    """The kernel refuses it, with setpriv or without, as root or as a user, and whatever the program starts itself."""
+    """The kernel refuses it, with setpriv or without, as root or as a user, also to the program's children."""
     if folder != "whole":
         monkeypatch.setenv("PATH", str(tmp_path))
     inner = f"import subprocess, sys; subprocess.run([{sys.executable!r}, '-I', '-c', {_SHARE!r}], stdin=-3)"
@@ -90,7 +93,7 @@ def test_what_takes_pictures_may_share_no_memory(
 
     async def said(script: str, shares_memory: bool) -> str:
         spec = ProcessSpec((sys.executable, "-I", "-c", script), shares_memory=shares_memory)
-        done = await Launcher(marker, os.environ).run(spec, 30)
+        done = await Launcher(marker, os.environ).run(spec, WITHIN)
         return done.stdout.decode().split(" ", 1)[-1].strip() if done.status == 0 else done.ending
 
     for script in (_SHARE, inner, user + _SHARE):
@@ -129,7 +132,7 @@ display, cookie, code = sys.argv[1], bytes.fromhex(sys.argv[2]), int(sys.argv[3]
 name = b"MIT-MAGIC-COOKIE-1" if cookie else b""
 pad = lambda text: text + bytes(-len(text) % 4)
 with socket.socket(socket.AF_UNIX) as server:
-    server.settimeout(20)
+    server.settimeout(100)
     server.connect(f"/tmp/.X11-unix/X{display}")
     server.sendall(struct.pack("<BxHHHHxx", ord("l"), 11, 0, len(name), len(cookie)) + pad(name) + pad(cookie))
     stream = server.makefile("rb")
@@ -142,7 +145,7 @@ with socket.socket(socket.AF_UNIX) as server:
     major = stream.read(32)[9]
     for kind in (2, 3):
         server.sendall(struct.pack("<BBHBBxxIIxxxxxxxxhhxxxxxxxx", major, 2, 9, kind, code, 0, 0, 0, 0))
-    server.sendall(struct.pack("<BxH", 43, 1))  # the focus, whose reply tells that all before has been done
+    server.sendall(struct.pack("<BxH", 43, 1))  # the focus, whose reply shows that all before has been done
     while (answer := stream.read(32)) and answer[0] > 1:
         pass  # what happens to the keyboard
     print("typed" if answer[0] == 1 else answer)
@@ -161,18 +164,18 @@ def test_another_user_types_nothing(marker: str) -> None:
             ):
                 number, cookie = display.name[1:], display.authority.cookie
                 typed = await launcher.run(
-                    ProcessSpec((sys.executable, "-I", "-c", _TYPE, number, cookie.hex(), "38")), 30
+                    ProcessSpec((sys.executable, "-I", "-c", _TYPE, number, cookie.hex(), "38")), WITHIN
                 )
                 assert typed.stdout == b"typed\n", typed  # or the test would prove nothing
                 wrong = [secrets.token_bytes(16), cookie[:15], cookie + b"\0", bytes(16), second.authority.cookie]
                 for tried in (b"", *wrong):
                     assert other_says(_TYPE, number, tried.hex(), "38") == "refused", tried
-        assert programs(marker) == []
+        gone(marker)
 
     asyncio.run(run())
 
 
-# Opens each place for writing and tells which it got.
+# Opens each place for writing and says which it got.
 _OPEN = """
 import sys
 for place in sys.argv[1:]:
@@ -184,17 +187,31 @@ for place in sys.argv[1:]:
 """
 
 
+def open_files(run: str) -> dict[str, str]:
+    """Where each open file of the programs of a run leads, by its place in /proc."""
+    found = {}
+    for one in programs(run):
+        with suppress(OSError):  # programs end, and close files
+            for file in Path(f"/proc/{one.pid}/fd").iterdir():
+                with suppress(OSError):
+                    found[str(file)] = os.readlink(file)
+    return found
+
+
+def terminals(files: Mapping[str, str]) -> set[str]:
+    """The pseudo terminals among some open files."""
+    return {file for file in files.values() if file.startswith("/dev/pts/")}
+
+
 def test_another_user_writes_to_no_terminal_of_the_stream(marker: str, tmp_path: Path) -> None:
     """The content window's pseudo terminal takes nothing from others, and none of its programs' pipes does."""
 
     async def run() -> None:
         with work_folder() as work:
             async with on_air(marker, work, tmp_path / "rehearsal"):
-                pids = [program.pid for program in programs(marker)]
-                places = [str(file) for pid in pids for file in Path(f"/proc/{pid}/fd").glob("*")]
-                terminals = {os.readlink(place) for place in places if "/dev/pt" in os.readlink(place)} - {"/dev/ptmx"}
-                assert any(terminal.startswith("/dev/pts/") for terminal in terminals)
-                opened = await asyncio.to_thread(other_says, _OPEN, *terminals, *places)
+                await asyncio.to_thread(waited, lambda: terminals(open_files(marker)), "the window's terminal")
+                files = open_files(marker)
+                opened = await asyncio.to_thread(other_says, _OPEN, *terminals(files), *files)
                 assert opened.split() == []
                 assert "/dev/null" in other_says(_OPEN, "/dev/null")
 

@@ -1,4 +1,4 @@
-"""What another user of the machine can do to a run: nothing. A real second user tries it."""
+"""Another user of the machine can do nothing to a run. A real second user tries it."""
 
 from __future__ import annotations
 
@@ -9,14 +9,15 @@ import secrets
 import sys
 import tempfile
 from collections.abc import Iterator
+from contextlib import suppress
+from functools import partial
 from pathlib import Path
 
 import other_user
-import psutil
 import pytest
-from flow_processes import at_home
+from flow_processes import WITHIN, at_home, gone, waited
 from other_user import OTHER, as_other, on_air, other_says
-from run_programs import programs
+from run_programs import lives, living, program, programs
 
 from retake_flow.studio import display as displays
 from retake_flow.studio.processes.launcher import Launcher
@@ -32,7 +33,7 @@ def marker(request: pytest.FixtureRequest) -> str:
     return f"test-{os.getpid()}-{request.node.name}"
 
 
-# Reads whatever can be read in folders and of processes, and connects to whatever can be connected to.
+# Reads all that can be read in folders and of processes, and connects to all sockets that let it.
 _INTRUDER = """
 import json, os, socket, stat, sys
 needles, (*folders,), pids = json.loads(sys.argv[1]), json.loads(sys.argv[2]), json.loads(sys.argv[3])
@@ -70,18 +71,19 @@ def test_nothing_of_a_stream_on_air_is_another_users(marker: str, tmp_path: Path
         with work_folder() as work:
             async with on_air(marker, work, tmp_path / "rehearsal") as (stage, key):
                 assert stage.current_display.process.alive
-                pids = [program.pid for program in programs(marker)]
-                names = {psutil.Process(pid).name() for pid in pids}
-                assert {"Xvfb", "openbox", "xterm", "tail", "pulseaudio", "ffmpeg"} <= names
+                for name in ("Xvfb", "openbox", "xterm", "tail", "pulseaudio", "ffmpeg"):
+                    await asyncio.to_thread(waited, partial(program, marker, name), name)
+                ours = programs(marker)
                 cookie = stage.current_display.authority.cookie
                 assert cookie in stage.current_display.authority.ensure_file().read_bytes()
-                asked = json.dumps([key]), json.dumps([str(work.path)]), json.dumps(pids)
+                asked = json.dumps([key]), json.dumps([str(work.path)]), json.dumps([one.pid for one in ours])
                 got = json.loads(await asyncio.to_thread(other_says, _INTRUDER, *asked))
+                pids = [one.pid for one in ours if lives(one)]
             read = {place for how, place in got if how == "read"}
             assert {f"/proc/{pid}/cmdline" for pid in pids} <= read  # or the test would prove nothing
             assert [found for found in got if found[0] in ("secret", "connected")] == []
             assert [place for _, place in got if place.startswith(str(work.path))] == []
-        assert programs(marker) == []
+        gone(marker)
 
     asyncio.run(run())
 
@@ -94,7 +96,7 @@ def test_another_user_sees_no_screen(marker: str) -> None:
         with work_folder() as work:
             launcher = Launcher(marker, os.environ)
             async with displays.open_display(launcher, work.path, "320x240") as display:
-                ours = await launcher.run(ProcessSpec(("xdpyinfo",), environment=display.environment), 30)
+                ours = await launcher.run(ProcessSpec(("xdpyinfo",), environment=display.environment), WITHIN)
                 assert ours.status == 0
                 forged = "/tmp/" + secrets.token_hex(8)
                 entry = ("xauth", "-f", forged, "add", display.name, "MIT-MAGIC-COOKIE-1", secrets.token_hex(16))
@@ -126,7 +128,7 @@ def test_another_user_sees_no_screen(marker: str) -> None:
                 assert "ConnectionRefusedError" in refused.stderr
                 taken = as_other(sys.executable, "-I", "-c", bare.replace("connect", "bind"), name)
                 assert "Address already in use" in taken.stderr
-        assert programs(marker) == []
+        gone(marker)
 
     asyncio.run(run())
 
@@ -148,7 +150,7 @@ for number in map(int, sys.argv[1:]):
 """
 
 
-def test_what_another_user_plants_keeps_no_display_from_opening(marker: str) -> None:
+def test_planted_locks_keep_no_display_from_opening(marker: str) -> None:
     """Pipes, links and files in the place of locks: their numbers are left alone, and another one is taken at once."""
     planted = [int(line) for line in other_says(_PLANT, *map(str, displays.NUMBERS)).split()]
     try:
@@ -157,16 +159,17 @@ def test_what_another_user_plants_keeps_no_display_from_opening(marker: str) -> 
         async def run() -> None:
             with work_folder() as work:
                 launcher = Launcher(marker, os.environ)
-                async with asyncio.timeout(60), displays.open_display(launcher, work.path, "64x64") as display:
+                async with asyncio.timeout(WITHIN), displays.open_display(launcher, work.path, "64x64") as display:
                     assert int(display.name[1:]) not in planted
 
         asyncio.run(run())
     finally:
         for number in planted:
             for file in (Path(f"/tmp/.X{number}-lock"), Path(f"/tmp/.tX{number}-lock")):
-                if os.path.lexists(file) and file.lstat().st_uid == OTHER:
-                    file.unlink()
-    assert programs(marker) == []
+                with suppress(FileNotFoundError):
+                    if file.lstat().st_uid == OTHER:
+                        file.unlink()
+    gone(marker)
 
 
 @pytest.fixture
@@ -178,7 +181,7 @@ def open_folder() -> Iterator[Path]:
 
 
 def test_a_run_keeps_nothing_that_another_user_can_read(open_folder: Path) -> None:
-    """Store, locks, credentials, recordings, pictures, reports, whatever umask and home are."""
+    """Store, locks, credentials, recordings, pictures, reports, with any umask and home."""
     token = "rtk_" + secrets.token_hex(16)
     options = open_folder / "options.json"
     options.write_text(json.dumps({"agents": [{"name": "owl", "token": token, "user_id": "user_owl"}]}))
@@ -189,12 +192,14 @@ def test_a_run_keeps_nothing_that_another_user_can_read(open_folder: Path) -> No
             open_folder / "home", MOLTBOOK_API_KEY="moltbook-key-1234", OPENAI_API_KEY="openai-key-1234"
         ) as home:
             where = ["--rehearsal-options", str(options), "--folder", str(home.folder / "rehearsed")]
-            running = home.start("run", "go-live.yaml", "--rehearse", *where, "--for", "2s")
+            running = home.start("run", "go-live.yaml", "--rehearse", *where)
             running.on_air()
-            pids = [program.pid for program in programs(running.run)]
-            with_keys = [pid for pid in pids if b"-key-1234" in Path(f"/proc/{pid}/environ").read_bytes()]
+            ours = programs(running.run)
+            with_keys = living(ours, lambda one: "-key-1234" in str(one.environ()))
+            pids = [running.pid, *(one.pid for one in ours)]
             needles, folders = json.dumps([token, "-key-1234"]), json.dumps([str(open_folder)])
-            during = json.loads(other_says(_INTRUDER, needles, folders, json.dumps([running.pid, *pids])))
+            during = json.loads(other_says(_INTRUDER, needles, folders, json.dumps(pids)))
+            assert home.call("stop", running.run).code == 0
             assert running.finish() == 0
             after = json.loads(other_says(_INTRUDER, needles, folders, "[]"))
     finally:
@@ -208,7 +213,7 @@ def test_a_run_keeps_nothing_that_another_user_can_read(open_folder: Path) -> No
         assert readable == {str(home.folder)}
 
 
-def test_what_another_user_plants_is_not_written_through(open_folder: Path) -> None:
+def test_planted_folders_and_links_are_not_written_through(open_folder: Path) -> None:
     """A rehearsal refuses a folder that is theirs, and a link of theirs that leads into ours."""
     victim, trap, link = open_folder / "victim", open_folder / "trap", open_folder / "link"
     victim.mkdir()

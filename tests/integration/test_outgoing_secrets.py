@@ -1,4 +1,4 @@
-"""Secrets on their way to people: whatever a flow or a person puts into a text, none comes to the platform's chat."""
+"""Secrets on their way to people: none reaches the platform's chat, in any text of a flow or a person."""
 
 from __future__ import annotations
 
@@ -55,7 +55,7 @@ def letters(text: str) -> str:
 
 
 def posted(platform: RetakeTv) -> list[str]:
-    """What the agent has written, without blanks."""
+    """The messages of the agent, without blanks."""
     return [letters(each["text"]) for each in platform.agent("owl")["chat"]]
 
 
@@ -89,7 +89,7 @@ def test_no_flow_says_a_secret(home: Home, platform: RetakeTv, message: str, whe
 )
 @pytest.mark.parametrize("where", ["greetings", "thanks"])
 def test_no_greeter_is_given_a_secret_to_say(home: Home, sentence: str, where: str) -> None:
-    """What it says in public is looked at before anything runs, as the flow's own messages are."""
+    """Its public sentences are checked before anything runs, as the flow's own messages are."""
     overlay = home.folder / "owl.yaml"
     overlay.write_text(
         "extends: go-live.yaml\ninputs: {word: {type: string, secret: true, env: BRAIN_KEY}}\n"
@@ -103,7 +103,7 @@ def test_no_greeter_is_given_a_secret_to_say(home: Home, sentence: str, where: s
 
 @pytest.mark.parametrize("text", [TOKEN, " ".join(TOKEN), f"look: {TOKEN[:15]} {TOKEN[15:]}"])
 def test_no_person_says_a_secret_by_mistake(home: Home, platform: RetakeTv, text: str) -> None:
-    """What is typed for the chat of a live run is held against what the run knows."""
+    """A text for the chat of a live run is compared with the secrets that the run knows."""
     running = home.start("run", written(home, "Hello", rest="1h"))
     running.until("state_entered", state="live/rest")
     said = home.call("say", running.run, text, "--chat")

@@ -94,7 +94,7 @@ def stopped(home: Home) -> None:
 
 @pytest.mark.parametrize("blocking", [True, False], ids=["blocking", "non-blocking"])
 def test_a_pipe_that_nobody_reads_stalls_nothing(home: Home, blocking: bool) -> None:
-    """Long after the pipe is full the run goes on, hears a stop, and ends in order; how much is lost is told."""
+    """Long after the pipe is full the run goes on, hears a stop, and ends in order; it says how much is lost."""
     with run(home, "--json") as process:
         os.set_blocking(process.stdout.fileno(), blocking)
         waited(lambda: written(home) > 3 * PIPE, "more than the pipe holds")
@@ -107,7 +107,7 @@ def test_a_pipe_that_nobody_reads_stalls_nothing(home: Home, blocking: bool) -> 
     assert [json.loads(line)["event"] for line in lines[:2]] == ["run_started", "state_entered"]
 
 
-def test_what_was_dropped_is_counted_when_somebody_reads_again(home: Home) -> None:
+def test_dropped_lines_are_counted_when_somebody_reads_again(home: Home) -> None:
     """Also in a non-blocking pipe: the lines that are there and the count are the journal; the last line is the end."""
     reader, writer = os.pipe()
     os.set_blocking(writer, False)
@@ -123,7 +123,7 @@ def test_what_was_dropped_is_counted_when_somebody_reads_again(home: Home) -> No
     assert (records[-1]["event"], records[-1]["reason"]) == ("run_ended", "interrupted by SIGTERM")
 
 
-def test_a_person_is_told_of_dropped_lines_too(home: Home) -> None:
+def test_a_person_reads_of_dropped_lines_too(home: Home) -> None:
     """In words, between the lines that were written."""
     with run(home, flow="shouting") as process:
         waited(lambda: written(home) > DROPS, "more than is kept")
@@ -134,7 +134,7 @@ def test_a_person_is_told_of_dropped_lines_too(home: Home) -> None:
 
 
 def test_a_slow_reader_gets_every_line(home: Home) -> None:
-    """Who reads a little at a time misses nothing."""
+    """A reader that takes a little at a time misses nothing."""
     with run(home, "--json") as process:
         records = []
         for line in process.stdout:
@@ -153,10 +153,10 @@ def test_a_full_disk_behind_a_redirection_ends_nothing(home: Home, streams: tupl
         goes_on(home)
         stopped(home)
         assert process.wait(WITHIN) == 1
-        told = b"" if process.stderr is None else process.stderr.read()
+        printed = b"" if process.stderr is None else process.stderr.read()
     failed = ["standard output cannot be written (No space left on device)"] if "stdout" in streams else []
     assert [record["message"] for record in said(home, "output_failed")] == failed
-    assert (b"cannot be written (No space left on device); the run continues" in told) == (streams == ("stdout",))
+    assert (b"cannot be written (No space left on device); the run continues" in printed) == (streams == ("stdout",))
 
 
 @pytest.mark.parametrize("closed", [(1,), (2,), (0, 1, 2)], ids=str)
@@ -175,9 +175,9 @@ def test_a_reader_that_is_gone_ends_the_run_in_order(home: Home, options: tuple[
         goes_on(home)
         process.stdout.close()
         assert process.wait(WITHIN) == 130
-        told = process.stderr.read().decode()
+        printed = process.stderr.read().decode()
     why = "nobody reads standard output any more (Broken pipe)"
-    assert told == f"retake-flow: {why}; what runs here ends in order\n"
+    assert printed == f"retake-flow: {why}; what runs here ends in order\n"
     assert [record["reason"] for record in said(home, "stop_requested")] == [why]
     assert [record["reason"] for record in said(home, "run_ended")] == [why]
 
@@ -217,7 +217,7 @@ class Screen:
         os.write(self.handle, key)
 
     def read(self) -> bytes:
-        """What is shown next; empty when nobody writes any more."""
+        """The next output; empty when nobody writes any more."""
         try:
             data = os.read(self.handle, PIPE)
         except OSError:
@@ -279,7 +279,7 @@ def test_a_terminal_that_is_gone_ends_the_run_in_order(home: Home, screen: Scree
 
 
 @pytest.mark.parametrize("apart", [os.setsid, None], ids=["setsid", "another's terminal"])
-def test_who_was_set_apart_from_the_terminal_outlives_it(
+def test_a_run_that_was_set_apart_from_the_terminal_outlives_it(
     home: Home, screen: Screen, apart: Callable[[], None] | None
 ) -> None:
     """As by `setsid retake-flow run …`: the terminal sends no signal then, and the journal says that it is gone."""
@@ -312,7 +312,7 @@ def test_a_job_that_was_disowned_outlives_its_terminal(home: Home, screen: Scree
 
 @pytest.mark.parametrize("journal", [True, False], ids=["systemd's journal", "a program"])
 def test_a_journal_that_is_gone_ends_nothing(home: Home, journal: bool) -> None:
-    """The journal may be restarted; whoever else reads a socket and is gone, has left a run in the foreground."""
+    """The journal may be restarted; any other reader of a socket that is gone has left a run in the foreground."""
     ours, theirs = socket.socketpair()
     with ours, theirs:
         status = os.fstat(theirs.fileno())
@@ -351,7 +351,7 @@ def test_a_log_on_a_disk_that_fills_up_ends_nothing(home: Home, tmp_path: Path) 
 
 
 def ignores(*numbers: signal.Signals) -> Callable[[], None]:
-    """What a child does so that it is started with signals ignored."""
+    """A function with which a child starts with signals ignored."""
 
     def ignore() -> None:
         for number in numbers:
@@ -433,7 +433,7 @@ def test_a_background_of_a_terminal_neither_asks_nor_stops(home: Home, screen: S
 def test_the_signal_is_the_reason(
     home: Home, number: signal.Signals, outcome: str, reason: str, options: tuple[str, ...]
 ) -> None:
-    """In the journal and in the last line; what means nothing to a run is told, and ends nothing."""
+    """In the journal and in the last line; a signal without meaning to a run is reported, and ends nothing."""
     with run(home, *options) as process:
         goes_on(home)
         process.send_signal(signal.SIGUSR1)
@@ -457,8 +457,10 @@ def test_signals_that_mean_nothing_end_nothing(home: Home) -> None:
         goes_on(home)
         stopped(home)
         assert process.wait(WITHIN) == 1
-        told = process.stderr.read().decode()
-        assert told == "".join(f"retake-flow: {one.name} has no effect on a run, which continues\n" for one in numbers)
+        printed = process.stderr.read().decode()
+        assert printed == "".join(
+            f"retake-flow: {one.name} has no effect on a run, which continues\n" for one in numbers
+        )
 
 
 @pytest.mark.parametrize("number", [signal.SIGHUP, signal.SIGINT, signal.SIGQUIT, signal.SIGTERM])

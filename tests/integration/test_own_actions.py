@@ -1,10 +1,11 @@
-"""Actions of one's own with real programs: what they get, what becomes of what they say, and how they end."""
+"""Actions of one's own with real programs: their input, their output, and how they end."""
 
 from __future__ import annotations
 
 import json
 import os
 import threading
+import time
 from collections.abc import Iterator
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
@@ -34,7 +35,7 @@ def write(home: Home, name: str, text: str) -> str:
     return str(path)
 
 
-def test_what_a_program_gets_and_gives(home: Home) -> None:
+def test_the_input_and_output_of_a_program(home: Home) -> None:
     """Its arguments are no shell's, it has only the variables named for it, and no secret is kept."""
     write(
         home,
@@ -110,7 +111,7 @@ def test_ways_to_fail(home: Home) -> None:
     gone(next(r["run"] for r in done.records if r["event"] == "run_started"))
 
 
-def test_what_own_actions_lack_is_told_before_a_run(home: Home) -> None:
+def test_the_run_says_beforehand_what_own_actions_lack(home: Home) -> None:
     """All of it at once, and nothing has begun; a state that routes the error expects it, and runs."""
     flow = write(
         home,
@@ -132,7 +133,7 @@ def test_what_own_actions_lack_is_told_before_a_run(home: Home) -> None:
 
 
 def test_lines_are_events_until_the_state_is_left(home: Home) -> None:
-    """What fits raises an event, the rest is recorded; the program ends with its children."""
+    """A valid line raises an event, the others are recorded; the program ends with its children."""
     write(
         home,
         "bell.py",
@@ -151,14 +152,14 @@ def test_lines_are_events_until_the_state_is_left(home: Home) -> None:
         "  live:\n"
         "    activities: {bell: {do: program.run, with: {command: [./bell.py], lines: true}}}\n"
         "    transitions: {vote: {to: over, set: {won: '{{ event.choice }}'}}, bell.exited: bad, error: bad}\n"
-        "  over: {wait: 10s, transitions: {done: end}}\n"
+        "  over: {wait: 1h, transitions: {done: bad, stop: end}}\n"
         "  end: {final: completed, reason: 'won by {{ vars.won }}'}\n"
         "  bad: {final: failed}\n",
     )
     running = home.start("run", flow)
     running.until("state_entered", state="over")
     waited(lambda: not [one for one in programs(running.run) if one.pid != running.pid])
-    assert running.process.poll() is None
+    assert home.call("stop", running.run).code == 0
     assert running.finish() == 0, running.err
     events = [r for r in running.records if r["event"] in ("event_raised", "event_refused", "program_said")]
     assert [r["event"] for r in events] == ["program_said", "event_refused", "event_refused", "event_raised"]
@@ -167,7 +168,7 @@ def test_lines_are_events_until_the_state_is_left(home: Home) -> None:
 
 
 def test_a_program_that_writes_without_end_has_to_wait(home: Home) -> None:
-    """Its events and lines are limited, what is beyond is told once, and it is read at a pace that leaves the rest."""
+    """Its events and lines are limited, the journal says so once, and it is read at a pace that leaves the rest."""
     write(
         home,
         "flood.py",
@@ -177,23 +178,27 @@ def test_a_program_that_writes_without_end_has_to_wait(home: Home) -> None:
         "while True:\n"
         "    count += os.write(1, line)\n"
         "    if count % 65536 < 1088:\n"
-        "        open('count.txt', 'w').write(str(count))\n",
+        "        open('count.new', 'w').write(str(count))\n"
+        "        os.replace('count.new', 'count.txt')\n",
     )
     flow = write(
         home,
         "flood.yaml",
         "flow: flood\nevents: {bell: {}}\ninitial: live\nstates:\n"
         "  live:\n    initial: on\n    transitions: {bell: {set: {n: '{{ vars.n|default(0) + 1 }}'}}, "
-        "flood.exited: bad, error: bad}\n"
+        "flood.exited: bad, error: bad, stop: over}\n"
         "    activities: {flood: {do: program.run, with: {command: [./flood.py], lines: true}}}\n"
-        "    states: {on: {wait: 3s, transitions: {done: over}}}\n"
+        "    states: {on: {wait: 1h, transitions: {done: bad}}}\n"
         "  over: {final: completed, reason: '{{ vars.n|default(0) }}'}\n  bad: {final: failed}\n",
     )
-    done = home.call("run", flow, "--json")
-    assert (done.code, done.records[-1]["reason"]) == (0, "100"), done
-    said = [r["text"] for r in done.records if r["event"] == "program_said"]
-    assert [text.partition(" in 10 s")[0] for text in said] == ["more than 100 events", "more than 1000 lines"]
-    assert int((home.folder / "count.txt").read_text()) < 2_000_000  # hundreds of millions, were all of it read
+    began, running = time.monotonic(), home.start("run", flow)
+    running.until("program_said", text="more than 100 events in 10 s; the others are dropped")
+    running.until("program_said", text="more than 1000 lines in 10 s; the others are dropped")
+    assert home.call("stop", running.run).code == 0
+    assert running.finish() == 0, running.err
+    spans = 1 + (time.monotonic() - began) // 10
+    assert 100 <= int(running.records[-1]["reason"]) <= 100 * spans
+    assert int((home.folder / "count.txt").read_text()) < 2_000_000 * spans  # hundreds of millions, were all read
 
 
 class Counting(BaseHTTPRequestHandler):
@@ -313,7 +318,7 @@ def test_a_runner_killed_inside_an_action(home: Home, function: str, outcome: st
 
 
 def test_a_rehearsal_answers_in_place_of_programs_and_servers(home: Home) -> None:
-    """What has an answer neither starts nor is sent; other programs run, and other hosts are not asked."""
+    """Programs and requests with an answer are neither started nor sent; others run, and other hosts are not asked."""
     write(home, "picking.py", "raise RuntimeError\n@action()\ndef pick(): ...\n")
     flow = write(
         home,

@@ -1,4 +1,4 @@
-"""Requests of one's own against a real server on loopback: what is sent, what comes back, and what is refused."""
+"""Requests of one's own against a real server on loopback: requests, responses and refusals."""
 
 from __future__ import annotations
 
@@ -87,7 +87,7 @@ def refused(url: str, **inputs: Any) -> RetakeFlowError:
     return caught.value
 
 
-def test_what_comes_back(server: tuple[str, list[Any]]) -> None:
+def test_responses(server: tuple[str, list[Any]]) -> None:
     """JSON, text in its own encoding, and a packed body; other statuses only where they are expected."""
     here, _ = server
     done = request(f"{here}/ok?token=1", private=True)
@@ -101,7 +101,7 @@ def test_what_comes_back(server: tuple[str, list[Any]]) -> None:
     assert request(f"{here}/tells", private=True).value["text"] == "it is •••"
 
 
-def test_what_is_sent(server: tuple[str, list[Any]]) -> None:
+def test_requests(server: tuple[str, list[Any]]) -> None:
     """A body with its type, headers from the environment, and a signature; every try of a visit has the same id."""
     here, asked = server
     given: dict[str, Any] = {
@@ -134,7 +134,7 @@ def test_redirects_are_followed_only_if_the_flow_says_so(server: tuple[str, list
     assert refused(f"{here}/away", private=True, redirects=3, method="POST").kind == "request_refused"
 
 
-def test_what_may_be_tried_again(server: tuple[str, list[Any]]) -> None:
+def test_which_errors_may_be_repeated(server: tuple[str, list[Any]]) -> None:
     """A refusal is final; a failure is not, except of a request that may already have been carried out."""
     here, _ = server
     missing, busy = refused(f"{here}/missing", private=True), refused(f"{here}/busy", private=True)
@@ -165,7 +165,7 @@ def test_private_addresses_are_refused(url: str) -> None:
 
 
 def test_public_addresses() -> None:
-    """What counts as one."""
+    """Only globally reachable ones count."""
     tried = ("1.1.1.1", "2606:4700::1111", "224.0.0.1", "fe80::1%eth0", "2002:0a00:0001::", "x")
     assert list(filter(is_public, tried)) == ["1.1.1.1", "2606:4700::1111"]
 
