@@ -1,4 +1,4 @@
-"""Arguments: those that several commands declare, and what their values mean."""
+"""Arguments: options that several commands share, and the types of their values."""
 
 from __future__ import annotations
 
@@ -8,39 +8,39 @@ from typing import Any
 
 
 def add_run(parser: Any, **others: Any) -> None:
-    """Declare the run that a command is about."""
+    """Declare the argument for the run."""
     parser.add_argument("run", metavar="RUN", help="its id, its name, a prefix of its id, or last", **others)
 
 
 def add_flow(parser: Any, **others: Any) -> None:
-    """Declare the flow that a command is about."""
+    """Declare the argument for the flow."""
     parser.add_argument("flow", metavar="FLOW", help="a file, or the name of a shipped flow (go-live.yaml)", **others)
 
 
 def add_set(parser: Any, help: str = "set an input of the flow") -> None:
-    """Declare values by name."""
+    """Declare `--set`."""
     parser.add_argument("--set", action="append", default=[], metavar="NAME=VALUE", help=help)
 
 
 def add_json(parser: Any, help: str = "one JSON object") -> None:
-    """Declare that a program reads the output."""
+    """Declare `--json`."""
     parser.add_argument("--json", action="store_true", help=help)
 
 
 def add_by(parser: Any, does: str) -> None:
-    """Declare who asks for something, in words such as `who answers`."""
+    """Declare `--by`, the name of the person; `does` is its help, such as `who answers`."""
     parser.add_argument("--by", default="", metavar="NAME", help=f"{does}; you by default")
 
 
 def add_within(parser: Any, how_long: str, default: str = "50s") -> None:
-    """Declare how long a command waits for something to happen."""
+    """Declare `--within`, the longest time to wait for an effect."""
     parser.add_argument(
         "--within", type=span, default=default, metavar="TIME", help=f"how long {how_long}; default {default}"
     )
 
 
 def add_wait(parser: Any, what: str) -> None:
-    """Declare how long a command that reads waits when there is nothing new."""
+    """Declare `--wait`, the longest time to wait for something to read."""
     parser.add_argument(
         "--wait", type=span, default=0.0, metavar="TIME", help=f"how long to wait for {what} if there is none"
     )
@@ -58,12 +58,12 @@ def add_allow_outside(parser: Any) -> None:
 
 
 def add_metrics(parser: Any) -> None:
-    """Declare where the metrics of this process are served."""
+    """Declare `--metrics`, the address where this process serves its metrics."""
     parser.add_argument("--metrics", metavar="ADDR", help="serve Prometheus metrics there (127.0.0.1:9464)")
 
 
 def add_detach(parser: Any) -> None:
-    """Declare the options that let a run go on by itself."""
+    """Declare the options for running in the background."""
     parser.add_argument(
         "--detach",
         action="store_true",
@@ -92,7 +92,7 @@ def moment(text: str) -> float:
     Without a zone it is in local time; a time of day is the next one.
 
     Raises:
-        ArgumentTypeError: The text is no moment.
+        ArgumentTypeError: The text is not a time.
     """
     from datetime import datetime, time, timedelta
 
@@ -116,10 +116,10 @@ def moment(text: str) -> float:
 
 
 def count(text: str) -> int:
-    """A number of things on the command line, or of one of them.
+    """A number on the command line.
 
     Raises:
-        ArgumentTypeError: It is no whole number from 0 to 999,999,999.
+        ArgumentTypeError: It is not a whole number from 0 to 999,999,999.
     """
     return _whole_number(text, 999_999_999)
 
@@ -147,7 +147,7 @@ def run_name(text: str) -> str:
     """A name for a run on the command line.
 
     Raises:
-        ArgumentTypeError: No run can have it.
+        ArgumentTypeError: The name is not valid.
     """
     import argparse
     import re
@@ -160,7 +160,7 @@ def run_name(text: str) -> str:
 
 
 def pairs(written: Iterable[str]) -> dict[str, str]:
-    """The values by name of `--set NAME=VALUE`; the last value of a name counts.
+    """The values in `--set NAME=VALUE`, by name; the last value of a name counts.
 
     Raises:
         UsageError: A pair has no `=`.
@@ -197,10 +197,10 @@ def json_object(where: str, read: Callable[[], str], constant: Callable[[str], A
     Args:
         where: Where the text is from, for messages.
         read: Reads it.
-        constant: Takes `NaN` and the like, which are no JSON; by default they are numbers.
+        constant: Called for `NaN` and `Infinity`, which are not JSON; by default they are read as numbers.
 
     Raises:
-        UsageError: It is none.
+        UsageError: The text is not a JSON object.
     """
     import json
 

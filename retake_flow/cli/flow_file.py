@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from retake_flow.flow.text.bundle import Use
     from retake_flow.settings import Settings
 
-#: Mistakes that leave it clear what a flow does on each of its paths.
+#: Mistakes after which the paths of a flow are still known.
 _SUPERFLUOUS = frozenset({"RF051", "RF060", "RF061"})
 #: The largest number of remembered texts.
 _MOST = 500
@@ -119,8 +119,8 @@ class CheckCache:
 
     A verdict holds for one text, the texts of its sub-flows and rules, and one state of the program. Its key is made of
     the text, and of where the package and the platform's rules are. Its file lists the modules that led to it, with a
-    digest of their sizes and times, and the sub-flows and rules it holds for. A module that was not imported had no
-    part in it.
+    digest of their sizes and times, and the sub-flows and rules it holds for. A module that was not imported
+    did not affect it.
     """
 
     def __init__(self, cache_folder: Path) -> None:
@@ -175,7 +175,7 @@ def _same(file: str, uses: Sequence[Use], allowed: Sequence[str]) -> bool:
 
 
 def _program() -> list[str]:
-    """The files that this process has made its verdict with: its modules of this package, and the platform's rules."""
+    """The files that a verdict of this process depends on: imported modules of this package, and the platform rules."""
     from retake_flow.flow.text import locate
 
     modules = [module.__file__ for name, module in sys.modules.items() if name.partition(".")[0] == "retake_flow"]

@@ -1,4 +1,4 @@
-"""Garbage collection: runs seldom while a command starts and checks, and as usual while it drives a run."""
+"""Garbage collection: rare while a command starts and checks, and as usual while it drives a run."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ _RARE = 500_000  # new objects between two collections; a resume creates 230,000
 
 
 def postpone() -> None:
-    """Collect seldom: starting and checking create much and drop little, and collections slow down with the objects."""
+    """Collect rarely: starting and checking keep most objects, so that collections take long and free little."""
     gc.set_threshold(_RARE)
 
 

@@ -1,4 +1,4 @@
-"""Late modules: modules of the standard library that others import and hardly use; they are executed at first use.
+"""Late modules: modules of the standard library that libraries import but rarely use; they are executed at first use.
 
 Jinja2 imports `tempfile` to keep bytecode in files, and SQLAlchemy `importlib.metadata`, with email and ZIP files, to
 find the dialects of others. Nothing here needs either, and executing both takes as long as starting Python.
@@ -13,19 +13,19 @@ from threading import RLock
 from types import ModuleType
 from typing import Any
 
-_STATE = "__late__"  # of a module that was not executed yet
+_STATE = "__late__"  # attribute of a module that was not executed yet
 _WAITING, _UNDER_WAY = "waiting", "under way"
 _executing = RLock()
-#: What imports ask of a module that is there, and what others ask of all modules: it is known without executing it.
+#: Attributes that the import system and inspections of `sys.modules` read: known without executing the module.
 _KNOWN = frozenset(
     f"__{name}__" for name in ("spec", "class", "dict", "name", "path", "loader", "package", "file", "cached")
 )
-#: A function that Jinja2 takes from a module while it is imported: only its call is a use of the module.
+#: A function that Jinja2 imports from a module: only calling it counts as a use of the module.
 _TAKEN = {"inspect": "getattr_static"}
 
 
 class _LateModule(ModuleType):
-    """Module that is executed when somebody asks for what is in it, or puts something into it."""
+    """Module that is executed when one of its attributes is read or set."""
 
     def __getattribute__(self, name: str) -> Any:
         if name == _TAKEN.get(ModuleType.__getattribute__(self, "__name__")):
@@ -35,12 +35,12 @@ class _LateModule(ModuleType):
         return ModuleType.__getattribute__(self, name)
 
     def __setattr__(self, name: str, value: object) -> None:
-        _execute(self)  # which would set it again
+        _execute(self)  # executing later would overwrite the value
         ModuleType.__setattr__(self, name, value)
 
 
 def _execute(module: ModuleType) -> None:
-    """Execute a module unless that was done. Another thread waits until everything is there; this one need not."""
+    """Execute a module once. Other threads wait until it is complete."""
     inside: dict[str, Any] = module.__dict__
     with _executing:
         if inside.get(_STATE) != _WAITING:
@@ -51,7 +51,7 @@ def _execute(module: ModuleType) -> None:
             del inside[_STATE]
             module.__class__ = ModuleType
         finally:
-            if _STATE in inside:  # it has failed, or was interrupted: the next use begins again
+            if _STATE in inside:  # it failed or was interrupted: the next use tries again
                 inside[_STATE] = _WAITING
 
 
@@ -61,10 +61,10 @@ def _call(module: ModuleType, name: str, *given: Any, **named: Any) -> Any:
 
 
 def postpone(*names: str) -> None:
-    """Execute these modules not when they are imported, but when they are used.
+    """Execute these modules when they are first used, not when they are imported.
 
-    What they import must not use any of them while it is imported itself. Modules that are already there stay as they
-    are. `importlib.util.LazyLoader` executes a module when it is imported for the second time.
+    Their own imports must not use any of them at import time. Modules that are already imported are left alone.
+    (`importlib.util.LazyLoader` does not help: it executes a module when it is imported for the second time.)
     """
     for name in names:
         spec = find_spec(name) if name not in sys.modules else None

@@ -22,8 +22,8 @@ exit codes:
   3  the flow is invalid             130  interrupted, after an orderly stop
 """
 
-#: In the order of the help. Each is declared by a function of its name in the `parsers` of its package, and carried out
-#: by a function of its name in a module of its name there, if `_TOGETHER` names no other.
+#: In the order of the help. The parser of a command is the function of its name in its package's `parsers`; the command
+#: itself is the function of its name in the module of its name, unless `_TOGETHER` names another module.
 _PACKAGES = {
     "run_commands": "run resume answer gates runs show watch say send stop kill prune",
     "agent_commands": "status wait events chat reply screen scene mcp skill",
@@ -32,12 +32,12 @@ _PACKAGES = {
     "host_commands": "serve notify guide doctor rehearsal store agents",
 }
 COMMANDS = tuple(name for names in _PACKAGES.values() for name in names.split())
-#: The command that only other processes of ours use.
+#: The command that only workers start.
 _HIDDEN = "drive"
 _PACKAGE_OF = {_HIDDEN: "fleet_commands"} | {
     name: package for package, names in _PACKAGES.items() for name in names.split()
 }
-#: The modules of commands that share one with another command.
+#: The modules of commands that have none of their own.
 _TOGETHER = {
     "drain": "fleet_commands.hosts",
     "events": "agent_commands.chat",
@@ -50,16 +50,16 @@ _TOGETHER = {
     "send": "run_commands.say",
     "status": "agent_commands.wait",
 }
-#: Modules that dataclasses, Jinja2, ruamel.yaml and SQLAlchemy import, and hardly use.
+#: Modules that dataclasses, Jinja2, ruamel.yaml and SQLAlchemy import but rarely use.
 _LATE = ("glob", "importlib.metadata", "inspect", "ipaddress", "tempfile")
 #: Commands whose files other users may read.
 _FOR_OTHERS = (["init"], ["graph"])
 
 
 class _Parser(argparse.ArgumentParser):
-    """Parser that keeps the line breaks of our help, for itself and for its subcommands."""
+    """Parser that keeps the line breaks of help texts, also for its subcommands."""
 
-    #: Whether a program reads our output, which may be known before the arguments are understood.
+    #: Whether errors are written as JSON; set before the arguments are parsed.
     as_json: ClassVar[bool] = False
 
     def __init__(self, **options: Any) -> None:
@@ -68,7 +68,7 @@ class _Parser(argparse.ArgumentParser):
         self._plainly = False
 
     def error(self, message: str) -> NoReturn:
-        """Report an argument that was not understood, on one line: a shell expands `*` to the names of files."""
+        """Report a wrong argument on one line, even if a shell has expanded `*` to many names."""
         message = terminal.brief(" ".join(message.split()))
         if self.as_json:
             from retake_flow.errors import UsageError
@@ -81,7 +81,7 @@ class _Parser(argparse.ArgumentParser):
         super()._print_message(terminal.harmless(message) + "\n" * message.endswith("\n"), file)
 
     def parse_known_args(self, args: Any = None, namespace: Any = None) -> Any:
-        """Let options stand between the words of a command. argparse offers this, but not for subcommands."""
+        """Accept options between the positional arguments, which argparse does not do for subcommands."""
         if self._subparsers is not None or self._plainly:
             return super().parse_known_args(args, namespace)
         self._plainly = True

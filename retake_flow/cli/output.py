@@ -1,7 +1,7 @@
 """Non-blocking output: standard output and standard error behind bounded queues, each with its own thread.
 
-A slow, stopped or absent reader, a full disk or a non-blocking pipe costs lines and never time. The oldest lines are
-dropped first and counted, so that the last ones, which say how it ended, arrive.
+A slow, stopped or absent reader, a full disk or a non-blocking pipe loses lines but never delays the run.
+The oldest lines are dropped first and counted, so that the last ones, which say how the run ended, arrive.
 """
 
 from __future__ import annotations
@@ -88,7 +88,7 @@ class QueuedFile(io.FileIO):
         return len(entry)
 
     def behind(self) -> bool:
-        """Whether something waits to be written."""
+        """Whether some output is not written yet."""
         return bool(self._waiting)
 
     def tell_trouble(self, told: Trouble | None) -> None:

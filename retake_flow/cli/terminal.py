@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from retake_flow.errors import RetakeFlowError
 
 
-#: The exit code of errors about something needed that is missing.
+#: The exit code if something required is missing.
 _MISSING = 6
 _LONGEST_WORD = 1_000  # characters in a message
 
@@ -28,18 +28,18 @@ def emit(record: dict[str, Any]) -> None:
 
 
 def say(text: str) -> None:
-    """Write a line for people, at once and without anything that the terminal would obey."""
+    """Write a line for people at once, without control sequences."""
     sys.stdout.write(harmless(text) + "\n")
     sys.stdout.flush()
 
 
 def advise(text: str) -> None:
-    """Write a line for people to standard error, without anything that the terminal would obey."""
+    """Write a line for people to standard error, without control sequences."""
     sys.stderr.write(harmless(text) + "\n")
 
 
 def harmless(text: str) -> str:
-    """The text without anything that the terminal would obey, its line breaks kept."""
+    """The text without control sequences, but with its line breaks."""
     if text.isascii() and text.isprintable():
         return text
     from retake_flow.sanitize import strip_controls
@@ -53,7 +53,7 @@ def let_go() -> None:
 
 
 def leave(code: int) -> NoReturn:
-    """Flush the output and end the process at once, without tearing down what ends with it anyway."""
+    """Flush the output and end the process at once, without Python's cleanup."""
     for stream in (sys.stdout, sys.stderr):
         with suppress(OSError, ValueError):  # the reader is gone
             stream.flush()
@@ -61,7 +61,7 @@ def leave(code: int) -> NoReturn:
 
 
 class _WaitingFile(io.FileIO):
-    """File that is written whole, even when a write has to be repeated (EAGAIN), as with a non-blocking pipe."""
+    """File that always writes all data, repeating incomplete writes, as on a non-blocking pipe (EAGAIN)."""
 
     def write(self, data: ReadableBuffer, /) -> int:
         """Write all data."""
@@ -78,7 +78,7 @@ class _WaitingFile(io.FileIO):
 
 
 def settle() -> None:
-    """Make sure that every standard stream exists, and that every text can be written, whole.
+    """Make sure that all standard streams exist, and that any text can be written to them completely.
 
     Python sets a stream to None if it was closed at the start.
     """
@@ -107,7 +107,7 @@ def foreground(stream: TextIO) -> bool:
 
 
 def commands_in(hint: str) -> list[str]:
-    """The commands that a hint gives, as a program gives them: it is one, or has them between backticks."""
+    """The commands in a hint, with `--json`: the hint is one command, or has them between backticks."""
     import re
 
     command = r"(?:[A-Z_]+=(?:'[^']*'|[^\s'`])+ )*retake-flow [^`]+"

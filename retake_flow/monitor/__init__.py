@@ -1,1 +1,1 @@
-"""Monitor: how stored runs stand, in data and in words, and what people ask of them, for the commands and the page."""
+"""Monitor: the status of stored runs, as data and in words, and requests to them, for the commands and the page."""

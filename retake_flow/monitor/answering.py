@@ -53,7 +53,7 @@ def store_answer(store: Runs, run: str, said: GivenAnswer, decision: str, by: st
         GateUnknown: No question has that name, or several match it.
         RunEnded: The run has ended.
     """
-    before = store.load(run).run  # first: a gate that is gone by the next query is then known to be answered
+    before = store.load(run).run  # queried first, so that a gate missing from the next query is known to be answered
     if before.ended:
         raise RunEnded(ending(before))
     asked = {one.gate.id: one for one in store.open_gates(run)}
@@ -72,7 +72,7 @@ def store_answer(store: Runs, run: str, said: GivenAnswer, decision: str, by: st
 
 
 def wait_until_taken(store: Runs, run: str, gate: Gate, within: float) -> bool:
-    """Wait until a run takes the answer to a gate; returns whether it has. It cannot when no process drives it."""
+    """Wait until a run takes the answer to a gate, and return whether it has; False without a process."""
     polling = Polling(within)
     while True:
         waits = not why_undriven(store, run)

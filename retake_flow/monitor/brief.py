@@ -1,4 +1,4 @@
-"""Brief: how a run stands, as one small JSON object of a stable shape."""
+"""Brief: the status of a run, as one small JSON object with a stable schema."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ _MEASURES: Final = ((120, 2, 4), (80, 1, 4), (60, 1, 2), (30, 1, 1), (12, 0, 1))
 
 
 def status(followed: Following) -> dict[str, Any]:
-    """How a run stands and the commands that make sense, in at most `MOST` bytes, if names are no longer than usual."""
+    """The status of a run and the useful commands, in at most `MOST` bytes if names have a usual length."""
     commands = next_commands(followed)
     for longest, gates, most in _MEASURES:
         found = {**brief(followed, longest, gates), "next": commands[:most]}
@@ -32,7 +32,7 @@ def status(followed: Following) -> dict[str, Any]:
 
 
 def brief(followed: Following, longest: int = 120, most_gates: int = 2) -> dict[str, Any]:
-    """How a run stands, up to these limits; see `status --json` in `schemas/output.schema.json`."""
+    """The status of a run within these limits; see `status --json` in `schemas/output.schema.json`."""
     stored, figures = followed.stored, followed.figures
     run, health = stored.run, figures.vitals.data(followed.now)
     now = followed.now - run.ahead
@@ -71,7 +71,7 @@ def next_commands(followed: Following, read: str = "") -> list[str]:
     if followed.stored.run.ended and followed.driven:
         return [f"retake-flow wait {run} --until ended --within 50s --json"]
     answers = [f"retake-flow gates {run} --json"] if followed.gates else []
-    if not followed.driven:  # a run that left at a question would only leave again
+    if not followed.driven:  # a run that was suspended at a question would only be suspended again
         parked = answers and followed.stored.run.phase is Phase.SUSPENDED
         goes_on = (
             "retake-flow runs --json" if followed.stored.submitted else f"retake-flow resume {run} --detach --json"
@@ -90,7 +90,7 @@ def next_for(store: ReadableRuns, run: str, read: str = "") -> list[str]:
 
 
 def exit_code(followed: Following) -> int:
-    """The exit code that tells how a run stands: 0, 1 when it has failed, or 4 when it waits for a person."""
+    """The exit code for the status of a run: 0, 1 if it has failed, or 4 if it waits for a person."""
     run = followed.stored.run
     if run.ended:
         return 0 if run.succeeded else 1
@@ -130,7 +130,7 @@ def stream_page(run: Run) -> str | None:
 
 
 def remaining(run: Run, now: float) -> int | None:
-    """The seconds until the last time limit of a stored run ends what it does; None without a limit.
+    """The seconds until the last time limit of a stored run expires; None without a limit.
 
     Args:
         run: The run as it is stored, with due times by the wall clock.

@@ -16,7 +16,7 @@ _FIRST = 64
 
 
 class ChatInbox:
-    """What viewers wrote and did in a run after the message with an id; all of it after "".
+    """The messages and acts of viewers in a run after the message with an id; all of them after "".
 
     Attributes:
         messages: Those after it, the oldest first.
@@ -33,7 +33,7 @@ class ChatInbox:
         self.messages = [as_message(record) for _, record in found if record["id"] != after]
 
     def _back_to(self, message: str) -> list[tuple[int, Record]]:
-        """The records from a message on; older ones are not read, but for a few."""
+        """The records from a message on, and a few older ones."""
         last = _FIRST
         while True:
             found = self._store.journal(self._run, last=last, events=CHAT_EVENTS)

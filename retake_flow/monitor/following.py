@@ -1,4 +1,4 @@
-"""Following: reads a run from its store again and again at a pace, and each of its records once."""
+"""Following: polls a run in its store, and reads each of its records once."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from retake_flow.run.records import Record
 from retake_flow.run.run import Phase
 from retake_flow.wiring.storing import is_driven, load_with_driver
 
-EVERY = 0.2  # seconds between two looks
+EVERY = 0.2  # seconds between two readings
 
 
 class Following:
@@ -27,7 +27,7 @@ class Following:
     Attributes:
         stored: Its snapshot.
         driven: Whether a process drove it then.
-        records: The records that the last look found, by number.
+        records: The records that were new at the last reading, by number.
         figures: The state and the figures of its stream, up to its last record.
     """
 
@@ -50,7 +50,7 @@ class Following:
         self.figures.count(self.records.items())
 
     def until(self, met: Callable[[Following], bool], within: float) -> bool:
-        """Look until a condition is met, for at most `within` seconds; returns whether it was."""
+        """Read the run until a condition is met, for at most `within` seconds, and return whether it was."""
         polling = Polling(within)
         while not met(self):
             if not polling.again():
@@ -107,14 +107,14 @@ def is_over(stored: Stored) -> bool:
 
 
 class Polling:
-    """Paces the looks of somebody who waits, in seconds."""
+    """Paces the readings of a caller that waits; in seconds."""
 
     def __init__(self, within: float, every: float = EVERY) -> None:
         self._deadline = time.monotonic() + within
         self._every = every
 
     def again(self) -> bool:
-        """Wait until it is time for another look; False at once when the time for looking is over."""
+        """Wait until the next reading is due; return False at once if the time is up."""
         if time.monotonic() >= self._deadline:
             return False
         time.sleep(self._every)

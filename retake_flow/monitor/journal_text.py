@@ -21,7 +21,7 @@ def clock(record: Record) -> str:
 
 
 def lines(record: Record, *, prompted: bool = False) -> list[str]:
-    """The lines that a record shows to people; none for most records, and for a question that a prompt asks."""
+    """The lines for a record; none for most records, and for a question that a prompt asks."""
     if prompted and record["event"] == "gate_opened" and ":" not in record["gate"]:
         return []
     said = _SAID.get(record["event"])
@@ -33,7 +33,7 @@ def lines(record: Record, *, prompted: bool = False) -> list[str]:
 
 
 def chat_line(author: str, text: str) -> str:
-    """A viewer's text on one line, so that none of it can look like a line of ours."""
+    """A viewer's text on one line, so that it cannot imitate another line."""
     return printable.line(f"{author}: {text}")
 
 
@@ -102,7 +102,7 @@ def _answer(record: Record) -> str:
 
 
 def _speech(record: Record) -> str:
-    """A text that an outsider has had said, and why it was not said where it failed."""
+    """A text from outside that was said, and the reasons for the ways that failed."""
     failed = [f"! not by {way}: {why}" for way, why in record["failed"].items()]
     if not record["how"]:
         failed.insert(0, f"! not said: {record['reason']}" if record["reason"] else "! not said")
@@ -116,12 +116,12 @@ def _clock_step(record: Record) -> str:
     return f"! the clock of this machine was set {way} by {words(abs(by))}; the run keeps its own time"
 
 
-#: Stands for a value that was taken back.
+#: Shown for a value that was withdrawn.
 _FLOWS = "of the flow"
 
 
 def _scene(record: Record) -> str:
-    """What is changed on the stage, and by whom; nothing for the flow's own texts."""
+    """A change of the stage and its author; nothing for texts of the flow itself."""
     by = record.get("by")
     parts = [f"scene {record['to'] or _FLOWS}"] if "to" in record else []
     parts += [f"{name} {value or _FLOWS}" for name, value in (record.get("data") or {}).items() if by]

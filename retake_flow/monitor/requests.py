@@ -1,4 +1,4 @@
-"""Requests: asks something of a run that another process drives, and finds the answer in its journal."""
+"""Requests: sends requests to runs that other processes drive, and finds the responses in their journals."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ LONGEST_SHOWN = 300
 
 
 def why_undriven(store: Runs, run: str) -> str:
-    """Why no process would notice a request to a run; "" when one would, if only the next host that takes the run."""
+    """Why no process would notice a request to a run; "" if one would, including the next host that takes the run."""
     from retake_flow.wiring.storing import load_with_driver
 
     stored, driven = load_with_driver(store, run)
@@ -39,7 +39,7 @@ def why_undriven(store: Runs, run: str) -> str:
 
 
 def _goes_on(stored: Stored) -> str:
-    """How a run goes on that no process drives."""
+    """How a run without a process can continue."""
     if not stored.submitted:
         return f"resume it with `retake-flow resume {stored.run.id}`"
     parked = stored.run.phase is Phase.SUSPENDED
@@ -94,7 +94,7 @@ class SentRequest:
 
 
 def text_to_say(given: str) -> str:
-    """A text as it may be said.
+    """A text to say.
 
     Raises:
         UsageError: The text is empty or too long.
@@ -109,7 +109,7 @@ def text_to_say(given: str) -> str:
 
 
 def text_to_show(given: str) -> str:
-    """A text as the stage may show it: one line; "" takes back what was set.
+    """A text for the stage, on one line; "" withdraws the last one.
 
     Raises:
         UsageError: The text is too long, or contains a secret that this process knows.
@@ -136,14 +136,14 @@ def ask_to_say(store: Runs, run: str, data: dict[str, Any], within: float) -> di
     if record is None:
         return answer | _without_answer(store, run, f"{run} has not finished it within {within:g} s; it may still do")
     answer.update({name: record[name] for name in ("how", "failed", "reason")})
-    # When no way was requested, one way is enough.
+    # Without a requested way, one way is enough.
     answer["said"] = bool(record["how"]) and not (record["failed"] and data["ways"])
     answer["effect"] = "done" if answer["said"] else "partly" if record["how"] else "none"
     return answer
 
 
 def not_taken(run: str, within: float | None = None) -> str:
-    """Why it is not known whether a process that drives a run takes a request; `within` defaults to `HEARD_WITHIN`."""
+    """A message that the process of a run has not responded to a request; `within` defaults to `HEARD_WITHIN`."""
     return f"{run} has not taken it within {HEARD_WITHIN if within is None else within:g} s; it may still do"
 
 

@@ -78,7 +78,7 @@ def not_driven(run: str, holder: Holder | None, *, submitted: bool = False) -> R
 def gate_data(asked: OpenGate) -> dict[str, Any]:
     """An open question as JSON data."""
     if asked.damage:
-        again = [f"retake-flow resume {asked.run} --detach --json"]  # writes it anew, as the run knows it
+        again = [f"retake-flow resume {asked.run} --detach --json"]  # in the form that the run uses
         return {"run": asked.run, "flow": asked.flow, "gate": asked.gate.id, "damage": asked.damage, "next": again}
     opened_at = timestamp(asked.gate.opened_at)
     question = {"due": None, **as_record(asked.run, asked.gate), "opened_at": opened_at}

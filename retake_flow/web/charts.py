@@ -1,6 +1,6 @@
 """Charts: the flow of a run as an SVG, drawn once for each flow, and what its stream measured over time.
 
-Measurements are thinned out as they grow, and drawn here so that the browser only shows them.
+Measurements are thinned out as they grow. They are drawn here; the browser only shows them.
 """
 
 from __future__ import annotations
@@ -46,7 +46,7 @@ class StateCharts:
         self._drawn: dict[str, asyncio.Task[Markup]] = {}
 
     def flow(self, digest: str, text: str) -> Flow:
-        """The flow in a text as a run keeps it.
+        """The flow in the text that a run stores.
 
         Raises:
             RetakeFlowError: It can no longer be read.
@@ -88,7 +88,7 @@ class StateCharts:
             drawn = (await draw(graph, "svg")).decode()
         except RetakeFlowError as error:
             return Markup('<p class="empty">{}</p>').format(f"{error.message}. {error.hint}".strip())
-        # Graphviz escapes what it draws. What comes before the picture is for files.
+        # Graphviz escapes texts. The lines before `<svg` are only for files.
         return Markup(drawn[drawn.index("<svg") :])
 
 
@@ -106,7 +106,7 @@ class Chart:
     Attributes:
         line: The points of the line, as `polyline` takes them.
         area: The points of the area below it.
-        marks: Where the stream was brought back, from the left.
+        marks: The recoveries of the stream, from the left.
         lasting: How long it was measured, in seconds.
     """
 
@@ -122,7 +122,7 @@ class Chart:
 
 
 def charts(history: VitalsHistory) -> list[Chart]:
-    """The measurements that there are."""
+    """A chart of each measurement."""
     return [_chart(name, points, history.recoveries) for name, points in history.series.items() if len(points) > 1]
 
 
@@ -183,7 +183,7 @@ class VitalsHistory:
 
 
 def _thin(points: list[Point]) -> None:
-    """Halve what has grown too long, evenly over its time; the first and the last point stay."""
+    """Drop every other point of a series that is too long, but not the first and the last."""
     if len(points) <= MOST_POINTS:
         return
     first, *between, last = points

@@ -1,4 +1,4 @@
-"""Desk: the store and the runs read from it, in a thread of its own, one task after the other."""
+"""Desk: accesses the store in a thread of its own, one task after the other."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from retake_flow.wiring.storing import is_driven, open_store
 
 T = TypeVar("T")
 
-#: Seconds between two looks at a run that somebody watches.
+#: Seconds between two readings of a run that somebody watches.
 _EVERY: Final = 0.4
 _MOST_RUNS: Final = 64
 _MOST_LISTED: Final = 512
@@ -41,7 +41,7 @@ class Desk:
         self._again_at = 0.0
 
     async def do(self, work: Callable[[Desk], T]) -> T:
-        """Do something with the store and the runs, in the thread.
+        """Perform a task with the store and the runs, in the thread.
 
         Raises:
             StoreAway: The store is away, or was a moment ago: of all who wait for the thread, only the first tries it.
@@ -72,7 +72,7 @@ class Desk:
                 task.cancel()
 
     async def look_now(self, run: str) -> None:
-        """Read a run at once, since something was done to it."""
+        """Read a run at once, after a change to it."""
         await self.do(lambda desk: desk.run(run).look(now=True))
         self._tell(run)
 
@@ -106,7 +106,7 @@ class Desk:
         return self._runs[run]
 
     def standing(self, summary: Summary) -> dict[str, Any]:
-        """How the stream of a run of the list stands, read anew only when it may have changed."""
+        """The status of a listed run's stream, read again only when it may have changed."""
         version = summary.updated, is_driven(summary.holder)
         known = self._standing.pop(summary.id, None)
         if known is None or known[0] != version or known[1]["problem"]:

@@ -1,4 +1,4 @@
-"""Guard: who may ask the page for what, and under which name. It answers before anything else does.
+"""Guard: decides which requests reach the page, and under which name.
 
 In this order: the name of the host (a foreign one means DNS rebinding), where a write comes from (a foreign page means
 forgery), whether the asker has the token, whether the page may write at all, and how often.
@@ -54,7 +54,7 @@ class Limit:
         self._at = time.monotonic()
 
     def take(self) -> bool:
-        """Take one; returns whether there was one."""
+        """Count one request, and return whether it is within the limit."""
         now = time.monotonic()
         self._left = min(self._most, self._left + (now - self._at) * self._most / 60)
         self._at = now
@@ -65,14 +65,14 @@ class Limit:
 
 
 class Guard:
-    """Lets in only what the operator asks for.
+    """Passes on only requests of the operator.
 
     Args:
         app: The page.
-        token: The secret that lets people and programs in.
+        token: The secret that people and programs need.
         port: The port of the page on loopback.
         address: The address at which an operator's own proxy offers it; "" without one.
-        read_only: Whether nothing may be written.
+        read_only: Whether all writes are refused.
     """
 
     def __init__(self, app: ASGIApp, token: Secret, port: int, address: str, *, read_only: bool) -> None:
@@ -106,7 +106,7 @@ class Guard:
         await (refusal(request, *refused) if refused else self._app)(scope, receive, send_guarded)
 
     def set_cookie(self, request: Request, headers: MutableHeaders) -> None:
-        """Let the browser of a request in from now on."""
+        """Give the browser of a request the cookie."""
         # Not Strict: with it, a link in a chat or a mail would not bring the cookie along.
         value = f"{self.cookie}={self._pass}; Path=/; HttpOnly; SameSite=Lax; Max-Age=2592000"
         secure = self._https and request.headers.get("host") == self._proxied
@@ -117,7 +117,7 @@ class Guard:
         return hmac.compare_digest(given.encode(), self._token.reveal().encode())
 
     def may_guess(self) -> bool:
-        """Whether another token may be tried now."""
+        """Whether another attempt with a token is allowed now."""
         return self._guesses.take()
 
     @property
@@ -175,7 +175,7 @@ def _credentials(request: Request, cookie: str) -> Iterable[tuple[str, str]]:
 
 
 def clean_name(given: str) -> str:
-    """A name as it may appear; "" for none."""
+    """A name without unsafe characters; "" for none."""
     return printable.line(given)[:_LONGEST_NAME].strip()
 
 

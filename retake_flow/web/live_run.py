@@ -1,4 +1,4 @@
-"""Live run: one run as the page shows it, read from the store once for everybody who watches."""
+"""Live run: one run as the page shows it, read from the store once for all browsers."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ from retake_flow.web.charts import VitalsHistory
 #: How many records and messages the page shows.
 MOST_RECORDS: Final = 250
 MOST_MESSAGES: Final = 60
-#: Seconds after which a run is read though its journal has nothing new: its process may have died.
+#: Seconds after which a run is read even without new records, since its process may have died.
 _ANYWAY: Final = 2.0
 #: Most of a journal; none of these has a line for people.
 _SILENT: Final = frozenset(
@@ -90,7 +90,7 @@ class LiveRun:
         self._take(self.followed.records)
 
     def look_back(self) -> None:
-        """Read some more of what was measured before, so that a long journal holds nobody up."""
+        """Read some more of the older measurements, so that a long journal delays nothing."""
         if self.is_whole:
             return
         older, found = VitalsHistory(), self._store.journal(self.followed.run, before=self._oldest, last=_AT_ONCE)
@@ -106,7 +106,7 @@ class LiveRun:
 
     @property
     def version(self) -> object:
-        """Something that differs from what it was before if anything but the time may have changed."""
+        """A value that changes whenever anything but the time may have changed."""
         asked = tuple(one.gate.id for one in self.gates)
         return self.number, self.driven, asked, self.followed.stored.run.phase, self.followed.scene, self.is_whole
 
@@ -121,12 +121,12 @@ class LiveRun:
 
     @property
     def over(self) -> bool:
-        """Whether nothing more will come: a run has ended before what it owes is done and written down."""
+        """Whether no more records will follow; after the end of a run, its undos and notices may."""
         return self.followed.stored.run.ended and not self.driven
 
     @property
     def facts(self) -> dict[str, Any]:
-        """How the run stands. Times are the wall clock's."""
+        """The status of the run, with times by the wall clock."""
         followed, stored, now = self.followed, self.followed.stored, self.followed.now
         run, stream = stored.run, stream_facts(followed, driven=self.driven)
         on_air, left = stream["on_air"], remaining(run, now - run.ahead)
@@ -192,7 +192,7 @@ class LiveRun:
 
 
 def stream_facts(followed: Following, *, driven: bool) -> dict[str, Any]:
-    """How the stream of a run stands. Times are the wall clock's."""
+    """The status of a run's stream, with times by the wall clock."""
     now, run = followed.now, followed.stored.run
     vitals = followed.figures.vitals.data(now)
     on_air = driven and bool(vitals.get("on_air"))

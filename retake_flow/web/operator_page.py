@@ -1,4 +1,4 @@
-"""The page: its addresses, and what they show."""
+"""The operator's page: its routes and their handlers."""
 
 from __future__ import annotations
 
@@ -35,12 +35,12 @@ from retake_flow.wiring.children import take_picture
 
 _STATIC: Final = Path(__file__).parent / "static"
 _FILES: Final = ("page.css", "page.js", "icon.svg")
-#: Seconds for which a picture is good enough for the next who asks.
+#: Seconds for which a picture is reused.
 _PICTURE_LASTS: Final = 3.0
-#: Seconds for which the list of runs is good enough for the next who asks for the same.
+#: Seconds for which a list of runs is reused.
 _LIST_LASTS: Final = 2.0
 _BEAT: Final = 15.0
-#: Where a browser may be sent once it was let in.
+#: Addresses to which a browser may be redirected after it got the cookie.
 _OWN: Final = re.compile(r"/runs/[\w.-]+", re.ASCII)
 _MOST_STREAMS: Final = 64
 
@@ -161,7 +161,7 @@ class Page:
         return page("run.html", title=stored.agent or run, **controls, **view, **more)
 
     async def _events(self, request: Request) -> Response:
-        """The stream of what happens to a run. The id of an event is the number of a record."""
+        """The event stream of a run. The id of an event is the number of a record."""
         run = await self._find(request)
         after = request.headers.get("last-event-id") or request.query_params.get("after", "")
         if self._streams >= _MOST_STREAMS:
@@ -196,7 +196,7 @@ class Page:
             self._desk.unwatch(run, changed)
 
     async def _picture(self, request: Request) -> Response:
-        """What the display of a run shows now."""
+        """A picture of a run's display."""
         run = await self._find(request)
         async with self._taking:
             at, picture = self._pictures.get(run, (0.0, None))

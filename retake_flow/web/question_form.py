@@ -1,4 +1,4 @@
-"""Question form: the fields of a question or an event as a form, and what was filled in.
+"""Question form: the fields of a question or an event as a form, and the values of a submitted one.
 
 The browser checks nothing that counts: the answer is read by `run.answers`, like every other.
 """
@@ -13,7 +13,7 @@ from typing import Any
 from retake_flow.flow.fields import Declared, is_required, is_secret
 from retake_flow.run.gates import Gate
 
-#: From this length on, a text gets an area of several lines.
+#: Texts that may be this long get a field of several lines.
 _LONG = 120
 _ADDRESSES = ("uri", "url", "post")
 
@@ -24,7 +24,7 @@ class Field:
 
     Attributes:
         control: The control: `select`, `checkbox`, `textarea`, or a type of `input`.
-        value: What it holds at first, as text.
+        value: The initial value, as text.
         options: The values of a `select`.
         limits: Further attributes of the control.
     """

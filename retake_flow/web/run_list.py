@@ -1,4 +1,4 @@
-"""Run list: all runs, those that go on first, with their figures."""
+"""Run list: all runs with their figures, those that have not ended first."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from retake_flow.wiring.storing import is_driven
 
 #: How many ended runs a page of the list has.
 PER_PAGE: Final = 25
-#: What the list can be narrowed down to.
+#: The filters of the list.
 KINDS: Final = ("all", "live", "waiting", "ended")
 
 

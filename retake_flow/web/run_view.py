@@ -1,4 +1,4 @@
-"""Run view: one run as the parts of its page, and what changes in them as events of a stream."""
+"""Run view: the parts of a run's page, and their changes as events of a stream."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ from retake_flow.web.templates import render
 
 #: The parts of the page that are sent again when they change.
 PARTS: Final = ("head", "questions", "no-picture", "stats", "trouble", "vitals")
-#: Records that answer what somebody has done, here or elsewhere.
+#: Records of effects of requests, from this page or elsewhere.
 _ANSWERS: Final = frozenset(
     {"gate_answered", "gate_expired", "said", "event_refused", "scene_set", "scene_refused", "run_ended", "run_resumed"}
 )
@@ -30,7 +30,7 @@ _KINDS: Final = {"state": "state", "run": "state", "gate": "question", "chat": "
 
 
 def whole(live: LiveRun, charts: StateCharts, *, read_only: bool) -> dict[str, Any]:
-    """All of the page that belongs to a run."""
+    """The data of a run's page."""
     entries = [Markup(_record_html(entry)) for entry in live.entries if lines(entry.record)]
     return {
         "run": live.facts,
@@ -56,7 +56,7 @@ def scenes(flow: Flow | None) -> tuple[str, ...]:
 
 
 def place(live: LiveRun, charts: StateCharts) -> dict[str, Any]:
-    """Where a run is in the chart of its flow, where it was, and the way that it came."""
+    """The current state of a run in its chart, the states before, and the path between them."""
     run = live.followed.stored.run
     names = run.state.split(SEPARATOR) if run.state else []
     active = [SEPARATOR.join(names[: number + 1]) for number in range(len(names))]
@@ -65,7 +65,7 @@ def place(live: LiveRun, charts: StateCharts) -> dict[str, Any]:
 
 
 class Parts:
-    """What one browser shows of a run, so that it is sent only what is new."""
+    """The parts that one browser shows, so that only changes are sent."""
 
     def __init__(self, after: int, charts: StateCharts, *, read_only: bool) -> None:
         self._after = after
@@ -74,7 +74,7 @@ class Parts:
         self._sent: dict[str, str] = {}
 
     def news(self, live: LiveRun) -> tuple[list[str], bool]:
-        """The events that bring it up to date, and whether nothing more will come."""
+        """The events that update it, and whether they are the last."""
         found = [event("record", _record_data(entry), entry.number) for entry in live.since(self._after)]
         self._after = live.number
         for name in PARTS:

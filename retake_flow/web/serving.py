@@ -1,4 +1,4 @@
-"""Serving: the page on loopback, until it is asked to end."""
+"""Serving: serves the page on loopback until Ctrl-C or a signal."""
 
 from __future__ import annotations
 
@@ -52,7 +52,7 @@ async def _serve(settings: Settings, listening: socket.socket, token: Secret, re
         timeout_graceful_shutdown=_GRACE,
     )
     link = f"http://{HOST}:{port}{ENTER}?token={token.reveal()}"
-    # Past the masking of output: this link is the one text that has to show the token.
+    # Written without masking: this link is the only text that has to contain the token.
     sys.stdout.write(f"{link}\n")
     sys.stdout.flush()
     if browser:
@@ -64,7 +64,7 @@ async def _serve(settings: Settings, listening: socket.socket, token: Secret, re
 
 
 class _Server(uvicorn.Server):
-    """uvicorn, which would wait at its end for event streams that never end by themselves."""
+    """uvicorn that closes event streams first: it would wait for them forever."""
 
     def __init__(self, config: uvicorn.Config, page: Page) -> None:
         super().__init__(config)
@@ -77,7 +77,7 @@ class _Server(uvicorn.Server):
 
 
 def _token(settings: Settings) -> Secret:
-    """The token, which stays the same, so that browsers that were let in stay so."""
+    """The token, which is kept, so that browsers stay logged in."""
     if given := server_token("RETAKE_FLOW_PAGE_TOKEN"):
         return Secret(given)
     settings.require_home()

@@ -32,7 +32,7 @@ def page(template: str, *, status: int = 200, **data: Any) -> HTMLResponse:
 
 
 def _plain(value: Any) -> Any:
-    """A value as it may appear: markup is ours, every other text may be anybody's."""
+    """A value to render: markup is trusted, every other text is not."""
     return printable.text(value) if isinstance(value, str) and not isinstance(value, Markup) else value
 
 
@@ -49,7 +49,7 @@ def _linked(text: str) -> Markup:
 
 
 def _ago(at: float, now: float) -> Markup:
-    """How long ago something was, with the exact time for those who point at it."""
+    """How long ago something was, with the exact time as a tooltip."""
     words = "just now" if now - at < 5 else f"{since(now - at)} ago"
     return Markup('<time datetime="{}" title="{}" data-ago="{:.0f}">{}</time>').format(
         timestamp(at), _exact(at), at, words
@@ -57,7 +57,7 @@ def _ago(at: float, now: float) -> Markup:
 
 
 def _clock(at: float) -> Markup:
-    """A time of the day, with the date for those who point at it."""
+    """A time of day, with the date as a tooltip."""
     short = datetime.fromtimestamp(at).astimezone().strftime("%H:%M:%S")
     return Markup('<time datetime="{}" title="{}">{}</time>').format(timestamp(at), _exact(at), short)
 
@@ -74,7 +74,7 @@ def _exact(at: float) -> str:
 
 
 def _words(name: str) -> str:
-    """A name of the flow, to read: `give_up` as `Give up`."""
+    """A name of the flow in words: `give_up` as `Give up`."""
     text = name.replace("_", " ").replace("-", " ").strip()
     return text[:1].upper() + text[1:]
 
@@ -93,12 +93,12 @@ _environment.filters.update(linked=_linked, ago=_ago, clock=_clock, span=_span, 
 
 
 def wants_json(request: Request) -> bool:
-    """Whether a program, or the page's own script, asks."""
+    """Whether the request comes from a program or the page's own script."""
     return "application/json" in request.headers.get("accept", "")
 
 
 def refusal(request: Request, status: int, message: str, hint: str = "") -> Response:
-    """Say why nothing was done."""
+    """The response that explains a refusal."""
     message, hint = printable.text(message), printable.text(hint)
     if wants_json(request):
         return JSONResponse({"ok": False, "message": message, "hint": hint}, status)

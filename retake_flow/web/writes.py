@@ -1,4 +1,4 @@
-"""Writes: what people do on the page. Each does what the command of its name does."""
+"""Writes: carries out requests from the page. Each function does the same as the command of its name."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from retake_flow.web.question_form import filled_in
 from retake_flow.web.run_view import scenes
 from retake_flow.wiring.storing import load_with_driver
 
-#: How to say something where nobody chooses: aloud and on the screen, as far as the run can.
+#: The default ways to say something, as far as the run has them.
 _USUAL: Final = {"voice", "screen"}
 _WAYS: Final = ("voice", "screen", "chat")
 #: Seconds for a command about a run that no process drives.
@@ -30,7 +30,7 @@ def answer(desk: Desk, run: str, gate: str, form: Form, by: str) -> str:
     """Answer a question.
 
     Raises:
-        RetakeFlowError: The answer does not fit, or somebody else was first.
+        RetakeFlowError: The answer is invalid, or another one came first.
     """
     open_gates = {one.gate.id: one.gate for one in desk.store.open_gates(run)}
     decision = str(form.get(":decision", ""))
@@ -97,7 +97,7 @@ def send(desk: Desk, charts: StateCharts, run: str, event: str, form: Form, by: 
 
 
 def _fields(form: Form) -> Form:
-    """The fields of a flow; ours begin with a colon."""
+    """The fields that the flow declares; those of the page begin with a colon."""
     return {name: value for name, value in form.items() if not name.startswith(":")}
 
 
@@ -127,7 +127,7 @@ async def end(desk: Desk, run: str, wish: Wish) -> str:
 
 
 async def go_on(desk: Desk, run: str) -> str:
-    """Let a run go on in a process of its own, or on the next host that fits if it was submitted.
+    """Continue a run in a process of its own or, if it was submitted, on the next suitable host.
 
     Raises:
         RetakeFlowError: It cannot.

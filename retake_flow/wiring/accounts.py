@@ -25,7 +25,7 @@ from retake_flow.store.account_lock import AccountLock as AccountLock
 if TYPE_CHECKING:
     from retake_flow.api.client import RetakeClient
 
-#: Each of these takes the stream away from anybody else who pushes for the account.
+#: Actions that end another stream of the same account.
 _STREAMING = frozenset({"retake.stream_key", "retake.start_stream"})
 _REGISTERING = frozenset({"retake.register"})
 #: The families of actions that need an account.
@@ -136,7 +136,7 @@ def hold(lock: AccountLock, flow: Flow, identity: Identity) -> None:
 
 
 def shared_account(flow: Flow | None, identity: Identity, rehearsal: str) -> Identity:
-    """The account that a run holds on all hosts that share its store; nobody's for one that streams nowhere."""
+    """The account that a run holds on all hosts that share its store; an empty one if it does not stream."""
     return identity if flow is not None and goes_live(flow) and not rehearsal else NOBODY
 
 
@@ -154,7 +154,7 @@ async def take_over(lock: AccountLock, flow: Flow, identity: Identity, run: str)
             if error.run != run:
                 raise
             if time.monotonic() >= deadline:
-                return None  # that process hangs, and keeps others from the account in our place
+                return None  # that process hangs, and still locks the account against others
         await asyncio.sleep(0.1)
 
 

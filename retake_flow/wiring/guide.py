@@ -8,7 +8,7 @@ from pathlib import Path
 from retake_flow.api.guides import Guides
 from retake_flow.settings import RETAKE, Settings
 
-#: How long the last look is good enough for a reader, in seconds; before going live it never is.
+#: How long the last look-up is reused for readers, in seconds; going live always looks it up.
 FRESH = 86_400.0
 
 
@@ -28,7 +28,7 @@ def look_up_version(settings: Settings, guides: Guides, now: float, *, anew: boo
     """Look up the published version, store its text, and return the version.
 
     Raises:
-        PlatformError: retake.tv does not say.
+        PlatformError: retake.tv does not answer.
     """
     seen = guides.last_seen
     if seen is not None and not anew and 0 <= now - seen[1] < FRESH and guides.text(seen[0]) is not None:

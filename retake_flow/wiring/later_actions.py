@@ -1,4 +1,4 @@
-"""Later actions: the families of one run's actions that are imported with the first of each, not before the run."""
+"""Later actions: imports families of actions when a run performs the first action of each, not before the run."""
 
 from __future__ import annotations
 
@@ -64,7 +64,7 @@ class LaterActions:
     seen: Callable[[str], None] | None
 
     def by_word(self) -> Mapping[str, Callable[[], Iterable[Family]]]:
-        """What makes the actions whose names begin with a word; all of them share one studio."""
+        """The functions that make families, by the first word of their actions' names; all share one studio."""
         studio = cache(self._open_studio)
         return {
             "studio": lambda: self._on_studio(studio()),

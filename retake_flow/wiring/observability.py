@@ -36,7 +36,7 @@ def observing(address: str | None, settings: Settings, tell: Callable[[str], Non
 
 
 def _trace(stack: ExitStack, tell: Callable[[str], None]) -> None:
-    """Send traces until the stack is left, if they are wanted and can be sent; else it is told, and the run begins."""
+    """Send traces until the stack is left, if requested; if they cannot be sent, report that, and continue without."""
     why = ""
     try:
         if traces_wanted():
@@ -47,7 +47,7 @@ def _trace(stack: ExitStack, tell: Callable[[str], None]) -> None:
         why = error.message
     except ImportError:
         why = "OpenTelemetry is not installed: pip install 'retake-flow[traces]'"
-    except Exception as error:  # the library raises what it likes for variables that it cannot use
+    except Exception as error:  # the library raises various exceptions for invalid variables
         why = scrub(f"{type(error).__name__}: {error}")
     if why:
         tell(f"no traces are sent: {why}")

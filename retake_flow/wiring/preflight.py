@@ -1,6 +1,6 @@
-"""Preflight: tests what a flow needs of this machine before a stream key and a session are spent on it.
+"""Preflight: tests the requirements of a flow on this machine before it uses a stream key and a session.
 
-Also the programs and variables that a flow names for its own actions, so that nobody learns it after hours on air.
+This includes programs and variables of the flow's own actions, which might otherwise fail after hours on air.
 """
 
 from __future__ import annotations
@@ -147,7 +147,7 @@ def require_working_folder() -> None:
 
 
 def require_folder(folder: Path, doing: str) -> None:
-    """Make sure that a folder can be written, by writing there; nothing stays. `doing` says what fails otherwise.
+    """Make sure that a folder can be written, with a temporary file. `doing` names what fails otherwise.
 
     Raises:
         HostError: The folder cannot be written.
@@ -222,7 +222,7 @@ def require_own(flow: Flow) -> None:
 
 
 def _raise_all(lacking: Iterable[RetakeFlowError], mixed: type[RetakeFlowError]) -> None:
-    """Raise errors as one, if there are any: of their class, or of the class `mixed` if theirs differ."""
+    """Raise errors, if any, as one: of their class, or of the class `mixed` if they differ."""
     errors = list({(each.message, each.hint): each for each in lacking}.values())
     if len(errors) == 1:
         raise errors[0]

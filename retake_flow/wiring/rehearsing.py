@@ -80,7 +80,7 @@ async def rehearsal(
             can_go_on = True
             yield replace(settings, origin=address.origin, access_token=None, credentials=folder / _OWN)
     except BaseException:
-        if not can_go_on:  # it has no run, so nothing could ever free the folder
+        if not can_go_on:  # without a run, nothing could ever free the folder
             forget(folder)
         raise
 
@@ -89,7 +89,7 @@ async def rehearsal(
 async def telling_scenes(origin: str) -> AsyncIterator[Callable[[str], None]]:
     """A function that tells a rehearsed platform which scene viewers see, in the background and in order.
 
-    What it cannot tell is lost: viewers do not react.
+    If that fails, viewers do not react.
     """
     from retake_flow.api.http.own_request import OwnRequest, send
 

@@ -83,7 +83,7 @@ def store_and_claim(runs: Runs, flow: Flow, run: Run) -> Claim:
 
 
 def title(run: Run, file: str) -> str:
-    """The title by which people know a run: its agent, the flow's file, whether it is a rehearsal, and its id."""
+    """The title of a run for people: its agent, the flow's file, whether it is a rehearsal, and its id."""
     parts = [run.identity.name, one_line(Path(file).name), "rehearsal" if run.rehearsal else ""]
     return f"{', '.join(filter(None, parts))} ({run.id})"
 

@@ -22,7 +22,7 @@ from retake_flow.run.records import Record
 _SEGMENT = 600.0  # roughly, of chat, with silence at the end
 _SETTLED = 600.0  # by then, a program has allocated what it needs
 _LOOK = 10.0  # between two measurements of the memory
-_LAST_WORDS = 20.0  # before the end, in which nobody writes any more; for a short soak a fifth
+_LAST_WORDS = 20.0  # of silence in chat before the end; a fifth of a short soak
 # The parts of a segment's chat, as shares of it.
 _TALKS, _BURST = 0.8, 0.5
 # Chat entries that a run handles; acts of moderation are not among them.
@@ -113,7 +113,7 @@ class Soak:
             self._started.set()
 
     async def attend(self, runner: Runner) -> None:
-        """Wait until the time is over, then have the run end in order; goes on until it is cancelled."""
+        """Stop the run cleanly when the time is over; measure until cancelled."""
         await self._started.wait()
         began, used = time.monotonic(), self._cpu_seconds()
         settled = min(_SETTLED, self.seconds / 6)

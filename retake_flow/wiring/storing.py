@@ -25,7 +25,7 @@ def open_store(settings: Settings) -> Runs:
         SettingsError: The setting does not name a store.
     """
     settings.require_home()
-    from retake_flow.store.opening import open_runs  # what only reads does without
+    from retake_flow.store.opening import open_runs  # not needed for reading
 
     return open_runs(settings.store, lease=settings.lease, owner=owner_of(settings))
 

@@ -1,1 +1,1 @@
-"""Commands for agents, whose commands end after a minute: each returns at once, or within a time that it is given."""
+"""Commands for AI agents: each returns at once or within a given time, since agents end commands after a minute."""

@@ -21,7 +21,7 @@ from retake_flow.wiring.storing import open_for_reading
 
 
 def chat(args: argparse.Namespace) -> int:
-    """Give the messages after one. The exit code is 0, also when there are none, and 2 when the id is unknown."""
+    """Print the messages after `--after`. The exit code is 0 even without any, and 2 if the id is unknown."""
     if args.limit < 1:
         raise UsageError("--limit is at least 1")
     with closing(open_for_reading(Settings.from_environment())) as store:
@@ -59,7 +59,7 @@ def _line(message: dict[str, Any]) -> str:
 
 
 def events(args: argparse.Namespace) -> int:
-    """Print records. The exit code is 0, also when there are none."""
+    """Print records. The exit code is 0 even without any."""
     if args.limit < 1:
         raise UsageError("--limit is at least 1")
     with closing(open_for_reading(Settings.from_environment())) as store:
@@ -74,7 +74,7 @@ def events(args: argparse.Namespace) -> int:
 
 
 def _found(store: ReadableRuns, run: str, args: argparse.Namespace) -> list[tuple[int, dict[str, Any]]]:
-    """The records that were asked for; waits for the first one, as long as the run has not ended."""
+    """The requested records; waits for the first one unless the run has ended."""
     polling = Polling(args.wait)
     while True:
         ended = store.load(run).run.ended  # before the journal, so that no record of the end is missed

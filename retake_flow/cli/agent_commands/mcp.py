@@ -9,7 +9,7 @@ from retake_flow.errors import MissingProgram
 
 
 def mcp(args: argparse.Namespace) -> int:
-    """Serve until the client is gone, or until Ctrl-C."""
+    """Serve until the client disconnects or Ctrl-C is pressed."""
     if find_spec("mcp") is None:
         raise MissingProgram("the MCP server needs the package mcp", hint="pip install 'retake-flow[mcp]'")
     from retake_flow.mcp_server.server import serve, server

@@ -75,7 +75,7 @@ example:
 
 
 def _add_stage_options(parser: Any) -> None:
-    """Declare what all changes of the stage take."""
+    """Declare the options of all commands that change the stage."""
     parser.add_argument(
         "--for", dest="lasts", type=span, metavar="TIME", help="for how long; until the next by default"
     )
@@ -84,13 +84,13 @@ def _add_stage_options(parser: Any) -> None:
 
 
 def status(parser: Any) -> None:
-    """Say in a few lines how a run stands."""
+    """Show the status of a run in a few lines."""
     add_run(parser)
     add_json(parser, "one small JSON object")
 
 
 def wait(parser: Any) -> None:
-    """Wait until a run is on air, asks, ends, …."""
+    """Wait until a run is on air, asks a question or ends, or for a record."""
     parser.epilog = _WAIT_EPILOG
     add_run(parser)
     parser.add_argument(
@@ -102,7 +102,7 @@ def wait(parser: Any) -> None:
 
 
 def events(parser: Any) -> None:
-    """Print what is new in the journal of a run."""
+    """Print the new records in the journal of a run."""
     parser.epilog = _EVENTS_EPILOG
     add_run(parser)
     parser.add_argument("--after", type=count, default=0, metavar="N", help="the number of the last record read")
@@ -139,7 +139,8 @@ def screen(parser: Any) -> None:
     add_run(parser)
     meanings = "; ".join(f"{name}: {text}" for name, text in _WHATS.items())
     parser.add_argument("what", choices=_WHATS, metavar="WHAT", help=meanings)
-    parser.add_argument("value", nargs="?", default="", metavar="VALUE", help="what it shows; empty: nothing of ours")
+    value = "the text, file, address or scene; empty: show again what the flow shows"
+    parser.add_argument("value", nargs="?", default="", metavar="VALUE", help=value)
     _add_stage_options(parser)
 
 
@@ -160,7 +161,7 @@ def mcp(parser: Any) -> None:
 
 
 def skill(parser: Any) -> None:
-    """Print what an AI agent has to know to use this, as an Agent Skill."""
+    """Print instructions for AI agents, as an Agent Skill."""
     parser.epilog = _SKILL_EPILOG
     parser.add_argument("--install", metavar="DIR", help="write it to DIR/retake-flow, as in ~/.claude/skills")
     add_json(parser)

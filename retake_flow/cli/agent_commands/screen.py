@@ -24,7 +24,7 @@ LONGEST_URL = 2000  # characters
 
 
 def screen(args: argparse.Namespace) -> int:
-    """Change the stage: 0 when it shows, 1 when not."""
+    """Change the stage. The exit code is 0 if the change is visible, and 1 if not."""
     return _change(args, _request_of(args.what, args.value))
 
 
@@ -77,7 +77,7 @@ def _picture(name: str) -> str:
 
 
 def _ask(store: Runs, run: str, data: dict[str, Any]) -> tuple[str, str]:
-    """Ask the run for a change; what came of it, and why not."""
+    """Request a change, and return its effect and, if it failed, the reason."""
     if reason := why_undriven(store, run):
         return "none", reason
     asked = SentRequest.send(store, run, "screen", data)
@@ -98,5 +98,5 @@ def _tell(told: dict[str, Any], as_json: bool, what: str) -> None:
 
 
 def scene(args: argparse.Namespace) -> int:
-    """Change the scene: 0 when it shows, 1 when not."""
+    """Change the scene. The exit code is 0 if the change is visible, and 1 if not."""
     return _change(args, _request_of("scene", args.scene))

@@ -1,4 +1,4 @@
-"""`retake-flow wait` and `status`: wait until something happens to a run, and say how it stands."""
+"""`retake-flow wait` and `status`: wait until something happens in a run, and show its status."""
 
 from __future__ import annotations
 
@@ -16,8 +16,8 @@ from retake_flow.wiring.storing import open_for_reading
 def wait(args: argparse.Namespace) -> int:
     """Wait for a run.
 
-    The exit code is 0 when what was waited for has happened, 1 when it has not in time or cannot happen any more, and 4
-    when the run waits for a person instead.
+    The exit code is 0 once a condition is met, 1 if none is met in time or can still be met, and 4 if the run waits for
+    a person instead.
     """
     with closing(open_for_reading(Settings.from_environment())) as store:
         followed = Following(store, store.find(args.run), args.after)
@@ -37,12 +37,12 @@ def wait(args: argparse.Namespace) -> int:
 
 
 class _Condition:
-    """What is waited for.
+    """The conditions to wait for.
 
     Attributes:
-        met: The word that is met; None when none is.
-        record: The record that meets it, with its number; None for the state of a run.
-        hopeless: Whether none can be met any more, since the run has ended or waits for a person without a process.
+        met: The condition that is met, as the user wrote it; None while none is.
+        record: The record that meets it, with its number; None for a condition about the state of the run.
+        hopeless: Whether none can be met any more: the run has ended, or waits for a person without a process.
     """
 
     def __init__(self, words: list[str], after: int) -> None:
@@ -53,7 +53,7 @@ class _Condition:
         self.hopeless = False
 
     def is_settled(self, followed: Following) -> bool:
-        """Whether it is met, or cannot be met any more."""
+        """Whether a condition is met, or none can be met any more."""
         for word in self._words:
             if self._holds(word, followed):
                 self.met = word
@@ -78,14 +78,14 @@ class _Condition:
 
 
 def _matches(record: Record, word: str) -> bool:
-    """Whether a record is what a word names."""
+    """Whether a record meets a condition, as the user wrote it."""
     if word == "message":
         word = "chat_message"
     return word == record["event"] or (record["event"] == "event_raised" and word == record.get("name"))
 
 
 def status(args: argparse.Namespace) -> int:
-    """Tell how a run stands. The exit code is 0, 1 when the run has failed, and 4 when it waits for a person."""
+    """Show the status. The exit code is 0, 1 if the run has failed, and 4 if it waits for a person."""
     with closing(open_for_reading(Settings.from_environment())) as store:
         followed = Following(store, store.find(args.run))
         if args.json:

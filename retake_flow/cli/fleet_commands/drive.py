@@ -1,4 +1,4 @@
-"""`retake-flow drive`: drives a run that a host was given. A worker starts it; it is not for people."""
+"""`retake-flow drive`: drives a run that a worker has taken. Only workers start it."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ def drive(args: argparse.Namespace) -> int:
 
 
 def prepare() -> None:
-    """Import what a driver needs, once for all that are forked from this process."""
+    """Import the modules of a driver, once for all drivers that are forked from this process."""
     from retake_flow.cli import garbage
     from retake_flow.cli.run_commands import takeover  # noqa: F401
     from retake_flow.cli.session import detached, views  # noqa: F401
@@ -49,7 +49,7 @@ def prepare() -> None:
 
 
 def become_driver(order: dict[str, Any]) -> NoReturn:
-    """Drive a run as a worker's order says, in this process, which nothing else uses."""
+    """Carry out a worker's order in this process, which does nothing else."""
     from retake_flow.cli import terminal
     from retake_flow.cli.exit_codes import run_unblocked
     from retake_flow.cli.session.detached import log_of
@@ -69,7 +69,7 @@ def become_driver(order: dict[str, Any]) -> NoReturn:
 
 
 def become_agent(folder: Path, agent: str) -> None:
-    """Have this process act as one agent of a folder."""
+    """Use the credentials of one agent of a folder in this process."""
     from retake_flow.api.agents_folder import environment_as
 
     environment = environment_as(folder, agent, os.environ)

@@ -1,4 +1,4 @@
-"""`retake-flow hosts` and `drain`: list the hosts that drive submitted runs, and have one give up its runs."""
+"""`retake-flow hosts` and `drain`: list the hosts that drive submitted runs, and take one out of service."""
 
 from __future__ import annotations
 
@@ -79,7 +79,7 @@ def _as_json(host: Host) -> dict[str, Any]:
 
 
 def drain(args: argparse.Namespace) -> int:
-    """Drain a host. The exit code is 0 once it has no runs and its worker has ended, and 1 when it has some in time."""
+    """Drain a host. The exit code is 0 once it has no runs and its worker has ended, and 1 if not in time."""
     with closing(open_fleet(Settings.from_environment())) as fleet:
         waiting = {} if args.end else left_over(args.host, fleet.jobs(), fleet.hosts(), time.time())
         fleet.drain(args.host, "end" if args.end else "hand-over")
@@ -107,7 +107,7 @@ def drain(args: argparse.Namespace) -> int:
 
 
 def _wait(fleet: SqlFleet, name: str, within: float) -> Host | None:
-    """The host, if it is still there when the time is up, or away."""
+    """The host, if it has not drained in time."""
     polling = Polling(within, _EVERY)
     while True:
         host = next((host for host in fleet.hosts() if host.id == name), None)

@@ -44,7 +44,7 @@ def label(text: str) -> str:
     """A label of hosts on the command line.
 
     Raises:
-        ArgumentTypeError: It is none.
+        ArgumentTypeError: It is not a valid label.
     """
     if not re.fullmatch(r"[A-Za-z0-9][A-Za-z0-9._-]{0,62}", text, re.ASCII):
         raise argparse.ArgumentTypeError(
@@ -112,7 +112,7 @@ def worker(parser: Any) -> None:
 
 
 def hosts(parser: Any) -> None:
-    """List the hosts that drive submitted runs, and what waits for one."""
+    """List the hosts that drive submitted runs, and the runs that wait for one."""
     add_json(parser, "one JSON object per host")
 
 
@@ -125,7 +125,7 @@ def drain(parser: Any) -> None:
 
 
 def drive(parser: Any) -> None:
-    """Drive a run that a worker has given this host; not for people."""
+    """Drive a run that a worker has taken; only workers use this command."""
     parser.add_argument("run", metavar="RUN")
     parser.add_argument("epoch", metavar="EPOCH", type=int)
     add_json(parser, "one JSON object per line")

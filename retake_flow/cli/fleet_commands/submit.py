@@ -77,12 +77,12 @@ def _agent(named: str, flow: Flow, inputs: dict[str, Any], settings: Settings) -
 
 
 def _names_here(settings: Settings) -> list[str]:
-    """The agents of the folder of agents that can be used."""
+    """The usable agents in the folder of agents."""
     return [agent.name for agent in agents_in(settings.agents) if agent.found] if settings.agents.is_dir() else []
 
 
 def _want(fleet: SqlFleet, args: argparse.Namespace) -> tuple[str, str]:
-    """Submit a stored run; what is not given stays as it was."""
+    """Submit a stored run; options that are not given keep their values."""
     run = fleet.runs.find(args.run)
     if fleet.runs.load(run).run.rehearsal:
         raise UsageError(

@@ -80,7 +80,7 @@ def _work(args: argparse.Namespace, settings: Settings, flows: Path | None, serv
 
 
 class _Log:
-    """Tells what happens: to people in words, to programs as JSON."""
+    """Reports events: to people in words, to programs as JSON."""
 
     def __init__(self, as_json: bool, note: Callable[..., None]) -> None:
         self._as_json = as_json
@@ -105,7 +105,7 @@ class _Log:
 
 
 def _tell_people(settings: Settings, job: Job) -> None:
-    """Send the notice that a run is held, in a thread: nobody waits for it."""
+    """Send the notice that a run is held, in a thread, so that nothing waits for it."""
     import asyncio
     import threading
 

@@ -1,4 +1,4 @@
-"""Worker's host: what it is and has, and how a driver on it is ordered."""
+"""Worker host: describes the host of a worker, and orders drivers on it."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ from retake_flow.telemetry.readings import FleetFigures, WorkerFigures
 from retake_flow.wiring import accounts
 from retake_flow.wiring.storing import open_fleet, this_process
 
-_LOOK_EVERY: Final = 10.0  # seconds between two looks for agents
+_LOOK_EVERY: Final = 10.0  # seconds between two readings of the folder of agents
 _TAIL: Final = 8_192  # bytes of a log
 
 
@@ -32,7 +32,7 @@ class WorkerHost:
     """The host of a worker.
 
     Attributes:
-        figures: What the worker counts itself.
+        figures: The counters of the worker.
     """
 
     def __init__(self, args: argparse.Namespace, settings: Settings, flows: Path | None) -> None:
@@ -58,7 +58,7 @@ class WorkerHost:
         return self._host
 
     def _agents(self) -> tuple[str, ...] | None:
-        """The agents of the folder, or else the worker's own; None when its credentials do not say whose they are."""
+        """The agents of the folder, or else the worker's own; None if its credentials name no agent."""
         if self._files is not None:
             return tuple(sorted(self._files))
         own = accounts.identity_here(self._settings, {})
@@ -93,7 +93,7 @@ class WorkerHost:
         return {"run": placed.run, "epoch": placed.epoch, **where}
 
     def trouble(self, run: str) -> tuple[str, str]:
-        """Why the driver of a run failed last, by its log: the kind of the error, and a sentence; "" when unknown."""
+        """The last error in the log of a run's driver: its kind and message; "" if unknown."""
         try:
             with log_of(self._settings, run).open("rb") as log:
                 log.seek(max(0, os.fstat(log.fileno()).st_size - _TAIL))
@@ -107,7 +107,7 @@ class WorkerHost:
             return "", ""
 
     def figures_of_all(self) -> FleetFigures:
-        """The figures of all hosts; those of this one are noted."""
+        """The figures of all hosts; stores those of this one."""
         with closing(open_fleet(self._settings)) as fleet:
             hosts, jobs = fleet.hosts(), fleet.jobs()
         for host in hosts:
@@ -119,7 +119,7 @@ class WorkerHost:
         return FleetFigures(len(since), oldest, Counter(state(host) for host in hosts))
 
     def note(self, event: str, **fields: Any) -> None:
-        """Count what a worker tells."""
+        """Count an event of the worker."""
         if event == "driver_started":
             self.figures.count_start(fields["why"], fields.get("waited"))
         elif event == "driver_ended":

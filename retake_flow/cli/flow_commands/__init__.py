@@ -1,1 +1,1 @@
-"""Commands for authors: they read flows and run nothing for real."""
+"""Commands for authors of flows: they start no programs and call no services."""

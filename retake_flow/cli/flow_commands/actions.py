@@ -39,7 +39,7 @@ def actions(args: argparse.Namespace) -> int:
 
 
 def with_plugins(catalogue: Catalogue) -> tuple[Catalogue, Mapping[str, str]]:
-    """A catalogue with the actions that installed packages offer, and why others of theirs cannot be used.
+    """A catalogue with the actions that installed packages offer, and the reasons why others cannot be used.
 
     Their source is read, and not imported.
     """
@@ -109,7 +109,7 @@ def _property(name: str, schema: Mapping[str, Any], more: str) -> list[str]:
 
 
 def _example(spec: ActionSpec) -> list[str]:
-    """The least that a flow writes to use it."""
+    """The shortest use of the action in a flow."""
     given = {name: _sample(spec.inputs[name]) for name in spec.required_inputs}
     filled = ", ".join(f"{name}: {json.dumps(value, ensure_ascii=False)}" for name, value in given.items())
     name = spec.name.rpartition(".")[2]

@@ -64,7 +64,7 @@ def _as_text(name: str, found: Sequence[Problem]) -> None:
 
 def _errors(found: Sequence[Problem]) -> Sequence[Problem]:
     if not found:
-        return ()  # and nothing to import, which takes most of the time for a flow that already passed
+        return ()  # avoids an import, which takes most of the time for a flow that already passed
     from retake_flow.flow.diagnostics import errors
 
     return errors(found)

@@ -115,7 +115,7 @@ def init(args: argparse.Namespace) -> int:
 
 
 def _reference(written: str, base: Path, file: Path) -> str:
-    """The text to write after `extends` in a file, so that it leads to the same flow from there."""
+    """The value of `extends` in a file that refers to the same flow from there."""
     relative = os.path.relpath(base, file.parent)
     for name in (base.name, written, relative):
         try:
@@ -136,7 +136,7 @@ def _allowed_files(base: Flow, file: Path) -> tuple[str, ...]:
 
 
 def _hold(text: str, file: Path, allowed: Sequence[str]) -> None:
-    """Make sure that the written text is a flow without mistakes."""
+    """Check that the new text is a flow without mistakes."""
     found = errors(check(load(text, str(file), allowed=allowed), CATALOGUE))
     if found:
         raise Problems(found)
@@ -184,7 +184,7 @@ def _comment_lines(name: str, base: Flow) -> Iterator[str]:
 
 
 def _others(base: Flow) -> Iterator[str]:
-    """The inputs that are not known here, each commented out with a valid value."""
+    """The other inputs of the flow, each commented out with a valid value."""
     known = {key for key, _, _ in _KNOWN}
     for key, declared in base.inputs.items():
         if key not in known and not {"value", "secret"} & declared.schema.keys():

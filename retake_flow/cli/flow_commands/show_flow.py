@@ -22,7 +22,7 @@ _WIDEST = 80  # a longer line does not push all other origins to the right
 
 
 def show_flow(args: argparse.Namespace) -> int:
-    """Print a flow as it runs. A flow that its overlays do not fit is invalid."""
+    """Print a flow as it runs, if its overlays fit it."""
     source = _resolve(args.flow, args.allow_outside)
     data = _scrub(source.data)
     if args.json:

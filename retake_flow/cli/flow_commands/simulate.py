@@ -24,7 +24,7 @@ from retake_flow.whatif.simulate.simulation import Simulation
 
 _LARGEST = 64 << 20  # bytes of a script in a file
 _LONGEST_LINE = 1 << 20
-#: Mistakes that do not keep a script from running: it may raise any event, and so reach any state.
+#: Mistakes that do not prevent a simulation: a script may raise any event, and so reach any state.
 TOLERATED = frozenset({"RF051", "RF060", "RF061"})
 
 
@@ -49,7 +49,7 @@ def simulate(args: argparse.Namespace) -> int:
 
 @contextmanager
 def _interruptible(simulation: Simulation) -> Iterator[Simulation]:
-    """Close a simulation at its end or at the first Ctrl-C; a second Ctrl-C interrupts neither this nor the rest."""
+    """Close a simulation at its end or at the first Ctrl-C; a second Ctrl-C is ignored."""
 
     def pass_over(*_: object) -> None:
         """Not SIG_IGN: where a signal is pending just then, Python prints that it is ignored."""

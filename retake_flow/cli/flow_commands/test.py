@@ -34,7 +34,7 @@ def test(args: argparse.Namespace) -> int:
 
 
 def play(suite: Suite, features: Sequence[Path], select: str = "", *, python: bool) -> None:
-    """Run features, and report Python files next to them that took no part."""
+    """Run features, and report Python files next to them that were not loaded."""
     from retake_flow.testing.gherkin.pytest_session import play
 
     try:

@@ -19,7 +19,7 @@ _LONGEST = 16 << 20  # bytes of standard input
 
 
 def agents(args: argparse.Namespace) -> int:
-    """List, export or import agents: 0 when all is well, 1 when an agent cannot be used or was not imported."""
+    """List, export or import agents. The exit code is 1 if an agent cannot be used or was not imported, else 0."""
     folder = Path(args.agents).expanduser() if args.agents else Settings.from_environment().agents
     return {"list": _list, "export": _export, "import": _import}[args.what](args, folder)
 

@@ -17,7 +17,7 @@ from retake_flow.wiring.storing import copy_store, prepare_store
 
 
 def store(args: argparse.Namespace) -> int:
-    """Copy or prepare a store: 0 when that is done, 1 when damaged runs were left out."""
+    """Copy or prepare a store. The exit code is 0, or 1 if damaged runs were left out."""
     if args.what == "prepare":
         if args.target:
             raise UsageError("`store prepare` takes one store")

@@ -14,7 +14,7 @@ from retake_flow.whatif.plan.plan import Kind, Plan, Step
 from retake_flow.whatif.plan.samples import placeholder
 
 _INDENT = "    "
-#: Stands before the words of others, so that none of them look like a line of ours.
+#: Precedes quoted texts, so that none can look like a line of the plan.
 _QUOTE = _INDENT + "│ "
 _LEAST = 40
 #: A call is not broken between its method and its path.
@@ -218,7 +218,7 @@ def _pace(facts: Mapping[str, Any]) -> str:
 
 
 def _possible_errors(facts: Mapping[str, Any]) -> list[str]:
-    """The calls that are made only on occasion."""
+    """The calls that are made only in some cases."""
     return [f"{_INDENT}{when}: {call}" for call, when in facts.get("may", {}).items()]
 
 
@@ -259,7 +259,7 @@ def _value(value: Any) -> str:
     return value if isinstance(value, str) else json.dumps(value, ensure_ascii=False)
 
 
-# --- what it comes to ---------------------------------------------------------------------------------------
+# --- summary ---------------------------------------------------------------------------------------
 
 
 def _summary(plan: Plan, origins: Mapping[str, str]) -> Iterator[str]:

@@ -1,1 +1,1 @@
-"""Commands on runs: start, resume, look, answer, stop."""
+"""Commands on runs: start, resume, inspect, answer, stop."""

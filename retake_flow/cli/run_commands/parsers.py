@@ -177,7 +177,7 @@ def send(parser: Any) -> None:
 
 
 def stop(parser: Any) -> None:
-    """Stop a run in order, from anywhere."""
+    """Stop a run cleanly, from any terminal."""
     _add_end_options(parser, within="2m")
 
 

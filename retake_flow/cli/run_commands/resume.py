@@ -55,7 +55,7 @@ def _detached(run: str, settings: Settings, args: argparse.Namespace, answered: 
 
 
 def stop_parked(runs: Runs, run: str, settings: Settings, *, silent: bool) -> None:
-    """End a run that no process drives, in order: it performs its pending undos, then it is over.
+    """Stop a run that no process drives cleanly, with its pending undos.
 
     Raises:
         RunHeld: A process drives the run now.

@@ -41,7 +41,7 @@ def resume_all(runs: Runs, settings: Settings, *, as_json: bool, wait: bool) -> 
 
 
 def _take_stock(runs: Runs) -> tuple[list[str], dict[str, RetakeFlowError]]:
-    """The runs that wait for a process, and those that may: they are held on another host, or damaged.
+    """The runs that wait for a process, and those that might: they are held on another host, or damaged.
 
     A recreated container counts as another host.
     """
@@ -113,17 +113,17 @@ class _JointRun:
         except RetakeFlowError:
             if not (self._driven or self._lost):
                 raise
-            return  # the driven runs continue; the next look finds what this one missed
+            return  # the driven runs continue; the next search finds the others
         self._left = {run: said for run, said in self._left.items() if run in elsewhere or run in waiting}
         for run, held in elsewhere.items():
             self._leave(run, held)
         for run in waiting:
             if run not in self._driven and run not in self._failed:
                 self._driven[run] = asyncio.create_task(self._one(run, interrupts), name=run)
-        self._lost = ours - self._driven.keys()  # they wait for their lease to run out
+        self._lost = ours - self._driven.keys()  # they wait until their lease expires
 
     async def _one(self, run: str, interrupts: Interrupts) -> None:
-        """Drive one run, if this process may."""
+        """Drive one run, unless another process has it."""
         view = _PrefixedView(run, self._as_json)
         try:
             session = Session(
@@ -131,7 +131,7 @@ class _JointRun:
             )
             ended = await take_up(session, self._runs.load(run))
         except RunHeld:
-            return  # another process was quicker
+            return  # another process was faster
         except StoreAway as error:  # others may take it, and so may this process once the store is back
             view.on_record(_failure(error))
             self._lost.add(run)
@@ -139,7 +139,7 @@ class _JointRun:
         except (WrongAccount, AccountInUse, Damaged, NewerForm) as error:
             self._leave(run, error)
             return
-        except Exception as raised:  # even a defect of ours in one run must not take the others down
+        except Exception as raised:  # a bug that affects one run must not end the others
             view.on_record(_failure(known(raised, f"resuming {run}")))
             self._failed.add(run)
             return
@@ -148,7 +148,7 @@ class _JointRun:
             self._failed.add(run)
 
     def _leave(self, run: str, error: RetakeFlowError) -> None:
-        """Report once that a run is left alone, why, and how to resume it."""
+        """Report once that a run is not resumed, why, and how to resume it."""
         if self._left.get(run) == error.message:
             return
         self._left[run] = error.message

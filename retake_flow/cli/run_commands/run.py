@@ -57,8 +57,8 @@ def _drive(
     args: argparse.Namespace,
     log: Path | None = None,
 ) -> int:
-    """Drive the run in this process; with a log, for nobody but that."""
-    import asyncio  # a flow with mistakes is reported without all this
+    """Drive the run in this process, with its output on the terminal or only in the log."""
+    import asyncio  # imported late, since mistakes of the flow are reported without it
 
     from retake_flow.cli.session.interrupts import Interrupts
     from retake_flow.cli.session.session import Session, exit_code, is_attended

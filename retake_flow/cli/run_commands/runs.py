@@ -48,7 +48,7 @@ def runs(args: argparse.Namespace) -> int:
 
 
 class _Placement(NamedTuple):
-    """Which host has a submitted run, and why it waits for one; "" for neither."""
+    """The host of a submitted run, and the reason why it waits for one; "" if there is none."""
 
     host: str
     reason: str
@@ -85,7 +85,7 @@ def _placements(settings: Settings) -> dict[str, _Placement]:
 
 def _rows(found: Iterable[Summary], jobs: Mapping[str, _Placement]) -> list[list[str]]:
     now = time.time()
-    line = cache(printable.line)  # among thousands of runs, most cells are alike
+    line = cache(printable.line)  # in a list of thousands, most cells repeat
 
     return [
         [
@@ -162,5 +162,5 @@ def _prune(before: float, dry_run: bool) -> list[str]:
 
 
 def _is_name(run: str) -> bool:
-    """Whether an id can be the name of a file in a folder. In a damaged store it may be anything."""
+    """Whether an id is a valid file name, which it may not be in a damaged store."""
     return run not in ("", ".", "..") and not {"/", "\0"} & {*run}

@@ -68,7 +68,7 @@ def _report(run: str, said: dict[str, Any], as_json: bool) -> None:
 
 
 def send(args: argparse.Namespace) -> int:
-    """Send an event: 0 when the run took it, 1 when it did not now or no process noticed, 2 when it was refused."""
+    """Send an event. The exit code is 0 if the run took it, 1 if it did not yet, and 2 if it refused it."""
     given = pairs(args.set)
     with closing(open_store(Settings.from_environment())) as store:
         run = store.find(args.run)

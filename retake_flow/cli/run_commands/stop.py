@@ -28,12 +28,12 @@ _EVERY = 0.1
 
 
 def stop(args: argparse.Namespace) -> int:
-    """End a run in order. The exit code is 0 when it has ended, and 1 when it has not in time."""
+    """Stop a run cleanly. The exit code is 0 once it has ended, and 1 if it has not in time."""
     return _end(args, "stop")
 
 
 def kill(args: argparse.Namespace) -> int:
-    """End a run at once. The exit code is 0 when it has ended, and 1 when it has not in time."""
+    """End a run at once. The exit code is 0 once it has ended, and 1 if it has not in time."""
     return _end(args, "kill")
 
 
@@ -45,7 +45,7 @@ def _end(args: argparse.Namespace, what: Wish) -> int:
         last = store.journal(run, last=1)
 
         def stopped() -> bool:
-            """Whether it has heard: if it has not ended then, it went where its flow says, as to a question."""
+            """Whether the run has taken the stop: then its flow may still lead elsewhere, such as to a question."""
             return bool(store.journal(run, last[0][0] if last else 0, events=("stop_requested",)))
 
         ask: Callable[[], object] = cache(partial(store.request, run, what))  # a second stop would be another event
@@ -108,7 +108,7 @@ def _stop_undriven(
         ask()
         with closing(open_fleet(settings)) as fleet:
             for job in fleet.jobs():
-                if job.run == run:  # also one that is held, or is to wait after a failure
+                if job.run == run:  # even if it is held or waits after a failure
                     fleet.want(run, replace(job.demand, not_before=0.0))
             return waiting_reason(fleet, run)
     return None
@@ -116,7 +116,7 @@ def _stop_undriven(
 
 def _as_its_agent(stored: Stored, settings: Settings) -> Settings:
     """The settings with the credentials of a run's agent, if the folder of agents has them."""
-    if not stored.submitted:  # nothing of the folder matters to it, not even whether it can be read
+    if not stored.submitted:  # the folder does not concern it, and may be unreadable
         return settings
     files = files_by_name(agents_in(settings.agents)) if settings.agents.is_dir() else {}
     if stored.agent not in files:

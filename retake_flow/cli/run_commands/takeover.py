@@ -35,14 +35,14 @@ async def take_up(
     prepare: Callable[[Claim], None] = lambda claim: None,
     epoch: int | None = None,
 ) -> Run:
-    """Claim a run for this process and resume it, as the account that it acts as.
+    """Claim a run for this process and resume it with its own account.
 
     Args:
         session: Drives the run.
         before: The run, as it was before the claim.
-        allowed: What its flow may name outside its folder, besides what it started with.
+        allowed: Further places outside its folder that its flow may name.
         force: Take it from a process that is, or may be, alive.
-        stop: Why it has to end at once, in order; "" when it continues.
+        stop: The reason to stop it cleanly; "" to continue it.
         prepare: Called with the claim before anything else.
         epoch: The epoch that the run must still have; None for any.
 
@@ -56,7 +56,7 @@ async def take_up(
     run = before.run.id
     before = on_this_host(before, session.settings)
     flow = _readable(before)
-    streams = flow if not (stop and before.run.phase is Phase.PENDING) else None  # or else it ends before it begins
+    streams = flow if not (stop and before.run.phase is Phase.PENDING) else None  # it never begins
     with accounts.lock_of(before.run, session.settings) as lock:
         identity = await _account(before, flow, session.settings, stop)
         if streams is not None:
@@ -65,7 +65,7 @@ async def take_up(
         claim = session.runs.claim(run, this_process(), force=force, account=account, epoch=epoch)
         with let_go(claim):
             prepare(claim)
-            # Again: its last process may have written until it was claimed.
+            # Read again: its last process may have written until the claim.
             stored = on_this_host(session.runs.load(run), session.settings)
             if flow is None or stored.flow_text != before.flow_text:
                 flow = flow_of(parse(stored.flow_text))
@@ -73,7 +73,7 @@ async def take_up(
             flow, kept = _with_secrets(flow, stored, ending=bool(stop))
             if force:
                 await accounts.take_over(lock, flow, identity, run)
-            if _show_end(session.runs, run, session.view):  # its process died when nothing was left to do
+            if _show_end(session.runs, run, session.view):  # its process died after the end was written
                 if stored.run.rehearsal:
                     from retake_flow.wiring import rehearsing
 
@@ -126,7 +126,7 @@ def _hold(lock: AccountLock, flow: Flow, identity: Identity, run: str, *, force:
 
 
 def _with_secrets(flow: Flow, stored: Stored, *, ending: bool) -> tuple[Flow, Run]:
-    """A flow and its run with the inputs that are read outside them. A run that has to end does without."""
+    """A flow and its run with the inputs from variables and files, which a run that has to end can do without."""
     try:
         flow = with_provided_inputs(flow, variables(), stored.flow_file)
         return flow, with_secrets(stored.run, flow)

@@ -1,4 +1,4 @@
-"""`retake-flow resume --upgrade`: resumes a run with the present text of its flow file."""
+"""`retake-flow resume --upgrade`: resumes a run with the current version of its flow's file."""
 
 from __future__ import annotations
 
@@ -18,10 +18,10 @@ from retake_flow.settings import Settings
 
 
 def upgrade(runs: Runs, run: str, claim: Claim, settings: Settings, allowed: tuple[str, ...] = ()) -> None:
-    """Give a run the present text of its flow file, if the run can resume in it.
+    """Give a run the current version of its flow's file, if it can continue in it.
 
     Raises:
-        FlowInvalid: The run cannot resume in it, or the file has mistakes; the run keeps its flow.
+        FlowInvalid: The run cannot continue in it, or the file has mistakes; the run keeps its flow.
     """
     stored = runs.load(run)
     old = parse(stored.flow_text)

@@ -47,7 +47,7 @@ class _Watch:
 
         self._told_of_death = False
         self._vitals = Vitals()
-        self._ahead = 0.0  # on the wall clock, the run's time is
+        self._ahead = 0.0  # by how many seconds the run's time is ahead of the wall clock
         self._off_air_told = 0.0
 
     def follow(self, *, whole: bool) -> Stored:
@@ -82,7 +82,7 @@ class _Watch:
         self._ahead = record.get("ahead", 0.0)
 
     def _note_death(self, stored: Stored, driven: bool) -> None:
-        """Report once that nothing will happen by itself."""
+        """Report once that no process drives the run."""
         if not (driven or self._told_of_death):
             told = not_driven(self._run, stored.holder, submitted=stored.submitted)
             self._vitals.note(told)

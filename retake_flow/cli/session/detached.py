@@ -1,4 +1,4 @@
-"""Detached runs: a run goes on in a session of its own, and its starter returns once it is clear how it stands."""
+"""Detached runs: a run continues in a session of its own; the command that started it returns with its status."""
 
 from __future__ import annotations
 
@@ -36,7 +36,7 @@ def log_of(settings: Settings, run: str) -> Path:
 
 
 def detach(run: str, settings: Settings, drive: Callable[[Path], int], args: Namespace) -> int:
-    """Drive a run in a process of its own, and report how it stands.
+    """Drive a run in a process of its own, and report its status.
 
     That process has no terminal, ignores hang-ups and outlives this one. No thread may have been started before.
 
@@ -108,7 +108,7 @@ def _report(driver: _Driver, settings: Settings, args: Namespace) -> int:
             _tell(pending, driver, as_json=args.json)
             return 0
         followed.until(lambda seen: driver.ended or _is_settled(seen, stays=args.wait), deadline - time.monotonic())
-        followed.look()  # it may have ended after it was read
+        followed.look()  # it may have ended after the run was read
         if driver.code and not (followed.stored.run.ended or followed.gates):
             return _report_failure(driver, as_json=args.json)
         _tell({**brief(followed), "next": next_commands(followed)}, driver, as_json=args.json)

@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 _ENDING = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP, signal.SIGXCPU, signal.SIGALRM, signal.SIGPWR)
 #: A second one of these kills the run. A terminal that goes away may send SIGHUP twice.
 _INSISTENT = (signal.SIGINT, signal.SIGTERM)
-#: These mean nothing to a run; by default each would end it abruptly.
+#: Ignored, since each would end the process abruptly by default.
 _MEANINGLESS = (signal.SIGUSR1, signal.SIGUSR2, signal.SIGVTALRM, signal.SIGPROF, signal.SIGIO)
 
 
@@ -45,7 +45,7 @@ class Interrupts:
         self.count = 0
         self._hands_over = hands_over
         self._reason = ""
-        self._left = ""  # the signal on which the runs were left to others
+        self._left = ""  # the signal that left the runs to other processes
         self._insisted = False
         self._runners: list[Runner] = []
         self._noted: list[str] = []
@@ -140,7 +140,7 @@ def _leave(runner: Runner, name: str) -> None:
 
 def _end_in_order(runner: Runner, reason: str) -> None:
     if runner.parked:
-        runner.suspend(reason)  # it is kept for the answer; nothing runs that would have to be stopped
+        runner.suspend(reason)  # the run is kept for the answer; nothing needs to be stopped
     else:
         runner.stop(reason)
 

@@ -33,7 +33,7 @@ _DOING = {
 
 
 class _Picture(Live):
-    """Picture that is not drawn again while the terminal accepts nothing, as after Ctrl-S."""
+    """Picture that is not drawn while the terminal accepts nothing, as after Ctrl-S."""
 
     def refresh(self) -> None:
         """Draw the picture, if the terminal has accepted the last one."""
@@ -52,8 +52,8 @@ class LiveView:
         self._title = name
         self._hint = hint
         self._console = console or Console(highlight=False)
-        self._began = time.time()  # until the journal says when the run did
-        self._ahead = 0.0  # on the wall clock, the run's time is
+        self._began = time.time()  # until the journal gives the start of the run
+        self._ahead = 0.0  # by how many seconds the run's time is ahead of the wall clock
         self._state = ""
         self._activities: dict[str, str] = {}
         self._vitals = Vitals()
@@ -79,7 +79,7 @@ class LiveView:
 
     def go_on(self) -> None:
         """Show the picture again."""
-        # A new one: the old one would take the text written since for its own picture, and erase it.
+        # A new one, since the old one would erase the text written in the meantime.
         self._live = self._new_live()
         self._live.start()
 
@@ -125,7 +125,7 @@ class LiveView:
 
     def _note_dropped(self, lines: int) -> str:
         self._dropped += lines
-        return ""  # the picture says it; a line between two pictures would be erased
+        return ""  # the picture shows it; a line between two pictures would be erased
 
     def _picture(self) -> Group:
         table = Table.grid(padding=(0, 2))

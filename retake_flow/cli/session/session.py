@@ -33,7 +33,7 @@ if TYPE_CHECKING:
     from retake_flow.cli.session.terminal_prompt import Prompter
     from retake_flow.wiring.soak import Soak
 
-#: Seconds that a store which is away at the end of a run has to come back.
+#: How long the end of a run waits for an unavailable store, in seconds.
 _PATIENCE = 10.0
 
 
@@ -165,7 +165,7 @@ class Session:
     async def _platform(
         self, run: Run, options: dict[str, Any] | None, soak: Soak | None = None
     ) -> AsyncIterator[Settings]:
-        """The settings of a run: ours, or those of its rehearsal, which is resumed when it gets no options."""
+        """The settings of a run: those of this process, or those of its rehearsal (without options, a resumed one)."""
         if not run.rehearsal:
             yield self.settings
             return
@@ -227,7 +227,7 @@ class Session:
             try:
                 ended = await runner.drive()
             except StoreError:
-                with suppress(RetakeFlowError):  # so that nothing that was kept in memory is lost if that can be helped
+                with suppress(RetakeFlowError):  # so that records kept in memory can still be written
                     claim.release()
                 raise
             finally:
@@ -240,7 +240,7 @@ class Session:
 
 
 async def _release(claim: Claim, patience: float) -> None:
-    """Release a run that was driven; a store that is away has some seconds to come back."""
+    """Release a run that was driven; waits some seconds for an unavailable store."""
     deadline = time.monotonic() + patience
     while True:
         try:
@@ -253,7 +253,7 @@ async def _release(claim: Claim, patience: float) -> None:
 
 @contextmanager
 def let_go(claim: Claim) -> Iterator[None]:
-    """Release a run that could not be driven, for any reason, so that anybody can resume it at once."""
+    """Release a run if driving it fails, so that any process can resume it at once."""
     try:
         yield
     except (Exception, asyncio.CancelledError):

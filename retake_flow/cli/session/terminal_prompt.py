@@ -58,7 +58,7 @@ class Prompter:
             self._show(self._prompt)  # the line of the record has overwritten the prompt
 
     async def attend(self, runner: Runner) -> None:
-        """Ask whenever the run waits for a person, until that person leaves."""
+        """Ask whenever the run waits for a person, until the person leaves the prompt."""
         while True:
             gate = _waiting(runner)
             if gate is None:
@@ -76,7 +76,7 @@ class Prompter:
             except _TerminalGone:
                 if not runner.run.ended:
                     terminal.say("  … it was answered elsewhere, or is no longer open")
-            with suppress(StoreError, Fenced):  # the driver looks again, and reports the error
+            with suppress(StoreError, Fenced):  # the driver meets the same error and reports it
                 runner.look()
             await self._until_gone(runner, gate)
 
@@ -234,7 +234,7 @@ def _echo(shown: bool) -> Iterator[None]:
 
 
 def _restore_terminal(handle: int, attributes: list[Any]) -> None:
-    """Change the terminal at once: not after pending output, which may be held up, and not stopped by SIGTTOU."""
+    """Change the terminal at once, without waiting for pending output and without being stopped by SIGTTOU."""
     mask = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGTTOU})
     try:
         termios.tcsetattr(handle, termios.TCSANOW, attributes)

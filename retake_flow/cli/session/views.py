@@ -21,7 +21,7 @@ class View(Protocol):
     """Shows a run."""
 
     def pause(self) -> None:
-        """Step aside while somebody types on the terminal."""
+        """Hide the view while somebody types on the terminal."""
 
     def go_on(self) -> None:
         """Show again."""
@@ -40,7 +40,7 @@ class View(Protocol):
 def view_for(
     as_json: bool, name: str, hint: str = "Ctrl-C stops", *, prompted: bool = False, log: Path | None = None
 ) -> Iterator[View]:
-    """The view that fits the reader; the log, if there is one, is the file that standard output is."""
+    """The view for the reader of the output; `log` is the file that standard output is written to, if any."""
     if as_json or log is not None:
         view = JsonView() if log is None else LogView(log)
         try:
@@ -57,7 +57,7 @@ def view_for(
 
 
 class NoView:
-    """Shows nothing; views for a reader without a picture in the way inherit from it."""
+    """Shows nothing; base class of views without a picture."""
 
     def pause(self) -> None:
         """Do nothing."""
@@ -76,7 +76,7 @@ class NoView:
 
 
 class JsonView(NoView):
-    """Prints every record as one line. That of the end, suspension or handing over is the last, even after notices."""
+    """Prints each record as one line. The end, suspension or handover is printed last, even after notices."""
 
     def __init__(self) -> None:
         self._last: Record | None = None
@@ -140,7 +140,7 @@ def _open_log(log: Path) -> None:
 
 
 class PlainView(NoView):
-    """Prints a line for what a person wants to know."""
+    """Prints a line for each record that is of interest to people."""
 
     def __init__(self, prompted: bool = False) -> None:
         self._prompted = prompted

@@ -67,5 +67,5 @@ class FakeResponder:
 
 
 def standing_in(brain: FakeResponder) -> dict[str, OpenResponder]:
-    """The brain in place of every responder except the greeter, which is the real one."""
+    """The fake in place of every responder except the greeter, which is real."""
     return {"greeter": greeter.open_responder, **dict.fromkeys(OUTSIDE, brain.serve)}

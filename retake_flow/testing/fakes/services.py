@@ -54,7 +54,7 @@ class Service(httpx.AsyncBaseTransport):
 
 
 class Keys(Mapping[str, str]):
-    """An environment in which every key is set: to a signing key or a password."""
+    """An environment in which every variable is a valid signing key and password."""
 
     def __getitem__(self, name: str) -> str:
         return "whsec_a2V5LW9mLWEtcmVoZWFyc2FsLWZvci1ub2JvZHk="
@@ -148,7 +148,7 @@ class RecordingNotifier:
     Attributes:
         audience: The audience that it reaches.
         fails: How many notices fail before the first that arrives.
-        heard: The notices that arrived.
+        notices: The notices that arrived.
     """
 
     audience: str = OPERATOR

@@ -70,7 +70,7 @@ class FakeStudio:
         self._folder = folder
         self._troubles = list(troubles)
 
-    # --- what a run does with it ----------------------------------------------------------------------------
+    # --- for the run ----------------------------------------------------------------------------
 
     def display(self, size: str) -> AbstractAsyncContextManager[Program]:
         """A display."""
@@ -151,7 +151,7 @@ class FakeStudio:
         await asyncio.sleep(len(text) / SPEECH_PACE)
         self.spoken.append(text)
 
-    # --- what a test does with it ---------------------------------------------------------------------------
+    # --- for tests ---------------------------------------------------------------------------
 
     def kill(self, part: str) -> None:
         """Kill a running part; a display takes its contents with it.

@@ -74,7 +74,7 @@ class UnderTest:
             InputError: The flow does not take the inputs as they are.
             UsageError: A file with wordings cannot be read.
         """
-        # What is missing may still be said by each scenario.
+        # Each scenario may still set missing inputs.
         declared = {
             name: each if name in self.inputs else replace(each, schema={**each.schema, "optional": True})
             for name, each in self.flow.inputs.items()
@@ -129,7 +129,7 @@ class Suite:
         self._under_test = under_test
         self._files: list[FeatureFile] = []
 
-    # --- what is played -----------------------------------------------------------------------------------
+    # --- collection -----------------------------------------------------------------------------------
 
     def pytest_configure(self, config: pytest.Config) -> None:
         """Register the steps, and the premise of each scenario."""
@@ -201,14 +201,14 @@ class Suite:
         """Distinguish Ctrl-C from files that pytest could not collect, which it also calls an interruption."""
         self.interrupted = excinfo.type is KeyboardInterrupt
 
-    # --- how it goes --------------------------------------------------------------------------------------
+    # --- execution --------------------------------------------------------------------------------------
 
     def pytest_bdd_before_scenario(self, request: pytest.FixtureRequest, scenario: Scenario) -> None:
         """Note that a scenario begins."""
         request.node.stash[_PROGRESS] = _Progress(scenario)
 
     def pytest_bdd_before_step_call(self, step_func_args: Mapping[str, Any]) -> None:
-        """Refuse numbers that nobody can wait for."""
+        """Refuse steps with numbers that are too large to play."""
         require_playable(step_func_args)
 
     def pytest_bdd_after_step(self, request: pytest.FixtureRequest) -> None:
@@ -285,7 +285,7 @@ def _played_step(step: Step, written: str, standing: Standing) -> PlayedStep:
     text = written[len(step.keyword) :].strip()
     raw = step.datatable.raw() if step.datatable else ()
     table = tuple(f"| {' | '.join(map(str, line))} |" for line in raw)
-    # What stands in angle brackets is filled in from the examples.
+    # Names in angle brackets are filled in from the examples.
     filled = ".*".join(map(re2.escape, re.split(r"<.+?>", text)))
     if re2.fullmatch(filled, step.name):
         return PlayedStep(step.line_number, f"{step.keyword} {step.name}", standing, "", table)

@@ -84,7 +84,7 @@ class Wording(parsers.StepParser):
 
 
 def require_playable(values: Mapping[str, Any]) -> None:
-    """Require that a scenario can count to the numbers of a step, and wait for so long.
+    """Require that the numbers of a step are small enough to play.
 
     Raises:
         UsageError: One is larger, or not a number at all, such as `nan`.

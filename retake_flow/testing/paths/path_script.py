@@ -211,7 +211,7 @@ class Script:
     def _until(self, state: str) -> None:
         self.when.append(Line(f'When it goes on until "{state}"', lambda trial: trial.until(state), until=state))
 
-    # --- what actions answer ------------------------------------------------------------------------------
+    # --- results of actions ------------------------------------------------------------------------------
 
     def _mocks(self) -> Iterator[Line]:
         for place, answers in self._answers.items():

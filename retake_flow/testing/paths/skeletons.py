@@ -168,7 +168,7 @@ class _Writer:
 def _take_needed(trial: Trial, lines: Sequence[Line]) -> Iterator[Line]:
     """Take steps, except waits for a state that was reached by itself."""
     seen = 0
-    reached: set[str] = set()  # since the last step that was no wait
+    reached: set[str] = set()  # since the last step that does not wait
     for line in lines:
         reached.update(r["state"] for r in trial.journal[seen:] if r["event"] == "state_entered")
         seen = len(trial.journal)

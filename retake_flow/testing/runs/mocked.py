@@ -71,7 +71,7 @@ class MockedAnswers(Mocks):
         reply = reply if after is None else replace(reply, after=max(after, reply.after))
         return None if reply.after == _NEVER.after else reply
 
-    # --- what a scenario says -----------------------------------------------------------------------------
+    # --- steps of a scenario -----------------------------------------------------------------------------
 
     def gives(self, name: str, values: Sequence[Mapping[str, Any]], *, outcome: str = "", times: int = 0) -> None:
         """Let an action succeed.

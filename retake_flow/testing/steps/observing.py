@@ -142,7 +142,7 @@ def told(observed: Observed, words: str) -> None:
         raise Unmet(f"a message with {words!r}", "; ".join(map(repr, said)) or "the operator is told nothing")
 
 
-# --- what is there ------------------------------------------------------------------------------------------
+# --- current state ------------------------------------------------------------------------------------------
 
 
 def _performances(observed: Observed, place: str) -> list[Record]:

@@ -1,4 +1,4 @@
-"""Every scenario: the flow, its inputs, and nothing run yet."""
+"""Every scenario: the flow and its inputs, before anything runs."""
 
 from __future__ import annotations
 
@@ -48,7 +48,7 @@ def observed(subject: Subject) -> Observed:
 
 @pytest.fixture
 def trial(premise: Premise) -> Iterator[Trial]:
-    """The run whose actions are mocked; asked for first when the flow stands."""
+    """The run whose actions are mocked; created once the flow is known."""
     trial = Trial(premise)
     yield trial
     trial.close()

@@ -37,7 +37,7 @@ def trusted(premise: Premise) -> None:
     """Require that functions of the flow may run.
 
     Raises:
-        UsageError: The operator has not said so.
+        UsageError: The operator has not allowed it.
     """
     if not premise.python:
         raise UsageError("this step runs Python of the flow", hint="add --python if you trust it")

@@ -1,4 +1,4 @@
-"""What steps read from tables, journals and reports."""
+"""Values that steps read from tables, journals and reports."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ def rows(table: Table) -> list[dict[str, str]]:
 
 
 def calls(rehearsed: Rehearsed, call: str = "") -> list[dict[str, Any]]:
-    """The calls that the platform got, all or those to one endpoint, each with its `call`."""
+    """The calls that the platform received, all or those to one endpoint, each with its `call`."""
     made = [{**c, "call": f"{c['method']} {c['path'].removeprefix(API_PATH)}"} for c in rehearsed.report["timeline"]]
     return [c for c in made if call in ("", c["call"])]
 

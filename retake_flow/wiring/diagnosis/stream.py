@@ -98,7 +98,7 @@ async def examine(starts: Launcher, voice: Sequence[str], scheme: str, *, sandbo
 
 
 def _with_hint(found: Finding, starts: Launcher) -> Finding:
-    """A failed check with a way to go on: if nothing better is known, to look at the programs that it tried."""
+    """A failed check with a hint; by default, to inspect the programs that it tried."""
     tried = [program for program in programs.PROGRAMS if program.name in CHECKS[found.check]]
     if found.hint or found.status not in ("missing", "warning") or not tried:
         return found
@@ -269,5 +269,5 @@ def _tone() -> bytes:
 
 
 def _default(action: str, name: str) -> Any:
-    """The value of an input that a flow omits, so that what is tried is what a stream does."""
+    """The default of an input, so that the check does the same as a stream."""
     return CATALOGUE[action].inputs[name]["default"]
