@@ -1,1 +1,1 @@
-"""Actions: their catalogue, and what each does with the platform and the studio."""
+"""Actions: their specs, and their implementations on the platform and the studio."""

@@ -31,7 +31,7 @@ async def resumable_identity(
         kept: The account that the run acts as.
         found: The current credentials.
         ask: Asks the platform for the userDbId of the token that was found.
-        subject: What messages call the run.
+        subject: The run's name in messages.
 
     Raises:
         WrongAccount: The credentials belong to another agent, or nothing shows that they do not.

@@ -42,7 +42,7 @@ class Access:
         token: The token from the environment, if any.
         origin: Where the platform is.
         make_client: Makes a client for a token and the origin that issued it.
-        note: Writes a record: a notice of what could not be saved to the file.
+        note: Writes a record, such as a notice that the file could not be written.
         refuge: A folder of the program's own for a token that is given only once and cannot be written to the file.
         identity: The account that the run acts as, as far as known.
         learnt: Called when more of the account is known; may refuse it by raising a CredentialsError.
@@ -203,9 +203,9 @@ class Access:
         return True
 
     def learn(self, *, user_db_id: str = "", token_address: str = "", token_ticker: str = "") -> None:
-        """Save what the platform said about the agent, if anything; a token alone makes no file.
+        """Save the platform's data about the agent, if there is any; a token alone creates no file.
 
-        What cannot be written stays in memory. This is reported once, and the write is retried when more is learnt.
+        Data that cannot be written stays in memory. This is reported once, and the write is retried with the next data.
 
         Raises:
             WrongAccount: The token does not belong to the run's account.

@@ -42,7 +42,7 @@ def _of_action(spec: ActionSpec) -> Schema:
 
 
 def _words(spec: ActionSpec) -> str:
-    """What an action does, and the events that follow."""
+    """The description of an action, with its outcomes and events."""
     events = "".join(f" Raises {name} ({', '.join(data)})." for name, data in spec.events.items())
     return f"{spec.summary} Outcomes: {', '.join(spec.outcomes)}.{events}"
 

@@ -70,7 +70,7 @@ class Speaker(Protocol):
         """
 
     async def speak(self, text: str) -> None:
-        """Speak a text; returns when it was heard."""
+        """Speak a text; returns once it has been played."""
 
 
 class VoiceActions(Family):

@@ -89,7 +89,7 @@ def file_of(folder: Path, name: str) -> Path:
     """The credentials file of an agent, whether it exists or not.
 
     Raises:
-        CredentialsError: The name cannot be that of an agent's file.
+        CredentialsError: The name cannot be used for an agent's file.
     """
     require_name(name)
     loaded = folder / f"{_LOADED}{name}{_SUFFIX}"
@@ -97,7 +97,7 @@ def file_of(folder: Path, name: str) -> Path:
 
 
 def require_name(name: str) -> None:
-    """Make sure that a name can be that of an agent's file.
+    """Make sure that a name can be used for an agent's file.
 
     Raises:
         CredentialsError: It cannot.
@@ -114,7 +114,7 @@ def environment_as(folder: Path, name: str, environment: Mapping[str, str]) -> d
     """The environment of a process that acts as one agent: with its credentials, and with nobody else's.
 
     Raises:
-        CredentialsError: The name cannot be that of an agent's file.
+        CredentialsError: The name cannot be used for an agent's file.
     """
     kept = {variable: value for variable, value in environment.items() if variable not in _AS_ONE}
     return {**kept, "RETAKE_CREDENTIALS": str(file_of(folder, name))}
@@ -140,7 +140,7 @@ def parse(content: bytes, name: str = "") -> dict[str, Credentials]:
     `name` is the name of the agent, for a credentials file; by default that in it.
 
     Raises:
-        CredentialsError: It is neither, or a name cannot be that of an agent's file.
+        CredentialsError: It is neither, or a name cannot be used for an agent's file.
     """
     source = Path("standard input")
     if not content.strip():
@@ -161,7 +161,7 @@ def parse(content: bytes, name: str = "") -> dict[str, Credentials]:
 
 
 def _called(data: Any) -> str:
-    """The name of an agent as that of a file."""
+    """The file name for an agent's name."""
     given = data.get("agent_name") if isinstance(data, dict) else None
     return re.sub(r"[^A-Za-z0-9._-]+", "-", str(given or "")).strip("._-")[:63]
 

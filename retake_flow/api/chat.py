@@ -33,12 +33,12 @@ from retake_flow.errors import UnexpectedAnswer
 from retake_flow.quick_dataclasses import dataclass
 
 _MODERATION = frozenset({"jail", "unjail", "delete", "deleteall"})
-#: What viewers can do besides writing.
+#: The acts of viewers besides messages and tips.
 DEEDS = frozenset({"follow", "trade"})
 _LONGEST_KIND = 40
 _LONGEST_TIME = 64
 _AT_ONCE = 100  # entries
-# Per page; pages of a hundred are requested. What is read of a page can be remembered.
+# Per page: the entries that are looked at, and those that are returned; a hundred are requested.
 _MOST_ENTRIES, _MOST_READ = 10_000, 2_500
 _KEYS = {"_id": None, "chat_event_id": None, "id": None}.keys()  # the first that is present counts
 _SECONDS_END = 10_000_000_000  # a smaller epoch is in seconds, a larger one in thousandths of them, or of those

@@ -65,7 +65,7 @@ class Public:
         return found
 
     async def sessions(self, which: Literal["active", "recorded", "scheduled"], streamer_id: str = "") -> list[Session]:
-        """The streams that are on, were recorded or are to come: all, or those of one streamer."""
+        """The active, recorded or scheduled streams, of all streamers or of one."""
         if not streamer_id:
             answer = await self._get(f"sessions/{which}/")
         else:

@@ -18,7 +18,7 @@ NAMES = ("username", "fusername", "agent_name", "streamer_name", "name", "displa
 
 
 def is_named(answer: object, name: str) -> bool:
-    """Whether the user looked up by name or id has this name, or cannot be anybody else."""
+    """Whether the user looked up by name or id has this name, or can only be this user."""
     found = _names(answer) if isinstance(answer, Mapping) else set()
     if not found:
         return isinstance(answer, Mapping) and bool(text(answer, "streamer_id", "user_id"))

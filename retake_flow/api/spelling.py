@@ -7,7 +7,7 @@ import unicodedata
 
 from retake_flow.sanitize import compatible, unescape_html
 
-#: A text shown shorter or longer than it was said is still recognised by this many letters and digits.
+#: A text that is displayed shorter or longer than it was sent is recognised by this many letters and digits.
 CUT = 40
 #: A shorter text is recognised if at most this many precede it, and it has as many itself.
 BEFORE = 12
@@ -29,7 +29,7 @@ def name_key(name: str) -> str:
 
 
 def same_words(said: str, seen: str) -> bool:
-    """Whether a displayed text is the one that was said, even if escaped, cut off, or with text added around it."""
+    """Whether a displayed text is the sent one, even if escaped, cut off, or with text added around it."""
     return Words(said).are_seen_in(Words(seen))
 
 

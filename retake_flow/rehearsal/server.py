@@ -46,7 +46,7 @@ class RehearsalServer:
         self.folder = folder
 
     def report(self) -> dict[str, Any]:
-        """What has happened so far, as JSON."""
+        """The events so far, as JSON."""
         return report.build(self.platform)
 
 
@@ -219,7 +219,7 @@ class _Connection(H11Protocol):
                 await app(scope, receive, send)
             except ConnectionAbortedError:
                 self.transport.abort()
-                # uvicorn would answer 500 if it did not know yet that nobody is there.
+                # uvicorn would answer 500 if it has not noticed yet that the client is gone.
                 while (await receive())["type"] != "http.disconnect":
                     pass
 

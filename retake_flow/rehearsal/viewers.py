@@ -34,7 +34,7 @@ async def play_viewers(platform: Platform, script: Sequence[Part]) -> None:
 
 
 class _Audience:
-    """What viewers are to do, as the platform's streams go on."""
+    """Acts of viewers, in step with the platform's streams."""
 
     def __init__(self, platform: Platform, script: Sequence[Part]) -> None:
         self._platform = platform

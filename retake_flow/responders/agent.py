@@ -14,7 +14,7 @@ from retake_flow.ports.responders import Answer, Batch, Message, OpenResponder, 
 from retake_flow.responders.schema import AGENT_AFTER
 
 _KNOWN: Final = 5_000  # answered messages that are remembered
-#: Seconds after which it is asked again, so that it hears of messages that have come meanwhile.
+#: Seconds after which it is asked again, with the messages that have arrived meanwhile.
 _LOOKS: Final = 2.0
 #: With less than this left for a message, in seconds, it waits to the end: it may not be asked again sooner.
 _SOON: Final = 10.0
@@ -67,7 +67,7 @@ class Agent:
 
     Args:
         after: How long a message waits for the agent, in seconds.
-        fallback: Answers in its place; None if nobody does.
+        fallback: The responder that answers in its place, if any.
     """
 
     def __init__(self, replies: Replies, after: float, fallback: Responder | None) -> None:

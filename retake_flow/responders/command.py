@@ -1,7 +1,7 @@
 """Command responder: a program of the operator's answers chat.
 
 It reads one JSON line for each batch of messages and answers each with one JSON line, `{"replies": ["…"]}`. An answer
-counts as a whole or not at all, so nothing is said about a batch that has to be sent again.
+counts as a whole or not at all, so there is no reply to a batch that has to be sent again.
 """
 
 from __future__ import annotations
@@ -70,7 +70,7 @@ async def open_responder(
 
 
 def program(name: str, folder: Path, environment: Mapping[str, str]) -> str:
-    """The program under a name: a name with a `/` is found from the folder, others on the PATH.
+    """The program under a name: a name with a `/` is relative to the folder, others are on the PATH.
 
     Raises:
         MissingProgram: It does not exist.

@@ -60,7 +60,7 @@ def signature(key: bytes, body: bytes, number: str, now: float) -> dict[str, str
 
     Args:
         key: The key; none if it is empty.
-        body: What is sent.
+        body: The body of the request.
         number: The id, the same for every try.
         now: Seconds since the epoch.
     """

@@ -61,7 +61,7 @@ class Greeter:
         return filled(self._greetings.next(lambda sentence: filled(sentence) not in own) or self._greetings.next())
 
     def _thank(self, tip: Message, own: set[str]) -> str:
-        """The sentence for a tip; the same one when asked again about the same tip, "" when all were said."""
+        """The sentence for a tip; the same one when asked again about the same tip, "" when all were used."""
         if tip.id not in self._answered:
             who = tip.user_id or tip.author
             amount = f"{tip.amount:.10g}" if tip.amount else ""  # 0 means unreadable

@@ -16,7 +16,7 @@ Check = Callable[[], object]
 def missing(
     settings: Mapping[str, Any], folder: Path, environment: Mapping[str, str], allowed: Sequence[str] = ()
 ) -> Iterator[RetakeFlowError]:
-    """What a responder lacks, each as the error that asking it would raise.
+    """The missing parts of a responder, each as the error that a request would raise.
 
     Values that are filled in only during the run are not checked.
 

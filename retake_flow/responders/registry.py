@@ -111,7 +111,7 @@ def plain(value: Any) -> Any:
     return [plain(item) for item in value] if isinstance(value, list | tuple) else value
 
 
-# Imported when they are needed: a run whose chat is greeted does not wait for what it does not use.
+# Imported on demand, so that a run does not wait for responders that it does not use.
 
 
 def _greeter(around: Surroundings, settings: Mapping[str, Any], note: Callable[..., None]) -> _Opened:

@@ -9,9 +9,9 @@ from typing import Final
 from retake_flow.flow.duration import EXPECTED, PATTERN
 from retake_flow.flow.schema.builders import VARIABLE, Schema, mapping_of
 
-#: Who may answer, by the key that names them.
+#: The kinds of responders, as a flow names them.
 KINDS: Final = ("greeter", "command", "http", "openai", "module", "agent")
-#: Those that are not ours: what they do is not known beforehand.
+#: The kinds that run the operator's code or call a service, so that their behaviour is unknown.
 OUTSIDE: Final = ("command", "http", "openai", "module")
 THINKS: Final = 20.0  # seconds
 #: How long a message waits for the agent by default.

@@ -31,7 +31,7 @@ _ALERTING: Final = ("tip", "follow")
 
 
 class Feed:
-    """What the stage of one run shows.
+    """The content of one run's stage.
 
     Args:
         agent: The agent's name, as far as it is known.
@@ -66,7 +66,7 @@ class Feed:
         self.changed()
 
     def recall(self) -> None:
-        """Take the records so far, the first time that the stage is shown."""
+        """Take the records so far when the stage is first shown."""
         if self._history is None:
             return
         records, self._history = self._history(), None
@@ -174,7 +174,7 @@ class Feed:
             self._alert_until = None
 
     def _ticker(self, given: str | list[str]) -> list[str]:
-        """The lines that were set, then who has tipped and followed last."""
+        """The lines that were set, then the latest tip and the latest follower."""
         lines = [given] if isinstance(given, str) else list(given)
         for kind, word in (("tip", "Latest tip"), ("follow", "Latest follower")):
             latest = next((entry for entry in reversed(self._chat) if entry["kind"] == kind), None)
@@ -204,7 +204,7 @@ PACE: Final = 14.0
 
 
 class Captions:
-    """The caption of what is being spoken."""
+    """The caption of the text that is being spoken."""
 
     def __init__(self) -> None:
         self._pieces: list[tuple[float, str]] = []

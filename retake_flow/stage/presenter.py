@@ -13,7 +13,7 @@ from retake_flow.tasks import beside
 
 #: The shortest time between two updates, in seconds.
 PACE: Final = 0.1
-#: A page that was not reached gets the state again after so many seconds.
+#: The seconds after which a page that was not reached gets the state again.
 AGAIN: Final = 2.0
 
 Update = Callable[[Mapping[str, Any]], Awaitable[None]]

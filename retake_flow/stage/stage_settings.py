@@ -14,7 +14,7 @@ _MERGED: Final = ("agent", "theme", "words")
 
 
 class Settings:
-    """Three layers: what the content began with, what the flow has set since, and what an operator has set."""
+    """Three layers: the content's initial settings, the flow's, and the operator's."""
 
     def __init__(self, pictures: Pictures) -> None:
         self._pictures = pictures

@@ -27,7 +27,7 @@ from retake_flow.studio.processes.process import Process
 from retake_flow.studio.processes.process_spec import ProcessSpec
 
 NUMBERS = range(99, 163)  # the guide's :99 first
-# When those are taken: enough that nobody can take them all, in an order that nobody can predict.
+# Used when those are taken: too many to occupy them all, in an unpredictable order.
 _BEYOND = range(100_000, 2_000_000_000)
 _MOST_BEYOND = 16
 FOLDER = Path("/tmp")  # fixed by X for all programs, whatever TMPDIR says

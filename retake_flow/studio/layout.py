@@ -9,7 +9,7 @@ from typing import Final
 from retake_flow.errors import InputError
 from retake_flow.quick_dataclasses import dataclass
 
-#: The colour of the display where no window is, that of the stage: 0xRRGGBB.
+#: The colour of an empty display, the same as the stage's: 0xRRGGBB.
 BACKDROP: Final = 0x101318
 
 

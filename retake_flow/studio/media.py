@@ -12,7 +12,7 @@ from retake_flow.flow.text.locate import Folders
 from retake_flow.quick_dataclasses import dataclass
 from retake_flow.studio.browser.folder_site import FolderSite
 
-#: What is not a file: other schemes of a player lead to files, too.
+#: An address; with other schemes, players open files.
 ADDRESS: Final = re.compile(r"(?:https?|rtmps?|rtsp|srt)://\S+$")
 _WILDCARDS: Final = "*?["
 _MOST_FILES: Final = 1000
@@ -20,7 +20,7 @@ _MOST_FILES: Final = 1000
 
 @dataclass(frozen=True, slots=True)
 class Media:
-    """What a flow may show of the files on this machine.
+    """The files on this machine that a flow may show.
 
     Attributes:
         home: The folder of the flow's file, from which paths are read.
@@ -50,7 +50,7 @@ class Media:
         return folder
 
     def files(self, places: Sequence[str]) -> list[str]:
-        """Files and addresses, in the order in which they are named; those of a wildcard by name.
+        """Files and addresses, in the given order; the matches of a wildcard are sorted by name.
 
         Raises:
             InputError: There is no such file, there are too many, or the flow may not name one.

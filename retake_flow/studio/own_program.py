@@ -1,4 +1,4 @@
-"""Own programs: those that a flow names, run to their end or heard line by line."""
+"""Own programs: a flow's programs, run to their end or read line by line."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ from retake_flow.studio.processes.process_spec import PACE, ProcessSpec
 from retake_flow.studio.programs import command_in
 from retake_flow.studio.window import Window
 
-#: The most that a program may write to its standard output, in bytes; for one that is heard, in one line.
+#: The longest standard output of a program, in bytes; of a service, its longest line.
 MOST_OUTPUT: Final = 64 * 1024
 _LONGEST_SHOWN: Final = 80  # characters of a command in messages
 
@@ -33,7 +33,7 @@ class OwnProgram:
     Attributes:
         command: The program and its arguments; a name with a `/` begins at the flow's file.
         env_from: Variables that it gets: the name in the program, and ours.
-        folder: Where it runs, from the flow's file on.
+        folder: Where it runs, relative to the flow's file.
     """
 
     command: tuple[str, ...]

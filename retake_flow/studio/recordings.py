@@ -101,14 +101,14 @@ COLUMNS: Final = 4
 MOST_FRAMES: Final = 24
 #: The second of the first frame: until then a display is often black.
 FIRST: Final = 2.0
-#: A frame every so many seconds, or fewer where there would be too many.
+#: The seconds between two frames; more if there would be too many frames.
 EVERY: Final = 5.0
 DRAWN_WITHIN: Final = 60.0
 _WIDTH: Final = 480  # pixels of one frame
 
 
 def frame_interval(duration: float) -> float:
-    """The seconds between two frames of a recording that lasts so many seconds."""
+    """The seconds between two frames on the sheet of a recording, from its duration in seconds."""
     return max(EVERY, math.ceil(duration / MOST_FRAMES))
 
 

@@ -24,7 +24,7 @@ from retake_flow.studio.windows.arrangement import Arrangement
 from retake_flow.studio.windows.xterm import FONT, FONT_SIZE, xterm
 from retake_flow.studio.work_folder import WorkFolder
 
-if TYPE_CHECKING:  # imported with the first page, since going on with a run need not wait for them
+if TYPE_CHECKING:  # imported with the first page, so that resuming a run does not wait for them
     from retake_flow.studio.browser.allowed_hosts import AllowedHosts
     from retake_flow.studio.browser.browser import Browser
     from retake_flow.studio.browser.page import Note, Page
@@ -82,7 +82,7 @@ class Screen:
         return programs.find(chromium.PROGRAM, self._launcher.environment) is not None
 
     def guests(self) -> Path:
-        """The folder of the socket through which pages are heard; their user may reach it."""
+        """The folder of the sound socket for pages, which their user may reach."""
         unprivileged.let_in(self._folder.ensure())
         return unprivileged.let_in(self._folder.ensure("guests"))
 
@@ -152,7 +152,7 @@ class Screen:
     ) -> AbstractAsyncContextManager[Window]:
         """A terminal in which a program runs, without input. Its value is `{display}`.
 
-        A path in the command is read from the flow's file on; the font size is in points.
+        A path in the command is relative to the flow's file; the font size is in points.
         """
         display, area = self._place(placed)
         around = {**display.environment, **self._heard()}
@@ -188,8 +188,8 @@ class Screen:
     ) -> AbstractAsyncContextManager[Window]:
         """Films. Its value is `{display}`.
 
-        `places` are files from the flow's file on, with wildcards, or addresses; the volume is from 0 to 100. With
-        `duck` they are quieter while something is spoken.
+        `places` are files, relative to the flow's file and with wildcards, or addresses; the volume is from 0 to 100.
+        With `duck` they are quieter while something is spoken.
         """
         display, area = self._place(placed)
         found = self.media.files(places)
@@ -229,5 +229,5 @@ class Screen:
         return display, layout.place(display.size, placed.at, placed.size)
 
     def _heard(self) -> dict[str, str]:
-        """The variables that make a program heard on stream, even if the sound starts after it."""
+        """The variables that send a program's sound to the stream, even if the sound starts later."""
         return sound.guests_environment(self.guests())

@@ -41,7 +41,7 @@ _AUTH = struct.pack(">cIcIcIcI256x", b"L", 8, b"L", 0, b"L", 32, b"x", 256)
 _HELLO = struct.pack(">Iixxxxxxxxxxxx", len(_AUTH), -1) + _AUTH
 _WELCOME = struct.pack(">cI", b"L", 2)  # REPLY
 
-# A PulseAudio that is alive but does not answer for this long is given up, sooner than an encoder that hears nothing.
+# A PulseAudio that is alive but does not answer for this long is ended, before the encoder counts as stalled.
 SILENCE_SECONDS = 4.0
 
 
@@ -218,7 +218,7 @@ async def _audible(
 
 
 def guests_environment(folder: Path) -> dict[str, str]:
-    """The variables that make a program of another user heard on stream, even if the sound starts after it.
+    """The variables that send the sound of another user's program to the stream, even if the sound starts later.
 
     Args:
         folder: The folder of the socket for guests.
@@ -244,7 +244,7 @@ def _write_client_config(folder: Path) -> Path:
 
 
 def _listening(address: str, *, anybody: bool = False) -> str:
-    """The module that accepts clients, with its arguments; the folder decides who `anybody` is."""
+    """The module that accepts clients, with its arguments; with `anybody`, only the folder limits who can connect."""
     allowed = " auth-anonymous=1" if anybody else ""
     return f"module-native-protocol-unix socket={address} auth-cookie-enabled=0{allowed}"
 

@@ -51,12 +51,12 @@ class Voice:
         return all(programs.find(name, self._launcher.environment) for name in (self._argv[0], "paplay"))
 
     async def speak(self, text: str, sound: Sound, captions: Callable[[str], None] = lambda text: None) -> None:
-        """Speak a text, and return once it was heard.
+        """Speak a text, and return once it has been played.
 
         Args:
             text: An untrusted text: it is read literally, without control characters, and cut when it is very long.
             sound: The sound that it is played to.
-            captions: Called with the text as it begins to be heard, and with "" when it has ended.
+            captions: Called with the text when it begins to play, and with "" when it has ended.
 
         Raises:
             SecretRefused: The text contains a secret.

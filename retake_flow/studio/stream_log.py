@@ -11,7 +11,7 @@ from retake_flow.errors import StudioError
 from retake_flow.outgoing import require_no_secret
 
 COLUMNS = 120  # the width that fits at 1280 pixels
-# Per text, so that nobody fills more than the picture at once.
+# Per text, so that none fills more than one screen.
 LONGEST_TEXT = 4000
 MOST_LINES = 30
 

@@ -60,7 +60,7 @@ class Studio:
             voice: The program that speaks; the embedded one by default.
             home: Where the operator's own programs run; `folder` by default.
             voice_variables: Names of variables that the program that speaks needs.
-            allowed: Other folders and files than those of `home` that may be shown.
+            allowed: Folders and files outside `home` that may be shown.
             sandbox: Whether the kernel confines the renderers of pages.
 
         Attributes:
@@ -153,7 +153,7 @@ class Studio:
         """The sound of the stream; silent if none is available. Its value is `{sound, server, sink, speaks}`.
 
         Args:
-            voice: The program that speaks; by default that of this studio.
+            voice: The program that speaks; by default the studio's.
             variables: Names of variables that it needs.
         """
         command, names = (voice, variables) if voice else (self._default, self._default_variables)
@@ -207,7 +207,7 @@ class Studio:
         self.log.append(text)
 
     async def speak(self, text: str) -> None:
-        """Speak a text on stream, and return once it was heard.
+        """Speak a text on stream, and return once it has been played.
 
         Raises:
             NoVoice: There is no sound, or so many texts wait that this one would come too late.

@@ -19,7 +19,7 @@ from retake_flow.studio.windows.xterm import DEAF
 _READY = "managing"
 
 #: Openbox without keys, mouse and menus: windows cannot be moved, and no program can be started from the desktop.
-#: Windows have neither borders nor titles, and those of pages begin below all others.
+#: Windows have neither borders nor titles, and pages begin below all other windows.
 _OPENBOX: Final = f"""\
 <?xml version="1.0" encoding="UTF-8"?>
 <openbox_config xmlns="http://openbox.org/3.4/rc">

@@ -29,8 +29,8 @@ class ChatActions(Family):
 
     Args:
         responders: All responders beside the greeter, by their key under `responder` in a flow.
-        speak: Speaks a text on stream, and returns when it was heard; None without a voice.
-        journal: The records of the run so far, which show what earlier processes have said.
+        speak: Speaks a text on stream, and returns once it has been played; None without a voice.
+        journal: The records of the run so far, with the messages of earlier processes.
     """
 
     def __init__(

@@ -27,8 +27,8 @@ class Ballot:
     """The choices of a vote.
 
     Args:
-        choices: Their names, said as words; or each with the pattern that a message has to fit.
-        exact: Whether only a message counts that is nothing but a choice, maybe said several times.
+        choices: The words to vote with; or each choice with a pattern for messages.
+        exact: Whether a message counts only if it contains nothing but a choice, perhaps repeated.
 
     Raises:
         InputError: A pattern cannot be applied, there is no choice, or two are the same.

@@ -49,7 +49,7 @@ class Conversation:
         self._access = access
         self._now = now
         self._show = show
-        self._closed = False  # whether the platform said last that there is no session
+        self._closed = False  # whether the latest response said that there is no session
 
     def snapshot(self) -> dict[str, Any]:
         """The state of the chat as plain data."""
@@ -62,7 +62,7 @@ class Conversation:
 
     @property
     def unanswered(self) -> list[str]:
-        """The ids of the messages that nobody has answered yet."""
+        """The ids of the unanswered messages."""
         return [message.id for message in self._inbox.unanswered]
 
     async def advance(self, turn: Turn) -> None:
@@ -210,7 +210,7 @@ class Conversation:
         return self._inbox.batch(self._access.credentials.agent_name, self._access.audience, direction, occasion)
 
     async def _break_silence(self, turn: Turn) -> None:
-        """Say something if nobody has for long and nothing is about to be said."""
+        """Break a long silence, unless a message is about to be sent anyway."""
         outbox, thinks = self.outbox, self._responder.thinks
         busy = self._inbox.unanswered or outbox.pending or thinks or self.reader.polls
         if busy or self._now() < outbox.hold or not self._is_silent(turn):
@@ -223,7 +223,7 @@ class Conversation:
             await self._ask(turn)
 
     def _is_silent(self, turn: Turn) -> bool:
-        """Whether nobody has said anything for so long that the flow wants to hear something."""
+        """Whether the chat has been silent for as long as the flow allows."""
         return turn.silence is not None and self._now() - self.outbox.spoken >= turn.silence.after
 
 

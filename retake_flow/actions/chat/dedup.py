@@ -23,7 +23,7 @@ class Digests:
     Args:
         width: Bytes per text: with n texts, another text counts as known by chance in n of 256^width cases.
         most: How many texts are remembered.
-        kept: What `pack` returned, or the texts themselves.
+        kept: The result of `pack`, or the texts themselves.
     """
 
     def __init__(self, width: int, most: int, kept: object = "") -> None:
@@ -70,15 +70,15 @@ def _digest(text: str, width: int) -> bytes:
     return blake2b(text.encode("utf-8", "surrogatepass"), digest_size=width).digest()
 
 
-#: How a message came: it was asked for, or told.
+#: How a message arrived: by polling, or in real time.
 Way = Literal["poll", "socket"]
 
 _MOST_SEEN = 3_000
 _MOST_POLLED = 300
-# Of a message that came by one way only, while ids might differ between them.
+# Of messages that came by one way only, while ids might differ between the ways.
 _MOST_SINGLE = 200
 _LONGEST_SINGLE = 120.0  # seconds
-# How far apart (seconds) the times may be that the two ways tell of one thing.
+# The largest difference (seconds) between the two times of one message, and of one other act.
 _SAME_TIME = 1.0
 _SAME_DEED = 10.0
 
@@ -87,7 +87,7 @@ class Dedup:
     """The ids of all messages read, and those that may arrive again under another id.
 
     Args:
-        kept: What `snapshot` returned.
+        kept: The result of `snapshot`.
     """
 
     def __init__(self, kept: Mapping[str, Any]) -> None:
@@ -175,7 +175,7 @@ class Dedup:
 
 
 def _traits(message: ChatMessage) -> list[Any]:
-    """What stays the same however a message arrives: its kind, author, text and time."""
+    """The fields that are the same however a message arrives: its kind, author, text and time."""
     who = [digest_of(key) for key in (message.author_user_id, message.wallet, message.author_name.casefold()) if key]
     what = f"{message.amount}" if message.kind == "tip" or message.kind in DEEDS else message.text
     return [message.kind, who, digest_of(what), _seconds(message.sent_at)]

@@ -37,7 +37,7 @@ def author_name(message: ChatMessage) -> str:
 
 
 def plain_id(key: str) -> str:
-    """An id for records, where nobody pages by it."""
+    """An id for records, which need not be exact there."""
     return strip_controls(key)[:LONGEST_ID]
 
 

@@ -1,4 +1,4 @@
-"""History: messages from before the stream. It is decided once, at the first reading, and by id from then on."""
+"""History: messages from before the stream. The first reading decides by time, later ones by id."""
 
 from __future__ import annotations
 
@@ -7,13 +7,14 @@ from collections.abc import Callable, Sequence
 from retake_flow.api.chat import ChatMessage
 from retake_flow.quick_dataclasses import dataclass
 
-#: How far two clocks may differ where nothing tells, in seconds; a late answer to history harms less than none.
+#: How far two clocks may differ if nothing is known of them, in seconds: answering an old message does less harm than
+#: missing a new one.
 CLOCKS_DIFFER = 60.0
 
 
 @dataclass(slots=True)
 class History:
-    """Which messages are older than the stream.
+    """Decides which messages are older than the stream.
 
     Attributes:
         since: When the stream began, by the run's time; None if nothing is history.
@@ -54,7 +55,7 @@ class History:
     def without_old(self, messages: Sequence[ChatMessage], known: Callable[[ChatMessage], bool]) -> list[ChatMessage]:
         """Of messages after the first reading, oldest first, those that are not history.
 
-        What follows a known message is new, whatever its date.
+        A message after a known one is new, whatever its date.
         """
         first_known = next((at for at, message in enumerate(messages) if known(message)), len(messages))
         return [m for at, m in enumerate(messages) if at >= first_known or not is_older(m, self.before)]
@@ -66,7 +67,7 @@ def is_older(message: ChatMessage, before: float | None) -> bool:
 
 
 def _are_old(sides: Sequence[bool | None]) -> list[bool]:
-    """Which messages are history; one without a date follows the next one that has a date."""
+    """Whether each message is history; one without a date counts as the next one with a date does."""
     found, following = [], False
     for side in reversed(sides):
         following = following if side is None else side

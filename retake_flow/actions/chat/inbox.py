@@ -1,4 +1,4 @@
-"""Inbox: what has been read of the agent's chat, and what of it waits for an answer."""
+"""Inbox: the messages read from the agent's chat, and those without an answer."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ MOST_ASKED = 100
 _MESSAGES = tuple[Message, ...]
 _RECENT = 20
 _LONGEST_RECENT = 500  # characters of each of them
-_KNOWN = 10_000  # names and wallets of those who wrote
+_KNOWN = 10_000  # names and wallets of authors
 _MOST_WAITING = 1_000
 _MOST_BYTES = 250_000  # of the texts that wait for an answer
 _MOST_AFTER_FAILURE = 200
@@ -31,7 +31,7 @@ class Inbox:
     """The messages of a chat, each taken in once, until they are answered.
 
     Args:
-        kept: What `snapshot` returned; empty for a chat that was never read.
+        kept: The result of `snapshot`; empty for a chat that was never read.
         since: When the stream began, by the run's time; None if nothing is history.
 
     Attributes:
@@ -67,7 +67,7 @@ class Inbox:
     # --- new messages ---------------------------------------------------------------------------------------
 
     def add(self, entry: ChatMessage) -> bool:
-        """Take in a viewer's entry: its events become due, and a message waits for an answer from now on.
+        """Add a viewer's entry: its events become due, and a message waits for an answer.
 
         Returns:
             Whether it is the first message of its author.
@@ -99,7 +99,7 @@ class Inbox:
         self._due.append((name, data))
 
     def take_due(self) -> list[Noted]:
-        """The events that the flow has not received yet; they count as received from now on."""
+        """Take the events that the flow has not received yet."""
         due, self._due = self._due, []
         return due
 
@@ -108,7 +108,7 @@ class Inbox:
         self.recent = [*self.recent, short][-_RECENT:]
 
     def _is_new(self, entry: ChatMessage) -> bool:
-        """Whether the author of an entry is new; from now on the author is known."""
+        """Whether the author of an entry is new; adds the author to the known ones."""
         # Each form of the chat identifies authors differently; name and wallet, if any, are in all of them.
         keys = [key for key in (entry.wallet, entry.author_name.casefold()) if key] or [entry.author_user_id or ""]
         new = not any(key in self._authors for key in keys)

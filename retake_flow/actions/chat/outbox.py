@@ -27,21 +27,21 @@ Post = Callable[[str, str], Awaitable[str | None]]
 
 
 class Outbox:
-    """Messages to say, said, and perhaps said.
+    """The messages to send, sent, and possibly sent.
 
     A message is kept as one in doubt before it is sent. If it is unknown whether it arrived, it is looked for in the
     chat and sent again only if it is not there.
 
     Args:
-        kept: What `snapshot` returned; empty before the first message.
+        kept: The result of `snapshot`; empty before the first message.
         voice: Speaks messages on stream; None without a voice.
-        journal: The records of the run so far, which show what earlier processes have said.
+        journal: The records of the run so far, with the messages of earlier processes.
 
     Attributes:
         waiting: Messages that wait their turn and were definitely not delivered.
         doubt: A message that was sent and may not have arrived; it is looked for in the chat.
-        hold: Until when nothing is said and no responder is asked.
-        spoken: When somebody last said something, the agent included, or was asked to.
+        hold: The time until which no message is sent and no responder is asked.
+        spoken: When anyone last wrote, the agent included, or a silence was last to be broken.
     """
 
     def __init__(
@@ -61,7 +61,7 @@ class Outbox:
         self.own = own
         self._doubted: float = kept.get("doubted", 0.0)  # when that message was sent
         self._times: list[float] = list(kept.get("times", ()))  # when the messages of the last minute were sent
-        self._silences = Digests(6, _MOST_SILENCES, kept.get("silences", ""))  # what was said into silence
+        self._silences = Digests(6, _MOST_SILENCES, kept.get("silences", ""))  # the texts that have broken a silence
         self._post = post
         self._now = now
         self._show = show
@@ -85,7 +85,7 @@ class Outbox:
 
     @property
     def pending(self) -> bool:
-        """Whether a message waits to be said, or may still have to be said."""
+        """Whether a message waits to be sent, or may have to be sent again."""
         return bool(self.waiting or self.doubt)
 
     def queue(self, texts: Iterable[str]) -> list[str]:
@@ -95,7 +95,7 @@ class Outbox:
         return dropped
 
     def queue_for_silence(self, texts: Iterable[str], limits: Limits) -> bool:
-        """Queue the first text that was not yet said into silence in this stream; returns whether there is one."""
+        """Queue the first text that has not broken a silence of this stream yet; returns whether there is one."""
         text = next((text for text in texts if text.strip() and text not in self._silences), None)
         if text is None:
             return False

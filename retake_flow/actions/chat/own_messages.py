@@ -28,7 +28,7 @@ class OwnMessages:
     without end.
 
     Attributes:
-        sent: What the agent sent lately.
+        sent: The agent's latest messages.
     """
 
     def __init__(self, access: Access, now: Callable[[], float]) -> None:
@@ -51,7 +51,7 @@ class OwnMessages:
             self.sent.restore_seen(kept.get("seen", ()))
 
     def snapshot(self) -> dict[str, Any]:
-        """What the next process needs to know, as plain data."""
+        """The state for the next process, as plain data."""
         return {"keys": list(self._keys), "seen": self.sent.seen_lately}
 
     def take_learnt(self) -> list[str]:
@@ -60,7 +60,7 @@ class OwnMessages:
         return learnt
 
     def sift(self, messages: Sequence[tuple[Way, ChatMessage]], ahead: float | None) -> list[bool]:
-        """Which messages of the agent's own chat are its own.
+        """Whether each message of the agent's chat is its own.
 
         Args:
             messages: The messages read, oldest first, each with how it arrived.
@@ -129,7 +129,7 @@ class OwnMessages:
         return self._mirrored
 
     def _said_before(self, message: ChatMessage, who: set[str], ahead: float | None) -> Sent | None:
-        """What was said right before a message, and has had no echo yet from that author, or from anybody."""
+        """The agent's message right before another one, if it has had no echo from that author yet, or from anyone."""
         if not message.is_message:
             return None
         at, early, prompt = self._now(), 0.0, _PROMPT_UNDATED
@@ -157,6 +157,6 @@ def _forget(remembered: dict[str, Any], most: int) -> None:
 
 
 def _keys(message: ChatMessage) -> list[str]:
-    """What the author of a message is recognised by: the user id if there is one, else wallet and name."""
+    """The keys that identify the author of a message: the user id if there is one, else wallet and name."""
     told = traits(message)
     return told[:1] if message.author_user_id else told

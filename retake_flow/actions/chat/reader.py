@@ -109,14 +109,14 @@ class Reader:
         await scope.enter_async_context(realtime(self._rooms, self))
 
     async def close(self) -> None:
-        """Stop polling, and wake nobody."""
+        """Stop polling, and no longer wake the conversation."""
         self._wake_no_more()
         if self._polling is not None:
             self._polling.remove_done_callback(self._on_polled)
             await end(self._polling)
 
     def take_notes(self) -> list[Noted]:
-        """What there is to record about the connection since the last call."""
+        """The records about the connection since the last call."""
         notes, self._notes = self._notes, []
         return notes
 

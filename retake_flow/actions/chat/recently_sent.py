@@ -48,7 +48,7 @@ class Sent:
 
     @property
     def words(self) -> Words:
-        """What the text is recognised by."""
+        """The words by which the text is recognised."""
         return _words(self.text)
 
     def see(self, way: Way, message: ChatMessage) -> None:
@@ -163,7 +163,7 @@ class SentMessages:
         seen = Words(text)
         return (sent for sent in self._sent if not sent.to and sent.words.are_seen_in(seen))
 
-    # --- what they tell of a chat ---------------------------------------------------------------------------
+    # --- matching with a chat -------------------------------------------------------------------------------
 
     def clock_offset(
         self, messages: Sequence[ChatMessage], known: Callable[[ChatMessage], bool], told: float | None
@@ -173,7 +173,7 @@ class SentMessages:
         The dates of the agent's own messages show it: for certain if their ids are known, otherwise by their text if
         nothing else shows it.
 
-        `known` tells whether a message is known to be the agent's, and `told` is what the platform's responses say.
+        `known` returns whether a message is known to be the agent's, and `told` is the offset by the responses' dates.
         """
         by_id: list[float] = []
         by_words: list[float] = []
@@ -209,7 +209,7 @@ def _words(text: str) -> Words:
 
 
 def traits(message: ChatMessage) -> list[str]:
-    """What identifies the author of a message."""
+    """The keys that identify the author of a message."""
     told = {"id": message.author_user_id, "wallet": message.wallet, "name": name_key(message.author_name)}
     return [f"{what}:{value}" for what, value in told.items() if value]
 
@@ -224,7 +224,7 @@ def _are_one(seen: ChatMessage, message: ChatMessage) -> bool:
 
 
 def _sent_in(record: Record, user_id: str) -> Sent | None:
-    """What a record says was sent, or may have been."""
+    """The message that a record reports as sent, or as possibly sent."""
     at = record_to_run_time(record)
     match record:
         case {"event": "chat_sent", "text": str(text)}:

@@ -20,9 +20,9 @@ class ResponderTask:
     """Asks a responder about one batch at a time, and waits longer after each failure in a row.
 
     Args:
-        kept: What `snapshot` returned; empty before the first request.
+        kept: The result of `snapshot`; empty before the first request.
         scope: How long the responder is used.
-        wake: Called when an answer arrives that nobody waited for.
+        wake: Called when an answer arrives while nothing waits for it.
 
     Attributes:
         batch: The last batch that it was asked about.

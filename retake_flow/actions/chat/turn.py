@@ -24,7 +24,7 @@ class Limits:
     replies: int
 
     def apply(self, texts: Sequence[str]) -> tuple[list[str], list[str]]:
-        """Texts as they may be said, each on one line and without terminal controls; and the texts beyond the limit."""
+        """Texts that can be sent, each on one line and without terminal controls; and the texts beyond the limit."""
         lines = (" ".join(strip_controls(text).split()) for text in texts)
         said = [line[: self.length] for line in lines if line]
         return said[: self.replies], said[self.replies :]
@@ -58,7 +58,7 @@ class Turn:
         limits: How much the agent may say.
         silence: How silence is broken; None if it is not.
         fresh: How many messages by others were read.
-        said: How many messages have definitely arrived.
+        said: The number of messages that were definitely delivered.
     """
 
     def __init__(self, call: Call, snapshot: Callable[[], Mapping[str, Any]]) -> None:
@@ -91,6 +91,6 @@ class Turn:
             self.call.note(event, **fields)
 
     def take_notes(self) -> tuple[Noted, ...]:
-        """The records that are not written yet; they count as written from now on."""
+        """Take the records that are not written yet."""
         notes, self._notes = tuple(self._notes), []
         return notes

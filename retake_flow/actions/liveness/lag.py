@@ -33,7 +33,7 @@ Source = Literal["looks", "uptime", "contradicted"]
 
 @dataclass(frozen=True, slots=True)
 class Lag:
-    """What one stream shows of the lag.
+    """The bounds of the lag that one stream has shown.
 
     Attributes:
         after: A time at which the stream was not live yet.

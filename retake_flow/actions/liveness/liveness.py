@@ -83,7 +83,7 @@ class Liveness:
 
     @contextmanager
     def push(self, call_takes: float = 0.0) -> Iterator[Push]:
-        """The lifetime of one encoder; the argument is that of `Push`."""
+        """The lifetime of one encoder; takes the argument of `Push`."""
         self._push = push = Push(call_takes)
         try:
             yield push
@@ -237,7 +237,7 @@ class _Listener:
         self._push = push
 
     def on_connected(self) -> None:
-        """Events arrive from now on."""
+        """Real-time events arrive."""
 
     def on_lost(self, reason: str) -> None:
         """Events no longer arrive; the stream status is polled all the same."""

@@ -24,7 +24,7 @@ Send = Callable[["OwnRequest", float], Awaitable["OwnResponse"]]
 
 _HINT: Final = "pass secrets by `headers_from`"
 _SHOWN: Final = 200  # characters of a response in messages
-#: What to try after a refusal.
+#: Hints after a refusal, by its status.
 _TRY: Final = {
     401: "name the variable with the credentials: `headers_from: {Authorization: VARIABLE}`",
     403: "check the credentials in `headers_from` or `secret_from`",

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from retake_flow.api.public_models import Session, Tipper, Token, TokenStats, Trade, User
 
 _NAMED = 5  # entries that a summary names
-#: What is compared of a token's stats, and what it is called.
+#: The figures of a token that are compared, with their names in texts.
 _COMPARED = {"price": "price", "volume_24h": "volume of a day", "holders": "holders"}
 _LONG = ("wallet_address", "picture_url", "bio", "links")  # only when one user is looked up
 

@@ -25,7 +25,7 @@ PATIENCE: Final = 10.0
 _BLACK_AGAIN: Final = 0.5
 #: How long something that was seen on the display counts as being there, in seconds.
 _SEEN_FOR: Final = 30.0
-#: For how long the encoder has to be slow until that is told, in seconds.
+#: How long the encoder has to be too slow until an event is raised, in seconds.
 STRUGGLING_SECONDS: Final = 60.0
 
 
@@ -114,7 +114,7 @@ class StudioActions(Family):
             self._visible_at = _now()
 
     async def thumbnail(self, call: Call) -> Completion:
-        """Take a picture and upload it; while the display is black, wait for a while, then upload what there is."""
+        """Take a picture and upload it; while the display is black, wait for a while, then upload it anyway."""
         limit, patience = int(call.inputs["limit"]), float(call.inputs["patience"])
         latest = _now() + patience
         await self._paint.wait(patience)

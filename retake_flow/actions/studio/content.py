@@ -1,4 +1,4 @@
-"""Content actions: what viewers see by default, and the texts and scenes on it."""
+"""Content actions: the default content of the stream, with its texts and scenes."""
 
 from __future__ import annotations
 
@@ -60,10 +60,10 @@ class Pages(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class Content:
-    """What viewers see: the stage, or the stream log.
+    """The default content: the stage, or the stream log.
 
     Attributes:
-        value: The value of the window, what it `shows`, and whether there can be `pages` over it.
+        value: The value of the window, with the content that it `shows`, and whether it can have `pages` over it.
     """
 
     service: Service
@@ -78,7 +78,7 @@ class ContentActions(Family):
     """The default content of one run's stream.
 
     Args:
-        seen: Is told of the scene that viewers see, whenever it changes; "" for none.
+        seen: Called with the scene that viewers see whenever it changes; "" for none.
     """
 
     def __init__(
@@ -105,7 +105,7 @@ class ContentActions(Family):
 
     @asynccontextmanager
     async def content(self, call: Call) -> AsyncIterator[Service]:
-        """Show the stage; or the stream log, where it was asked for or no page can be shown."""
+        """Show the stage, or the stream log if the flow asks for it or no page can be shown."""
         async with AsyncExitStack() as stack:
             yield await self._stage(call, stack) or await self._window(call, stack)
 
@@ -134,7 +134,7 @@ class ContentActions(Family):
         return Content(window, {**window.value, "shows": "log", "pages": self._pages.browses})
 
     async def _present(self, call: Call, stack: AsyncExitStack, update: Update | None = None) -> None:
-        """Keep the windows at the scene that is on, and the pages at what they are to show."""
+        """Keep the windows and pages in step with the current scene."""
         self._feed.recall()
 
         def tell(message: str) -> None:
@@ -157,7 +157,7 @@ class ContentActions(Family):
         await stack.enter_async_context(presenting(self._feed, present, self._now, changed))
 
     def _follow_scene(self, scene: str) -> None:
-        """Tell which scene viewers see, if it has changed."""
+        """Report the scene that viewers see, if it has changed."""
         if scene != self._seen:
             self._seen = scene
             if self._tell_seen is not None:
@@ -201,7 +201,7 @@ class CoveringPage:
     """A page over the content; open it with `covering`.
 
     Args:
-        tell: Is told of each failure once.
+        tell: Called once with the message of each failure.
     """
 
     def __init__(self, opening: Opening, tell: Callable[[str], None]) -> None:
@@ -228,7 +228,7 @@ class CoveringPage:
         await end(*self._tasks)
 
     async def _keep(self, url: str, earlier: tuple[asyncio.Task[None], ...]) -> None:
-        """Show a page until cancelled, again whenever it fails; what was shown earlier stays until then."""
+        """Show a page until cancelled, and again whenever it fails; an earlier page stays until this one is open."""
         failures = 0
         while True:
             try:

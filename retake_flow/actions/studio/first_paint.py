@@ -1,4 +1,4 @@
-"""First paint: lets pictures of the display wait for what is about to be painted."""
+"""First paint: lets pictures of the display wait for a page that is about to be painted."""
 
 from __future__ import annotations
 
@@ -8,9 +8,9 @@ from contextlib import contextmanager, suppress
 from math import inf
 from typing import Final
 
-#: A page shows a change within so many seconds: it is given one each 0.1 s, and paints it within a few frames.
+#: The seconds within which a page shows a change: updates are 0.1 s apart, and painting takes a few frames.
 SETTLES: Final = 0.2
-#: A page that changes all the time is not waited for any longer, in seconds.
+#: The longest wait for a page that changes all the time, in seconds.
 LONGEST: Final = 2.0
 
 
@@ -38,11 +38,11 @@ class FirstPaint:
             self.changes()
 
     def changes(self) -> None:
-        """Note that the page changes now."""
+        """Record that the page changes now."""
         self._changed_at = asyncio.get_running_loop().time()
 
     async def wait(self, seconds: float) -> None:
-        """Wait until a page that is being opened is painted, for so many seconds at most, and until it has settled."""
+        """Wait until a page that is being opened is painted and has settled, but at most `seconds`."""
         loop = asyncio.get_running_loop()
         with suppress(TimeoutError):
             async with asyncio.timeout(seconds):

@@ -55,7 +55,7 @@ class OwnRequest:
 
     @property
     def shown(self) -> str:
-        """What it is, for messages: without the query, which may be private."""
+        """The request in messages, without the query, which may be private."""
         parts = urlsplit(self.url)
         return scrub(f"{self.method} {parts.scheme}://{parts.netloc.rpartition('@')[2]}{parts.path}")
 

@@ -29,7 +29,7 @@ class Pool:
         """
         found = None if transport else network.proxy_for(url)
         self.proxy = network.proxy_host(found) if found else ""
-        # Nothing here is long, and a compressed body may be larger than anybody says beforehand.
+        # Bodies are short, and the size of a compressed one is unknown until it is unpacked.
         headers = {"User-Agent": f"retake-flow/{__version__}", "Accept-Encoding": "identity"}
         self._options = {
             **options,

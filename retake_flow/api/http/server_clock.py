@@ -38,7 +38,7 @@ class ServerClock:
 
     @property
     def ahead(self) -> float | None:
-        """How many seconds the platform's clock is ahead at least; None when no answer has said."""
+        """How many seconds the platform's clock is ahead at least; None before any answer with a date."""
         if not self._ahead:
             return None
         likely = median(self._ahead) + _SPREAD

@@ -24,7 +24,7 @@ _KNOWN: Final = ("gzip", "x-gzip", "deflate")
 
 
 class CannotUnpack(Exception):
-    """A body is packed in a way that nobody asked for and that is not unpacked here."""
+    """A body has a compression that was not requested and is not supported."""
 
 
 def decompress(body: bytes, encoding: str, most: int) -> tuple[bytes, bool]:

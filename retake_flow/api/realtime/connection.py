@@ -127,7 +127,7 @@ def _session() -> aiohttp.ClientSession:
         cookie_jar=aiohttp.DummyCookieJar(),
         trust_env=False,
         trace_configs=[tracing],
-        # A compressed body may be larger than anybody says beforehand; nothing is unpacked, whatever it is called.
+        # The size of a compressed body is unknown until it is unpacked, so nothing is unpacked.
         headers={"User-Agent": f"retake-flow/{__version__}", "Accept-Encoding": "identity"},
         auto_decompress=False,
     )

@@ -1,4 +1,4 @@
-"""Middleware of the rehearsed platform: who may call it, the log of calls, latency and faults."""
+"""Middleware of the rehearsed platform: access, the log of calls, latency and faults."""
 
 from __future__ import annotations
 

@@ -16,12 +16,12 @@ from retake_flow.rehearsal.state.platform import Platform
 
 PATH = "/socket.io"
 
-# Nobody reads these logs: a client sees by itself what is wrong.
+# These logs are not needed: a client sees the errors itself.
 for _name in ("socketio.server", "engineio.server"):
     logging.getLogger(_name).addHandler(logging.NullHandler())
     logging.getLogger(_name).propagate = False
 
-# Rooms that one connection may be in; nobody needs more than a few.
+# The most rooms of one connection; a client needs only a few.
 _MOST_ROOMS = 50
 # Seconds that a connection has to send earlier events before it breaks.
 _LAST_WORDS = 1.0
@@ -140,7 +140,7 @@ class Realtime:
                 for connection in sockets:
                     await connection.queue.join()
         except TimeoutError:
-            pass  # one that reads nothing holds up nobody
+            pass  # a connection that does not read delays no other
         for broken in tuple(self._open):
             broken.set()
         for connection in sockets:

@@ -162,7 +162,7 @@ def _record(message: rtmp.Message, recording: Recording, publication: Publicatio
         recording.write(message)
     except OSError as error:
         publication.unrecorded = error.strerror or str(error)
-        return  # the stream goes on without
+        return  # the stream continues without it
     publication.recording = str(recording.path)
 
 

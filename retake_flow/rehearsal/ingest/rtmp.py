@@ -145,7 +145,7 @@ class MessageReader:
         if stream.partial and form == 3:
             return
         stream.payload.clear()
-        # A message whose chunk is of type 3 goes on by the same step, as the specification says (5.3.1.2.4).
+        # The time of a message with a chunk of type 3 advances by the same step (specification, 5.3.1.2.4).
         start = 0 if form == 0 else stream.timestamp
         stream.timestamp = (start + stream.step) & 0xFFFFFFFF
 

@@ -28,7 +28,7 @@ WithoutSession = Literal[409, 404, 200]
 LAG = 0.3
 
 
-# What becomes of pushes, where it is not told to push elsewhere.
+# Values of `ingest` that are not an address: pushes are accepted, or refused.
 OPEN, REFUSES = "open", "refuses"
 
 

@@ -58,7 +58,7 @@ class CallLog:
 
 
 Direction = Sequence[Part | StreamFault]
-"""What viewers are to do, and what is to go wrong with a stream, counted from the moment at which it is told."""
+"""The coming acts of viewers and faults of a stream, with times counted from now."""
 
 # Enough to show that a client keeps breaking a rule.
 _BREACHES_KEPT = 1_000
@@ -78,7 +78,7 @@ class Platform:
         now: The platform's clock, in epoch seconds.
         breaches: The rules of platform.md that clients broke, the first thousand times.
         refused_pushes: The number of pushes with an unknown or an old key.
-        on_direction: Called with an agent and what happens to its stream from now on.
+        on_direction: Called with an agent and the coming acts and faults of its stream.
         on_air: Called with an agent and the time of going live, once a session has its first frame of video.
     """
 

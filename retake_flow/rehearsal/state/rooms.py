@@ -15,7 +15,7 @@ TRADES = "trades"
 
 
 def live_room(user_id: str) -> str:
-    """The room of the events of an agent's stream; that of its chat is the user id itself."""
+    """The room of the events of an agent's stream; the room of its chat is the user id itself."""
     return f"live_{user_id}"
 
 

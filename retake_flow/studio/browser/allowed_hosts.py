@@ -48,7 +48,7 @@ class AllowedHosts:
         return cls(frozenset(entries))
 
     def with_url(self, url: str) -> AllowedHosts:
-        """These hosts and that of an address.
+        """These hosts and the host of an address.
 
         Raises:
             InputError: It is not an address of a web page, or it bears a password, which journals would show.

@@ -29,7 +29,7 @@ _MOST_READ: Final = 4  # files at once, each of which is in memory as a whole
 _SOON: Final = 0.02
 #: Requests without a host of their own, which stay inside the browser.
 _INSIDE: Final = ("data:", "blob:", "about:")
-#: Nobody sees a print dialog's buttons, but everybody sees the dialog.
+#: A print dialog would cover the stream until it is closed, which nobody does.
 _NO_PRINTING: Final = "window.print = () => {}"
 
 
@@ -59,7 +59,7 @@ class Browser:
 
     Args:
         hosts: The hosts that this browser can reach at all.
-        loaded: Called whenever a document was loaded, also when the page goes elsewhere by itself.
+        loaded: Called whenever a document has loaded, also when the page navigates by itself.
 
     Attributes:
         reveal: Shows the window, which lies below all others until then.
@@ -83,7 +83,7 @@ class Browser:
         self._reading = asyncio.Semaphore(_MOST_READ)
 
     async def prepare(self) -> None:
-        """Take hold of the window, before any page is shown in it.
+        """Attach to the window before it shows a page.
 
         Raises:
             StudioError: Chromium does not do it.

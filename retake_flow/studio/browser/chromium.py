@@ -49,14 +49,14 @@ _SWITCHES: Final = (
     "--disable-background-timer-throttling",
     "--disable-backgrounding-occluded-windows",
     "--disable-renderer-backgrounding",
-    # Nobody can answer a question, and nothing may cover the page.
+    # Nobody can answer a prompt, and nothing may cover the page.
     "--deny-permission-prompts",
     "--block-new-web-contents",
     "--disable-print-preview",
     "--disable-infobars",
     "--disable-extensions",
     "--disable-default-apps",
-    # It calls nobody on its own account.
+    # No requests of Chromium's own.
     "--disable-background-networking",
     "--disable-component-update",
     "--disable-domain-reliability",
@@ -67,7 +67,7 @@ _SWITCHES: Final = (
     "--disable-features=Translate,MediaRouter,DialMediaRouteProvider,OptimizationHints,AutofillServerCommunication,"
     # Hosts of this network are among those that `allow` may name.
     "GlobalMediaControls,SpareRendererForSitePerProcess,LocalNetworkAccessChecks,LocalNetworkAccessChecksWebSockets",
-    # Only proxied UDP, and there is no proxy: a page's calls (WebRTC) reach nobody.
+    # Only proxied UDP, and there is no proxy: a page's WebRTC calls are not connected.
     "--force-webrtc-ip-handling-policy=disable_non_proxied_udp",
     "--webrtc-ip-handling-policy=disable_non_proxied_udp",
     # No keyring of the desktop, and no shared memory that others may see.
@@ -108,7 +108,7 @@ def specification(
     """The start of a browser with one window.
 
     `folder` exists, for everything that it writes, and is its user's own. `display` and `sound` are the variables that
-    let it in at the display and make it heard on stream.
+    let it use the display and send its sound to the stream.
     """
     own = str(folder)
     return ProcessSpec(

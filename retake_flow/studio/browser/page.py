@@ -41,7 +41,7 @@ def source(place: Path | str, allow: Sequence[str] = ()) -> Source:
 
     Args:
         place: A folder with an `index.html`, or an address.
-        allow: The hosts that it may reach; that of an address may always be.
+        allow: The hosts that it may reach, besides the host of an address.
 
     Raises:
         InputError: There is no such folder, or it is no address, or a host is not one.

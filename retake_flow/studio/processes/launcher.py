@@ -89,7 +89,7 @@ class Launcher:
         """A running program, ready for use. When the context is left, it has ended, with everything it started.
 
         Args:
-            spec: What to start.
+            spec: The program to start.
             ready: Returns once the program is ready; without it, the program is ready at once.
             stdout: Receives the program's standard output.
             line: Receives each line that it writes elsewhere, free of secrets.

@@ -51,7 +51,7 @@ class Arrangement:
         self._concealed: set[int] = set()  # the sessions of pages that are not painted yet
 
     def reserve(self, key: str) -> int:
-        """The place in the stack of what `key` names: above all that were named before, and the same each time."""
+        """The place of a key in the stack: above all earlier keys, and the same each time."""
         return self._orders.setdefault(key, len(self._orders))
 
     def divide(self, scenes: Mapping[str, Sequence[str]], first: str) -> None:
@@ -59,7 +59,7 @@ class Arrangement:
         self._scenes, self._scene = scenes, first
 
     async def switch(self, scene: str) -> None:
-        """Show the windows of a scene, then put those of others below all that is seen.
+        """Show the windows of a scene, then put the hidden ones below all visible ones.
 
         Raises:
             StudioError: The display is gone.

@@ -23,7 +23,7 @@ _CONFINED: Final = (
     "--msg-level=all=error",
     "--no-terminal",
     "--stop-screensaver=no",
-    # Without a sound it goes on with the picture.
+    # Without sound it continues with the picture.
     "--ao=pulse,null",
 )
 #: A window of a fixed size, without anything but the picture in it.
