@@ -19,6 +19,9 @@ from psycopg.abc import PQGen
 
 T = TypeVar("T")
 
+#: Seconds after a look without an answer within which the next one comes, unless the whole machine was suspended.
+_LOOKS_AGAIN = 1.0
+
 
 class BoundedConnection(Connection[Any]):
     """A connection of the driver.
@@ -45,10 +48,13 @@ class BoundedConnection(Connection[Any]):
 
     def _within(self, gen: PQGen[T]) -> PQGen[T]:
         try:
-            wanted = next(gen)
+            wanted, looked = next(gen), time.monotonic()
             while True:
-                ready = yield wanted
-                if not ready and time.monotonic() >= self._deadline:  # the driver looks up ten times a second
+                ready, before = (yield wanted), looked
+                looked = time.monotonic()
+                if looked - before > _LOOKS_AGAIN:  # suspended, and perhaps the server with it
+                    self._deadline += looked - before
+                if not ready and looked >= self._deadline:  # the driver looks up ten times a second
                     self._shut()
                 wanted = gen.send(ready)
         except StopIteration as done:

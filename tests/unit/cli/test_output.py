@@ -28,7 +28,7 @@ def dropped(lines: int) -> str:
 
 def waited(wanted: Callable[[], bool]) -> None:
     """Wait until something holds."""
-    deadline = time.monotonic() + 30
+    deadline = time.monotonic() + 120
     while not wanted():
         assert time.monotonic() < deadline
         time.sleep(0.005)
@@ -131,9 +131,27 @@ def test_a_slow_reader_is_waited_for_as_long_as_it_reads(pipe: Pipe) -> None:
     """A reader that takes something now and then gets the last line too."""
     for number in range(300):
         pipe.file.write(b"%01023d\n" % number)
-    read = pipe.reading(16 * len(LINE), pause=0.02)
+    read = pipe.reading(16 * len(LINE), pause=0.06)
     assert pipe.file.finish() == 0
     assert int(read().splitlines()[-1]) == 299
+
+
+def test_a_suspended_machine_loses_no_line(pipe: Pipe, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A wait is over when the machine wakes, and the thread has not had its turn since: it still gets it."""
+    waits: list[float] = []
+    real = threading.Condition.wait_for
+
+    def wait_for(condition: threading.Condition, wanted: Callable[[], bool], timeout: float | None = None) -> bool:
+        if condition is not pipe.file._changed or timeout is None or timeout > output._LOOK_SECONDS:
+            return real(condition, wanted, timeout)
+        waits.append(timeout)
+        return False if len(waits) == 1 else real(condition, wanted, 60)
+
+    with pipe.file._changed:  # the thread cannot write anything before the first wait is over
+        pipe.file.write(LINE)
+        monkeypatch.setattr(threading.Condition, "wait_for", wait_for)
+        assert pipe.file.finish() == 0
+    assert pipe.reader.read(PIPE) == LINE
 
 
 def test_a_reader_that_is_gone_is_told_once(pipe: Pipe) -> None:

@@ -18,7 +18,7 @@ def _quickly(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def _waited(condition: Callable[[], object]) -> None:
-    deadline = time.monotonic() + 30
+    deadline = time.monotonic() + 120
     while not condition():
         assert time.monotonic() < deadline
         time.sleep(0.005)

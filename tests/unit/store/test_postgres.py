@@ -3,13 +3,18 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from types import SimpleNamespace
+from typing import Any
 
 import psycopg
+import pytest
 from sqlalchemy import event
 from store_samples import TWEET, a_run, asking, created, said
 
 from retake_flow.errors import StoreAway
 from retake_flow.ports.runs import Runs
+from retake_flow.store.sql import bounded_connection
+from retake_flow.store.sql.bounded_connection import BoundedConnection
 
 Opener = Callable[[str], Runs]
 
@@ -49,3 +54,22 @@ def test_a_macrostep_is_one_statement(postgres_place: str, opened: Opener) -> No
     assert [(n, record["event"]) for n, record in runs.journal("go-live-1")] == [
         *enumerate(["x", "y", "z", "gate_opened"], 1)
     ]
+
+
+def test_a_suspended_machine_breaks_off_no_call(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The server may have been suspended with it, and still gets its seconds to answer."""
+    now, shut = [0.0], list[float]()
+    monkeypatch.setattr(bounded_connection, "time", SimpleNamespace(monotonic=lambda: now[0]))
+    monkeypatch.setattr(BoundedConnection, "_shut", lambda _: shut.append(now[0]))
+
+    def answer() -> Any:
+        while not (yield None):
+            pass
+
+    connection: Any = BoundedConnection.__new__(BoundedConnection)
+    with connection.bounded(3.0):
+        looks = connection._within(answer())
+        next(looks)
+        for now[0] in (0.25, 1.0, 61.0, 61.75, 62.5, 63.25):
+            looks.send(0)
+    assert shut == [63.25]

@@ -63,7 +63,7 @@ def test_the_time_begins_with_the_stream_and_ends_the_run() -> None:
         await asyncio.sleep(0)
         assert "memory" not in soak.report(_NOTHING, [])
         soak.on_record(record("action_started", 0, action="retake.start_stream"))
-        async with asyncio.timeout(20):
+        async with asyncio.timeout(60):
             await attending
         return soak.report(_NOTHING, [])
 

@@ -170,7 +170,7 @@ def test_the_same_bytes_each_time(folder: Path) -> None:
             cwd=folder,
             env={**os.environ, "PYTHONHASHSEED": seed},
             capture_output=True,
-            timeout=60,
+            timeout=120,
             check=False,
         ).stdout
         for seed in ("0", "1", "2")
@@ -187,7 +187,7 @@ def test_ctrl_c_ends_it(folder: Path) -> None:
         assert program.stdout is not None
         assert program.stdout.readline()
         program.send_signal(signal.SIGINT)
-        assert (*program.communicate(timeout=30), program.returncode) == ("", "", 130)
+        assert (*program.communicate(timeout=120), program.returncode) == ("", "", 130)
 
 
 def test_ctrl_c_while_it_waits_for_a_line(folder: Path) -> None:
@@ -200,7 +200,7 @@ def test_ctrl_c_while_it_waits_for_a_line(folder: Path) -> None:
             assert program.stdout.readline()
             for _ in range(200):
                 program.send_signal(signal.SIGINT)
-            assert (*program.communicate(timeout=30), program.returncode) == ("", "", 130)
+            assert (*program.communicate(timeout=120), program.returncode) == ("", "", 130)
 
 
 def test_ctrl_c_is_as_before_when_it_has_ended(folder: Path, command: Command) -> None:
@@ -223,4 +223,4 @@ def test_it_answers_line_by_line(folder: Path) -> None:
         talk.stdin.write('{"event": "go"}\n')
         assert json.loads(talk.stdout.readline())["ended"] == "completed"
         talk.stdin.close()
-        assert talk.wait(timeout=30) == 0
+        assert talk.wait(timeout=120) == 0

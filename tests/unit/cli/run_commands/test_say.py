@@ -16,6 +16,7 @@ from stored_runs import DEAD, ended, stored
 
 from retake_flow.monitor import requests
 from retake_flow.ports.runs import Request, Runs
+from retake_flow.run.records import record
 from retake_flow.run.run import Phase
 from retake_flow.store.holders import this_process
 
@@ -89,8 +90,15 @@ def test_a_run_that_does_not_hear_is_not_waited_for_for_ever(
     assert "has not taken it within 0.3 s" in command("say", "owl-1", "hello", "--within", "300ms").err
     monkeypatch.setattr(requests, "READY_WITHIN", 0.2)
     assert "has not taken it within 0.4 s" in command("say", "owl-1", "hello").err
-    with driving(claim, lambda r: [{"event": "say_requested", "request": r.number}], []):
-        assert "has not finished it within 0.3 s" in command("say", "owl-1", "hello", "--within", "300ms").err
+    send = requests.SentRequest.send
+
+    def take(*request: Any) -> requests.SentRequest:
+        sent = send(*request)
+        claim.write(RUN, [record("say_requested", 1.0, request=sent.number)])
+        return sent
+
+    monkeypatch.setattr(requests.SentRequest, "send", take)
+    assert "has not finished it within 0.3 s" in command("say", "owl-1", "hello", "--within", "300ms").err
 
 
 def test_a_run_whose_services_start_is_waited_for(

@@ -134,7 +134,7 @@ def test_a_run_without_a_process_is_killed_here(command: Command, store: Runs) -
         assert child.stdout is not None
         child.stdout.readline()
         said = command("kill", "owl-1")
-        assert child.wait(5) == -9
+        assert child.wait(60) == -9
     assert (said.code, said.out) == (0, "owl-1 has ended: killed in on/air\n")
     last = store.load("owl-1")
     assert (last.run.phase, last.run.outcome, last.holder) == (Phase.CANCELLED, "killed", None)

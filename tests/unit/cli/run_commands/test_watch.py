@@ -4,11 +4,10 @@ from __future__ import annotations
 
 import os
 import signal
-import threading
 import time
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
 from dataclasses import replace
+from types import SimpleNamespace
 
 import pytest
 from cli_command import Command
@@ -28,21 +27,23 @@ def entered(number: int) -> Record:
     return record("state_entered", float(number), state=f"s{number:02}", visit=1)
 
 
-@pytest.fixture(autouse=True)
-def _quick(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Look more often."""
-    monkeypatch.setattr(watch, "_EVERY", 0.02)
+Meanwhile = Callable[[Callable[[], object]], None]
 
 
-@contextmanager
-def meanwhile(work: Callable[[], object]) -> Iterator[None]:
-    """Do something a moment later."""
-    timer = threading.Timer(0.2, work)
-    timer.start()
-    try:
-        yield
-    finally:
-        timer.join()
+@pytest.fixture
+def meanwhile(monkeypatch: pytest.MonkeyPatch) -> Meanwhile:
+    """Has something done once, between the first two looks of the command."""
+
+    def do(work: Callable[[], object]) -> None:
+        works = [work]
+
+        def pause(_seconds: float) -> None:
+            if works:
+                works.pop()()
+
+        monkeypatch.setattr(watch, "time", SimpleNamespace(sleep=pause, time=time.time))
+
+    return do
 
 
 def ending(claim: Claim, outcome: str) -> Callable[[], None]:
@@ -58,22 +59,24 @@ def ending(claim: Claim, outcome: str) -> Callable[[], None]:
 
 
 @pytest.mark.parametrize(("outcome", "code"), [("completed", 0), ("verified", 0), ("failed", 1)])
-def test_a_run_is_followed_to_its_end(command: Command, store: Runs, outcome: str, code: int) -> None:
+def test_a_run_is_followed_to_its_end(
+    command: Command, store: Runs, outcome: str, code: int, meanwhile: Meanwhile
+) -> None:
     """What happens is shown as it happens; the exit code says how the run ended."""
     claim = stored(store, "owl-1", records=[entered(n) for n in range(15)], holder=this_process())
-    with meanwhile(ending(claim, outcome)):
-        said = command("watch", "last")
+    meanwhile(ending(claim, outcome))
+    said = command("watch", "last")
     words = [line.split("  ")[1] for line in said.out.splitlines()]
     assert words == [f"→ s{n:02}" for n in (*range(5, 15), 50)] + [f"{outcome} in z"]
     assert said.code == code
 
 
-def test_a_program_gets_the_whole_journal(command: Command, store: Runs) -> None:
+def test_a_program_gets_the_whole_journal(command: Command, store: Runs, meanwhile: Meanwhile) -> None:
     """With JSON all records come, those of before too, and the end is the last."""
     before = [entered(n) for n in range(15)]
     claim = stored(store, "owl-1", records=before, holder=this_process())
-    with meanwhile(ending(claim, "completed")):
-        said = command("watch", "owl-1", "--json")
+    meanwhile(ending(claim, "completed"))
+    said = command("watch", "owl-1", "--json")
     assert said.records[:15] == [{"number": number, **one} for number, one in enumerate(before, 1)]
     assert [one["number"] for one in said.records[15:]] == [16, 17]
     assert [one["event"] for one in said.records[15:]] == ["state_entered", "run_ended"]
@@ -106,25 +109,25 @@ def test_a_suspended_run_ends_the_watching_with_4(command: Command, store: Runs,
         assert said.out.splitlines()[-1].endswith("then: retake-flow resume owl-1")
 
 
-def test_that_the_process_has_died_is_said_once(command: Command, store: Runs) -> None:
+def test_that_the_process_has_died_is_said_once(command: Command, store: Runs, meanwhile: Meanwhile) -> None:
     """The watcher says that nothing goes on and how to go on, once, and follows whoever takes the run over."""
     stored(store, "owl-1", holder=DEAD)
 
     def take_over() -> None:
         ending(store.claim("owl-1", this_process()), "completed")()
 
-    with meanwhile(take_over):
-        said = command("watch", "owl-1")
+    meanwhile(take_over)
+    said = command("watch", "owl-1")
     told = "! owl-1: the process that drove it has died (resume it with `retake-flow resume owl-1`)"
     assert [line.split("  ")[1] for line in said.out.splitlines()] == [told, "→ s50", "completed in z"]
     assert said.code == 0
 
 
-def test_ctrl_c_ends_the_watching_alone(command: Command, store: Runs) -> None:
+def test_ctrl_c_ends_the_watching_alone(command: Command, store: Runs, meanwhile: Meanwhile) -> None:
     """An interruption ends with 130, and the run knows nothing of it."""
     claim = stored(store, "owl-1", holder=this_process())
-    with meanwhile(lambda: os.kill(os.getpid(), signal.SIGINT)):
-        assert command("watch", "owl-1").code == 130
+    meanwhile(lambda: os.kill(os.getpid(), signal.SIGINT))
+    assert command("watch", "owl-1").code == 130
     assert claim.requests() == []
 
 
@@ -140,7 +143,7 @@ def test_what_viewers_wrote_cannot_reach_into_the_terminal(command: Command, sto
 
 @pytest.mark.parametrize("form", [(), ("--json",)], ids=["text", "json"])
 def test_that_the_stream_is_off_air_is_said_with_for_how_long(
-    command: Command, store: Runs, form: tuple[str, ...]
+    command: Command, store: Runs, form: tuple[str, ...], meanwhile: Meanwhile
 ) -> None:
     """At once, and not with every look."""
     now = time.time()
@@ -151,11 +154,11 @@ def test_that_the_stream_is_off_air_is_said_with_for_how_long(
         record("activity_ended", now - 300, activity="on:encoder", visit=1, outcome="exited", reason="it died"),
     ]
     claim = stored(store, "owl-1", records=records, holder=this_process())
-    with meanwhile(ending(claim, "completed")):
-        said = command("watch", "owl-1", *form)
+    meanwhile(ending(claim, "completed"))
+    said = command("watch", "owl-1", *form)
     if form:
         (told,) = [one for one in said.records if one["event"] == "off_air"]
         assert told["seconds"] >= 300
     else:
         (line,) = [line for line in said.out.splitlines() if "off air" in line]
-        assert line.split("  ")[1].startswith("! off air for 5m0")
+        assert line.split("  ")[1].startswith("! off air for 5m")

@@ -49,7 +49,7 @@ async def send(told: Told, number: signal.Signals) -> None:
     """Send a signal and wait until the run was told."""
     told.arrived.clear()
     os.kill(os.getpid(), number)
-    await asyncio.wait_for(told.arrived.wait(), 5)
+    await asyncio.wait_for(told.arrived.wait(), 60)
 
 
 def interrupted(interrupts: Interrupts, told: Told) -> Interrupts:

@@ -58,7 +58,7 @@ def play(scene: Callable[[Peer], Awaitable[None]]) -> None:
     async def run() -> None:
         peer = Peer()
         try:
-            async with asyncio.timeout(20):
+            async with asyncio.timeout(120):
                 await scene(peer)
         finally:
             peer.close()
