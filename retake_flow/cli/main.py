@@ -73,7 +73,7 @@ class _Parser(argparse.ArgumentParser):
         if self.as_json:
             from retake_flow.errors import UsageError
 
-            terminal.fail(UsageError(message, hint=f"`{self.prog} --help` says what it takes"), as_json=True)
+            terminal.fail(UsageError(message, hint=f"`{self.prog} --help` lists its arguments"), as_json=True)
             self.exit(UsageError.exit_code)
         super().error(message)
 

@@ -91,7 +91,7 @@ def _match_gate(run: str, name: str, waiting: Mapping[str, Gate], asked: Mapping
             f"more than one question may be meant: {', '.join(found)}", hint="write the name of one of them after RUN"
         )
     if not found and not name:
-        raise GateUnknown(f"{run} asks nothing now")
+        raise GateUnknown(f"{run} has no open question")
     return found[0] if found else ""
 
 

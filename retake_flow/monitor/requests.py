@@ -134,7 +134,9 @@ def ask_to_say(store: Runs, run: str, data: dict[str, Any], within: float) -> di
         return answer | _without_answer(store, run, not_taken(run, taken_within))
     record = asked.wait_for_record(("said",), within)
     if record is None:
-        return answer | _without_answer(store, run, f"{run} has not finished it within {within:g} s; it may still do")
+        return answer | _without_answer(
+            store, run, f"{run} has not finished it within {within:g} s; it may still do so"
+        )
     answer.update({name: record[name] for name in ("how", "failed", "reason")})
     # Without a requested way, one way is enough.
     answer["said"] = bool(record["how"]) and not (record["failed"] and data["ways"])
@@ -144,7 +146,7 @@ def ask_to_say(store: Runs, run: str, data: dict[str, Any], within: float) -> di
 
 def not_taken(run: str, within: float | None = None) -> str:
     """A message that the process of a run has not responded to a request; `within` defaults to `HEARD_WITHIN`."""
-    return f"{run} has not taken it within {HEARD_WITHIN if within is None else within:g} s; it may still do"
+    return f"{run} has not taken it within {HEARD_WITHIN if within is None else within:g} s; it may still do so"
 
 
 def _without_answer(store: Runs, run: str, waiting: str) -> dict[str, Any]:

@@ -27,7 +27,9 @@ async def draw(graph: str, form: str) -> bytes:
         try:
             done = await Launcher("graph", variables()).run(ProcessSpec(argv=command), _WITHIN)
         except MissingProgram:
-            raise MissingProgram("Graphviz is not installed", hint=f"{_HINT}; Mermaid and dot need nothing") from None
+            raise MissingProgram(
+                "Graphviz is not installed", hint=f"{_HINT}; --format mermaid and dot work without it"
+            ) from None
     if done.status != 0:
         raise StudioError(f"Graphviz could not draw the flow: {done.ending}")
     return done.stdout

@@ -70,7 +70,7 @@ def _agent(named: str, flow: Flow, inputs: dict[str, Any], settings: Settings) -
     if accounts.acts_as_agent(flow):
         said = f"the flow {flow.name!r} acts as an agent, and "
         if names := _names_here(settings):
-            raise UsageError(f"{said}nothing says as which: {', '.join(names)} are here", hint="add --agent NAME")
+            raise UsageError(f"{said}no agent is named; there are: {', '.join(names)}", hint="add --agent NAME")
         hint = "add --agent NAME; `retake-flow run` registers a new one, and `agents import` adds it to the others"
         raise UsageError(f"{said}no agent is known here", hint=hint)
     return "", Identity(platform=settings.origin)

@@ -148,7 +148,7 @@ def _write(file: Path, text: str, *, force: bool) -> None:
             opened.write(text)
     except FileExistsError:
         hint = "--force overwrites it; --output writes elsewhere"
-        raise UsageError(f"{one_line(str(file))} is there already", hint=hint) from None
+        raise UsageError(f"{one_line(str(file))} already exists", hint=hint) from None
     except OSError as error:
         raise UsageError(f"{one_line(str(file))} cannot be written: {error.strerror}") from None
 

@@ -277,7 +277,7 @@ def _summary(plan: Plan, origins: Mapping[str, str]) -> Iterator[str]:
     yield from _retries(plan)
     if origins:
         told = "; ".join(f"{name} from {origin}" for name, origin in origins.items())
-        yield f"{'Inputs':<11}{told}; here samples or defaults stand for them"
+        yield f"{'Inputs':<11}{told}; the plan uses samples or defaults for them"
 
 
 def _retries(plan: Plan) -> Iterator[str]:

@@ -37,7 +37,7 @@ def _rule(code: str) -> dict[str, Any]:
     return {
         "id": code,
         "shortDescription": {"text": title[0].upper() + title[1:]},
-        "help": {"text": f"`retake-flow check --explain {code}` says more."},
+        "help": {"text": f"`retake-flow check --explain {code}` explains it."},
         "defaultConfiguration": {"level": "warning" if code in ADVICE else "error"},
     }
 

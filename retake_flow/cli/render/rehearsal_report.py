@@ -70,7 +70,7 @@ def _recording_lines(recorded: dict[str, Any]) -> Iterator[str]:
     elif recorded.get("problem"):
         yield f"  recording     cannot be read: {recorded['problem']}"
     if recorded.get("unrecorded"):
-        yield f"  recording     is not whole: {recorded['unrecorded']}"
+        yield f"  recording     is incomplete: {recorded['unrecorded']}"
     if recorded["path"]:
         yield f"                {recorded['path']}"
     if recorded.get("contact_sheet"):

@@ -109,5 +109,5 @@ def gates(args: argparse.Namespace) -> int:
             for line in (*(f"  {line}" for line in gate_lines(asked, time.time())), ""):
                 terminal.say(line)
     if not found and not args.json:
-        terminal.say("nothing is asked")
+        terminal.say("no open questions")
     return 0

@@ -166,7 +166,7 @@ def _tell(stored: Stored, what: Wish, commands: list[str], *, already: bool, as_
         word = "had already ended" if already else "has ended"
         terminal.say(printable.line(f"{run.id} {word}: {run.outcome} in {run.state or 'no state'}{reason}"))
         return
-    until = f", and a host stops it once it has it: {waits}" if waits else ""
+    until = f", and a host will stop it once it drives it: {waits}" if waits else ""
     terminal.say(printable.line(f"{run.id} has not ended yet; it is in {run.state or 'no state'}{until}"))
     terminal.advise(_next(stored, what))
 

@@ -119,7 +119,9 @@ class Interrupts:
         """Handle unwritable standard output. In the foreground, a lost reader ends the run."""
         # A caller that has SIGHUP ignored wants the run to outlive it.
         ends = gone and signal.SIGHUP in not_ignored()
-        terminal.advise(f"retake-flow: {reason}; {'what runs here ends in order' if ends else 'the run continues'}")
+        terminal.advise(
+            f"retake-flow: {reason}; {'the runs of this process end in order' if ends else 'the run continues'}"
+        )
         if ends:
             self.interrupt(reason)
             return

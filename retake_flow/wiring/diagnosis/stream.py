@@ -105,7 +105,7 @@ def _with_hint(found: Finding, starts: Launcher) -> Finding:
     places = " and ".join(str(programs.find(program.name, starts.environment)) for program in tried)
     packages = " ".join(dict.fromkeys(program.package for program in tried))
     install = f"{programs.install_command(())} --reinstall {packages}"
-    return replace(found, hint=f"see whether {places} can do anything at all; or run: {install}")
+    return replace(found, hint=f"check whether {places} can be started; or run: {install}")
 
 
 async def _examine_picture(starts: Launcher, voice: Sequence[str], sandbox: bool) -> Sequence[Finding]:

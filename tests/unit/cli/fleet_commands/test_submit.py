@@ -111,7 +111,7 @@ def test_the_agents_of_a_machine_are_offered(command: Command, folder: Path, mon
         write_credentials(agents / f"{name}.json", name, f"rtk_{name}_0123456789", "https://retake.tv")
     monkeypatch.setenv("RETAKE_FLOW_AGENTS", str(agents))
     refused = command("submit", "go-live.yaml")
-    assert (refused.code, "nothing says as which: fox, owl are here" in refused.err) == (2, True)
+    assert (refused.code, "no agent is named; there are: fox, owl" in refused.err) == (2, True)
     for name in ("fox", "Night Owl", "v1.owl"):
         assert command("submit", "go-live.yaml", "--agent", name, "--at", "1m").code == 0
 

@@ -86,7 +86,7 @@ def test_a_run_that_asks_nothing_says_so(command: Command, store: Runs) -> None:
     """An answer to nothing, or to no run is refused."""
     stored(store, "owl-1")
     stored(store, "owl-2")  # so that `owl` may mean both
-    assert "owl-1 asks nothing now" in command("answer", "owl-1", "a=b").err
+    assert "owl-1 has no open question" in command("answer", "owl-1", "a=b").err
     assert [command("answer", name, "a=b").code for name in ("owl-1", "owl", "bat")] == [2] * 3
 
 

@@ -15,7 +15,7 @@ from retake_flow.ports.runs import Runs
 def test_nothing_asked_is_no_error(command: Command, store: Runs) -> None:
     """Where no question is open, people get words and programs get no line."""
     stored(store)
-    assert command("gates").out == "nothing is asked\n"
+    assert command("gates").out == "no open questions\n"
     assert command("gates", "--json").records == []
 
 

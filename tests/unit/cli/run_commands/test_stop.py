@@ -223,7 +223,7 @@ def test_a_submitted_run_is_stopped_by_whoever_has_its_agent(
         if not taken_by_a_host:
             assert (said.code, used) == (0, [folder / "agents" / "night.json"])
             return
-        told = "owl-1 has not ended yet; it is in on/air, and a host stops it once it has it: no worker runs\n"
+        told = "owl-1 has not ended yet; it is in on/air, and a host will stop it once it drives it: no worker runs\n"
         assert (said.code, said.out) == (1, told)
         assert "retake-flow kill owl-1" in said.err
         assert (fleet.jobs()[0].waits, fleet.jobs()[0].demand.not_before) == (True, 0.0)
