@@ -7,6 +7,8 @@ import subprocess
 from itertools import pairwise
 from pathlib import Path
 
+from flow_processes import waited
+
 #: Below this nobody hears anything (mean level of a window, in dB of full scale).
 SILENT = -60.0
 #: Above this it is heard well.
@@ -72,3 +74,9 @@ def last_time(recording: Path) -> float:
                     return (int.from_bytes(tag[4:7], "big") + (tag[7] << 24)) / 1000
             end -= 1  # in the middle of what is being written
     return 0.0
+
+
+def await_more(recording: Path, seconds: float) -> None:
+    """Wait until an FLV recording that is still being written has so many seconds more than now."""
+    wanted = last_time(recording) + seconds
+    waited(lambda: last_time(recording) >= wanted, f"{seconds:g} s more of {recording}")

@@ -28,7 +28,6 @@ states:
 """
 #: Each window's program, and a word of its command line.
 WINDOWS = {"page": ("chromium", "--remote-debugging-pipe"), "film": ("mpv", "film.mp4"), "work": ("xterm", "sleep")}
-BACK_WITHIN = 30.0  # seconds, on a machine that does other things too; by itself it takes one or two
 
 
 def test_windows_come_back_and_the_push_goes_on(tmp_path: Path) -> None:
@@ -46,19 +45,18 @@ def test_windows_come_back_and_the_push_goes_on(tmp_path: Path) -> None:
         for activity, (name, word) in WINDOWS.items():
             running.until("activity_ready", activity=f"broadcast:{activity}")
             _child(running.process.pid, name, word).send_signal(signal.SIGKILL)
-            waited(lambda activity=activity: _ready(running.records, activity) == 2, activity, BACK_WITHIN)
-        assert encoder.is_running()
+            waited(lambda activity=activity: _ready(running.records, activity) > 1, activity)
+        assert lives(encoder)
         assert _ready(running.records, "encoder", "broadcast/pushing") == 1
         assert not [record for record in running.records if record["event"] == "off_air"]
         browser = _child(running.process.pid, *WINDOWS["page"])
         processes = [browser, *browser.children(recursive=True)]
         running.process.send_signal(signal.SIGKILL)
-        _, alive = psutil.wait_procs(processes, timeout=BACK_WITHIN)
-        assert list(filter(lives, alive)) == []
+        waited(lambda: not list(filter(lives, processes)))
         again = home.start("resume", running.run)
         again.until("activity_ready", activity="broadcast:page")
         again.process.send_signal(signal.SIGINT)
-        assert again.process.wait(60) == 130
+        assert again.finish() == 130
         gone(running.run)
 
 
