@@ -14,7 +14,7 @@ from retake_flow.studio.layout import BACKDROP
 from retake_flow.studio.processes.launcher import Launcher
 from retake_flow.studio.processes.process_spec import ProcessSpec
 
-CAPTURED_WITHIN = 10.0
+CAPTURED_WITHIN = 30.0
 WIDTH, HEIGHT = 64, 36
 #: The brightest grey, of 255, in a picture that counts as black: a single line of text is brighter.
 BLACK = 12

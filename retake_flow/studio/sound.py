@@ -33,7 +33,7 @@ _PLAIN_ADDRESS = re.compile(r"[A-Za-z0-9_./+-]{1,107}")
 #: The variables of a program that speaks: meanwhile, music and films that give way are quieter.
 SPEAKING: Final = {"PULSE_PROP": "media.role=announce"}
 _DUCKING: Final = "load-module module-role-ducking trigger_roles=announce ducking_roles=music,video volume=-20dB\n"
-_TRIED_WITHIN = 10.0  # seconds
+_TRIED_WITHIN = 30.0  # seconds
 
 # A PulseAudio client's first message: a header of 20 bytes with the length, then, each after its type, the command
 # AUTH (8), its number, the protocol's version, and a cookie that is not checked.

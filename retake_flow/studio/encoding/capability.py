@@ -16,7 +16,7 @@ from retake_flow.studio.processes import program_errors
 from retake_flow.studio.processes.launcher import Launcher
 from retake_flow.studio.processes.process_spec import ProcessSpec
 
-TIMEOUT_SECONDS: Final = 10.0
+TIMEOUT_SECONDS: Final = 30.0
 
 #: A display that does not exist: opening it fails, but not as in an ffmpeg that cannot open any display.
 _NO_DISPLAY: Final = ":65000"

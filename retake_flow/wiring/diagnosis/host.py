@@ -112,7 +112,7 @@ def shared_memory(folder: Path = Path("/dev/shm")) -> Finding:
 
 async def init(starts: Launcher) -> Finding:
     """Whether orphaned processes are reaped here, tested by leaving one behind."""
-    done = await starts.run(ProcessSpec(("sh", "-c", "sleep 0.01 & echo $!")), timeout=5.0)
+    done = await starts.run(ProcessSpec(("sh", "-c", "sleep 0.01 & echo $!")), timeout=30.0)
     orphan = int(done.stdout or b"0")
     if os.getpid() == 1 or await _is_reaped(orphan):  # as the first process, a run reaps them itself
         return Finding("init", "ok", "ended processes are reaped")

@@ -184,7 +184,7 @@ async def _scripts(starts: Launcher) -> Finding:
     if programs.find("fc-list", starts.environment) is None:
         return Finding("scripts", "skipped", "not tried, since fc-list is not installed",
                        f"run: {programs.install_command(())} fontconfig")  # fmt: skip
-    listed = await starts.run(ProcessSpec(("fc-list", "--format", "%{lang}|")), timeout=10.0)
+    listed = await starts.run(ProcessSpec(("fc-list", "--format", "%{lang}|")), timeout=_WITHIN)
     known = set(listed.stdout.decode(errors="replace").split("|"))
     lacking = {name: package for name, _, language, package in SCRIPTS if language and language not in known}
     return _letters_finding(
