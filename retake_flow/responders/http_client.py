@@ -11,7 +11,7 @@ from urllib.parse import urlsplit
 import httpx
 
 from retake_flow import network
-from retake_flow.api.http.pool import Pool
+from retake_flow.api.http.pool import Pool, read_body
 from retake_flow.api.responses import retry_after
 from retake_flow.backoff import Backoff
 from retake_flow.errors import ResponderFailed, SettingsError
@@ -129,13 +129,11 @@ class Connection:
         async with self._pool.stream("POST", self._url, content=body, headers=given) as response:
             if response.headers.get("content-encoding", "identity") != "identity":
                 raise ResponderFailed(f"{self.host} gave a compressed answer, which was not requested")
-            read = bytearray()
-            async for chunk in response.aiter_raw():
-                read += chunk
-                if len(read) > LONGEST:
-                    raise ResponderFailed(f"{self.host} gave an answer of more than {LONGEST // 1024} KiB")
+            answer, longer = await read_body(response, LONGEST)
+            if longer:
+                raise ResponderFailed(f"{self.host} gave an answer of more than {LONGEST // 1024} KiB")
             kind = response.headers.get("content-type", "").partition(";")[0].strip()
-            return Reply(response.status_code, kind, bytes(read)), retry_after(response.headers)
+            return Reply(response.status_code, kind, answer), retry_after(response.headers)
 
 
 def _host(url: str) -> str:

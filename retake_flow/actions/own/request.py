@@ -9,12 +9,13 @@ from typing import TYPE_CHECKING, Any, Final
 from urllib.parse import urlencode
 
 from retake_flow.actions.base import Family
-from retake_flow.actions.own.run_program import as_json, readable
+from retake_flow.actions.own.run_program import readable
 from retake_flow.errors import RequestFailed, RequestRefused, ResponderMissing, SecretRefused, SettingsError
 from retake_flow.flow.duration import seconds
 from retake_flow.outgoing import require_no_secret
 from retake_flow.ports.actions import Call, Completion
 from retake_flow.responders.env_secrets import signature, signing_key, variable
+from retake_flow.responders.replies import parse
 from retake_flow.sanitize import cut
 
 if TYPE_CHECKING:
@@ -57,7 +58,9 @@ class RequestActions(Family):
         text = readable(response.body, request.shown, response.charset)
         _require_expected(request, response, text, call.inputs.get("expect"))
         headers = {name: readable(value.encode(), request.shown) for name, value in response.headers.items()}
-        return Completion(value={"status": response.status, "json": as_json(text), "text": text, "headers": headers})
+        return Completion(
+            value={"status": response.status, "json": parse(text.encode()), "text": text, "headers": headers}
+        )
 
     def _build(self, call: Call) -> OwnRequest:
         from retake_flow.api.http.own_request import OwnRequest

@@ -6,16 +6,15 @@ import json
 from collections import deque
 from collections.abc import Callable
 from contextlib import AbstractAsyncContextManager
-from typing import Any, Final, Protocol
+from typing import Final, Protocol
 
 from retake_flow.actions.base import Family
-from retake_flow.api.responses import parse_json
 from retake_flow.errors import SecretRefused
 from retake_flow.flow.duration import seconds
 from retake_flow.outgoing import require_no_secret
 from retake_flow.ports.actions import Call, Completion, Service
 from retake_flow.redact import bears_secret, scrub
-from retake_flow.responders.replies import find_event
+from retake_flow.responders.replies import find_event, parse
 from retake_flow.sanitize import cut, strip_controls
 from retake_flow.studio.own_program import OwnProgram, Ran
 
@@ -49,7 +48,7 @@ class ProgramActions(Family):
         """
         ran = await self._programs.run(_program(call), seconds(call.inputs["timeout"]))
         text = readable(ran.output, str(call.inputs["command"][0]))
-        value = {"exit_code": ran.status, "json": as_json(text), "text": text.strip(), "message": ran.message}
+        value = {"exit_code": ran.status, "json": parse(text.encode()), "text": text.strip(), "message": ran.message}
         return Completion("failed" if ran.status else "done", value)
 
     def lines(self, call: Call) -> AbstractAsyncContextManager[Service]:
@@ -92,14 +91,6 @@ def _program(call: Call) -> OwnProgram:
     )
 
 
-def as_json(text: str) -> Any:
-    """A text as JSON; None if it is none."""
-    try:
-        return parse_json(text.encode())
-    except ValueError:
-        return None
-
-
 FORM: Final = '{"name": "vote", "data": {"choice": "A"}}'
 #: How many events a program can raise, and how many lines are read, within `WITHIN` seconds; more are dropped.
 MOST: Final = 100
@@ -126,10 +117,7 @@ class EventLines:
         text = scrub(strip_controls(line.decode(errors="replace"))).strip()
         if bears_secret(text):
             return self._say("a line with a secret was dropped")
-        try:
-            event = find_event(parse_json(text.encode()))
-        except ValueError:
-            event = None
+        event = find_event(parse(text.encode()))
         if event is None:
             return self._say(f"not an event: {cut(text, _SHOWN)}; an event is one line such as {FORM}")
         if not self._allows(self._events):

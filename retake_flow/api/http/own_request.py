@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import socket
-import zlib
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from ipaddress import IPv4Address, IPv6Address, ip_address
@@ -14,7 +13,7 @@ from urllib.parse import urljoin, urlsplit
 import httpx
 
 from retake_flow import network
-from retake_flow.api.http.pool import Pool
+from retake_flow.api.http.pool import CannotUnpack, Pool, decompress, read_body
 from retake_flow.errors import InputError, RequestFailed
 from retake_flow.quick_dataclasses import dataclass, field
 from retake_flow.redact import scrub
@@ -105,7 +104,7 @@ async def send(request: OwnRequest, timeout: float, transport: httpx.AsyncBaseTr
         ) from None
     except (httpx.LocalProtocolError, UnicodeEncodeError) as error:
         raise InputError(f"{request.shown}: a header cannot be sent: {scrub(_reason(error))}") from None
-    except (httpx.HTTPError, httpx.InvalidURL, httpx.StreamError, zlib.error) as error:
+    except (httpx.HTTPError, httpx.InvalidURL, httpx.StreamError) as error:
         # Not chained: httpx keeps the request, and with it the headers, in its errors.
         raise _failure(request, f"incomplete response: {scrub(str(error)) or type(error).__name__}") from None
 
@@ -148,20 +147,14 @@ async def _send_one(request: OwnRequest, timeout: float, transport: httpx.AsyncB
 
 
 async def _read(request: OwnRequest, response: httpx.Response) -> bytes:
-    read = bytearray()
-    async for chunk in response.aiter_raw():
-        read += chunk
-        if len(read) > MOST_BODY:
-            raise _failure(request, f"the response is larger than {MOST_BODY // 1024} KiB")
-    packed = response.headers.get("content-encoding", "identity").strip().lower()
-    if packed in ("identity", ""):
-        return bytes(read)
-    if packed not in ("gzip", "deflate", "x-gzip"):
-        raise _failure(request, f"the response is compressed with {cut(packed, 20)!r}, which was not asked for")
-    unpacked = zlib.decompressobj(47).decompress(bytes(read), MOST_BODY + 1)
-    if len(unpacked) > MOST_BODY:
+    packed, truncated = await read_body(response, MOST_BODY)
+    try:
+        body, longer = decompress(packed, response.headers.get("content-encoding", ""), MOST_BODY)
+    except CannotUnpack as error:
+        raise _failure(request, f"the response cannot be unpacked: {error}") from None
+    if truncated or longer:
         raise _failure(request, f"the response is larger than {MOST_BODY // 1024} KiB")
-    return unpacked
+    return body
 
 
 def _failure(request: OwnRequest, why: str) -> RequestFailed:

@@ -1,15 +1,21 @@
-"""Connection pool for one origin: no redirects, cookies or netrc, and a proxy only as a tunnel."""
+"""Connection pool for one origin: no redirects, cookies or netrc, a proxy only as a tunnel, and limited bodies."""
 
 from __future__ import annotations
 
+import zlib
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from http.cookiejar import CookieJar, DefaultCookiePolicy
-from typing import Any
+from typing import Any, Final
 
 import httpx
 
 from retake_flow import __version__, network
+from retake_flow.sanitize import cut
+
+#: gzip or zlib, as the data itself says.
+_EITHER: Final = zlib.MAX_WBITS | 32
+_KNOWN: Final = ("gzip", "x-gzip", "deflate")
 
 
 class Pool:
@@ -73,3 +79,44 @@ class Pool:
 
 def _proxy(url: str) -> httpx.Proxy:
     return httpx.Proxy(url, ssl_context=network.certificates() if url.startswith("https:") else None)
+
+
+async def read_body(response: httpx.Response, most: int) -> tuple[bytes, bool]:
+    """Read a body as it comes over the wire, up to `most` bytes, and return it with whether it is longer."""
+    body = bytearray()
+    assert isinstance(response.stream, httpx.AsyncByteStream)
+    async for chunk in response.stream:
+        body += chunk
+        if len(body) > most:
+            return bytes(body[:most]), True
+    return bytes(body), False
+
+
+class CannotUnpack(Exception):
+    """A body has a compression that was not requested and is not supported."""
+
+
+def decompress(body: bytes, encoding: str, most: int) -> tuple[bytes, bool]:
+    """A body without its `Content-Encoding`, and whether it was cut off at `most` bytes.
+
+    One layer of gzip is unpacked, since some servers send files as they are stored. Other or repeated
+    compression is not.
+
+    Raises:
+        CannotUnpack: The body has such a compression, or is broken.
+    """
+    layers = [
+        layer for layer in (part.strip().lower() for part in encoding.split(",")) if layer not in ("", "identity")
+    ]
+    if not layers:
+        return body, False
+    if layers[1:] or layers[0] not in _KNOWN:
+        raise CannotUnpack(f"its encoding is {cut(encoding)!r}, which was not requested")
+    unpacking = zlib.decompressobj(_EITHER)
+    try:
+        text = unpacking.decompress(body, most + 1)
+    except zlib.error as error:
+        raise CannotUnpack(f"it is no {layers[0]}: {error}") from None
+    if not unpacking.eof and len(text) <= most:
+        raise CannotUnpack("it breaks off")
+    return text[:most], len(text) > most

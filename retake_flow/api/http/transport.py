@@ -4,54 +4,17 @@ from __future__ import annotations
 
 import asyncio
 import json
-import zlib
-from typing import Any, Final
+from typing import Any
 
 import httpx
 
 from retake_flow import network
-from retake_flow.api.http.pool import Pool
+from retake_flow.api.http.pool import CannotUnpack, Pool, decompress, read_body
 from retake_flow.api.protocol import Request
 from retake_flow.api.responses import Response
 from retake_flow.errors import Blocked, PlatformError, UnexpectedAnswer, Unreachable
 from retake_flow.redact import scrub
-from retake_flow.sanitize import cut
 from retake_flow.spans import Value, span
-
-#: gzip or zlib, as the data itself says.
-_EITHER: Final = zlib.MAX_WBITS | 32
-_KNOWN: Final = ("gzip", "x-gzip", "deflate")
-
-
-class CannotUnpack(Exception):
-    """A body has a compression that was not requested and is not supported."""
-
-
-def decompress(body: bytes, encoding: str, most: int) -> tuple[bytes, bool]:
-    """A body without its `Content-Encoding`, and whether it was cut off at `most` bytes.
-
-    One layer of gzip is unpacked, since some servers send files as they are stored. Other or repeated
-    compression is not.
-
-    Raises:
-        CannotUnpack: The body has such a compression, or is broken.
-    """
-    layers = [
-        layer for layer in (part.strip().lower() for part in encoding.split(",")) if layer not in ("", "identity")
-    ]
-    if not layers:
-        return body, False
-    if layers[1:] or layers[0] not in _KNOWN:
-        raise CannotUnpack(f"its encoding is {cut(encoding)!r}, which was not asked for")
-    unpacking = zlib.decompressobj(_EITHER)
-    try:
-        text = unpacking.decompress(body, most + 1)
-    except zlib.error as error:
-        raise CannotUnpack(f"it is no {layers[0]}: {error}") from None
-    if not unpacking.eof and len(text) <= most:
-        raise CannotUnpack("it breaks off")
-    return text[:most], len(text) > most
-
 
 MAX_BODY = 1 << 20  # bytes; the longest documented answer, 100 comments, is far below
 
@@ -107,7 +70,7 @@ class Transport:
                 asyncio.timeout(request.deadline),
                 self._pool.stream(request.method, url, headers=headers, **_content(request)) as response,
             ):
-                packed, truncated = await _read(response)
+                packed, truncated = await read_body(response, MAX_BODY)
         except (httpx.HTTPError, httpx.InvalidURL, httpx.StreamError, TimeoutError) as error:
             # Not chained: httpx keeps the request, and with it the token, in its errors.
             raise self._unreachable(request, error) from None
@@ -160,17 +123,6 @@ def _content(request: Request) -> dict[str, Any]:
         upload = request.upload
         content["files"] = {upload.name: (upload.filename, upload.content, upload.content_type)}
     return content
-
-
-async def _read(response: httpx.Response) -> tuple[bytes, bool]:
-    """Read the body as it comes over the wire, and whether it was longer than the limit."""
-    body = bytearray()
-    assert isinstance(response.stream, httpx.AsyncByteStream)
-    async for chunk in response.stream:
-        body += chunk
-        if len(body) > MAX_BODY:
-            return bytes(body[:MAX_BODY]), True
-    return bytes(body), False
 
 
 def _reason(error: Exception) -> str:
