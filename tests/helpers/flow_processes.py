@@ -18,7 +18,7 @@ from typing import Any
 
 import json_output
 import psutil
-from run_programs import programs
+from run_programs import living, programs
 
 #: Seconds after which something that is waited for counts as not coming, also on a slow and busy machine.
 WITHIN = 150.0
@@ -216,10 +216,15 @@ class Home:
             running._join()
             if "PYTEST_CURRENT_TEST" in os.environ:  # it shows this where a test fails
                 print(running.process.args, running.process.returncode, running.err)
-        for process in psutil.process_iter():  # also what was detached
+        waited(lambda: not self._kill_detached(), "the end of what was detached", every=0.05)
+
+    def _kill_detached(self) -> list[psutil.Process]:
+        """Kill the programs of this home that still live; gives them."""
+        left = living(psutil.process_iter(), lambda one: one.environ().get("HOME") == str(self.folder))
+        for process in left:
             with suppress(psutil.Error):
-                if process.environ().get("HOME") == str(self.folder):
-                    process.kill()
+                process.kill()
+        return left
 
     def journal(self, run: str = "") -> list[Record]:
         """The records of a run, or of all of them, read without the program's help."""

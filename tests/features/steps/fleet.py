@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import signal
 import tempfile
-from contextlib import ExitStack
+from contextlib import ExitStack, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -94,7 +94,7 @@ def _fleet(request: pytest.FixtureRequest, place: str) -> Fleet:
     agents = folder / "agents"
     agents.mkdir(mode=0o700)
     write_credentials(agents / "owl.json", "owl", store_hosts.TOKEN, tv.address)
-    own = {"RETAKE_API_URL": tv.address, "RETAKE_FLOW_AGENTS": str(agents), "RETAKE_FLOW_LEASE": "8s"}
+    own = {"RETAKE_API_URL": tv.address, "RETAKE_FLOW_AGENTS": str(agents), "RETAKE_FLOW_LEASE": "20s"}
     own |= {"RETAKE_CREDENTIALS": str(folder / "none.json"), "RETAKE_FLOW_STORE": place or str(folder / "runs.sqlite")}
     made = Fleet(lasting.enter_context(at_home(folder / "home", **own)), tv)
     lasting.callback(_end_drivers, made)
@@ -105,7 +105,8 @@ def _end_drivers(fleet: Fleet) -> None:
     """End what a failed test has left; the drivers outlive their workers."""
     for run in fleet.home.call("runs", "--json").records:
         if run["holder"] is not None and run["holder"]["alive"]:
-            os.kill(run["holder"]["pid"], signal.SIGKILL)
+            with suppress(ProcessLookupError):
+                os.kill(run["holder"]["pid"], signal.SIGKILL)
 
 
 @given("hosts with the credentials of owl that share a database server", target_fixture="fleet")

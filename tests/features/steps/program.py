@@ -14,10 +14,14 @@ from typing import Any
 
 import postgres_server
 import pytest
+from flow_processes import WITHIN, gone
 from pytest_bdd import given, parsers, then, when
-from run_programs import encoder, programs
+from run_programs import encoder
 
 from retake_flow.testing.steps.tables import ON_AIR
+
+#: Seconds after which a program that hangs is asked to end, also on a slow and busy machine.
+_LONGEST = 600
 
 
 class Program:
@@ -39,8 +43,8 @@ class Program:
         if database is not None:
             environment |= {"RETAKE_FLOW_STORE": database.url, "RETAKE_FLOW_LEASE": lease}
         self.process = subprocess.Popen(command, cwd=home, env=environment, stdout=subprocess.PIPE, text=True)
-        # A run that hangs is told to stop, so that its output ends and the step that waits for it fails.
-        self._limit = threading.Timer(120, self.process.terminate)
+        # So that the output of one that hangs ends, and the step that waits for it fails.
+        self._limit = threading.Timer(_LONGEST, self.process.terminate)
         self._limit.daemon = True
         self._limit.start()
 
@@ -58,7 +62,7 @@ class Program:
         assert self.process.stdout is not None
         self.records += [json.loads(line) for line in self.process.stdout]
         self._limit.cancel()
-        return self.process.wait(timeout=30)
+        return self.process.wait(WITHIN)
 
     @property
     def run(self) -> str:
@@ -152,7 +156,7 @@ def last_line(program: Program, outcome: str) -> None:
     )
 )
 def recorded(program: Program, seconds: float, codec: str, size: str, pixels: str, rate: float, audio: str) -> None:
-    """What ffprobe finds in the file; a busy machine may lose a few frames."""
+    """As ffprobe reads the file; a busy machine may lose a few frames."""
     (recording,) = program.report["recordings"]
     video = recording["video"]
     assert video["duration_seconds"] >= seconds
@@ -194,7 +198,7 @@ def came_back(program: Program) -> None:
     assert back.get("close_push", 0.0) is not None
 
 
-@then("it is told how soon the chat was read, and how much the runner took")
+@then("its report says how soon the chat was read, and how much the runner took")
 def measured(program: Program) -> None:
     """Seconds, bytes and shares of a core that can be true."""
     soak = program.soak
@@ -203,21 +207,28 @@ def measured(program: Program) -> None:
     assert 0 < soak["cpu"] < 1
 
 
-@then(parsers.parse("the rehearsal saw {used:d} keys used, none of them twice"))
+@then(parsers.parse("the rehearsal saw {used:d} keys or more, none of them twice"))
 def keys_used(program: Program, used: int) -> None:
-    """A fresh key before every push."""
+    """A fresh key before every push; a push that a busy machine begins too slowly takes one more."""
     keys = program.report["keys"]
-    assert (keys["used"], keys["reused"], keys["refused_pushes"]) == (used, 0, 0)
+    assert keys["used"] >= used
+    assert (keys["reused"], keys["refused_pushes"]) == (0, 0)
+
+
+@then("its stream has had no break")
+def no_break(program: Program) -> None:
+    """Once it was on air."""
+    assert [record["event"] for record in program.records if record.get("state") == ON_AIR].count("state_entered") == 1
 
 
 @then("no program that it started is left")
 def no_program_left(program: Program) -> None:
     """None that bears the run's marker."""
-    assert programs(program.run) == []
+    gone(program.run)
 
 
 @then("nothing it started is left")
 def nothing_left(program: Program) -> None:
     """No program that bears the run's marker lives, and no session is open."""
-    assert programs(program.run) == []
+    gone(program.run)
     assert [s for s in program.report["agents"][0]["sessions"] if s["ended"] is None] == []

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import signal
 import sqlite3
 from contextlib import ExitStack, closing
 from importlib.util import find_spec
@@ -57,7 +58,7 @@ def server_away(program: Program, database: postgres_server.Server) -> None:
 def resumed(
     home: Path, program: Program, started: list[Program], database: postgres_server.Server, lease: str
 ) -> Program:
-    """By whoever comes first."""
+    """By any process."""
     database.start()
     words = ("resume", program.records[0]["run"])
     started.append(Program(home, words=words, database=database, lease=lease))
@@ -78,6 +79,14 @@ def store_lost(program: Program, lost: str) -> None:
     else:
         assert lost == "replaced by a folder"
         store.mkdir()
+
+
+@when(parsers.parse("Ctrl-C is pressed once it says that its store {words}"))
+def interrupted_by_then(program: Program, words: str) -> None:
+    """The notice comes soon, and not at once."""
+    program.until("notice", kind="store")
+    assert words in program.records[-1]["message"]
+    program.process.send_signal(signal.SIGINT)
 
 
 @then(parsers.parse("it has said once that its store {words}"))
