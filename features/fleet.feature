@@ -23,7 +23,7 @@ Feature: Many hosts
     When the other worker is told to start anew
     Then the same encoder goes on
     When the run is stopped from anywhere
-    Then it has ended in order, and its host has all its room back
+    Then it has ended cleanly, and its host has all its room back
     And retake.tv has seen no key twice and no rule broken
 
   Scenario: A run that waits for an answer takes no capacity

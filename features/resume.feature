@@ -104,7 +104,7 @@ Feature: Resuming runs
     Then the run is completed
     And it took 7200 s at most
 
-  Scenario: Another process stops the stream in order
+  Scenario: Another process stops the stream cleanly
     Given somebody stops the run 10 s into on_air
     When the agent goes live
     Then the run is completed

@@ -1,5 +1,5 @@
 Feature: Stopping
-  Ctrl-C at any moment ends the stream in order: the session is closed, and nothing keeps running. A second Ctrl-C does not
+  Ctrl-C at any moment ends the stream cleanly: the session is closed, and nothing keeps running. A second Ctrl-C does not
   wait.
 
   Background:

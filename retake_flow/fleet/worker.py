@@ -417,7 +417,7 @@ class Worker:
     # --- draining ---------------------------------------------------------------------------------------------
 
     def _give_up_runs(self) -> None:
-        """Give back what has not begun, and have the drivers hand their runs over, or end them in order."""
+        """Give back what has not begun, and have the drivers hand their runs over, or end them cleanly."""
         for placed in self._fleet.placed(self._host.id):
             if placed.job not in self._drivers:
                 self._fleet.give_back(placed)

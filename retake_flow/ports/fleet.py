@@ -7,7 +7,7 @@ from typing import Final, Literal
 
 from retake_flow.quick_dataclasses import dataclass, field
 
-#: What happens to the runs of a host that is drained: other hosts continue them, or they end in order.
+#: What happens to the runs of a host that is drained: other hosts continue them, or they end cleanly.
 Drain = Literal["", "hand-over", "end"]
 
 #: Why a run needs a process: it is new; the last one handed it over, has ended in vain, or was not heard of; or it was

@@ -178,7 +178,7 @@ class Raised:
 
 @dataclass(frozen=True, slots=True)
 class StopRequested:
-    """Somebody asked the run to end in order."""
+    """Somebody asked the run to end cleanly."""
 
     reason: str = "stopped"
 

@@ -123,7 +123,7 @@ async def end(desk: Desk, run: str, wish: Wish) -> str:
                 return f"Asked to {wish}; the run is about to end."
             return f"Asked to {wish}; a host does it once it has the run" + (f": {waits}" if waits else "")
         return "Ended."
-    return "Asked to stop; the run ends in order." if wish == "stop" else "Asked to end at once."
+    return "Asked to stop; the run ends cleanly." if wish == "stop" else "Asked to end at once."
 
 
 async def go_on(desk: Desk, run: str) -> str:

@@ -138,14 +138,14 @@ async def report(launcher: Launcher, folder: Path) -> dict[str, Any]:
     For a resumed rehearsal it is the last part; the others are beside it as `report-1.json`, …
 
     Raises:
-        StudioError: There is no report: the rehearsal did not end in order.
+        StudioError: There is no report: the rehearsal did not end cleanly.
     """
     try:
         answer: dict[str, Any] = json.loads((folder / "report.json").read_text(encoding="utf-8"))
     except (OSError, ValueError):
         raise StudioError(f"the rehearsal left no report in {folder}") from None
     if not answer["ended"]:
-        raise StudioError(f"the rehearsal did not end in order; {folder / 'report.json'} says how far it got")
+        raise StudioError(f"the rehearsal did not end cleanly; {folder / 'report.json'} says how far it got")
     for recorded in answer["recordings"]:
         if recorded["path"] and recorded["frames"]:
             try:

@@ -24,7 +24,7 @@ def home(tmp_path: Path) -> Iterator[Home]:
 
 
 def signed_off(running: Running) -> None:
-    """Stop a run; it ends in order and leaves nothing."""
+    """Stop a run; it ends cleanly and leaves nothing."""
     running.process.send_signal(signal.SIGINT)
     assert running.finish() == 130
     gone(running.run)

@@ -58,7 +58,7 @@ def first_looks(tv: RetakeTv) -> list[float]:
 
 
 def signed_off(running: Running) -> None:
-    """End a run in order."""
+    """End a run cleanly."""
     running.process.send_signal(signal.SIGINT)
     assert running.finish() == 130
 

@@ -208,7 +208,7 @@ def _survive(phone: Page, server: Server) -> None:
 
 
 def _speak_and_stop(phone: Page, desk: Page, recording: Path) -> None:
-    """The words are in the journal and heard in the recording, and the stop ends the run in order."""
+    """The words are in the journal and heard in the recording, and the stop ends the run cleanly."""
     assert all(level <= HEARD for _, level in levels(recording))
     phone.get_by_label("Say on stream").fill("Back in five")
     phone.get_by_role("button", name="Say", exact=True).click()

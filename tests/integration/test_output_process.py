@@ -94,7 +94,7 @@ def stopped(home: Home) -> None:
 
 @pytest.mark.parametrize("blocking", [True, False], ids=["blocking", "non-blocking"])
 def test_a_pipe_that_nobody_reads_stalls_nothing(home: Home, blocking: bool) -> None:
-    """Long after the pipe is full the run goes on, hears a stop, and ends in order; it says how much is lost."""
+    """Long after the pipe is full the run goes on, hears a stop, and ends cleanly; it says how much is lost."""
     with run(home, "--json") as process:
         os.set_blocking(process.stdout.fileno(), blocking)
         waited(lambda: written(home) > 3 * PIPE, "more than the pipe holds")

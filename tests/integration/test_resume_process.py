@@ -379,7 +379,7 @@ def full_disk(request: pytest.FixtureRequest, home: Home) -> Iterator[FullDisk]:
 
 
 def test_a_full_disk_does_not_end_the_stream(home: Home, full_disk: FullDisk) -> None:
-    """It is told, and the stream ends in its time and in order; what is lost is said with exit 6, and can be mended."""
+    """It is told, and the stream ends in its time and cleanly; what is lost is said with exit 6, and can be mended."""
     first = rehearse(home, "--for", "10s")
     first.on_air()
     full_disk.fill(first)

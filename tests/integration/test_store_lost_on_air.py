@@ -156,7 +156,7 @@ def _other_database(store: Path) -> None:
 def test_a_stream_that_can_be_written_nowhere_goes_on_and_ends_with_what_is_lost(
     home: Home, spoil: Callable[[Path], None]
 ) -> None:
-    """It is told when it happens; at its end, which comes in its time and in order, the exit code is 6, never 0."""
+    """It is told when it happens; at its end, which comes in its time and cleanly, the exit code is 6, never 0."""
     running = rehearse(home, "--for", "8s")
     running.on_air()
     spoil(home.state / "runs.sqlite")

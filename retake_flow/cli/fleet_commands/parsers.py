@@ -119,7 +119,7 @@ def hosts(parser: Any) -> None:
 def drain(parser: Any) -> None:
     """Have a host hand its runs over, take no more and end its worker."""
     parser.add_argument("host", metavar="HOST", help="its name, as listed by `retake-flow hosts`")
-    parser.add_argument("--end", action="store_true", help="end its runs in order instead of handing them over")
+    parser.add_argument("--end", action="store_true", help="end its runs cleanly instead of handing them over")
     add_within(parser, "to wait for it", default="2m")
     add_json(parser)
 

@@ -1,4 +1,4 @@
-"""Interrupts: on a signal or a lost reader, end runs in order, or suspend them where they wait for a person."""
+"""Interrupts: on a signal or a lost reader, end runs cleanly, or suspend them where they wait for a person."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ def not_ignored(numbers: Iterable[signal.Signals] = _ENDING) -> list[signal.Sign
 class Interrupts:
     """Passes interrupts on to runs; before there is a run, they cancel the preparation.
 
-    The first interrupt ends runs in order. A second SIGINT or SIGTERM kills them; SIGQUIT kills them at once.
+    The first interrupt ends runs cleanly. A second SIGINT or SIGTERM kills them; SIGQUIT kills them at once.
 
     Args:
         hands_over: Whether SIGTERM leaves the runs to other processes, each as it is.
@@ -84,7 +84,7 @@ class Interrupts:
             _end_in_order(runner, self._reason)
 
     def interrupt(self, reason: str) -> None:
-        """End the driven runs in order. A second call has no effect."""
+        """End the driven runs cleanly. A second call has no effect."""
         self.count += 1
         if self.count == 1:
             self._reason = reason
@@ -120,7 +120,7 @@ class Interrupts:
         # A caller that has SIGHUP ignored wants the run to outlive it.
         ends = gone and signal.SIGHUP in not_ignored()
         terminal.advise(
-            f"retake-flow: {reason}; {'the runs of this process end in order' if ends else 'the run continues'}"
+            f"retake-flow: {reason}; {'the runs of this process end cleanly' if ends else 'the run continues'}"
         )
         if ends:
             self.interrupt(reason)

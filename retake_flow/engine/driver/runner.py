@@ -100,7 +100,7 @@ class Runner:
             The run, which has ended, is suspended, or is left to another process.
 
         Raises:
-            StoreError: The run could not be recorded; what it had started was ended in order.
+            StoreError: The run could not be recorded; what it had started was ended cleanly.
             Fenced: Another process has taken it over.
         """
         self._driving = asyncio.current_task()
@@ -132,7 +132,7 @@ class Runner:
         return self.run
 
     def stop(self, reason: str = "stopped") -> None:
-        """Ask the run to end in order, ahead of all other events; once, however often until it takes that."""
+        """Ask the run to end cleanly, ahead of all other events; once, however often until it takes that."""
         if not self._mailbox.holds(events.StopRequested):
             self._post_urgently(events.StopRequested(reason))
 
@@ -253,7 +253,7 @@ class Runner:
         self._write([record], replace(self.run, phase=Phase.SUSPENDED))
 
     async def _break_off(self, raised: Exception) -> None:
-        """End in order a run that failed; if a defect of ours has broken it, record that as far as possible."""
+        """End cleanly a run that failed; if a defect of ours has broken it, record that as far as possible."""
         if self.run.ended or isinstance(raised, Fenced | StoreError):
             return await self._give_up(raised)
         now = self._clock.now()
@@ -270,7 +270,7 @@ class Runner:
             await self._give_up(error)
 
     async def _give_up(self, why: Exception) -> None:
-        """End everything in order, although it can no longer be recorded; what another process has is not undone."""
+        """End everything cleanly, although it can no longer be recorded; what another process has is not undone."""
         self._leaving = True
         owed = () if isinstance(why, Fenced) else (*self.run.undoing, *reversed(self.run.undos))
         within = why.undo_within if isinstance(why, LeaseExpired) else None

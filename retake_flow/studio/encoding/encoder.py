@@ -129,7 +129,7 @@ def specification(
         shares_memory=False,
         fed=True,
         detached=True,
-        stop_signal=signal.SIGINT,  # it then closes the stream in order
+        stop_signal=signal.SIGINT,  # it then closes the stream cleanly
         grace=5.0,
         hint="check that the ingest can be reached; it accepts only the newest stream key",
         diagnose=partial(diagnose, sending=False),

@@ -63,5 +63,5 @@ def exits(trial: Trial, service: str) -> None:
 
 @when("it is stopped")
 def stopped(trial: Trial) -> None:
-    """Asks the run to end in order, like `stop` or Ctrl-C."""
+    """Asks the run to end cleanly, like `stop` or Ctrl-C."""
     trial.apply({"event": "stop"})

@@ -32,7 +32,7 @@ def duration(premise: Premise, time: str) -> None:
 
 @given(parsers.parse("Ctrl-C is pressed {after:g} s into {state}"))
 def interrupted(rehearsal: Rehearsal, after: float, state: str) -> None:
-    """The first Ctrl-C stops the run in order."""
+    """The first Ctrl-C stops the run cleanly."""
     rehearsal.intervene(state, after, lambda scene: scene.runner.stop("interrupted"))
 
 

@@ -289,7 +289,7 @@ def stopped(fleet: Fleet) -> None:
     assert done.code == 0, done
 
 
-@then("it has ended in order, and its host has all its room back")
+@then("it has ended cleanly, and its host has all its room back")
 def ended(fleet: Fleet) -> None:
     """The worker ends too, when it is asked to."""
     assert fleet.find()["phase"] == "completed"

@@ -86,7 +86,7 @@ def resumed_on_second(hosts: Hosts) -> None:
 
 @then("the agent is live on the second host, with a new key")
 def live_on_second(hosts: Hosts) -> None:
-    """And ends there in order."""
+    """And ends there cleanly."""
     hosts.streams[-1].on_air()
     assert hosts.tv.report()["keys"]["used"] == 2
     assert hosts.tv.report()["keys"]["reused"] == 0

@@ -1,4 +1,4 @@
-"""Expressions that cannot be evaluated, and defects: the run goes on, or ends in order."""
+"""Expressions that cannot be evaluated, and defects: the run goes on, or ends cleanly."""
 
 from __future__ import annotations
 

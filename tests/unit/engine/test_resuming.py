@@ -302,7 +302,7 @@ def test_without_an_inbox_nobody_is_heard() -> None:
 
 
 def test_a_stop_suspends_nothing() -> None:
-    """A parked run that is told to stop before it is driven ends in order instead of being left."""
+    """A parked run that is told to stop before it is driven ends cleanly instead of being left."""
 
     async def scene() -> None:
         world = World(ASKING)

@@ -136,7 +136,7 @@ def test_what_is_forgotten_holds_no_token(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize(
     ("content", "words"),
-    [(None, "left no report"), ("[", "left no report"), ({"ended": False, "recordings": []}, "did not end in order")],
+    [(None, "left no report"), ("[", "left no report"), ({"ended": False, "recordings": []}, "did not end cleanly")],
 )
 def test_a_rehearsal_that_did_not_end_in_order_has_no_report(tmp_path: Path, content: object, words: str) -> None:
     """What was noted until a platform died is not taken for the whole."""

@@ -53,7 +53,7 @@ class _Runner:
 
 
 def test_the_time_begins_with_the_stream_and_ends_the_run() -> None:
-    """Before a stream starts nothing is measured; after its time the run is told to end, in order."""
+    """Before a stream starts nothing is measured; after its time the run is told to end, cleanly."""
     soak, runner = Soak(0.05), _Runner()
 
     async def main() -> dict[str, Any]:

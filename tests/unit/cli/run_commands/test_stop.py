@@ -272,7 +272,7 @@ def test_a_run_that_waits_to_begin_needs_no_account(
 
 
 def test_a_parked_run_is_stopped_for_good(command: Command, store: Runs, folder: Path) -> None:
-    """A run that waits for a person without a process goes on just to end in order."""
+    """A run that waits for a person without a process goes on just to end cleanly."""
     (folder / "asking.yaml").write_text(ASKING, encoding="utf-8")
     assert command("run", "asking.yaml").code == 4
     said = command("stop", "last", "--json")

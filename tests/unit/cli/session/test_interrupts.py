@@ -72,7 +72,7 @@ def ignored(number: signal.Signals) -> Iterator[None]:
     ("number", "name"), [(signal.SIGINT, "SIGINT (Ctrl-C)"), (signal.SIGTERM, "SIGTERM")], ids=["SIGINT", "SIGTERM"]
 )
 def test_the_first_stops_and_the_second_kills(number: signal.Signals, name: str) -> None:
-    """One interruption asks the run to end in order, each one after it ends the run at once; both are named."""
+    """One interruption asks the run to end cleanly, each one after it ends the run at once; both are named."""
 
     async def scene() -> tuple[list[str], int]:
         told = Told()

@@ -124,7 +124,7 @@ def test_a_stream_goes_on_but_for_what_must_not_happen_twice() -> None:
 
 @pytest.mark.parametrize(("states", "ends"), [(IDLE, ["a.work"]), (LIVE, ["s.one ended", "a.close"])])
 def test_a_stop_is_heeded_while_the_store_is_away(states: str, ends: list[str]) -> None:
-    """What waits for the store ends at once, without what it waited for; a stream ends in order."""
+    """What waits for the store ends at once, without what it waited for; a stream ends cleanly."""
 
     async def scene() -> None:
         world = Outage(states, 5, 1000, Actions(a_work=[Takes(10)]))
