@@ -83,7 +83,7 @@ class Access:
         self._status: StreamStatus | None = None
 
     def load(self) -> Credentials | None:
-        """Read the credentials; None if there are none. Facts that were learnt and could not be saved are not lost.
+        """Read the credentials; None if there are none. Data that could not be saved is kept.
 
         Raises:
             WrongAccount: They do not belong to the run's account.
@@ -100,7 +100,7 @@ class Access:
         return found
 
     async def reload(self) -> Credentials | None:
-        """Read the credentials again; if they do not say whose they are, ask the platform.
+        """Read the credentials again; ask the platform if they do not name an account.
 
         Raises:
             WrongAccount: They do not belong to the run's account; the previous credentials stay in use.
@@ -348,12 +348,12 @@ class Access:
 
     @property
     def server_time(self) -> float | None:
-        """A lower bound of the platform's time; None before any response has shown it."""
+        """A lower bound of the platform's time; None before the first response with a date."""
         ahead = self.client().clock.ahead
         return None if ahead is None else asyncio.get_running_loop().time() + ahead
 
     def keep_pace(self) -> None:
-        """Assume that another process, which has died since, polled the stream status just now."""
+        """Assume that an earlier process, now dead, polled the stream status just before."""
         self._status_next = asyncio.get_running_loop().time() + STATUS_PACE
 
     async def user_id(self) -> str:

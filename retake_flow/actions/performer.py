@@ -76,7 +76,7 @@ class Performer:
         return self.services[call.do](complete)
 
     def _prepare(self, call: Call) -> Call:
-        """A call with the default of each input that is omitted, once its action is there."""
+        """A call with the defaults of omitted inputs; loads its action if that is still missing."""
         make = self._later.pop(call.do.partition(".")[0], None)
         for family in make() if make is not None else ():
             self._add(family)

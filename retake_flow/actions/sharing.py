@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from contextlib import AbstractAsyncContextManager
+from dataclasses import asdict
 from typing import TYPE_CHECKING, Final
 
 from retake_flow.actions.base import Family
@@ -67,8 +68,7 @@ class SharingActions(Family):
         async with self._moltbook() as client:
             submolt = str(call.inputs["submolt"])
             post = await client.post(str(call.inputs["title"]), str(call.inputs["message"]), submolt)
-        value = {"id": post.id, "url": post.url, "code": post.code, "challenge": post.challenge}
-        return Completion("held" if post.code else "done", value)
+        return Completion("held" if post.code else "done", asdict(post))
 
     async def verify(self, call: Call) -> Completion:
         """Answer the challenge that holds a post back."""

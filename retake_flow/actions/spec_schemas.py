@@ -11,14 +11,14 @@ COUNT: Final[dict[str, Any]] = {"type": "integer"}
 NUMBER: Final[dict[str, Any]] = {"type": "number"}
 FLAG: Final[dict[str, Any]] = {"type": "boolean"}
 
-#: The errors of whatever calls the platform.
+#: The errors of actions that call the platform.
 CALLED: Final = ("unauthorized", "rejected", "rate_limited", "unavailable", "unreachable", "blocked", "intercepted",
                  "redirected", "unexpected_answer", "not_found", "no_session", "credentials")  # fmt: skip
-#: How whatever calls the platform is tried again when a flow does not say it: twice, soon.
+#: The default retry of actions that call the platform: twice, soon.
 AGAIN: Final = Retry(max=2, interval=0.5, rate=3.0)
 #: The same where the platform asks for a pace.
 AGAIN_SLOWLY: Final = Retry(max=2, interval=3.0)
-#: The errors of whatever starts a program.
+#: The errors of actions that start a program.
 STARTED: Final = ("missing_program", "host", "process_failed", "not_ready", "no_display")
 #: How a service can end, and begin.
 SERVICE: Final = ("ready", "exited")

@@ -10,8 +10,7 @@ from __future__ import annotations
 import asyncio
 import re
 from collections.abc import Mapping, Sequence
-from contextlib import suppress
-from datetime import UTC, datetime
+from datetime import datetime
 from itertools import pairwise
 from typing import Any
 
@@ -21,7 +20,7 @@ from retake_flow.api.lenient_json import (
     address,
     identifier,
     member,
-    number,
+    moment,
     read_amount,
     read_currency,
     read_payment,
@@ -36,13 +35,10 @@ _MODERATION = frozenset({"jail", "unjail", "delete", "deleteall"})
 #: The acts of viewers besides messages and tips.
 DEEDS = frozenset({"follow", "trade"})
 _LONGEST_KIND = 40
-_LONGEST_TIME = 64
 _AT_ONCE = 100  # entries
 # Per page: the entries that are looked at, and those that are returned; a hundred are requested.
 _MOST_ENTRIES, _MOST_READ = 10_000, 2_500
 _KEYS = {"_id": None, "chat_event_id": None, "id": None}.keys()  # the first that is present counts
-_SECONDS_END = 10_000_000_000  # a smaller epoch is in seconds, a larger one in thousandths of them, or of those
-_EARLIEST = datetime(2015, 1, 1, tzinfo=UTC)
 _TIMES = ("timestamp", "createdAt", "created_at", "sent_at")
 
 
@@ -52,7 +48,7 @@ class ChatMessage:
 
     Attributes:
         id: Opaque; the cursor for paging back.
-        kind: "message", "tip", or whatever else the platform says, in lower case.
+        kind: "message", "tip", or another kind of the platform's, in lower case.
         text: The text, without anything that a terminal would obey; it is data and never a command.
         author_display_name: The name to address the author by.
         author_user_id: The author's userDbId; None in the documented shape, which has none.
@@ -159,7 +155,7 @@ def read_message(entry: object) -> ChatMessage | None:
         author_display_name=shown or name,
         author_user_id=identifier(data, "sender_user_id") or None,
         wallet=address(author, "walletAddress") or address(data, "sender_wallet_address"),
-        sent_at=read_moment(data),
+        sent_at=moment(data, *_TIMES),
         tip=read_payment(tip),
         trade=read_payment(trade),
         also=deed_ids(tip, trade),
@@ -200,24 +196,3 @@ def _oldest_first(messages: Sequence[ChatMessage]) -> bool:
     later = sum(before < after for before, after in pairwise(times))
     earlier = sum(before > after for before, after in pairwise(times))
     return later > earlier
-
-
-def read_moment(data: JsonObject) -> datetime | None:
-    """When an entry was sent, in UTC, however that is written; None when it cannot be read.
-
-    Epochs may be in seconds or any thousandth of them. A time before the platform existed is invalid.
-    """
-    for name in _TIMES:
-        told = {"$date": data.get(name), **member(data, name)}  # as MongoDB writes it, or plain
-        with suppress(ValueError, OverflowError, OSError):
-            epoch = number(told, "$date")
-            if epoch is None:
-                moment = datetime.fromisoformat(text(told, "$date", most=_LONGEST_TIME))
-                moment = moment.replace(tzinfo=UTC) if moment.tzinfo is None else moment.astimezone(UTC)
-            else:
-                while abs(epoch) >= _SECONDS_END:
-                    epoch /= 1000
-                moment = datetime.fromtimestamp(epoch, UTC)
-            if moment >= _EARLIEST:
-                return moment
-    return None

@@ -11,7 +11,7 @@ import httpx
 from retake_flow import settings
 from retake_flow.api import protocol
 from retake_flow.api.chat import Page, read_comments
-from retake_flow.api.http.origin import normalize
+from retake_flow.api.credentials import normalize
 from retake_flow.api.http.server_clock import ServerClock
 from retake_flow.api.http.transport import Transport
 from retake_flow.api.lenient_json import as_object, identifier, member, required_flag
@@ -195,7 +195,7 @@ class RetakeClient:
                 f"({request.call}); it was not sent",
                 hint="unset RETAKE_API_URL, or use the credentials that belong to it (RETAKE_CREDENTIALS)",
             )
-        # httpx would name a header that it cannot send, with its value, in its own error.
+        # httpx's error for a header that it cannot send contains the value.
         if not is_plain(self._token.reveal()):
             raise CredentialsError("the access token contains white space or characters that no token has")
         return self._token

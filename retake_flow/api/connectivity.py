@@ -55,7 +55,7 @@ async def check_connectivity(origin: str, transport: httpx.AsyncBaseTransport | 
         interpret(request, answer)
     took, clock = loop.time() - began, ServerClock()
     clock.observe(answer.headers, loop.time())
-    # `Date` has whole seconds, without the fraction that had passed; it was written somewhere on the way.
+    # `Date` has whole seconds, and was written at some moment of the call.
     ahead = None if clock.ahead is None else time.time() - loop.time() - (clock.ahead + 0.5 + took / 2)
     return Connectivity(answer.status, took, _version(answer.body), ahead, way.proxy)
 

@@ -12,14 +12,38 @@ from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
+from urllib.parse import urlsplit
 
 from retake_flow import private_file
-from retake_flow.api.http.origin import normalize
 from retake_flow.api.models import Account, Registration, is_plain
 from retake_flow.errors import CredentialsError
 from retake_flow.quick_dataclasses import dataclass, field
-from retake_flow.redact import Secret
+from retake_flow.redact import Secret, scrub
 from retake_flow.settings import RETAKE, TOKEN_VARIABLE
+
+_DEFAULT_PORTS = {"https": 443, "http": 80}
+
+
+def normalize(url: str) -> str:
+    """The origin in one spelling (`https://retake.tv`), so that two can be compared.
+
+    Raises:
+        CredentialsError: The URL is not an http(s) origin, or has a path, a user or a query.
+    """
+    try:
+        parts = urlsplit(url.strip())
+        port = parts.port
+    except ValueError:
+        parts, port = urlsplit(""), None
+    bare = parts.path in ("", "/") and not (parts.query or parts.fragment or "@" in parts.netloc)
+    if parts.scheme not in _DEFAULT_PORTS or not parts.hostname or not bare:
+        raise CredentialsError(
+            f"{scrub(url)!r} is not an origin that could issue a token", hint="an origin looks like https://retake.tv"
+        )
+    host = f"[{parts.hostname}]" if ":" in parts.hostname else parts.hostname
+    suffix = "" if port in (None, _DEFAULT_PORTS[parts.scheme]) else f":{port}"
+    return f"{parts.scheme}://{host}{suffix}"
+
 
 # Learnt from the platform after an agent's registration.
 _LEARNT = ("user_db_id", "token_address", "token_ticker")

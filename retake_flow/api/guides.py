@@ -151,7 +151,7 @@ def compare(before: str, after: str, old: str = "before", new: str = "after") ->
 
 
 def same(published: str, written_for: str) -> bool:
-    """Whether two versions are the same, in whatever way they are written."""
+    """Whether two versions are the same, in any spelling."""
     from packaging.version import InvalidVersion, Version
 
     try:

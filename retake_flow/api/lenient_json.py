@@ -8,6 +8,7 @@ from __future__ import annotations
 import math
 import re
 from collections.abc import Iterable, Mapping
+from contextlib import suppress
 from datetime import UTC, datetime
 from typing import Any, Final
 
@@ -18,7 +19,9 @@ JsonObject = Mapping[str, Any]
 
 # All C0 and C1 controls but tab and newline: a terminal would obey them, and one on stream shows the chat.
 _CONTROLS = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f]")
-_SECONDS_END = 10_000_000_000  # a smaller epoch is in seconds, a larger one in milliseconds
+_SECONDS_END = 10_000_000_000  # a smaller epoch is in seconds, a larger one in thousandths of them, or of those
+_EARLIEST: Final = datetime(2015, 1, 1, tzinfo=UTC)
+_LONGEST_TIME: Final = 64
 #: Characters. A longer id or address is invalid: cut off, it would be another one.
 LONGEST_ID: Final = 256
 LONGEST_NAME: Final = 100
@@ -121,19 +124,30 @@ def line(data: JsonObject, *names: str, most: int) -> str:
 
 
 def epoch(data: JsonObject, *names: str) -> float:
-    """The first time under one of `names`, ISO-8601 or an epoch, in seconds since the epoch; 0 when there is none."""
-    return next((found for name in names if (found := _epoch(data, name))), 0.0)
+    """The first time under one of `names`, in seconds since the epoch; 0 when there is none."""
+    found = moment(data, *names)
+    return found.timestamp() if found else 0.0
 
 
-def _epoch(data: JsonObject, name: str) -> float:
-    given = number(data, name)
-    if given is not None:
-        return given if abs(given) < _SECONDS_END else given / 1000
-    try:
-        moment = datetime.fromisoformat(text(data, name))
-        return (moment if moment.tzinfo else moment.replace(tzinfo=UTC)).timestamp()
-    except (ValueError, OverflowError, OSError):
-        return 0.0
+def moment(data: JsonObject, *names: str) -> datetime | None:
+    """The first time under one of `names`, in UTC, however it is written; None when none can be read.
+
+    Epochs may be in seconds or any thousandth of them. A time before the platform existed is invalid.
+    """
+    for name in names:
+        told = {"$date": data.get(name), **member(data, name)}  # as MongoDB writes it, or plain
+        with suppress(ValueError, OverflowError, OSError):
+            given = number(told, "$date")
+            if given is None:
+                found = datetime.fromisoformat(text(told, "$date", most=_LONGEST_TIME))
+                found = found.replace(tzinfo=UTC) if found.tzinfo is None else found.astimezone(UTC)
+            else:
+                while abs(given) >= _SECONDS_END:
+                    given /= 1000
+                found = datetime.fromtimestamp(given, UTC)
+            if found >= _EARLIEST:
+                return found
+    return None
 
 
 def required_text(data: JsonObject, name: str, of: str) -> str:

@@ -134,7 +134,7 @@ class MoltbookClient:
 
 
 def _share_error(error: PlatformError) -> ShareFailed:
-    """The error for a failed share, in the words of Moltbook or of whatever answered for it, its hint before ours."""
+    """The error for a failed share, in the words of the response, its hint before ours."""
     ours = "check MOLTBOOK_API_KEY, and that a person has claimed the agent on Moltbook"
     refused = isinstance(error, Rejected)
     hint = error.hint if isinstance(error, Rejected | RateLimited | Unavailable) else ""

@@ -9,7 +9,7 @@ from retake_flow.sanitize import compatible, unescape_html
 
 #: A text that is displayed shorter or longer than it was sent is recognised by this many letters and digits.
 CUT = 40
-#: A shorter text is recognised if at most this many precede it, and it has as many itself.
+#: A shorter text is recognised if at most this many letters precede it, and it has at least this many.
 BEFORE = 12
 _NEITHER = re.compile(r"[\W_]+")
 

@@ -11,8 +11,7 @@ from pathlib import Path
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from retake_flow import private_file
-from retake_flow.rehearsal.setup.neighbours import Neighbour
-from retake_flow.rehearsal.setup.options import Options, PreparedAgent
+from retake_flow.rehearsal.setup.options import Neighbour, Options, PreparedAgent
 from retake_flow.rehearsal.state.agents import Agent
 from retake_flow.rehearsal.state.platform import Platform
 

@@ -16,7 +16,7 @@ from retake_flow.responders.schema import AGENT_AFTER
 _KNOWN: Final = 5_000  # answered messages that are remembered
 #: Seconds after which it is asked again, with the messages that have arrived meanwhile.
 _LOOKS: Final = 2.0
-#: With less than this left for a message, in seconds, it waits to the end: it may not be asked again sooner.
+#: If a message has less than this left, in seconds, it is waited for to the end: the next request may come too late.
 _SOON: Final = 10.0
 
 
@@ -39,7 +39,7 @@ class Replies:
         return message in self._answered
 
     async def wait(self, within: float) -> None:
-        """Wait until more are answered, but not longer than `within` seconds."""
+        """Wait until more messages are answered, but not longer than `within` seconds."""
         self._changed.clear()
         with suppress(TimeoutError):
             async with asyncio.timeout(within):
@@ -77,7 +77,7 @@ class Agent:
         self._came: OrderedDict[str, float] = OrderedDict()
 
     async def respond(self, batch: Batch) -> Answer:
-        """Wait for the agent's replies; answers what has waited too long."""
+        """Wait for the agent's replies; the fallback answers messages that have waited too long."""
         loop = asyncio.get_running_loop()
         for message in batch.messages:
             self._came.setdefault(message.id, loop.time())

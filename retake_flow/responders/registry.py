@@ -57,7 +57,7 @@ async def _opened(
 
 
 class _WhenAsked:
-    """A responder that is opened at its first request, and again as long as opening fails.
+    """A responder that is opened at its first request; if that fails, the next request tries again.
 
     So a broken responder is only a missing answer, and chat is read all the same.
     """

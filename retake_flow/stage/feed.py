@@ -17,8 +17,7 @@ from retake_flow.run.dates import record_to_run_time
 from retake_flow.run.records import Record, plain
 from retake_flow.run.scenes import Scenes
 from retake_flow.sanitize import one_line, strip_controls
-from retake_flow.stage.pictures import Pictures
-from retake_flow.stage.stage_settings import PAGE, Settings
+from retake_flow.stage.stage_settings import PAGE, Pictures, Settings
 
 MOST_LINES: Final = 40
 MOST_MESSAGES: Final = 60
@@ -74,7 +73,7 @@ class Feed:
             self.on_record(record)
 
     def begin(self, settings: Mapping[str, Any]) -> None:
-        """Set what holds until the flow or an operator sets something else."""
+        """Set the initial settings, which the flow and the operator may replace."""
         self._settings.begin(plain(settings, _masked))
         self.changed()
 

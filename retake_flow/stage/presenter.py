@@ -1,4 +1,4 @@
-"""Presenter: gives the feed's state to the page whenever it changes."""
+"""Presenter: passes the feed's state to the page whenever it changes."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ Update = Callable[[Mapping[str, Any]], Awaitable[None]]
 async def presenting(
     feed: Feed, update: Update, now: Callable[[], float], changed: Callable[[], None] = lambda: None
 ) -> AsyncIterator[None]:
-    """Keep a page at the feed's state. A page that fails changes nothing for the run.
+    """Keep a page in step with the feed's state. A page that fails changes nothing for the run.
 
     `changed` is called whenever the feed has changed, before the page does.
     """

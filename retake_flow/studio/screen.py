@@ -220,7 +220,7 @@ class Screen:
     ) -> AsyncIterator[Window]:
         self._arrangement.reserve(placed.key)
         with self._arrangement.showing(placed.key, area, on_top=placed.on_top) as arrange:
-            # The arrangement says what is missing, before the launcher only says that something is.
+            # The arrangement ends first, since its error names the cause.
             async with self._launcher.process(replace(spec, ready_within=_READY_WITHIN), arrange) as process:
                 yield kind(process, {"display": self._display().name})
 

@@ -47,7 +47,7 @@ class Voice:
 
     @property
     def is_installed(self) -> bool:
-        """Whether the program is installed, and one that plays its sound."""
+        """Whether the program and the player of its sound are installed."""
         return all(programs.find(name, self._launcher.environment) for name in (self._argv[0], "paplay"))
 
     async def speak(self, text: str, sound: Sound, captions: Callable[[str], None] = lambda text: None) -> None:

@@ -31,7 +31,7 @@ from retake_flow.run.run import Phase, Run
 from retake_flow.sanitize import one_line
 from retake_flow.settings import Settings, is_loopback, variables
 from retake_flow.stage.feed import Feed
-from retake_flow.stage.pictures import Pictures
+from retake_flow.stage.stage_settings import Pictures
 from retake_flow.store.crash_points import Boundaries
 from retake_flow.store.holders import this_process
 from retake_flow.studio.processes.launcher import Launcher

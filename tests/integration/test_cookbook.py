@@ -27,7 +27,7 @@ from retake_flow.flow.diagnostics import Problem
 from retake_flow.notices.apprise import notifiers
 from retake_flow.ports.responders import Answer, Batch
 from retake_flow.redact import Secret
-from retake_flow.rehearsal.setup.neighbours import Neighbour
+from retake_flow.rehearsal.setup.options import Neighbour
 from retake_flow.rehearsal.setup.viewer_script import Cue
 from retake_flow.responders import registry as opening
 from retake_flow.responders.language_model.token_budget import Ledger

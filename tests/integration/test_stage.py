@@ -24,7 +24,7 @@ from run_programs import living
 from retake_flow.run.records import record
 from retake_flow.stage import PAGE
 from retake_flow.stage.feed import Feed
-from retake_flow.stage.pictures import Pictures
+from retake_flow.stage.stage_settings import Pictures
 from retake_flow.studio.processes.launcher import Launcher
 from retake_flow.studio.studio import Studio
 from retake_flow.studio.work_folder import work_folder

@@ -108,7 +108,7 @@ class CommentActions(Family):
         self.tasks = {"retake.comments": self.comments, "chat.count": self.count}
 
     async def count(self, call: Call) -> Completion:
-        """Count the votes in the agent's own chat since a time; each time anew, so nothing is kept and none is lost."""
+        """Count the votes in the agent's chat since a time; each call counts all of them, so no state is kept."""
         ballot = Ballot(call.inputs["choices"], exact=call.inputs["exact"])
         own_id, known = await self._access.user_id(), self._access.credentials
         found = await self._read(own_id, Cursor(), call.inputs["since"])

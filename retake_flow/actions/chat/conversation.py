@@ -66,8 +66,8 @@ class Conversation:
         return [message.id for message in self._inbox.unanswered]
 
     async def advance(self, turn: Turn) -> None:
-        """Read once; then send what waits, have new messages answered, and break a silence."""
-        # A message goes after all that was there; otherwise it would look like an answer to it.
+        """Read once; then send waiting messages, have new ones answered, and break a silence."""
+        # Nothing is sent while the reader is behind: it would look like a reply to messages that were not read.
         if await self._read(turn) and not self.reader.behind:
             await self.outbox.flush(turn)
             await self._answer(turn)
@@ -227,7 +227,7 @@ class Conversation:
         return turn.silence is not None and self._now() - self.outbox.spoken >= turn.silence.after
 
 
-#: The version of the form, raised when older programs could not read it. The first one bore no version.
+#: The version of the snapshot, raised when older programs could not read it. The first had none.
 VERSION = 2
 
 
@@ -246,7 +246,7 @@ def _from_first(kept: Mapping[str, Any]) -> dict[str, Any]:
     dedup = kept.get("ledger") or kept  # before 0.1, all stood side by side
     speech = kept.get("speech") or kept
     since = kept.get("since")
-    # Where it was not stored what is history, everything dated before the stream was.
+    # Without a stored limit, everything dated before the stream was history.
     before = kept.get("before", None if since is None else since - CLOCKS_DIFFER)
     return {
         "inbox": {

@@ -6,7 +6,6 @@ A field of `api.chat.ChatMessage` gets everywhere from here.
 from __future__ import annotations
 
 from collections.abc import Iterator
-from datetime import UTC
 from typing import TYPE_CHECKING, Any, Final
 
 from retake_flow.actions.spec_schemas import NUMBER, TEXT
@@ -88,15 +87,16 @@ def line(message: ChatMessage) -> str:
 
 def as_message(message: ChatMessage, newcomer: bool) -> Message:
     """One chat entry as a responder gets it and as it is stored."""
-    from retake_flow.ports.responders import Message  # `check` needs the names of the events only
+    # Imported here, since `check` needs the names of the events only.
+    from retake_flow.ports.responders import Message
+    from retake_flow.run.records import timestamp
 
-    at = message.sent_at.astimezone(UTC).isoformat(timespec="milliseconds") if message.sent_at else None
     return Message(
         id=plain_id(message.id),
         author=author_name(message),
         user_id=message.author_user_id,
         text=message.text[:LONGEST_TEXT],
-        at=at.replace("+00:00", "Z") if at else None,
+        at=timestamp(message.sent_at.timestamp()) if message.sent_at else None,
         type=message.kind,
         newcomer=newcomer,
         amount=(message.amount or 0.0) if message.kind == "tip" else None,

@@ -35,7 +35,7 @@ class History:
         return self.since - CLOCKS_DIFFER if ahead is None else self.since + ahead
 
     def begin(self, messages: Sequence[ChatMessage], ahead: float | None, first_own: int | None) -> list[ChatMessage]:
-        """Take in the first messages read, oldest first; returns those that are history.
+        """Process the first messages read, oldest first; returns those that are history.
 
         Args:
             messages: All messages there are.

@@ -28,7 +28,7 @@ _TRIES = 3  # after this many failures a message is given up: the message may be
 
 
 class Inbox:
-    """The messages of a chat, each taken in once, until they are answered.
+    """The messages of a chat, each added once, until they are answered.
 
     Args:
         kept: The result of `snapshot`; empty for a chat that was never read.

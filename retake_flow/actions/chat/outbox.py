@@ -135,7 +135,7 @@ class Outbox:
             await self._voice.finish()
 
     def find(self, text: str, turn: Turn) -> None:
-        """Take in one of the agent's messages in the chat, which may be the one in doubt."""
+        """Process one of the agent's messages in the chat, which may be the one in doubt."""
         self.spoken = self._now()
         if self.doubt and same_words(self.doubt, text):
             self._arrive(turn)
@@ -185,7 +185,7 @@ class Outbox:
 
 
 async def post(access: Access, own: OwnMessages, text: str, to: str) -> str | None:
-    """Send one message; it counts as the agent's own before, since it may be in the chat at once.
+    """Send one message. It is known as the agent's before the call, since it may be in the chat at once.
 
     `to` is the user id of the one in whose chat it goes; "" for the agent's own.
     """

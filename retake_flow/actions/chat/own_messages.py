@@ -1,4 +1,4 @@
-"""Own messages: recognises the agent's messages in a chat, in whatever form they come back."""
+"""Own messages: recognises the agent's messages in a chat, in any form."""
 
 from __future__ import annotations
 
@@ -43,7 +43,7 @@ class OwnMessages:
         self._restored = False
 
     def restore(self, kept: Mapping[str, Any], journal: Callable[[], Iterable[Record]]) -> None:
-        """Restore what earlier processes have sent, seen and learnt; once."""
+        """Restore the knowledge of earlier processes; only the first call does."""
         if not self._restored:
             self._restored = True
             self._know(kept.get("keys", ()))
@@ -111,7 +111,7 @@ class OwnMessages:
         self._mirrored = False
 
     def _comes_back(self, message: ChatMessage, ahead: float | None) -> bool:
-        """Whether a message is one too many of those that come right after each sent message."""
+        """Whether a message completes a row of messages that each came right after a sent one."""
         who = set(traits(message)) or {""}
         sent = self._said_before(message, who, ahead)
         if sent is None:

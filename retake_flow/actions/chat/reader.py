@@ -28,7 +28,7 @@ from retake_flow.tasks import end
 MOST_REPEATS, REPEATED = 2, Backoff(2.0, rate=1.0)
 PAGE = 100
 MOST_PAGES = 50
-#: Seconds between two questions for the chat while all is told in real time.
+#: Seconds between two polls while messages arrive in real time.
 CALM = 7.5
 
 _PACE = 2.0  # seconds between two polls at least (platform.md)
@@ -91,7 +91,7 @@ class Reader:
 
     @property
     def polls(self) -> bool:
-        """Whether a poll is in progress and its result is not, or not fully, there yet."""
+        """Whether a poll is in progress and its result is still incomplete."""
         return self._polling is not None or self.behind
 
     @property
@@ -254,7 +254,7 @@ class Reader:
         self._wake()
 
     async def _poll(self) -> list[ChatMessage]:
-        """Everything since the last poll, oldest first; pages back until it meets what was there then."""
+        """All entries since the last poll, oldest first; pages back until it finds one of that poll."""
         user_id = await self._access.user_id()
         found: dict[str, ChatMessage] = {}
         before: str | None = None
@@ -290,7 +290,7 @@ class Reader:
             self._notes.append(("chat_unreadable", {"what": "id", "messages": messages}))
 
     async def _page(self, user_id: str, before: str | None) -> Page:
-        """One page, retried after an error, so that one error does not restart a long way back."""
+        """One page, retried after an error, so that a long reading does not start again."""
         for failures in count(1):
             try:
                 return await self._access.client().comments(user_id, PAGE if before else 50, before)

@@ -88,7 +88,7 @@ class SentMessages:
     # --- over the end of a process --------------------------------------------------------------------------
 
     def recall(self, journal: Iterable[Record], user_id: str) -> None:
-        """Restore what earlier processes sent, from the run's journal."""
+        """Restore the messages that earlier processes sent, from the run's journal."""
         earliest, own = self._now() - _LATEST, {sent.text for sent in self._sent}
         begun: dict[str, Sent] = {}
         for record in journal:
@@ -107,7 +107,7 @@ class SentMessages:
             self._sent.append(Sent(text, "", at, at))
 
     def restore_seen(self, seen: Sequence[Sequence[Any]]) -> None:
-        """Note what an earlier process has seen in the chat, as `seen_lately` returns it."""
+        """Restore the messages that an earlier process has seen in the chat, from its `seen_lately`."""
         for digest, at in seen:
             known = (sent for sent in self._sent if digest_of(sent.text) == digest and abs(sent.began - at) < _LATE)
             for sent in [each for each in known if not each.ways][:1]:
@@ -132,7 +132,7 @@ class SentMessages:
         return next((sent for sent in same if sent.words.are_seen_in(Words(message.text))), None)
 
     def find(self, way: Way, message: ChatMessage, ahead: float | None) -> Sent | None:
-        """The sent message with a message's text and about its time that has not yet been seen arriving this way."""
+        """The sent message with a message's text and about its time that has not arrived this way yet."""
         if message.kind != "message" or not message.text:
             return None
         return next(

@@ -69,7 +69,7 @@ def trustworthy(lags: Sequence[Lag]) -> Sequence[Lag]:
 
 
 def first_look(lags: Sequence[Lag]) -> float | None:
-    """When to poll first: where earlier streams would have waited least; newer streams count more.
+    """The time of a first poll with which earlier streams would have waited least; newer streams count more.
 
     A poll that comes too early costs the pause until the next one. So the first poll comes a little later than the lag,
     and a single exception changes nothing.
@@ -196,7 +196,7 @@ class Measurement:
         return middle + ceil(max(0.0, earliest - middle))
 
     def _count(self, told: Lag) -> None:
-        """Use the uptime, unless it counts from another moment than the start of being live."""
+        """Use the uptime, unless it does not count from the moment of going live."""
         if told.by < self._began - 1:
             self._counts = False  # it counts an earlier push
         elif told.by <= self._looks.after or told.after >= self._looks.by:

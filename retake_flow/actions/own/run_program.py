@@ -111,7 +111,7 @@ class EventLines:
         self._notes = 0
 
     def hear(self, line: bytes) -> None:
-        """Raise the event in a line; a line that is none is recorded."""
+        """Raise the event in a line; a line without one is recorded."""
         if not self._allows(self._lines):
             return None
         text = scrub(strip_controls(line.decode(errors="replace"))).strip()

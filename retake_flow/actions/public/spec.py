@@ -8,7 +8,7 @@ from typing import Any, Final
 from retake_flow.actions.spec_schemas import AGAIN_SLOWLY, COUNT, FLAG, NUMBER, TEXT
 from retake_flow.flow.action_spec import ActionSpec
 
-#: The errors of whatever asks the platform without a token.
+#: The errors of actions that call the platform without a token.
 ASKED: Final = ("rejected", "rate_limited", "unavailable", "unreachable", "intercepted", "redirected",
                 "unexpected_answer", "not_found", "input")  # fmt: skip
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Callable
 from contextlib import suppress
+from dataclasses import asdict
 from urllib.parse import quote
 
 from retake_flow.actions.agent_session import Access
@@ -102,7 +103,7 @@ class RetakeActions(Family):
         return Completion(value={"message": (await self._access.client().prepare_verify()).text})
 
     async def verify(self, call: Call) -> Completion:
-        """Submit a post. If the agent is verified after an error, by whatever post, the action succeeds."""
+        """Submit a post. If the agent is verified after an error, by any post, the action succeeds."""
         client = self._access.client()
         try:
             return Completion(value={"verified": await client.verify(str(call.inputs["tweet_url"]))})
@@ -158,7 +159,7 @@ class RetakeActions(Family):
         )
 
     async def measure_lag(self, call: Call) -> Completion:
-        """Poll a few more times, when the uptime shows most; a poll that fails shows nothing."""
+        """Poll a few more times, when the uptime is most informative; failed polls are ignored."""
         liveness, looks = self._access.liveness, 0
         with suppress(PlatformError):
             while looks < _MEASURED and (at := liveness.is_informative(self._access.status_next)) is not None:
@@ -171,9 +172,9 @@ class RetakeActions(Family):
     async def stop_stream(self, call: Call) -> Completion:
         """Close the session; one that is not there counts as closed."""
         try:
-            return Completion(value=_summary(await self._access.client().stop_stream()))
+            return Completion(value=asdict(await self._access.client().stop_stream()))
         except NoSession:
-            return Completion(value=_summary(StopSummary("stopped", 0, 0)))
+            return Completion(value=asdict(StopSummary("stopped", 0, 0)))
         except PlatformError as error:
             raise error.with_prefix("the stream session could not be closed and may still be open") from None
 
@@ -183,12 +184,8 @@ def _identity(agent: Credentials) -> dict[str, str]:
 
 
 def _is_kept(found: Credentials) -> bool:
-    # A token in the environment says nothing about a registration, whose token goes to the file.
+    # A token in the environment is no sign of a registration, whose token goes to the file.
     return not found.from_environment or found.token_in_file is not None
-
-
-def _summary(summary: StopSummary) -> dict[str, str | int]:
-    return {"status": summary.status, "duration_seconds": summary.duration_seconds, "viewers": summary.viewers}
 
 
 class GuideActions(Family):

@@ -20,10 +20,10 @@ from retake_flow.studio.encoding.quality import Quality
 from retake_flow.studio.picture import Picture, Screenshot
 from retake_flow.tasks import beside
 
-#: How long a display whose content is still starting may be black before it is pictured all the same, in seconds.
+#: The longest wait for a display that is black while its content starts, in seconds.
 PATIENCE: Final = 10.0
 _BLACK_AGAIN: Final = 0.5
-#: How long something that was seen on the display counts as being there, in seconds.
+#: How long a picture that was not black counts as current, in seconds.
 _SEEN_FOR: Final = 30.0
 #: How long the encoder has to be too slow until an event is raised, in seconds.
 STRUGGLING_SECONDS: Final = 60.0

@@ -10,7 +10,7 @@ from retake_flow.flow.action_spec import ActionSpec
 from retake_flow.flow.state_parts import Retry
 from retake_flow.responders.schema import VARIABLES
 
-#: How a window comes back when the flow does not say it: soon, and for as long as it takes.
+#: The default retry of a window: soon, and for as long as it takes.
 BACK: Final = Retry(max=600, interval=0.2, rate=2.0, cap=2.0)
 _AT: Final[dict[str, Any]] = {
     "type": "string",

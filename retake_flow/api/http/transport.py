@@ -82,7 +82,7 @@ class Transport:
             failure: PlatformError = UnexpectedAnswer(f"the answer to {request.call} cannot be unpacked: {error}")
             failure.unsure = not request.repeatable
             raise failure from None
-        # Looking each of them up would take a step for each other one, and there may be thousands.
+        # Copied at once: each look-up in httpx's headers passes all of them, and there may be thousands.
         headers_told = {**dict(response.headers.items()), **response.extensions.get("location", {})}
         return Response(response.status_code, headers_told, body, truncated or longer)
 

@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any, Final
 from urllib.parse import urlsplit
 
 from retake_flow import __version__, network, settings
-from retake_flow.api.http.origin import normalize
+from retake_flow.api.credentials import normalize
 from retake_flow.backoff import Backoff
 from retake_flow.errors import SettingsError
 from retake_flow.ports.responders import EventListener
@@ -41,7 +41,7 @@ _SILENT.disabled = True
 async def open_realtime(
     origin: str, rooms: Callable[[], Sequence[str]], listener: EventListener
 ) -> AsyncIterator[None]:
-    """Listen in rooms until the context is left; nothing of it runs on then.
+    """Listen in rooms until the context is left; all its tasks have ended then.
 
     The rooms are asked for at each connection.
 
@@ -167,7 +167,7 @@ def _client(
 
 
 def _engine_path(origin: str) -> dict[str, Any]:
-    """The way of the websocket to an origin: its proxy, and the certificates that verify it."""
+    """The route of the websocket to an origin: its proxy, and the certificates that verify it."""
     if not origin.startswith("https:"):
         return {}
     proxy = network.proxy_for(origin)

@@ -72,7 +72,7 @@ def read_event(event: str, payload: Sequence[object], at: float) -> ChatMessage 
 def _as(kind: str, found: ChatMessage, data: JsonObject, now: datetime) -> ChatMessage:
     """An entry with the fields of its kind of event."""
     said = found.text or words(data, "message", "content", "note")
-    found = replace(_is_own_room(found, data), sent_at=found.sent_at or now, text=said)
+    found = replace(_with_author(found, data), sent_at=found.sent_at or now, text=said)
     match kind:
         case "tip":
             told = member(data, "tip_data")
@@ -105,7 +105,7 @@ def _unwrap(data: JsonObject) -> JsonObject:
     return {**{name: value for name, value in data.items() if not isinstance(value, Mapping)}, **inner}
 
 
-def _is_own_room(found: ChatMessage, data: JsonObject) -> ChatMessage:
+def _with_author(found: ChatMessage, data: JsonObject) -> ChatMessage:
     """The entry with its author, from any of the names that the author's fields have."""
     name = found.author_name or words(_person(data, "username", "name", "display_name"), "", most=LONGEST_NAME)
     shown = found.author_display_name or words(_person(data, "display_name"), "", most=LONGEST_NAME)

@@ -16,7 +16,7 @@ from retake_flow.monitor.brief import next_for
 from retake_flow.monitor.requests import HEARD_WITHIN, SentRequest, not_taken, text_to_show, why_undriven
 from retake_flow.ports.runs import Runs
 from retake_flow.settings import Settings
-from retake_flow.stage.pictures import data_uri
+from retake_flow.stage.stage_settings import data_uri
 from retake_flow.studio.browser.allowed_hosts import AllowedHosts
 from retake_flow.wiring.storing import open_store, this_user
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable
-from datetime import UTC, datetime
 from html import escape
 from typing import Any
 
@@ -18,6 +17,7 @@ from retake_flow.rehearsal.state.chat_log import as_answer
 from retake_flow.rehearsal.state.market import Market, Quote
 from retake_flow.rehearsal.state.platform import Platform
 from retake_flow.rehearsal.state.streams import Session
+from retake_flow.run.records import timestamp
 from retake_flow.settings import API_PATH
 
 _NEWEST = 20
@@ -144,7 +144,7 @@ class PublicEndpoints:
                 "streamer_username": agent.name,
                 "title": title,
                 "status": "scheduled",
-                "scheduled_at": _moment(at),
+                "scheduled_at": timestamp(at),
             }
             for agent in self._requested_agents(request)
             for number, (title, at) in enumerate(agent.scheduled)
@@ -239,14 +239,10 @@ def _session(request: Request, agent: Agent, session: Session) -> dict[str, Any]
         "title": session.title or f"{agent.name} live",
         "status": "active" if session.ended_at is None else "ended",
         "viewers": len(agent.audience) if session.ended_at is None else session.viewers,
-        "started_at": _moment(session.started_at),
-        "ended_at": None if session.ended_at is None else _moment(session.ended_at),
+        "started_at": timestamp(session.started_at),
+        "ended_at": None if session.ended_at is None else timestamp(session.ended_at),
         "thumbnail_url": f"{request.base_url}thumbnails/{agent.user_id}" if agent.image else None,
     }
-
-
-def _moment(at: float) -> str:
-    return datetime.fromtimestamp(at, UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")
 
 
 def _quote_as_json(quote: Quote) -> dict[str, Any]:

@@ -9,8 +9,7 @@ from dataclasses import replace
 from retake_flow.errors import NotFound, Rejected
 from retake_flow.flow import formats
 from retake_flow.redact import Secret
-from retake_flow.rehearsal.setup.neighbours import Neighbour
-from retake_flow.rehearsal.setup.options import Options, PreparedAgent
+from retake_flow.rehearsal.setup.options import Neighbour, Options, PreparedAgent
 from retake_flow.rehearsal.state.agents import Agent, Profile
 from retake_flow.rehearsal.state.chat_log import Chat
 from retake_flow.rehearsal.state.identities import Identities, Person

@@ -5,13 +5,13 @@ from __future__ import annotations
 from collections import deque
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from datetime import UTC, datetime
 from typing import Any
 
 from retake_flow.errors import NotFound
 from retake_flow.rehearsal.setup.options import ChatNames, ChatShape
 from retake_flow.rehearsal.setup.viewer_script import CommentType
 from retake_flow.rehearsal.state.identities import Identities, Person
+from retake_flow.run.records import timestamp
 
 # In a chat of several days, the oldest entries are dropped.
 _KEPT = 20_000
@@ -37,12 +37,11 @@ class Comment:
         return self._documented_shape(name) if self.documented else self._observed_shape(name)
 
     def _documented_shape(self, name: str) -> dict[str, Any]:
-        when = datetime.fromtimestamp(self.at, UTC).isoformat(timespec="milliseconds")
         return {
             "_id": self.id,
             "streamId": self.streamer_id,
             "text": self.text,
-            "timestamp": when.replace("+00:00", "Z"),
+            "timestamp": timestamp(self.at),
             "author": {
                 "walletAddress": self.author.wallet_address,
                 "fusername": name,

@@ -10,8 +10,7 @@ from random import Random
 from retake_flow.errors import NoSession, NotFound, Rejected
 from retake_flow.rehearsal.setup.fault_plan import FaultPlan
 from retake_flow.rehearsal.setup.faults import StreamFault, Strike
-from retake_flow.rehearsal.setup.neighbours import Neighbour
-from retake_flow.rehearsal.setup.options import OPEN, REFUSES, Options
+from retake_flow.rehearsal.setup.options import OPEN, REFUSES, Neighbour, Options
 from retake_flow.rehearsal.setup.viewer_script import Part
 from retake_flow.rehearsal.state import rules
 from retake_flow.rehearsal.state.agent_registry import AgentRegistry, Verification, is_placeholder

@@ -21,7 +21,7 @@ from retake_flow.studio.processes.launcher import Launcher
 from retake_flow.studio.processes.process import Process
 from retake_flow.tasks import end
 
-#: How long a page may take until it is there, and until something of it is painted, in seconds.
+#: The longest time to load a page, and to paint something of it, in seconds.
 LOADS_WITHIN: Final = 15.0
 PAINTS_WITHIN: Final = 5.0
 _CRASHES_WITHIN: Final = 1.0
@@ -166,7 +166,7 @@ class Browser:
             await asyncio.sleep(_SOON)
 
     async def _painted(self, document: str) -> None:
-        """Wait until something of a document is painted; an empty one never is, so it is not waited for ever."""
+        """Wait until something of a document is painted; the wait is limited, since an empty one never is."""
         try:
             async with asyncio.timeout(PAINTS_WITHIN):
                 while "firstPaint" not in self._seen.get(document, ()) and not self.crashed.is_set():
@@ -219,7 +219,7 @@ class Browser:
         if answer.reason and not url.endswith("/favicon.ico"):
             self._refused(_shortened(url), answer.reason)
         if answer.status == 403:
-            # A page that wants to go elsewhere stays, instead of giving way to a message of Chromium.
+            # A page that navigates elsewhere stays, instead of being replaced by an error page of Chromium.
             going = params.get("resourceType") == "Document"
             failed = {**request, "errorReason": "Aborted" if going else "BlockedByClient"}
             self.devtools.send("Fetch.failRequest", failed, session=session)

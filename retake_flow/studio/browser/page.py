@@ -1,4 +1,4 @@
-"""Page: a web page on stream, from a folder or an address, kept alive whatever it does."""
+"""Page: a web page on stream, from a folder or an address, kept alive in spite of its failures."""
 
 from __future__ import annotations
 
@@ -170,7 +170,7 @@ class Page:
         self._stale.set()
 
     def _refused(self, url: str, reason: str) -> None:
-        """Record a refused request, each once, and not more than a page can make up."""
+        """Record a refused request: each once, and a limited number, since a page can make up any."""
         if url not in self._noted and len(self._noted) < _MOST_NOTED:
             self._noted.add(url)
             self._note("page_refused", url=url, reason=reason)

@@ -18,7 +18,7 @@ from retake_flow.tasks import first_of
 
 #: How long the encoder may be too slow, in seconds.
 SLOW_FOR: Final = 60.0
-#: How long it keeps up until more is tried; twice as long after each try that was too much.
+#: How long the encoder has to keep up before better settings are tried; doubled after each failed try.
 STEADY: Final = 600.0
 LONGEST: Final = 7200.0
 _LOOK_SECONDS: Final = 1.0
@@ -35,7 +35,7 @@ class Adaptation:
         self._patience = STEADY
 
     def begin(self, wanted: Quality) -> Quality:
-        """The settings for an encoder that starts now; others than before begin at their first step."""
+        """The settings for an encoder that starts now; new settings begin at their first step."""
         if self._steps[:1] != (wanted,):
             self._steps, self._level, self._rose_at, self._patience = (wanted, *wanted.lower()), 0, None, STEADY
         return self._steps[self._level]

@@ -25,15 +25,15 @@ from retake_flow.studio.sound import SILENCE, AudioInput
 # A write that the network does not take ends ffmpeg after this time (measured for RTMP with ffmpeg 5.1; without it
 # ffmpeg hangs and does not react to SIGINT either).
 WRITE_TIMEOUT_SECONDS = 10
-# Where ffmpeg hangs elsewhere, such as in the display or the sound, it is given up when nothing was encoded or sent
-# for this long. That is longer than a display's silence, so that a hanging display is noticed first.
+# If ffmpeg hangs elsewhere, such as in the display or the sound, it is ended when nothing was encoded or sent for this
+# long. That is longer than a display's silence, so that a hanging display is noticed first.
 STALL_SECONDS = 5.0
 # The key is everything after the last slash, as in `rtmps://host:443/app/key`.
 _PUSH_URL = re.compile(r"(?P<server>rtmps?://[^\s/]+)/(?P<app>\S+)/(?P<key>[^\s/]+)/*")
 _LONGEST_OPTION = 900  # characters; ffmpeg cuts the lines of a preset
 
-# The display's frames bear the time of day. When it jumps, as when the clock is set, one frame follows the other as
-# before; otherwise ffmpeg drops every frame until the time of day is what it was, or makes up those in between.
+# The display's frames carry the time of day. When the clock is set, the filter continues at the same pace; without it,
+# ffmpeg would drop every frame until the old time is reached again, or make up the frames in between.
 _LONGEST_GAP_SECONDS = 5
 _STEADY = f"if(between((PTS-PREV_INPTS)*TB,0,{_LONGEST_GAP_SECONDS}),PTS-PREV_INPTS,1/(FR*TB))"
 _FILTER = f"setpts='if(N,PREV_OUTPTS+{_STEADY},PTS)'"
@@ -124,7 +124,7 @@ def specification(
             *("-f", "flv", target.address),
         ),
         environment={**display, **audio.environment},
-        # TLS would go through the proxy in `http_proxy`, RTMP alone would not: the video takes one way only.
+        # Without `http_proxy`, which ffmpeg would use for TLS and not for plain RTMP.
         variables=CERTIFICATES,
         shares_memory=False,
         fed=True,
@@ -142,8 +142,8 @@ def grab_input(display: str, size: str, framerate: int) -> tuple[str, ...]:
     Raises:
         InputError: A setting cannot be used.
     """
-    # Without a pointer: nobody points at anything, and it would stand in the middle. ffmpeg still asks for the pointer,
-    # since only that tells it when the display has died; a picture as large as the display cannot follow the pointer.
+    # The pointer is not drawn: it would stand in the middle. ffmpeg still queries it, since only that shows when the
+    # display has died; a picture as large as the display cannot follow the pointer.
     pictured = ("-draw_mouse", "0", "-follow_mouse", "centered", "-video_size", checked_size(size))
     return ("-f", "x11grab", *pictured, "-framerate", str(framerate), "-i", display)
 

@@ -38,7 +38,7 @@ _SHORTEST_KEY: Final = 8  # characters; a shorter value is not a key, and maskin
 Probe = Callable[[Process], Awaitable[None]]
 T = TypeVar("T")
 
-# A process id would name other programs too, where another PID namespace can be seen.
+# Not the process id, which may also be that of a program in another visible PID namespace.
 _OURS = secrets.token_hex(6)
 _numbers = itertools.count(1)
 

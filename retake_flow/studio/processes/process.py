@@ -198,7 +198,7 @@ class Process(asyncio.SubprocessProtocol):
         await _at_most(DRAIN_SECONDS, self._closed)
 
     def read_output(self) -> None:
-        """Read output that does not come through a pipe; otherwise it is read now and then."""
+        """Read the output that does not come through a pipe now, and not only at the next interval."""
         for fd, output in self._outputs.items():
             if data := output.read():
                 self.pipe_data_received(fd, data)

@@ -55,7 +55,7 @@ class Arrangement:
         return self._orders.setdefault(key, len(self._orders))
 
     def divide(self, scenes: Mapping[str, Sequence[str]], first: str) -> None:
-        """Say which windows are seen in which scenes; those that no scene names are always seen."""
+        """Set which windows are visible in which scenes; windows in no scene are always visible."""
         self._scenes, self._scene = scenes, first
 
     async def switch(self, scene: str) -> None:
@@ -176,7 +176,7 @@ class Arrangement:
                     await client.lift(window)
 
     async def _activate_highest(self, client: XClient, windows: Mapping[int, Sequence[int]]) -> int:
-        """Give the focus to what lies highest of all that is seen, or else to what this arrangement does not place.
+        """Give the focus to the highest visible window, or else to one that is not arranged.
 
         Returns:
             The window; 0 when there is none.

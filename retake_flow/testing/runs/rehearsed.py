@@ -61,7 +61,7 @@ from retake_flow.run.records import Record
 from retake_flow.run.run import Phase, Run
 from retake_flow.settings import RETAKE
 from retake_flow.stage.feed import Feed
-from retake_flow.stage.pictures import Pictures
+from retake_flow.stage.stage_settings import Pictures
 from retake_flow.store.crash_points import Boundaries
 from retake_flow.store.memory import MemoryRuns
 from retake_flow.testing.fakes.network import FakeRealtime, Network

@@ -12,7 +12,7 @@ from pytest_bdd import given, parsers, then
 from retake_flow.errors import UsageError
 from retake_flow.flow import duration
 from retake_flow.rehearsal.setup.faults import Fault
-from retake_flow.rehearsal.setup.neighbours import Neighbour
+from retake_flow.rehearsal.setup.options import Neighbour
 from retake_flow.rehearsal.setup.viewer_script import Cue
 from retake_flow.rehearsal.state.agents import Agent
 from retake_flow.rehearsal.state.chat_log import Comment

@@ -42,7 +42,7 @@ from retake_flow.rehearsal.state.platform import Platform
 from retake_flow.run.records import Record, record
 from retake_flow.settings import API_PATH, RETAKE
 from retake_flow.stage.feed import Feed
-from retake_flow.stage.pictures import Pictures
+from retake_flow.stage.stage_settings import Pictures
 from retake_flow.testing.fakes.network import FakeRealtime, Network
 from retake_flow.testing.fakes.responder import FakeResponder
 from retake_flow.testing.fakes.services import Moltbook

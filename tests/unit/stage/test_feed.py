@@ -9,7 +9,7 @@ import pytest
 from retake_flow.redact import Secret
 from retake_flow.run.records import record
 from retake_flow.stage.feed import MOST_MESSAGES, Feed
-from retake_flow.stage.pictures import Pictures
+from retake_flow.stage.stage_settings import Pictures
 
 SCHEMA = json.loads((Path(__file__).parents[3] / "schemas" / "stage.schema.json").read_text())
 T = 1_796_000_000.0

@@ -6,8 +6,8 @@ from pathlib import Path
 from retake_flow.errors import StudioError
 from retake_flow.run.records import record
 from retake_flow.stage.feed import ALERT_SECONDS, Feed
-from retake_flow.stage.pictures import Pictures
 from retake_flow.stage.presenter import AGAIN, PACE, presenting
+from retake_flow.stage.stage_settings import Pictures
 from retake_flow.whatif.virtual_time import run
 
 T = 1_796_000_000.0

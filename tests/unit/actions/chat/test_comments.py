@@ -12,8 +12,7 @@ from retake_flow.actions.chat.comments import Ballot, Cursor
 from retake_flow.errors import CredentialsError, InputError, Unavailable
 from retake_flow.redact import Secret
 from retake_flow.rehearsal.setup.faults import Fault
-from retake_flow.rehearsal.setup.neighbours import Neighbour
-from retake_flow.rehearsal.setup.options import PreparedAgent
+from retake_flow.rehearsal.setup.options import Neighbour, PreparedAgent
 from retake_flow.rehearsal.setup.viewer_script import Cue
 
 LARK = PreparedAgent("Day Lark", Secret("rtk_actions_lark_1"), "user_lark")

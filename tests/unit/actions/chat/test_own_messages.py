@@ -332,7 +332,7 @@ def test_words_for_another_chat_are_nobodys_here(chatting):
         chat.says("Hello there!")
         await chat.reads(2)
 
-    from retake_flow.rehearsal.setup.neighbours import Neighbour
+    from retake_flow.rehearsal.setup.options import Neighbour
 
     brain = Parrot()
     chatting(scene, brain, chat_shape="documented", neighbours=(Neighbour("bat"),))

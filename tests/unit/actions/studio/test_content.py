@@ -17,7 +17,7 @@ from retake_flow.ports.actions import Call
 from retake_flow.run.records import record
 from retake_flow.stage import PAGE
 from retake_flow.stage.feed import Feed
-from retake_flow.stage.pictures import Pictures
+from retake_flow.stage.stage_settings import Pictures
 from retake_flow.whatif import virtual_time
 
 

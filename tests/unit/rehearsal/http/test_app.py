@@ -9,7 +9,7 @@ import pytest
 from retake_flow.rehearsal.http.app import create_app
 from retake_flow.rehearsal.http.middleware import LARGEST_BODY
 from retake_flow.rehearsal.setup.faults import Fault, SocketFault, StreamFault
-from retake_flow.rehearsal.setup.neighbours import Neighbour
+from retake_flow.rehearsal.setup.options import Neighbour
 from retake_flow.rehearsal.setup.viewer_script import Crowd, Cue
 
 TOKEN = "rtk_unit_nightowl_0123456789"

@@ -10,9 +10,8 @@ import pytest
 from retake_flow.errors import UsageError
 from retake_flow.rehearsal.http.app import create_app
 from retake_flow.rehearsal.persistence import next_part
-from retake_flow.rehearsal.setup.neighbours import Neighbour
 from retake_flow.rehearsal.setup.option_fields import Fields
-from retake_flow.rehearsal.setup.options import Options
+from retake_flow.rehearsal.setup.options import Neighbour, Options
 from retake_flow.rehearsal.setup.viewer_script import Cue
 from retake_flow.rehearsal.state.platform import Platform
 

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from retake_flow.stage.pictures import LARGEST, Pictures, data_uri
+from retake_flow.stage.stage_settings import LARGEST, Pictures, data_uri
 
 PNG = b"\x89PNG\r\n\x1a\n" + b"x" * 40
 
