@@ -42,8 +42,9 @@ def _work(args: argparse.Namespace, settings: Settings, flows: Path | None, serv
     from contextlib import ExitStack, closing
 
     from retake_flow.cli.fleet_commands.worker_host import WorkerHost
+    from retake_flow.fleet.drivers import Hooks
     from retake_flow.fleet.queue import WorkQueue
-    from retake_flow.fleet.worker import Hooks, Restart, Worker
+    from retake_flow.fleet.worker import Restart, Worker
     from retake_flow.wiring.storing import open_fleet
 
     about = WorkerHost(args, settings, flows)

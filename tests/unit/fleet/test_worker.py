@@ -14,8 +14,9 @@ import pytest
 
 from retake_flow.errors import MissingProgram, StoreAway
 from retake_flow.fleet import queue, worker
+from retake_flow.fleet.drivers import AGAIN_AFTER, Hooks
 from retake_flow.fleet.forkserver import Ended, Started
-from retake_flow.fleet.worker import AGAIN_AFTER, EVERY, QUIET, SILENT, STEADY, Hooks, Restart, Worker
+from retake_flow.fleet.worker import EVERY, QUIET, SILENT, STEADY, Restart, Worker
 from retake_flow.ports.fleet import Demand, Drain, Host, Job, Placed, Sweep
 
 HOST = Host("a", "", os.getpid(), 0.0, "1", 2.0)
@@ -46,6 +47,7 @@ class _World:
     sweep: Sweep = field(default_factory=Sweep)
     add_fails: bool = False
     refusals: int = 0  # how often the queue cannot be opened
+    opens: threading.Event | None = None  # what opening the queue waits for
     beats_while_away: int = 0
     restarts: int = 0
     server_dies: bool = False
@@ -101,6 +103,10 @@ class _World:
     def request(self, run: str, what: str) -> None:
         self.requested.append(run)
 
+    def load(self, run: str) -> SimpleNamespace:
+        self.requested.append(run)
+        return SimpleNamespace(holder=None)
+
     def leave(self, host: str) -> None:
         self.told.append("left")
 
@@ -121,6 +127,7 @@ class _World:
     # the queue
 
     def open(self) -> None:
+        assert self.opens is None or self.opens.wait(60)
         if self.refusals:
             self.refusals -= 1
             raise StoreAway("too many clients")
@@ -231,7 +238,7 @@ def test_a_worker_is_well_while_the_store_is_away(work: Callable[..., _World]) -
     def turns(world: _World, number: int) -> None:
         if number == 1:
             world.fails, world.described = 3, 0
-            world.worker._returned.append((ONE, "", 0.0))
+            world.worker._drivers._ended.append((ONE, "", 0.0))
         if number > 1:
             world.asks = "hand-over"
 
@@ -258,7 +265,7 @@ def test_a_worker_whose_queue_is_away_begins_again_when_asked_to(work: Callable[
 
     def turn(world: _World, beats: int) -> None:
         seen.append(world)
-        if beats == 1:
+        if world.refusals == 8:
             world.worker.on_signal(signal.SIGHUP)
 
     with pytest.raises(Restart, match="SIGHUP"):
@@ -267,16 +274,39 @@ def test_a_worker_whose_queue_is_away_begins_again_when_asked_to(work: Callable[
 
 
 @pytest.mark.parametrize("asked", ["by a signal", "by a person"])
-def test_a_worker_whose_queue_is_away_ends_when_told_to(work: Callable[..., _World], asked: str) -> None:
-    """It drives nothing that it would have to hand over; that the store is away as well keeps it from nothing."""
+@pytest.mark.parametrize("drives", [False, True])
+def test_a_worker_whose_queue_is_away_is_drained(work: Callable[..., _World], asked: str, drives: bool) -> None:
+    """It hands over the runs of an earlier worker, as soon as the store can be read."""
 
     def turn(world: _World, beats: int) -> None:
-        world.away = beats == 1
+        world.away = beats in (1, 3, 4)
         if beats == 2 and asked == "by a signal":
             world.worker.on_signal(signal.SIGTERM)
         world.asks = "end" if beats == 2 and asked == "by a person" else ""
+        world.running = {} if world.requested else world.running
 
-    assert work(turn, refusals=99).told[-2:] == ["queue_away", "left"]
+    world = work(turn, refusals=99, running={"r": 77} if drives else {})
+    assert world.requested == (["r"] if drives else [])
+    assert world.told[-2:] == ["left", "worker_ended"]
+    assert "draining" in world.told
+
+
+def test_a_host_is_alive_while_its_queue_hangs_as_it_opens(
+    work: Callable[..., _World], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """It beats, takes nothing, and says why; a signal drains it, and does not wait for the queue."""
+    monkeypatch.setattr(worker, "EVERY", 0.01)
+    monkeypatch.setattr(worker, "SILENT", 0.0)
+    opens = threading.Event()
+
+    def turn(world: _World, beats: int) -> None:
+        if beats == 5:
+            world.worker.on_signal(signal.SIGTERM)
+
+    world = work(turn, opens=opens)
+    opens.set()
+    assert (len(world.beats), any(world.beats)) == (6, False)
+    assert world.told == ["queue_away", "draining", "left", "worker_ended"]
 
 
 def test_a_held_run_is_told_although_nothing_can_be_enqueued(work: Callable[..., _World]) -> None:
@@ -396,7 +426,7 @@ def test_a_signal_is_logged_as_draining(work: Callable[..., _World], turn: int) 
         if number == turn:
             world.worker.on_signal(signal.SIGTERM)
 
-    assert work(turns).told == ["worker_started", "draining", "left", "worker_ended"]
+    assert work(turns).told[-3:] == ["draining", "left", "worker_ended"]
 
 
 def test_a_worker_needs_dbos(monkeypatch: pytest.MonkeyPatch) -> None:
