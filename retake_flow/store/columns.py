@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, Final
 
 from retake_flow.errors import Damaged
@@ -103,6 +103,11 @@ def quoted(value: object) -> str:
 def shown(value: object) -> str:
     """A value as printable text; a text stands for itself."""
     return value if isinstance(value, str) and _encodes(value) else quoted(value)
+
+
+def texts(found: Iterable[object]) -> list[str]:
+    """The values that are texts; SQLite may hold others."""
+    return [value for value in found if isinstance(value, str) and shown(value) == value]
 
 
 def _encodes(value: str) -> bool:

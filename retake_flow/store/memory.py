@@ -19,7 +19,7 @@ from retake_flow.run.ids import name_of
 from retake_flow.run.records import Record
 from retake_flow.run.run import Phase, Run
 from retake_flow.store.holders import alive as lives
-from retake_flow.store.run_lookup import only, unknown
+from retake_flow.store.queries import only, unknown
 
 _PLACE = "the memory of this process"
 

@@ -33,13 +33,14 @@ from retake_flow.run.records import Record, timestamp
 from retake_flow.run.run import Run
 from retake_flow.store import decoding
 from retake_flow.store.lease import Lease
+from retake_flow.store.queries import LAST_RECORD
 from retake_flow.store.sql import moving, rows, shared_rows
 from retake_flow.store.sql.database import Database
 from retake_flow.store.sql.gates import GateRows
 from retake_flow.store.sql.keeper import Held
 from retake_flow.store.sql.migrations import make_current
 from retake_flow.store.sql.presence import Fate, Loss
-from retake_flow.store.sql.tables import LAST_RECORD, RECORDS, REQUESTS, RUNS, SNAPSHOTS, StoreClock
+from retake_flow.store.sql.tables import RECORDS, REQUESTS, RUNS, SNAPSHOTS, StoreClock
 
 #: Figures are stored with each snapshot, and after so many records without one.
 _COUNT_EVERY = 100

@@ -17,6 +17,7 @@ from sqlalchemy import URL, Connection, Engine, create_engine, event
 from retake_flow import os_errors
 from retake_flow.errors import StoreError
 from retake_flow.store.lease import Lease
+from retake_flow.store.queries import FILE_CLOCK
 from retake_flow.store.sql.db_errors import told
 from retake_flow.store.sql.keeper import Held
 from retake_flow.store.sql.presence import Fate, Loss, Presence, alone_in, planted, remove_stale
@@ -36,7 +37,10 @@ class Database:
 
     Attributes:
         place: Its name in messages, without any password.
+        clock: Its clock, in SQL.
     """
+
+    clock = FILE_CLOCK
 
     def __init__(self, url: URL, **options: Any) -> None:
         self.place = url.render_as_string(hide_password=True)

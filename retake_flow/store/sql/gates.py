@@ -5,10 +5,9 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from contextlib import suppress
 
-from sqlalchemy import Connection, RowMapping, bindparam, delete, func, insert, select, update
+from sqlalchemy import Connection, RowMapping, bindparam, delete, insert, select, update
 
 from retake_flow.errors import Damaged
-from retake_flow.ports.runs import OpenGate
 from retake_flow.run.codec import as_data
 from retake_flow.run.errors import AlreadyAnswered, AnswerWaiting, GateUnknown
 from retake_flow.run.gates import Answer, Gate
@@ -16,11 +15,10 @@ from retake_flow.run.run import Run
 from retake_flow.store import columns, decoding
 from retake_flow.store.sql import rows
 from retake_flow.store.sql.database import Database
-from retake_flow.store.sql.tables import GATES, RUNS
+from retake_flow.store.sql.tables import GATES
 
 _ROW = (GATES.c.run == bindparam("of_run")) & (GATES.c.id == bindparam("of_gate"))
 _OPEN = GATES.c.closed.is_(None)
-_WAITING = _OPEN & GATES.c.answered.is_(None)
 _ANSWERED = select(GATES).where((GATES.c.run == bindparam("of_run")) & _OPEN & GATES.c.answered.is_not(None))
 
 
@@ -116,17 +114,6 @@ def answer(connection: Connection, run: str, key: str, given: Answer) -> None:
     connection.execute(update(GATES).where(_ROW).values(rows.answered(gate, given)), at)
 
 
-def open_gates(connection: Connection, run: str | None) -> list[OpenGate]:
-    """The unanswered open gates, the oldest first."""
-    query = (
-        select(GATES.c.run, RUNS.c.flow, GATES.c.id, GATES.c.data).join(RUNS, RUNS.c.id == GATES.c.run).where(_WAITING)
-    )
-    if run is not None:
-        query = query.where(GATES.c.run == run)
-    found = connection.execute(query.order_by(GATES.c.opened, GATES.c.run, GATES.c.id))
-    return [decoding.open_gate(row.run, row.flow, row.id, row.data) for row in found]
-
-
 def _readable(found: Iterable[RowMapping]) -> dict[str, Answer]:
     """The readable answers in rows of gates, by the gate's id. An unreadable answer counts as none."""
     answers: dict[str, Answer] = {}
@@ -135,9 +122,3 @@ def _readable(found: Iterable[RowMapping]) -> dict[str, Answer]:
             with suppress(Damaged):
                 answers[row["id"]] = rows.answer(row)
     return answers
-
-
-def counted(connection: Connection) -> dict[str, int]:
-    """The number of unanswered gates of each run that has any."""
-    found = connection.execute(select(GATES.c.run, func.count().label("number")).where(_WAITING).group_by(GATES.c.run))
-    return {row.run: row.number for row in found}

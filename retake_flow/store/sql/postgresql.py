@@ -12,6 +12,7 @@ from sqlalchemy import URL, Connection, NullPool, create_engine, event, text
 from retake_flow.errors import StoreAway, StoreError
 from retake_flow.sanitize import first_line
 from retake_flow.store.lease import Lease
+from retake_flow.store.queries import SERVER_CLOCK
 from retake_flow.store.sql.bounded_connection import BoundedConnection
 from retake_flow.store.sql.database import Database
 from retake_flow.store.sql.db_errors import told
@@ -37,6 +38,8 @@ class PostgreSQL(Database):
     has failed, all others fail at once with `StoreAway` until the keeper has a new connection, and no connection from
     before is used again.
     """
+
+    clock = SERVER_CLOCK
 
     def __init__(self, url: URL) -> None:
         arguments = {"connect_timeout": CONNECTS_WITHIN if _hosts(url) == 1 else CONNECTS_TO_EACH_WITHIN, **_SOCKET}

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from typing import Any, get_args
 
-from sqlalchemy import RowMapping, exists, select
+from sqlalchemy import RowMapping
 
 from retake_flow.errors import Damaged
 from retake_flow.ports.runs import Holder, Request, Wish
@@ -15,7 +15,7 @@ from retake_flow.run.gates import Answer, Gate
 from retake_flow.run.run import Phase, Run
 from retake_flow.store import columns
 from retake_flow.store.decoding import parsed_object
-from retake_flow.store.sql.tables import HOLDER, JOBS, RUNS, StoreClock
+from retake_flow.store.sql.tables import StoreClock
 
 # ASCII only, so that any text, even a lone surrogate, comes back as it was. Created once, since creating an encoder
 # takes as long as writing a small run with it.
@@ -25,16 +25,6 @@ Columns = dict[str, Any]
 
 #: The columns that each write changes.
 PROGRESS = ("phase", "state", "outcome", "reason", "updated", "due")
-
-#: Whether a run was submitted, so that workers drive it.
-SUBMITTED = exists().where(JOBS.c.run == RUNS.c.id)
-
-#: The arguments of `columns.summary`.
-SUMMARY = select(
-    *(RUNS.c.id, RUNS.c.flow, RUNS.c.agent, RUNS.c.phase, RUNS.c.state, RUNS.c.outcome, RUNS.c.reason),
-    *(*HOLDER, RUNS.c.created, RUNS.c.updated, RUNS.c.flow_file, RUNS.c.rehearsal),
-    SUBMITTED,
-)
 
 
 def dumped(data: Any) -> str:

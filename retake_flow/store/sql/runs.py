@@ -2,32 +2,30 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-from sqlalchemy import Connection, delete, exists, func, insert, literal, or_, select, true, update
+from sqlalchemy import Connection, delete, exists, insert, literal, or_, select, text, update
 from sqlalchemy.exc import IntegrityError
 
 from retake_flow.errors import Damaged, StoreError
 from retake_flow.locks import Lock
-from retake_flow.ports.runs import MOVED, Holder, OpenGate, Stored, Summary, Wish
+from retake_flow.ports.runs import MOVED, Holder, Wish
 from retake_flow.run.codec import VERSION, encode
 from retake_flow.run.errors import Fenced, RunHeld, RunMoved
 from retake_flow.run.gates import Answer
 from retake_flow.run.identity import NOBODY, Identity
-from retake_flow.run.ids import DATED, name_of
-from retake_flow.run.records import Record
-from retake_flow.run.run import LATEST, Phase, Run
+from retake_flow.run.run import Phase, Run
 from retake_flow.settings import USUAL_LEASE
 from retake_flow.store import columns, decoding, holders
-from retake_flow.store.run_lookup import EXAMPLES, only, unknown
+from retake_flow.store.queries import RunReader, unknown
 from retake_flow.store.sql import gates, rows, shared_rows
 from retake_flow.store.sql.claim import SqlClaim
 from retake_flow.store.sql.database import Database
 from retake_flow.store.sql.migrations import make_current
-from retake_flow.store.sql.tables import FLOWS, HOLDER, LAST_RECORD, RECORDS, REQUESTS, RUNS, SNAPSHOTS
+from retake_flow.store.sql.tables import HOLDER, REQUESTS, RUNS, SNAPSHOTS
 
 #: Whether a newer program wrote a snapshot, whose first field is the version of its form.
 _NEWER_FORM = SNAPSHOTS.c.data.startswith('{"version":', autoescape=True) & ~or_(
@@ -36,7 +34,7 @@ _NEWER_FORM = SNAPSHOTS.c.data.startswith('{"version":', autoescape=True) & ~or_
 _ENDED = (Phase.CANCELLED.value, Phase.FAULTED.value, Phase.COMPLETED.value)
 
 
-class SqlRuns:
+class SqlRuns(RunReader):
     """Runs in a database.
 
     Args:
@@ -66,13 +64,17 @@ class SqlRuns:
         except BaseException:
             database.close()
             raise
+        super().__init__(database.place, rows.words(owner), database.clock)
         self._database = database
         self._alive = alive
         self._lease = lease
         self._locks = locks
-        self._owner = rows.words(owner)
         self._held: dict[Holder, tuple[Lock | None, set[str]]] = {}
         self._now = now
+
+    def _all(self, query: str, **values: object) -> Sequence[Sequence[Any]]:
+        with self._database.reading() as connection:
+            return connection.execute(text(query), values).all()
 
     def create(
         self, run: Run, *, agent: str, flow_file: str, flow_text: str, holder: Holder, account: Identity = NOBODY
@@ -138,7 +140,7 @@ class SqlRuns:
         with self._database.writing() as connection:
             row = connection.execute(select(RUNS.c.epoch, *HOLDER).where(row_of_run).with_for_update()).one_or_none()
             if row is None:
-                raise unknown(run, self._database.place)
+                raise unknown(run, self._place)
             found, held = _claimable(run, *row)
             if epoch not in (None, found):
                 raise Fenced(f"{run} was given to another process since")
@@ -197,84 +199,6 @@ class SqlRuns:
             released=released,
         )
 
-    def load(self, run: str) -> Stored:
-        """A run as it was last written."""
-        query = (
-            select(
-                SNAPSHOTS.c.data, SNAPSHOTS.c.figures, RUNS.c.agent, RUNS.c.flow_file, RUNS.c.flow_text, FLOWS.c.text
-            )
-            .add_columns(RUNS.c.epoch, RUNS.c.created, RUNS.c.updated, rows.SUBMITTED, *HOLDER)
-            .select_from(RUNS)
-            .outerjoin(SNAPSHOTS, SNAPSHOTS.c.run == RUNS.c.id)
-            .outerjoin(FLOWS, FLOWS.c.digest == RUNS.c.flow_text)
-            .where(RUNS.c.id == run)
-        )
-        with self._database.reading() as connection:
-            row = connection.execute(query).one_or_none()
-        if row is None:
-            raise unknown(run, self._database.place)
-        return decoding.stored(run, row)
-
-    def find(self, name: str) -> str:
-        """The id that a name means: an id, a name, a unique prefix, or `last` for the run that started last."""
-        dated = RUNS.c.created <= LATEST  # in SQLite, a text in place of a date would sort as the newest
-        newest = select(RUNS.c.id).order_by(dated.desc(), RUNS.c.created.desc(), RUNS.c.id.desc())
-        ours = RUNS.c.owner.in_(("", self._owner)) if self._owner else true()
-        begins = func.substr(RUNS.c.id, 1, len(name)) == name
-        exactly = newest.where(RUNS.c.id == name)
-        with self._database.reading() as connection:
-            if name == "last":
-                found = _texts(connection.scalars(newest.where(ours).limit(EXAMPLES)))
-                return only(name, found[:1], self._database.place)
-            if connection.scalars(exactly).all():
-                return name
-            named = newest.where(begins, func.length(RUNS.c.id) == len(name) + DATED)
-            for whose in (named.where(ours), named):
-                for run in _texts(connection.scalars(whose.limit(EXAMPLES))):
-                    if name_of(run) == name:
-                        return run
-            found = _texts(connection.scalars(newest.where(begins).limit(EXAMPLES + 1)))
-        return only(name, found, self._database.place)
-
-    def summaries(
-        self, *, phases: Sequence[Phase] = (), agent: str = "", flow: str = "", limit: int | None = None
-    ) -> list[Summary]:
-        """Runs, the newest first; filtered by phases, agent and flow if given."""
-        query = rows.SUMMARY.order_by(RUNS.c.created.desc(), RUNS.c.id.desc()).limit(limit)
-        if phases:
-            query = query.where(RUNS.c.phase.in_([phase.value for phase in phases]))
-        if agent:
-            query = query.where(RUNS.c.agent == agent)
-        if flow:
-            query = query.where(RUNS.c.flow == flow)
-        with self._database.reading() as connection:
-            waiting = gates.counted(connection)
-            return [columns.summary(row, waiting.get(row[0], 0)) for row in connection.execute(query).all()]
-
-    def journal(
-        self,
-        run: str,
-        after: int = 0,
-        before: int | None = None,
-        *,
-        last: int | None = None,
-        events: Sequence[str] = (),
-    ) -> list[tuple[int, Record]]:
-        """A run's records between two numbers, with their own (from 1); only the `last`, only of `events`, if given."""
-        later = (RECORDS.c.run == run) & RECORDS.c.number.between(
-            after + 1, LAST_RECORD if before is None else before - 1
-        )
-        if events:
-            signs = [decoding.sign(event) for event in events]
-            later &= or_(*(func.substr(RECORDS.c.data, decoding.SIGN_AT, len(sign)) == sign for sign in signs))
-        query = select(RECORDS.c.number, RECORDS.c.data).where(later).order_by(RECORDS.c.number.desc()).limit(last)
-        with self._database.reading() as connection:
-            found = connection.execute(query).all()
-            if not found and connection.scalar(select(RUNS.c.id).where(RUNS.c.id == run)) is None:
-                raise unknown(run, self._database.place)
-        read = ((int(row.number), decoding.record(int(row.number), row.data)) for row in reversed(found))
-        return decoding.events(read, events)
-
     def request(self, run: str, what: Wish, data: Mapping[str, Any] | None = None) -> int:
         """Send a request to the process that drives a run."""
         asked = select(RUNS.c.id, literal(what), literal(rows.dumped(data or {}))).where(RUNS.c.id == run)
@@ -283,14 +207,9 @@ class SqlRuns:
             _require_here(connection, run)
             number = connection.scalars(kept).one_or_none()
             if number is None:
-                raise unknown(run, self._database.place)
+                raise unknown(run, self._place)
             self._database.notify(connection, run)
         return int(number)
-
-    def open_gates(self, run: str | None = None) -> list[OpenGate]:
-        """The unanswered open gates, the oldest first."""
-        with self._database.reading() as connection:
-            return gates.open_gates(connection, run)
 
     def answer(self, run: str, gate: str, answer: Answer) -> None:
         """Store an answer that is valid for the gate; the first one wins, even across processes."""
@@ -308,10 +227,10 @@ class SqlRuns:
             driven = [run for run, *holder in connection.execute(held).all() if self._may_live(*holder)]
             chosen = old & RUNS.c.id.not_in(driven)
             if dry_run:
-                return sorted(_texts(connection.scalars(select(RUNS.c.id).where(chosen))))
+                return sorted(columns.texts(connection.scalars(select(RUNS.c.id).where(chosen))))
             pruned = connection.scalars(delete(RUNS).where(chosen).returning(RUNS.c.id)).all()
             shared_rows.drop_unused_texts(self._database, connection)
-        return sorted(_texts(pruned))
+        return sorted(columns.texts(pruned))
 
     def _may_live(self, *holder: object) -> bool:
         """Whether the process that the columns of a run name may drive it."""
@@ -348,8 +267,3 @@ def _claimable(run: str, epoch: object, *holder: object) -> tuple[int, Holder | 
         return columns.number("epoch", epoch), columns.holder(*holder)
     except Damaged as error:
         raise decoding.damaged(run, error) from None
-
-
-def _texts(found: Iterable[object]) -> list[str]:
-    """The ids that are texts; SQLite may hold others."""
-    return [run for run in found if isinstance(run, str) and columns.shown(run) == run]

@@ -8,6 +8,8 @@ from sqlalchemy import Column, Double, ForeignKey, Index, Integer, MetaData, Tab
 from sqlalchemy.ext.compiler import compiles
 from sqlalchemy.sql.functions import FunctionElement
 
+from retake_flow.store.queries import FILE_CLOCK, SERVER_CLOCK
+
 METADATA = MetaData()
 
 
@@ -20,12 +22,12 @@ class StoreClock(FunctionElement[float]):
 
 @compiles(StoreClock)
 def _on_server(*_: Any, **__: Any) -> str:
-    return "CAST(extract(epoch FROM clock_timestamp()) AS double precision)"
+    return SERVER_CLOCK
 
 
 @compiles(StoreClock, "sqlite")
 def _in_file(*_: Any, **__: Any) -> str:
-    return "((julianday('now') - 2440587.5) * 86400.0)"
+    return FILE_CLOCK
 
 
 def _run_column(*, primary_key: bool = True) -> Column[str]:
@@ -91,9 +93,6 @@ SNAPSHOTS = Table(
     Column("data", Text, nullable=False),
     Column("figures", Text, nullable=False, server_default=""),
 )
-
-#: No record has a larger number; in SQLite, a value that is not a number is larger than any number.
-LAST_RECORD = 2**31 - 1
 
 #: The journals. Numbered from 1 in each run; rows are only added, or deleted with their run.
 RECORDS = Table(

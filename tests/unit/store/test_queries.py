@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from retake_flow.run.errors import RunUnknown
-from retake_flow.store.run_lookup import only, unknown
+from retake_flow.store.queries import only, unknown
 
 
 def test_who_asks_for_a_run_of_another_user_is_told_where_was_looked() -> None:
