@@ -67,7 +67,7 @@ Feature: Testing your own flow
       ok When the owl wakes and 10s pass
       -> Then the run is completed  (hello.feature:5)
       expected: completed
-      got: in 'linger', and it goes on
+      got: in 'linger', and it continues
       2.000 s  state_entered     linger
       """
 

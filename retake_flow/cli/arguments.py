@@ -134,8 +134,6 @@ def port(text: str) -> int:
 
 
 def _whole_number(text: str, largest: int) -> int:
-    import argparse
-
     from retake_flow.sanitize import cut
 
     if not (text.isascii() and text.isdecimal() and len(text) < 10 and int(text) <= largest):
@@ -149,7 +147,6 @@ def run_name(text: str) -> str:
     Raises:
         ArgumentTypeError: The name is not valid.
     """
-    import argparse
     import re
 
     if not re.fullmatch(r"[A-Za-z0-9][A-Za-z0-9_-]{0,79}", text) or text == "last":

@@ -141,7 +141,7 @@ async def store(run: str, answer: BaseModel) -> dict[str, Any]:
     given = {name: value for name, value in answer.model_dump().items() if value is not None}
     decision = given.pop("decision", "")
     chosen = [f"--decision={decision}"] if decision else []
-    fields = [f"{name}={_written(value)}" for name, value in given.items()]
+    fields = [f"{name}={_as_text(value)}" for name, value in given.items()]
     where = [gate["gate"]] if gate else []
     found = await program.call("answer", run, *where, *fields, *chosen, "--by=person at an MCP client")
     if found["driven"] or found["submitted"]:
@@ -150,5 +150,5 @@ async def store(run: str, answer: BaseModel) -> dict[str, Any]:
     return {**found, "resumed": resumed}
 
 
-def _written(value: object) -> str:
+def _as_text(value: object) -> str:
     return str(value).lower() if isinstance(value, bool) else str(value)

@@ -63,7 +63,7 @@ def brief(followed: Following, longest: int = 120, most_gates: int = 2) -> dict[
 def next_commands(followed: Following, read: str = "") -> list[str]:
     """The commands that make sense now, the most useful first.
 
-    They go on after the message in chat that was `read` last, if its id is given.
+    `read` is the id of the last message in chat that was read, so that `chat` continues after it.
     """
     run = followed.run
     if followed.over:

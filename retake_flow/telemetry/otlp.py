@@ -115,4 +115,4 @@ class _TellOnce(logging.Handler):
         """Tell the first."""
         if not self._told:
             self._told = True
-            self._tell(f"traces cannot be sent: {scrub(record.getMessage())}; the run goes on without them")
+            self._tell(f"traces cannot be sent: {scrub(record.getMessage())}; the run continues without them")

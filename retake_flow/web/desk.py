@@ -105,7 +105,7 @@ class Desk:
         self._runs.move_to_end(run)
         return self._runs[run]
 
-    def standing(self, summary: Summary) -> dict[str, Any]:
+    def stream_status(self, summary: Summary) -> dict[str, Any]:
         """The status of a listed run's stream, read again only when it may have changed."""
         version = summary.updated, is_driven(summary.holder)
         known = self._standing.pop(summary.id, None)

@@ -157,7 +157,7 @@ class Page:
         stored = live.followed.stored
         flow = self._charts.readable(stored)
         controls: dict[str, Any] = {"events": run_view.event_forms(flow), "scenes": run_view.scenes(flow)}
-        view = run_view.whole(live, self._charts, read_only=self._read_only)
+        view = run_view.page_data(live, self._charts, read_only=self._read_only)
         return page("run.html", title=stored.agent or run, **controls, **view, **more)
 
     async def _events(self, request: Request) -> Response:

@@ -82,4 +82,4 @@ def _row(desk: Desk, summary: Summary) -> dict[str, Any]:
         "problem": summary.damage,
         "figures": {},
     }
-    return row if summary.damage else row | desk.standing(summary)
+    return row if summary.damage else row | desk.stream_status(summary)

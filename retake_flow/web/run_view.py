@@ -29,7 +29,7 @@ _ANSWERS: Final = frozenset(
 _KINDS: Final = {"state": "state", "run": "state", "gate": "question", "chat": "chat", "error": "trouble"}
 
 
-def whole(live: LiveRun, charts: StateCharts, *, read_only: bool) -> dict[str, Any]:
+def page_data(live: LiveRun, charts: StateCharts, *, read_only: bool) -> dict[str, Any]:
     """The data of a run's page."""
     entries = [Markup(_record_html(entry)) for entry in live.entries if lines(entry.record)]
     return {

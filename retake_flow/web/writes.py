@@ -136,7 +136,7 @@ async def go_on(desk: Desk, run: str) -> str:
         await _command("submit", "--run", run, "--json")
         return "It continues as soon as a host has free capacity."
     await _command("resume", run, "--detach", "--json", "--within", "2s")
-    return "It goes on."
+    return "The run continues."
 
 
 async def _command(*arguments: str) -> Mapping[str, Any]:

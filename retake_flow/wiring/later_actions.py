@@ -38,7 +38,7 @@ class LaterActions:
         flow: Its flow.
         settings: The settings of this process, or of its rehearsal.
         access: The credentials of the run.
-        hears: Opens the platform's real-time events.
+        realtime: Opens the platform's real-time events.
         starts: Starts the programs of the run.
         work: Its temporary folder.
         folder: Where the operator's own programs run.
@@ -53,7 +53,7 @@ class LaterActions:
     flow: Flow
     settings: Settings
     access: Access
-    hears: OpenRealtime
+    realtime: OpenRealtime
     starts: Launcher
     work: WorkFolder
     folder: Path
@@ -117,7 +117,7 @@ class LaterActions:
             _also_say(studio.say, self.note),
             self.clock.now,
             self._answering(replies),
-            self.hears,
+            self.realtime,
             studio.speak,
             self.records,
             replies,

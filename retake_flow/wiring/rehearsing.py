@@ -86,7 +86,7 @@ async def rehearsal(
 
 
 @asynccontextmanager
-async def telling_scenes(origin: str) -> AsyncIterator[Callable[[str], None]]:
+async def scene_reporter(origin: str) -> AsyncIterator[Callable[[str], None]]:
     """A function that tells a rehearsed platform which scene viewers see, in the background and in order.
 
     If that fails, viewers do not react.

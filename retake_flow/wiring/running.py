@@ -162,8 +162,8 @@ async def runner(
         def note(event: str, **fields: Any) -> None:
             made.note(event, **fields)
 
-        hears = partial(connection.open_realtime, settings.origin)
-        access = accounts.access(settings, run.identity, learnt, note, hears)
+        realtime = partial(connection.open_realtime, settings.origin)
+        access = accounts.access(settings, run.identity, learnt, note, realtime)
         stack.push_async_callback(access.close)
         if run.phase is Phase.RUNNING:
             access.keep_pace()
@@ -172,10 +172,12 @@ async def runner(
         if run.rehearsal:
             from retake_flow.wiring import rehearsing
 
-            seen = await stack.enter_async_context(rehearsing.telling_scenes(settings.origin))
+            seen = await stack.enter_async_context(rehearsing.scene_reporter(settings.origin))
 
         records = partial(journal, _REMEMBERED)
-        later = LaterActions(run, flow, settings, access, hears, starts, work, folder, feed, clock, note, records, seen)
+        later = LaterActions(
+            run, flow, settings, access, realtime, starts, work, folder, feed, clock, note, records, seen
+        )
         actions = Performer(
             OperatorActions(),
             RetakeActions(access, clock.now),

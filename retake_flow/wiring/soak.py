@@ -149,15 +149,15 @@ class Soak:
 
 def findings(seen: Mapping[str, Any], journal: Iterable[Record]) -> dict[str, Any]:
     """Compare the platform's report with the run's journal."""
-    heard: dict[str, list[float]] = {}
+    received: dict[str, list[float]] = {}
     replies = 0
     for record in journal:
         if record["event"] in _RECORDED:
-            heard.setdefault(str(record.get("id")), []).append(record_to_run_time(record))
+            received.setdefault(str(record.get("id")), []).append(record_to_run_time(record))
         replies += record["event"] == "chat_sent"
     written = _written_messages(seen)
-    missed = [key for key in written if key not in heard]
-    twice = [key for key in written if len(heard.get(key, ())) > 1]
+    missed = [key for key in written if key not in received]
+    twice = [key for key in written if len(received.get(key, ())) > 1]
     return {
         "messages": {
             "written": len(written),
@@ -167,7 +167,7 @@ def findings(seen: Mapping[str, Any], journal: Iterable[Record]) -> dict[str, An
             "named": (missed + twice)[:_NAMED],
             "replies": replies,
         },
-        "reaction": _reaction([heard[key][0] - at for key, at in written.items() if key in heard]),
+        "reaction": _reaction([received[key][0] - at for key, at in written.items() if key in received]),
         "recoveries": list(_recoveries(seen)),
         "faults": {
             "calls": sum(bool(call.get("fault")) for call in seen["timeline"]),

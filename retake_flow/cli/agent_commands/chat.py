@@ -63,7 +63,7 @@ def events(args: argparse.Namespace) -> int:
     if args.limit < 1:
         raise UsageError("--limit is at least 1")
     with closing(open_for_reading(Settings.from_environment())) as store:
-        found = _found(store, store.find(args.run), args)
+        found = _poll_records(store, store.find(args.run), args)
     for number, record in found:
         if args.json:
             terminal.emit({"number": number, **record})
@@ -73,7 +73,7 @@ def events(args: argparse.Namespace) -> int:
     return 0
 
 
-def _found(store: ReadableRuns, run: str, args: argparse.Namespace) -> list[tuple[int, dict[str, Any]]]:
+def _poll_records(store: ReadableRuns, run: str, args: argparse.Namespace) -> list[tuple[int, dict[str, Any]]]:
     """The requested records; waits for the first one unless the run has ended."""
     polling = Polling(args.wait)
     while True:

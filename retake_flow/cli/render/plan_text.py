@@ -267,7 +267,7 @@ def _summary(plan: Plan, origins: Mapping[str, str]) -> Iterator[str]:
     if plan.ended is not None:
         yield f"It ends {plan.ended}{after}{': ' if plan.reason else '.'}{plan.reason}"
     else:
-        further = f" It goes on with {', '.join(plan.expects)}." if plan.expects else " The plan goes no further."
+        further = f" It continues with {', '.join(plan.expects)}." if plan.expects else " The plan goes no further."
         yield f"It is in {plan.state}{after}: {plan.reason}.{further}"
     calls = [step.facts["call"] for step in plan.of(Kind.REQUEST)]
     programs = [program for step in plan.of(Kind.PROCESS) for program in step.facts["programs"]]

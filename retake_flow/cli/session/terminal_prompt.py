@@ -92,7 +92,7 @@ class Prompter:
         terminal.say(f"\n? {printable.line(gate.place)} asks:\n")
         for line in printable.text(gate.message).splitlines():
             terminal.say(f"    {line}")
-        later = "is kept, and can be answered and resumed later" if runner.parked else "goes on"
+        later = "is kept, and can be answered and resumed later" if runner.parked else "continues"
         terminal.say(f"\n  (Ctrl-D leaves the question: the run {later})")
         while True:
             decision = await self._decision(runner, gate)

@@ -86,7 +86,7 @@ class Macrostep(Draft):
         A state may route that as `skipped.NAME`.
         """
         message = f"the event {event!r} is skipped: {error.message}"
-        about = {"place": self.run.state, "kind": error.kind, "message": message, "hint": "mend that expression"}
+        about = {"place": self.run.state, "kind": error.kind, "message": message, "hint": "correct that expression"}
         self.commands.append(Note("error", about))
         name = f"{SKIPPED}.{event}"
         if not matches(SKIPPED, event) and self.chart.is_named(name):

@@ -122,7 +122,7 @@ def _purpose(state: State) -> Iterator[Note]:
             yield Note(Topic.DOES, f"flow {state.sub.name}")
         case CompositeState() if state.retry is not None:
             most = _span(state.retry.max)
-            yield Note(Topic.TIME, f"entered anew up to {most} times after errors")
+            yield Note(Topic.TIME, f"re-entered up to {most} times after errors")
         case WaitState():
             yield Note(Topic.TIME, f"wait {_span(state.wait)}")
         case CompositeState() | FinalState() | HistoryState() | RestingState():

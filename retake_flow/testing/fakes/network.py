@@ -79,11 +79,11 @@ class FakeRealtime:
     async def _connection(self, rooms: Callable[[], Sequence[str]], listener: EventListener) -> None:
         broken = asyncio.Event()
 
-        def heard(event: str, data: Any) -> None:
+        def receive(event: str, data: Any) -> None:
             if not broken.is_set():
                 listener.on_event(event, [data])
 
-        ends = [self._platform.rooms.subscribe(room, heard) for room in rooms()]
+        ends = [self._platform.rooms.subscribe(room, receive) for room in rooms()]
         self._platform.rooms.on_drop.append(broken.set)
         try:
             listener.on_connected()

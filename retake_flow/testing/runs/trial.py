@@ -194,4 +194,4 @@ class Trial:
         if self.run.ended:
             return f"the run is {self.run.outcome}; {where}"
         waits = ", ".join(dict.fromkeys(each["place"] for each in self._seen["queue"])) or "nothing"
-        return f"{where}, and still goes on" if busy else f"{where}, and waits for: {waits}"
+        return f"{where}, and still continues" if busy else f"{where}, and waits for: {waits}"

@@ -171,7 +171,7 @@ def _leaves(observed: Observed) -> list[str]:
 def _where(observed: Observed) -> str:
     run = observed.run
     if not run.ended:
-        return f"in {run.state!r}, and it goes on"
+        return f"in {run.state!r}, and it continues"
     return f"{run.outcome} in {run.state!r}" + (f": {run.reason}" if run.reason else "")
 
 

@@ -133,7 +133,7 @@ def test_lines_fit_the_terminal_and_calls_stay_whole() -> None:
 
 def test_a_plan_that_does_not_end_says_what_would_take_it_on() -> None:
     """The events that somebody can send."""
-    assert "It is in a: nothing ends it. It goes on with stop." in list(plan_text.lines(_plan(), {}))
+    assert "It is in a: nothing ends it. It continues with stop." in list(plan_text.lines(_plan(), {}))
 
 
 def test_the_document_of_a_plan_is_json() -> None:

@@ -56,7 +56,7 @@ def test_programs_get_one_object_a_scenario(command: Command) -> None:
     assert (second["file"], second["line"], second["outcome"]) == ("features/hello.feature", 8, "failed")
     failure = second["failure"]
     assert (failure["step"], failure["line"]) == ("Then the run is completed", 12)
-    assert (failure["expected"], failure["got"]) == ("completed", "in 'wait', and it goes on")
+    assert (failure["expected"], failure["got"]) == ("completed", "in 'wait', and it continues")
     assert any("2.000 s  state_entered     wait" in line for line in failure["journal"])
     assert last["summary"] == {"passed": 1, "failed": 1, "skipped": 0}
     assert [missed["state"] for missed in last["coverage"]["states"]["missed"]] == ["bad"]

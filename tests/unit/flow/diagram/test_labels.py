@@ -87,7 +87,7 @@ def test_retries_of_a_state_with_states_are_noted() -> None:
     states = (
         "a: {initial: b, retry: {max: 3}, transitions: {error: z}, states: {b: {do: a.work, transitions: {done: z}}}}"
     )
-    assert told(states + END) == ["entered anew up to 3 times after errors"]
+    assert told(states + END) == ["re-entered up to 3 times after errors"]
 
 
 def test_a_sub_flow_is_noted_by_its_name() -> None:

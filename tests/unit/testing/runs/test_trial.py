@@ -88,7 +88,7 @@ def test_a_way_that_has_no_end_is_given_up() -> None:
     trial = Trial(Premise(load_flow(_FLOW, "patient.yaml"), {}), most=200)
     trial.answers.gives("look", [{"is_live": False}])
     trial.begin()
-    with pytest.raises(Unmet, match="still goes on"):
+    with pytest.raises(Unmet, match="still continues"):
         trial.until("live")
     trial.close()
 
