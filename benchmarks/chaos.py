@@ -40,6 +40,7 @@ _QUIET = 20.0  # seconds at the end in which nothing happens, so that what was b
 _LOOK = 0.2
 _WAITED = 150.0
 _AGENT = "chaos"
+_DIES_WITH_US = ("setpriv", "--pdeathsig", "TERM")
 _LIBFAKETIME = sorted(Path("/usr/lib").glob("*/faketime/libfaketime.so.1"))
 #: Where the clock is set to, in seconds from the true time.
 _CLOCKS = (-600, 75, 0, 2 * 86_400, -7_200, 3_600, -30)
@@ -267,7 +268,8 @@ def platform(folder: Path, network: Network, seconds: float, token: str) -> Iter
     agents = [{"name": _AGENT, "token": token, "user_id": "user_chaos"}]
     options = folder / "options.json"
     options.write_text(json.dumps({"viewers": [viewer], "agents": agents, "ingest": ingest}))
-    command = [sys.executable, "-m", "retake_flow", "rehearsal", "--json", "--folder", str(folder / "rehearsal")]
+    command = [*_DIES_WITH_US, sys.executable, "-m", "retake_flow", "rehearsal", "--json"]
+    command += ["--folder", str(folder / "rehearsal")]
     with subprocess.Popen([*command, "--options", str(options)], stdout=subprocess.PIPE, text=True) as process:
         try:
             assert process.stdout is not None
@@ -300,7 +302,7 @@ def start(folder: Path, network: Network, clock: Path, token: str) -> subprocess
         environment |= {"FAKETIME_CACHE_DURATION": "1", "FAKETIME_DONT_FAKE_MONOTONIC": "1", "FAKETIME_DONT_RESET": "1"}
     command = [sys.executable, "-m", "retake_flow", "run", str(folder / "chaos.yaml"), "--json"]
     return subprocess.Popen(
-        ["nohup", *command],
+        [*_DIES_WITH_US, "nohup", *command],
         stdin=subprocess.DEVNULL,
         stdout=subprocess.PIPE,
         stderr=(folder / "stderr").open("wb"),

@@ -3,22 +3,17 @@
 from __future__ import annotations
 
 import json
-import subprocess
-import sys
-from pathlib import Path
 
 import pytest
+from benchmark import run_benchmark
 from wall_clock import needed
 
 pytestmark = [pytest.mark.real, needed]
 
-_CHAOS = Path(__file__).resolve().parents[2] / "benchmarks" / "chaos.py"
-
 
 def test_chaos_costs_no_key_and_no_message_and_leaves_nothing() -> None:
     """Several draws in a minute: no key and no message twice, none lost, nothing left, and no question."""
-    command = [sys.executable, str(_CHAOS), "--seconds", "50", "--every", "7", "--seed", "403"]
-    done = subprocess.run(command, capture_output=True, text=True, timeout=1200, check=False)
+    done = run_benchmark("chaos", "--seconds", "50", "--every", "7", "--seed", "403")
     assert done.stdout, done.stderr
     found = json.loads(done.stdout.splitlines()[-1])
     assert sum(found["happened"].values()) >= 3, found  # a slow machine takes its time for each

@@ -3,15 +3,13 @@
 from __future__ import annotations
 
 import os
-import subprocess
-import sys
 import time
 import urllib.request
-from pathlib import Path
 
 import postgres_server
 import psutil
 import pytest
+from benchmark import run_benchmark
 from fleet_hosts import Takeover, a_fleet
 from flow_processes import WITHIN, waited
 from prometheus_client.parser import text_string_to_metric_families
@@ -102,8 +100,6 @@ def test_a_stream_outlasts_a_host_without_power_and_one_that_is_cut_off() -> Non
 
 def test_the_benchmark_works() -> None:
     """With a few runs: its promises hold, also when one host of four loses power."""
-    benchmark = Path(__file__).resolve().parents[2] / "benchmarks" / "fleet.py"
-    command = [sys.executable, str(benchmark), "--quick"]
-    done = subprocess.run(command, capture_output=True, text=True, timeout=900, check=False)
+    done = run_benchmark("fleet", "--quick")
     assert done.returncode == 0, done.stdout + done.stderr
     assert "capacity never exceeded" in done.stdout

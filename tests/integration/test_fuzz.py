@@ -7,19 +7,12 @@ import sys
 from pathlib import Path
 
 import pytest
-
-_FUZZ = Path(__file__).resolve().parents[2] / "benchmarks" / "fuzz.py"
-
-
-def fuzzed(*arguments: str) -> subprocess.CompletedProcess[str]:
-    """Run the fuzz."""
-    command = [sys.executable, str(_FUZZ), "--answers", "0", *arguments]
-    return subprocess.run(command, capture_output=True, text=True, timeout=900)
+from benchmark import BENCHMARKS, run_benchmark
 
 
 def test_a_hundred_hostile_flows_break_no_promise(tmp_path: Path) -> None:
     """Nothing hangs, nothing is a defect, nothing of other files is shown, and memory stays small."""
-    ran = fuzzed("--seed", "7", "--count", "120", "--keep", str(tmp_path))
+    ran = run_benchmark("fuzz", "--answers", "0", "--seed", "7", "--count", "120", "--keep", str(tmp_path))
     assert ran.returncode == 0, ran.stdout + ran.stderr
     assert '"broken": 0' in ran.stdout
     assert not list(tmp_path.iterdir())
@@ -39,7 +32,7 @@ def test_a_broken_promise_is_named_and_kept(tmp_path: Path, name: str, instead: 
     """A command that hangs, fails, leaks or grows ends the fuzz with 1, with the seed, the number and the files."""
     program = f"""
 import sys
-sys.path.insert(0, {str(_FUZZ.parent)!r})
+sys.path.insert(0, {str(BENCHMARKS)!r})
 sys.argv[0] = __file__
 held = []
 from retake_flow.cli.flow_commands import {name}
