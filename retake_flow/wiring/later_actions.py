@@ -94,8 +94,7 @@ class LaterActions:
 
     def _on_studio(self, studio: Studio) -> Iterable[Family]:
         from retake_flow.actions.studio.actions import StudioActions
-        from retake_flow.actions.studio.content import ContentActions
-        from retake_flow.actions.studio.first_paint import FirstPaint
+        from retake_flow.actions.studio.content import ContentActions, FirstPaint
         from retake_flow.actions.studio.windows import WindowActions
         from retake_flow.actions.voice import VoiceActions
 

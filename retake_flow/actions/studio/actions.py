@@ -11,7 +11,7 @@ from typing import Any, Final, Protocol
 
 from retake_flow.actions.agent_session import Access
 from retake_flow.actions.base import Family
-from retake_flow.actions.studio.first_paint import FirstPaint
+from retake_flow.actions.studio.content import FirstPaint
 from retake_flow.errors import InputError, RetakeFlowError
 from retake_flow.ports.actions import Call, Completion, Service
 from retake_flow.redact import Secret

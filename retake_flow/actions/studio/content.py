@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Callable, Mapping, Sequence
-from contextlib import AbstractAsyncContextManager, AsyncExitStack, asynccontextmanager
+from collections.abc import AsyncIterator, Callable, Iterator, Mapping, Sequence
+from contextlib import AbstractAsyncContextManager, AsyncExitStack, asynccontextmanager, contextmanager, suppress
 from functools import partial
+from math import inf
 from pathlib import Path
 from typing import Any, Final, Protocol
 
 from retake_flow.actions.base import Family
-from retake_flow.actions.studio.first_paint import FirstPaint
 from retake_flow.backoff import Backoff
 from retake_flow.errors import InputError, RetakeFlowError
 from retake_flow.ports.actions import Call, Completion, Service
@@ -265,3 +265,47 @@ async def covering(opening: Opening, tell: Callable[[str], None]) -> AsyncIterat
 def _cancel(tasks: tuple[asyncio.Task[None], ...]) -> None:
     for task in tasks:
         task.cancel()
+
+
+#: The seconds within which a page shows a change: updates are 0.1 s apart, and painting takes a few frames.
+SETTLES: Final = 0.2
+#: The longest wait for a page that changes all the time, in seconds.
+LONGEST_SETTLING: Final = 2.0
+
+
+class FirstPaint:
+    """Knows whether a page is being opened, and when it changed last."""
+
+    def __init__(self) -> None:
+        self._painted = asyncio.Event()
+        self._painted.set()
+        self._changed_at = -inf
+
+    @property
+    def pending(self) -> bool:
+        """Whether a page is being opened."""
+        return not self._painted.is_set()
+
+    @contextmanager
+    def expected(self) -> Iterator[None]:
+        """Count a page as being opened for as long as the context lasts."""
+        self._painted.clear()
+        try:
+            yield
+        finally:
+            self._painted.set()
+            self.changes()
+
+    def changes(self) -> None:
+        """Record that the page changes now."""
+        self._changed_at = asyncio.get_running_loop().time()
+
+    async def wait(self, seconds: float) -> None:
+        """Wait until a page that is being opened is painted and has settled, but at most `seconds`."""
+        loop = asyncio.get_running_loop()
+        with suppress(TimeoutError):
+            async with asyncio.timeout(seconds):
+                await self._painted.wait()
+        latest = loop.time() + min(seconds, LONGEST_SETTLING)
+        while (left := min(self._changed_at + SETTLES, latest) - loop.time()) > 0:  # noqa: ASYNC110
+            await asyncio.sleep(left)

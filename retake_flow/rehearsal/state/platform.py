@@ -8,8 +8,7 @@ from dataclasses import dataclass
 from random import Random
 
 from retake_flow.errors import NoSession, NotFound, Rejected
-from retake_flow.rehearsal.setup.fault_plan import FaultPlan
-from retake_flow.rehearsal.setup.faults import StreamFault, Strike
+from retake_flow.rehearsal.setup.faults import FaultPlan, StreamFault, Strike
 from retake_flow.rehearsal.setup.options import OPEN, REFUSES, Neighbour, Options
 from retake_flow.rehearsal.setup.viewer_script import Part
 from retake_flow.rehearsal.state import rules

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from typing import Any
 
-from retake_flow.rehearsal.setup.fault_plan import FaultPlan
+from retake_flow.rehearsal.setup.faults import FaultPlan
 
 Listener = Callable[[str, Mapping[str, Any]], None]
 """Hears the name of an event and what it carries."""

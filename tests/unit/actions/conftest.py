@@ -26,8 +26,7 @@ from retake_flow.actions.registry import CATALOGUE
 from retake_flow.actions.retake.actions import GuideActions, RetakeActions
 from retake_flow.actions.sharing import SharingActions
 from retake_flow.actions.studio.actions import StudioActions
-from retake_flow.actions.studio.content import ContentActions
-from retake_flow.actions.studio.first_paint import FirstPaint
+from retake_flow.actions.studio.content import ContentActions, FirstPaint
 from retake_flow.actions.studio.windows import WindowActions
 from retake_flow.actions.voice import VoiceActions
 from retake_flow.api import credentials

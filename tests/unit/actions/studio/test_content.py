@@ -10,8 +10,7 @@ from typing import Any
 
 import pytest
 
-from retake_flow.actions.studio.content import ContentActions
-from retake_flow.actions.studio.first_paint import FirstPaint
+from retake_flow.actions.studio.content import ContentActions, FirstPaint
 from retake_flow.errors import MissingProgram, NotReady, RetakeFlowError
 from retake_flow.ports.actions import Call
 from retake_flow.run.records import record

@@ -2,7 +2,7 @@
 
 import asyncio
 
-from retake_flow.actions.studio.first_paint import LONGEST, SETTLES, FirstPaint
+from retake_flow.actions.studio.content import LONGEST_SETTLING, SETTLES, FirstPaint
 from retake_flow.whatif.virtual_time import run
 
 
@@ -36,7 +36,7 @@ def test_a_picture_waits_for_a_page_that_is_being_opened_and_for_its_changes() -
         await asyncio.sleep(0)
         began = loop.time()
         await paint.wait(10)
-        assert abs(loop.time() - began - LONGEST) < 0.11
+        assert abs(loop.time() - began - LONGEST_SETTLING) < 0.11
         changes.cancel()
 
     run(scenario())

@@ -6,7 +6,7 @@ from email.utils import formatdate
 
 import pytest
 
-from retake_flow.api.http.server_clock import ServerClock
+from retake_flow.api.responses import ServerClock
 
 NOW = 1_767_225_600.0
 

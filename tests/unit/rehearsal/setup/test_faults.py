@@ -3,8 +3,7 @@
 import pytest
 
 from retake_flow.errors import UsageError
-from retake_flow.rehearsal.setup.fault_plan import FaultPlan
-from retake_flow.rehearsal.setup.faults import Fault
+from retake_flow.rehearsal.setup.faults import Fault, FaultPlan
 from retake_flow.rehearsal.setup.option_fields import Fields
 
 

@@ -5,8 +5,7 @@ from dataclasses import asdict
 import pytest
 
 from retake_flow.errors import UsageError
-from retake_flow.rehearsal.setup.fault_plan import FaultPlan
-from retake_flow.rehearsal.setup.faults import Fault, SocketFault, StreamFault, read_fault
+from retake_flow.rehearsal.setup.faults import Fault, FaultPlan, SocketFault, StreamFault, read_fault
 from retake_flow.rehearsal.setup.option_fields import Fields
 from retake_flow.rehearsal.state.rooms import Rooms
 
