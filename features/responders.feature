@@ -244,7 +244,7 @@ Feature: Responders
       Then the run is completed
       And the operator is told of 1 failure of the brain
       And the journal tells of <times> failures of the brain
-      And each of them says "owl-7b said nothing: <why>"
+      And each of them says "owl-7b gave no answer: <why>"
       And the chat's reading has not failed once
       And the agent wrote
         | I'm live. What should we explore today? |

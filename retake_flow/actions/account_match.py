@@ -43,17 +43,17 @@ async def resumable_identity(
         raise wrong_account(kept, found, subject)
     if not kept.user_db_id:
         return merge(kept, found)
-    told, trouble = "", ""
+    user_id, trouble = "", ""
     try:
-        told = await ask()
+        user_id = await ask()
     except PlatformError as error:
         trouble = f" ({error.message})"
-    if told and told != kept.user_db_id:
-        raise wrong_account(kept, replace(found, user_db_id=told), subject)
-    if not told and verdict is Match.UNKNOWN:
+    if user_id and user_id != kept.user_db_id:
+        raise wrong_account(kept, replace(found, user_db_id=user_id), subject)
+    if not user_id and verdict is Match.UNKNOWN:
         raise wrong_account(kept, found, subject, trouble)
     # A name alone is no proof: until the platform confirms it, the account's known token stays.
-    return merge(kept, replace(found, user_db_id=told)) if told else kept
+    return merge(kept, replace(found, user_db_id=user_id)) if user_id else kept
 
 
 def wrong_account(kept: Identity, found: Identity, subject: str = "this run", trouble: str = "") -> WrongAccount:

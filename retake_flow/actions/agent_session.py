@@ -73,7 +73,7 @@ class Access:
         self._note = note
         self._refuge = None if refuge is None else refuge / f"credentials-{blake2b(bytes(path)).hexdigest()[:8]}.json"
         self._unkept = False
-        self._told: set[str] = set()
+        self._reported: set[str] = set()
         self._token = token
         self._make_client = make_client
         self._credentials: Credentials | None = None
@@ -248,8 +248,8 @@ class Access:
             self._tell_once("credentials_unwritten", f"{error.message}; {kept}")
 
     def _tell_once(self, kind: str, message: str) -> None:
-        if kind not in self._told:
-            self._told.add(kind)
+        if kind not in self._reported:
+            self._reported.add(kind)
             self._note("notice", kind=kind, message=message)
 
     def client(self, anonymous: bool = False) -> RetakeClient:

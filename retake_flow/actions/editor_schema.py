@@ -62,5 +62,5 @@ def _filled(value: Mapping[str, Any]) -> Schema:
     for key in ("items", "additionalProperties"):
         if isinstance(inner.get(key), Mapping):
             inner[key] = _filled(inner[key])
-    told = {key: value[key] for key in _TOLD if key in value}
-    return {**told, "if": _TEMPLATE, "else": inner} if inner else told
+    notes = {key: value[key] for key in _TOLD if key in value}
+    return {**notes, "if": _TEMPLATE, "else": inner} if inner else notes

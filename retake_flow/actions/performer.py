@@ -124,7 +124,7 @@ def _result(action: OwnAction, answer: Any) -> Mapping[str, Any]:
             f"{action.name} did not answer with a JSON object", hint=f"it has {', '.join(action.result)}"
         )
     found = read(action.result, {name: item for name, item in answer.items() if name in action.result})
-    problems = [f"the field {name!r} {said}" for name, said in found.unfit.items()]
+    problems = [f"the field {name!r} {problem}" for name, problem in found.unfit.items()]
     problems += [f"the field {name!r} is missing" for name in found.missing]
     if problems:
         raise UnexpectedResult(f"the answer of {action.name} is not what it declares: {'; '.join(problems)}")

@@ -78,7 +78,7 @@ class VoiceActions(Family):
 
     def __init__(self, speaker: Speaker) -> None:
         self._speaker = speaker
-        self._told = ""
+        self._reported = ""
         self.tasks = {"studio.speak": self.speak}
         self.services = {"studio.sound": self.sound}
 
@@ -89,8 +89,8 @@ class VoiceActions(Family):
         command, names = ([str(word) for word in voice.get(key, ())] for key in ("command", "variables"))
         async with self._speaker.sound(command, names) as sound:
             reason = str(sound.value.get("reason", ""))
-            if reason not in ("", self._told):
-                self._told = reason
+            if reason not in ("", self._reported):
+                self._reported = reason
                 call.note("sound_silent", reason=reason)
             yield sound
 

@@ -42,7 +42,7 @@ class Agent:
 
 
 def agents_in(folder: Path) -> list[Agent]:
-    """The agents of a folder, by name; those whose credentials cannot be used say why.
+    """The agents of a folder, by name, each with the reason if its credentials cannot be used.
 
     Raises:
         CredentialsError: The folder cannot be read.
@@ -111,7 +111,7 @@ def require_name(name: str) -> None:
 
 
 def environment_as(folder: Path, name: str, environment: Mapping[str, str]) -> dict[str, str]:
-    """The environment of a process that acts as one agent: with its credentials, and with nobody else's.
+    """The environment of a process that acts as one agent: with its credentials and no others.
 
     Raises:
         CredentialsError: The name cannot be used for an agent's file.
@@ -167,7 +167,7 @@ def _called(data: Any) -> str:
 
 
 def put(folder: Path, name: str, new: Credentials, *, replace: bool) -> str:
-    """Keep the credentials of an agent in a folder; what was learnt about the same agent there is kept.
+    """Save the credentials of an agent in a folder; known data about the same agent there is kept.
 
     The folder is created with mode 0700 when it is missing. With `replace`, those of another account stay beside them
     under a numbered name.
@@ -202,13 +202,13 @@ def put(folder: Path, name: str, new: Credentials, *, replace: bool) -> str:
 
 
 def _name_of(folder: Path, wanted: Credentials) -> str:
-    """The name under which a folder has an account; "" when it has none of it that can be used."""
+    """The name under which a folder has usable credentials of an account; "" if it has none."""
     found = agents_in(folder) if folder.is_dir() else []
     return next((each.name for each in found if each.found is not None and _is_same(each.found, wanted)), "")
 
 
 def _is_same(one: Credentials, other: Credentials) -> bool:
-    """Whether credentials are of one account: by its id, or by its token where one of them does not know the id."""
+    """Whether credentials are of one account: by its id, or by its token if one id is unknown."""
     if one.issued_by != other.issued_by:
         return False
     if one.user_db_id and other.user_db_id:

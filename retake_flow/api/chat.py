@@ -1,4 +1,4 @@
-"""Chat: reads the two shapes in which retake.tv sends it into one.
+"""Chat: reads both shapes of retake.tv's chat into one.
 
 The documented comment nests its author. The one observed live is flat, newest first, and carries tips, trades and
 acts of moderation too. Ids are opaque: order comes from a message's position and time. `realtime.events` reads what
@@ -86,12 +86,12 @@ class ChatMessage:
     @property
     def side(self) -> str:
         """Whether a trade buys or sells: `buy`, `sell`, or "" when the platform does not say."""
-        said = text(self.trade or {}, "side", "type", "action").lower()
-        return next((side for side in ("buy", "sell") if side in said), "")
+        action = text(self.trade or {}, "side", "type", "action").lower()
+        return next((side for side in ("buy", "sell") if side in action), "")
 
     @property
     def is_message(self) -> bool:
-        """Whether the entry is a message to answer, and no act without words, such as following or trading."""
+        """Whether the entry is a message to answer, and not an act without words, such as a follow or a trade."""
         return not self.is_moderation and (bool(self.text) or self.kind not in DEEDS)
 
     @property
@@ -162,10 +162,10 @@ def read_message(entry: object) -> ChatMessage | None:
     )
 
 
-def deed_ids(*told: JsonObject) -> tuple[str, ...]:
+def deed_ids(*sources: JsonObject) -> tuple[str, ...]:
     """The ids of the tip or trade itself."""
     names = ("trade_id", "tip_id", "signature", "tx_hash", "tx_signature", "transaction_id")
-    return tuple(dict.fromkeys(str(key) for data in told for name in names if (key := identifier(data, name))))
+    return tuple(dict.fromkeys(str(key) for data in sources for name in names if (key := identifier(data, name))))
 
 
 def is_own(message: ChatMessage, user_db_id: str, agent_name: str, wallet: str = "") -> bool:

@@ -130,7 +130,7 @@ class RetakeClient:
         return await self._read(protocol.send_chat(message, destination_user_id), _message_id)
 
     async def comments(self, user_db_id: str, limit: int = 50, before_id: str | None = None) -> Page:
-        """A page of chat, oldest first: the newest, or what came before `before_id`."""
+        """A page of chat, oldest first: the newest, or the one before the message `before_id`."""
         return await read_comments(await self._call(protocol.comments(user_db_id, limit, before_id)))
 
     async def user_exists(self, name: str) -> bool:

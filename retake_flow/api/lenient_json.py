@@ -135,11 +135,11 @@ def moment(data: JsonObject, *names: str) -> datetime | None:
     Epochs may be in seconds or any thousandth of them. A time before the platform existed is invalid.
     """
     for name in names:
-        told = {"$date": data.get(name), **member(data, name)}  # as MongoDB writes it, or plain
+        wrapped = {"$date": data.get(name), **member(data, name)}  # as MongoDB writes it, or plain
         with suppress(ValueError, OverflowError, OSError):
-            given = number(told, "$date")
+            given = number(wrapped, "$date")
             if given is None:
-                found = datetime.fromisoformat(text(told, "$date", most=_LONGEST_TIME))
+                found = datetime.fromisoformat(text(wrapped, "$date", most=_LONGEST_TIME))
                 found = found.replace(tzinfo=UTC) if found.tzinfo is None else found.astimezone(UTC)
             else:
                 while abs(given) >= _SECONDS_END:
@@ -204,10 +204,10 @@ def read_currency(data: JsonObject) -> str:
     return " ".join(words(data, *_CURRENCIES).split())[:_LONGEST_CURRENCY]
 
 
-def read_payment(*told: JsonObject) -> dict[str, str | int | float | bool] | None:
+def read_payment(*sources: JsonObject) -> dict[str, str | int | float | bool] | None:
     """The relevant fields of a tip or a trade; later objects take precedence. None when there are none."""
-    found = {name: value for data in told for name, value in scalars(data, _PAYMENT).items()}
-    return found if found or any(told) else None
+    found = {name: value for data in sources for name, value in scalars(data, _PAYMENT).items()}
+    return found if found or any(sources) else None
 
 
 def _read(data: JsonObject, name: str) -> float | None:

@@ -148,7 +148,7 @@ def _first(places: tuple[Mapping[str, Any], ...], *names: str) -> str:
     return next((found for place in places if (found := identifier(place, *names))), "")
 
 
-def _address(told: str, key: str) -> str:
-    url = f"{MOLTBOOK}/post/{key}" if key and not told else told
+def _address(given: str, key: str) -> str:
+    url = f"{MOLTBOOK}/post/{key}" if key and not given else given
     url = MOLTBOOK + url if url.startswith("/") else url
     return url if url.startswith("https://") and is_plain(url) else ""

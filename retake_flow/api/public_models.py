@@ -251,8 +251,8 @@ class Trade:
     def read(cls, data: JsonObject) -> Self:
         """Read one entry."""
         bought = data.get("is_buy")
-        said = line(data, "action", "side", "type", most=_NAME).lower()
-        side = ("buy" if bought else "sell") if isinstance(bought, bool) else said
+        action = line(data, "action", "side", "type", most=_NAME).lower()
+        side = ("buy" if bought else "sell") if isinstance(bought, bool) else action
         return cls(
             token_address=line(data, "token_address", "tokenAddress", "address", most=_KEY),
             ticker=line(data, *_TICKERS, most=_NAME),

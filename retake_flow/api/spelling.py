@@ -28,9 +28,9 @@ def name_key(name: str) -> str:
     return (_letters(name) or name.strip().casefold()) + unseen
 
 
-def same_words(said: str, seen: str) -> bool:
+def same_words(sent: str, seen: str) -> bool:
     """Whether a displayed text is the sent one, even if escaped, cut off, or with text added around it."""
-    return Words(said).are_seen_in(Words(seen))
+    return Words(sent).are_seen_in(Words(seen))
 
 
 class Words:

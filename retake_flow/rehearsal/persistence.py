@@ -43,7 +43,7 @@ class StateFile:
         self._file = file
         self._report = report
         self._kept = ""
-        self._told = False
+        self._reported = False
         self._milestones: tuple[int, ...] = ()
 
     def save(self) -> None:
@@ -81,13 +81,13 @@ class StateFile:
         """Write the changes; if that fails the rehearsal continues, but its next part may know less."""
         try:
             self.save()
-            self._told = False
+            self._reported = False
         except OSError as error:
-            if not self._told:
+            if not self._reported:
                 logging.getLogger(__name__).warning(
                     "the rehearsal cannot be kept in %s: %s", self._file, error.strerror
                 )
-            self._told = True
+            self._reported = True
 
 
 def _prepared_agent(agent: Agent) -> PreparedAgent:

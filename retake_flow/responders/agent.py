@@ -1,4 +1,4 @@
-"""Agent: the agent answers chat itself, by commands; the messages that it leaves unanswered go to a fallback."""
+"""Agent: the agent answers chat itself, by commands; messages that stay unanswered go to a fallback."""
 
 from __future__ import annotations
 

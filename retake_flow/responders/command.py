@@ -77,8 +77,8 @@ def program(name: str, folder: Path, environment: Mapping[str, str]) -> str:
     """
     place = str((folder / name).absolute()) if "/" in name else name
     if programs.find(place, environment) is None:
-        said = "is not there or may not be executed" if "/" in name else "is not installed"
-        raise MissingProgram(f"{one_line(place)}, which is to answer chat, {said}", hint=_PLACES)
+        problem = "is not there or may not be executed" if "/" in name else "is not installed"
+        raise MissingProgram(f"{one_line(place)}, which is to answer chat, {problem}", hint=_PLACES)
     return place
 
 

@@ -54,9 +54,9 @@ def function(name: str, folder: Path) -> Callable[[dict[str, Any]], Any]:
     except BaseException as error:
         if isinstance(error, KeyboardInterrupt):
             raise
-        said = f"the module {module}, which is to answer chat, cannot be imported: {blame(error, folder)}"
+        message = f"the module {module}, which is to answer chat, cannot be imported: {blame(error, folder)}"
         raise ResponderMissing(
-            said, hint=f"it is looked up among the installed modules and in {one_line(place)}"
+            message, hint=f"it is looked up among the installed modules and in {one_line(place)}"
         ) from None
     _require_unhidden(module, folder)
     found = getattr(imported, attribute, None)
@@ -73,8 +73,10 @@ def blame(error: BaseException, folder: Path) -> str:
         where = f"{Path(error.filename).name}:{error.lineno}: "
     else:
         where = f"{Path(inside[-1].filename).name}:{inside[-1].lineno}: " if inside else ""
-    said = error.msg if isinstance(error, SyntaxError) else str(error)
-    words = " ".join(scrub(strip_controls(f"{type(error).__name__}: {said}" if said else type(error).__name__)).split())
+    reason = error.msg if isinstance(error, SyntaxError) else str(error)
+    words = " ".join(
+        scrub(strip_controls(f"{type(error).__name__}: {reason}" if reason else type(error).__name__)).split()
+    )
     return f"{where}{words[:300]}"
 
 

@@ -26,8 +26,8 @@ _PEOPLE = 1_000  # viewers whose sentences are remembered, and as many tips
 @asynccontextmanager
 async def open_responder(settings: Mapping[str, Any], note: Callable[..., None]) -> AsyncIterator[Greeter]:
     """A greeter with a flow's own sentences (`greetings`, `thanks`)."""
-    said = settings["greeter"]
-    yield Greeter(said.get("greetings", GREETINGS), said.get("thanks", THANKS))
+    sentences = settings["greeter"]
+    yield Greeter(sentences.get("greetings", GREETINGS), sentences.get("thanks", THANKS))
 
 
 class Greeter:

@@ -1,4 +1,4 @@
-"""HTTP client: the one place that sends batches of chat over HTTP, to one address that no response can change."""
+"""HTTP client: the only module that sends batches of chat over HTTP, to an address that no response can change."""
 
 from __future__ import annotations
 
@@ -89,7 +89,7 @@ class Connection:
             ResponderFailed: No response arrived in time, or none that can be read.
             SecretRefused: It contains a secret.
         """
-        require_no_secret(f"what was to be posted to {self.host}", body.decode(errors="replace"))
+        require_no_secret(f"the request to {self.host}", body.decode(errors="replace"))
         late, tries = asyncio.get_running_loop().time() + self._within, 1
         try:
             async with asyncio.timeout_at(late):
@@ -159,8 +159,8 @@ def _path(url: str) -> str:
 def _refusal(reply: Reply) -> str:
     if 300 <= reply.status < 400:
         return f"points elsewhere ({reply.status}), which is not followed; give the address that it leads to"
-    said = f": {excerpt(reply.body, 200)}" if reply.body and reply.kind != "text/html" else ""
-    return f"refused with status {reply.status}{said}"
+    words = f": {excerpt(reply.body, 200)}" if reply.body and reply.kind != "text/html" else ""
+    return f"refused with status {reply.status}{words}"
 
 
 def _words(error: Exception) -> str:

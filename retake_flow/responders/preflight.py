@@ -47,23 +47,23 @@ def _checks(
             from retake_flow.responders.function import function
 
             yield partial(function, name, folder)
-        case {"http": dict(said)} | {"openai": dict(said)}:
-            yield from _texts(said, folder, environment, allowed)
+        case {"http": dict(section)} | {"openai": dict(section)}:
+            yield from _texts(section, folder, environment, allowed)
 
 
 def _texts(
-    said: Mapping[str, Any], folder: Path, environment: Mapping[str, str], allowed: Sequence[str]
+    section: Mapping[str, Any], folder: Path, environment: Mapping[str, str], allowed: Sequence[str]
 ) -> Iterator[Check]:
     from retake_flow.responders.env_secrets import signing_key, variable
     from retake_flow.responders.language_model.prompt import playbook
 
-    if isinstance(said.get("url"), str):
-        yield partial(network.proxy_for, said["url"])
-    headers = said.get("headers_from", {})
-    for name in (*(headers.values() if isinstance(headers, dict) else ()), said.get("key_from")):
+    if isinstance(section.get("url"), str):
+        yield partial(network.proxy_for, section["url"])
+    headers = section.get("headers_from", {})
+    for name in (*(headers.values() if isinstance(headers, dict) else ()), section.get("key_from")):
         if isinstance(name, str):
             yield partial(variable, environment, name)
-    if isinstance(said.get("secret_from"), str):
-        yield partial(signing_key, environment, said["secret_from"])
-    if isinstance(said.get("playbook_file"), str):
-        yield partial(playbook, {"playbook_file": said["playbook_file"]}, folder, allowed)
+    if isinstance(section.get("secret_from"), str):
+        yield partial(signing_key, environment, section["secret_from"])
+    if isinstance(section.get("playbook_file"), str):
+        yield partial(playbook, {"playbook_file": section["playbook_file"]}, folder, allowed)

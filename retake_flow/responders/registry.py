@@ -97,9 +97,9 @@ def require_form(settings: Mapping[str, Any]) -> None:
     Raises:
         ResponderFailed: They cannot.
     """
-    said = mismatch(dict(settings), RESPONDER)
-    if said:
-        raise ResponderFailed(f"what the flow says under `responder` {said}")
+    problem = mismatch(dict(settings), RESPONDER)
+    if problem:
+        raise ResponderFailed(f"the flow's `responder` {problem}")
 
 
 def plain(value: Any) -> Any:

@@ -34,11 +34,11 @@ async def open_responder(
     Raises:
         ResponderFailed: Its address or a variable cannot be used.
     """
-    said = settings["http"]
-    headers = {name: variable(environment, source) for name, source in said.get("headers_from", {}).items()}
-    key = signing_key(environment, said["secret_from"]) if "secret_from" in said else b""
+    service = settings["http"]
+    headers = {name: variable(environment, source) for name, source in service.get("headers_from", {}).items()}
+    key = signing_key(environment, service["secret_from"]) if "secret_from" in service else b""
     within = duration.seconds(settings.get("timeout", THINKS))
-    async with Connection(said["url"], within, transport) as connection:
+    async with Connection(service["url"], within, transport) as connection:
         yield Webhook(connection, headers, key, now)
 
 

@@ -125,7 +125,7 @@ class Feed:
             case {"event": "account", "agent": str(name)} if name:
                 self._agent = _line(name)
             case {"event": "scene_set"}:
-                self._settings.heard(plain(record, _masked), at)
+                self._settings.apply(plain(record, _masked), at)
             case {"event": "action_started" | "activity_started", "action": "studio.show", "inputs": {"text": text}}:
                 self._line(text, at)
             case {"event": "said", "how": how, "text": text} if "screen" in how:

@@ -76,8 +76,8 @@ class Settings:
         """Take what the content begins with."""
         self._first = merged({}, self._loaded(settings))
 
-    def heard(self, record: Mapping[str, Any], at: float) -> None:
-        """Take a record `scene_set`."""
+    def apply(self, record: Mapping[str, Any], at: float) -> None:
+        """Apply a record `scene_set`."""
         asked = "request" in record
         settings = self._loaded(record.get("data") or {}, anywhere=asked)
         if record.get("clear"):

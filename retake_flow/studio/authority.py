@@ -36,8 +36,8 @@ class Authority:
             try:
                 private_file.replace(self.path, entry)
             except OSError as error:
-                said = "the key of the display cannot be kept"
-                raise os_errors.host_error(error, said) or StudioError(f"{said}: {error.strerror}") from None
+                doing = "the key of the display cannot be kept"
+                raise os_errors.host_error(error, doing) or StudioError(f"{doing}: {error.strerror}") from None
         return self.path
 
     @property

@@ -1,4 +1,4 @@
-"""Media: the files and folders that a flow names to show or play them."""
+"""Media: the files and folders that a flow shows or plays."""
 
 from __future__ import annotations
 

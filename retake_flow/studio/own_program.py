@@ -95,12 +95,12 @@ class OwnPrograms:
             end_flood()  # it may have written all that before we have it
             process.finish(program.given)
             if not await process.exits_within(timeout):
-                said = process.with_lines(f"{program.shown} did not end within {timeout:g} s")
-                raise _unsure(NotReady(said, hint="give it more time by `timeout`"))
+                message = process.with_lines(f"{program.shown} did not end within {timeout:g} s")
+                raise _unsure(NotReady(message, hint="give it more time by `timeout`"))
             await process.wait()
             if len(output) > MOST_OUTPUT:
-                said = f"{program.shown} wrote more than {MOST_OUTPUT // 1024} KiB"
-                raise _unsure(ProcessFailed(said, hint="let it write what is long into a file"))
+                message = f"{program.shown} wrote more than {MOST_OUTPUT // 1024} KiB"
+                raise _unsure(ProcessFailed(message, hint="let it write long output to a file"))
             return Ran(process.status or 0, bytes(output), process.with_lines(f"{program.shown} {process.ending}"))
 
     @asynccontextmanager

@@ -1,4 +1,4 @@
-"""Picture: what a display shows, as a small grey picture (ffmpeg), or as a screenshot for a thumbnail (scrot)."""
+"""Picture: captures a display as a small grey picture (ffmpeg), or as a screenshot for a thumbnail (scrot)."""
 
 from __future__ import annotations
 

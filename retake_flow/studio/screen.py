@@ -1,4 +1,4 @@
-"""Screen: what a run shows on its display, each in a window of its own."""
+"""Screen: the pages, terminals, players and programs that a run shows, each in its own window."""
 
 from __future__ import annotations
 

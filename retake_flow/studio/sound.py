@@ -90,8 +90,8 @@ class Sound:
         """The data about the sound for others."""
         kind = "pulseaudio" if self.process else "silent"
         sink = SINK if self.process else ""
-        said = {"speaks": self.speaks, "reason": self.reason}
-        return {"sound": kind, "server": self.server, "sink": sink, **said}
+        speech = {"speaks": self.speaks, "reason": self.reason}
+        return {"sound": kind, "server": self.server, "sink": sink, **speech}
 
     @property
     def audible(self) -> bool:
@@ -184,7 +184,7 @@ async def open_sound(
         except StudioError as error:
             sound = Sound(reason=error.message)
         except OSError as error:
-            refused = os_errors.host_error(error, "the sound has no place to be")
+            refused = os_errors.host_error(error, "there is no folder for the sound")
             if refused is None:
                 raise
             sound = Sound(reason=refused.message)

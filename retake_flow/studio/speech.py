@@ -68,7 +68,7 @@ class Voice:
         words = speakable(text)
         if not words:
             return
-        require_no_secret("what was to be spoken", text)
+        require_no_secret("the text to speak", text)
         if self._waiting >= MOST_WAITING:
             raise NoVoice(f"{self._waiting} texts already wait to be spoken")
         self._waiting += 1

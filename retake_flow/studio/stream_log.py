@@ -49,7 +49,7 @@ class StreamLog:
             StudioError: The file cannot be written.
             SecretRefused: The text contains a secret.
         """
-        require_no_secret("what was to be shown on stream", text)
+        require_no_secret("the text for the stream", text)
         lines = display_lines(text)
         if lines:
             self._write("".join(f"{line}\n" for line in lines))

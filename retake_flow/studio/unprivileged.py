@@ -1,4 +1,4 @@
-"""Unprivileged: the user that runs what shows foreign content when we are root."""
+"""Unprivileged: the user that runs programs with foreign content when we are root."""
 
 from __future__ import annotations
 

@@ -48,8 +48,8 @@ class WorkFolder:
                     (self.path / _MARK).write_text(process_place.mark(), encoding="ascii")
             folder.mkdir(mode=0o700, exist_ok=True)
         except OSError as error:
-            said = f"the working folder {folder} cannot be made"
-            raise os_errors.host_error(error, said) or StudioError(f"{said}: {error.strerror or error}") from None
+            doing = f"the working folder {folder} cannot be made"
+            raise os_errors.host_error(error, doing) or StudioError(f"{doing}: {error.strerror or error}") from None
         return folder
 
     def close(self) -> None:
@@ -84,7 +84,7 @@ def _is_dead(folder: Path) -> bool:
 
 @contextmanager
 def work_folder() -> Iterator[WorkFolder]:
-    """A folder for the duration of its work. A killed process cannot remove its own folder: the next process does."""
+    """A folder for the duration of the work. The next process removes the folders of killed ones."""
     left = (path for path in Path(tempfile.gettempdir()).glob(f"{_PREFIX}*") if _NAME.fullmatch(path.name))
     remove_abandoned(left, _is_dead)
     folder = WorkFolder(Path(tempfile.mkdtemp(prefix=_PREFIX)))

@@ -1,4 +1,4 @@
-"""Comments: reads a chat, the agent's or another agent's, without answering it."""
+"""Comments: reads the chat of the agent or of another one, without answering it."""
 
 from __future__ import annotations
 
@@ -43,8 +43,8 @@ class Ballot:
         self._known = {word.casefold() for words in self._words.values() for word in words}
         if not self.names or not all(self._patterns or word for word in self._words.values()):
             raise InputError("a vote needs choices, each a word or more", hint="write for example `choices: [A, B]`")
-        said = Counter(" ".join(words).casefold() for words in self._words.values())
-        if not self._patterns and (same := [words for words, times in said.items() if times > 1]):
+        choices = Counter(" ".join(words).casefold() for words in self._words.values())
+        if not self._patterns and (same := [words for words, times in choices.items() if times > 1]):
             raise InputError(
                 f"two choices of the vote are the same word: {same[0]}", hint="give each a word of its own"
             )
@@ -75,22 +75,22 @@ class Ballot:
                 return patterns.matches(self._patterns[name], text)
             except patterns.PatternError:
                 return False  # a text that is too long for its pattern
-        said, wanted = _words(text), self._words[name]
-        only = all(word.casefold() in self._known for word in said)
+        written, wanted = _words(text), self._words[name]
+        only = all(word.casefold() in self._known for word in written)
         if self._exact and not only:
             return False
         # In a sentence, `a` is an article, and only `A` a choice.
         alike = _alike if only or len(name) > 1 else list.__eq__
-        places = (at for at in range(len(said)) if at == 0 or said[at - 1].casefold() not in NEGATIONS)
-        return any(alike(said[at : at + len(wanted)], wanted) for at in places)
+        places = (at for at in range(len(written)) if at == 0 or written[at - 1].casefold() not in NEGATIONS)
+        return any(alike(written[at : at + len(wanted)], wanted) for at in places)
 
 
 def _words(text: str) -> list[str]:
     return _WORD.findall(text)
 
 
-def _alike(said: list[str], wanted: list[str]) -> bool:
-    return [word.casefold() for word in said] == [word.casefold() for word in wanted]
+def _alike(written: list[str], wanted: list[str]) -> bool:
+    return [word.casefold() for word in written] == [word.casefold() for word in wanted]
 
 
 _PAGE = 100

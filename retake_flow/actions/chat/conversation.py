@@ -1,4 +1,4 @@
-"""Conversation: the agent's chat for as long as an activity lasts, from the inbox by the responder to the outbox."""
+"""Conversation: the agent's chat during an activity: inbox, responder and outbox."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Deduplication: which messages of a chat were read, and how they arrived, so that each counts once."""
+"""Deduplication: remembers which messages of a chat were read, and how they arrived, so that each counts once."""
 
 from __future__ import annotations
 

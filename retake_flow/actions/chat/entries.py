@@ -1,6 +1,6 @@
-"""Chat entries: what the flow, the journal, the stream and the responder get of each entry of a chat.
+"""Chat entries: turns each entry of a chat into events, records, a line on stream and a responder's message.
 
-A field of `api.chat.ChatMessage` gets everywhere from here.
+A new field of `api.chat.ChatMessage` is passed on here.
 """
 
 from __future__ import annotations
@@ -67,8 +67,8 @@ def records(message: ChatMessage, newcomer: bool = False) -> Iterator[Noted]:
     else:
         yield "chat_deed", {**about, **({"side": message.side} if message.kind == "trade" else {})}
     if paid and message.amount is None:
-        told = {**(message.tip or message.trade or {})}.get("amount")
-        yield "chat_unreadable", {"id": about["id"], "what": "amount", "told": strip_controls(str(told))[:LONGEST_NAME]}
+        amount = strip_controls(str((message.tip or message.trade or {}).get("amount")))[:LONGEST_NAME]
+        yield "chat_unreadable", {"id": about["id"], "what": "amount", "told": amount}
 
 
 def line(message: ChatMessage) -> str:

@@ -226,7 +226,7 @@ class SpeakQueue:
     def say(self, text: str) -> None:
         """Queue a text."""
         if len(self._waiting) == _MOST:
-            self._report(text, "too much waits to be spoken")
+            self._report(text, "too many texts wait to be spoken")
             return
         self._waiting.append(text)
         if self._speaking is None or self._speaking.done():

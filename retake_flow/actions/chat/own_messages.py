@@ -158,5 +158,5 @@ def _forget(remembered: dict[str, Any], most: int) -> None:
 
 def _keys(message: ChatMessage) -> list[str]:
     """The keys that identify the author of a message: the user id if there is one, else wallet and name."""
-    told = traits(message)
-    return told[:1] if message.author_user_id else told
+    keys = traits(message)
+    return keys[:1] if message.author_user_id else keys

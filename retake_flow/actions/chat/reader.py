@@ -1,7 +1,7 @@
 """Chat reader: reads a chat both by polling and in real time.
 
 The real-time connection is faster, polling is reliable. Right after each connection the chat is polled before any
-real-time message counts, so that missed messages come first. After that it is still polled now and then.
+real-time message counts, so that missed messages come first. After that it is polled at longer intervals.
 """
 
 from __future__ import annotations
@@ -147,8 +147,8 @@ class Reader:
     def ahead(self, messages: Sequence[ChatMessage] = ()) -> float | None:
         """How many seconds the clock that dates the chat is ahead of the run's time at least; None if unknown."""
         server = self._access.server_time
-        told = None if server is None else server - self._now()
-        return self._own.sent.clock_offset(messages, self._own.is_author, told)
+        offset = None if server is None else server - self._now()
+        return self._own.sent.clock_offset(messages, self._own.is_author, offset)
 
     def _without_history(self, polled: list[ChatMessage]) -> list[ChatMessage]:
         """The messages that are not history; the first reading decides which are."""

@@ -166,14 +166,14 @@ class SentMessages:
     # --- matching with a chat -------------------------------------------------------------------------------
 
     def clock_offset(
-        self, messages: Sequence[ChatMessage], known: Callable[[ChatMessage], bool], told: float | None
+        self, messages: Sequence[ChatMessage], known: Callable[[ChatMessage], bool], by_responses: float | None
     ) -> float | None:
         """How many seconds the clock that dates a chat is ahead of the run's time at least; None if unknown.
 
         The dates of the agent's own messages show it: for certain if their ids are known, otherwise by their text if
         nothing else shows it.
 
-        `known` returns whether a message is known to be the agent's, and `told` is the offset by the responses' dates.
+        `known` returns whether a message is known to be the agent's; `by_responses` is the offset that responses show.
         """
         by_id: list[float] = []
         by_words: list[float] = []
@@ -188,7 +188,7 @@ class SentMessages:
                     (by_words if known(message) else by_anybody).append(ahead)
         if by_id:
             return max(by_id)
-        return told if told is not None else max(by_words, default=min(by_anybody, default=None))
+        return by_responses if by_responses is not None else max(by_words, default=min(by_anybody, default=None))
 
     def index_of_first(self, messages: Sequence[ChatMessage], before: float | None) -> int | None:
         """The index of the agent's first message of this stream in a chat, oldest first; None if there is none.
@@ -210,8 +210,8 @@ def _words(text: str) -> Words:
 
 def traits(message: ChatMessage) -> list[str]:
     """The keys that identify the author of a message."""
-    told = {"id": message.author_user_id, "wallet": message.wallet, "name": name_key(message.author_name)}
-    return [f"{what}:{value}" for what, value in told.items() if value]
+    keys = {"id": message.author_user_id, "wallet": message.wallet, "name": name_key(message.author_name)}
+    return [f"{what}:{value}" for what, value in keys.items() if value]
 
 
 def _are_one(seen: ChatMessage, message: ChatMessage) -> bool:
@@ -236,6 +236,6 @@ def _sent_in(record: Record, user_id: str) -> Sent | None:
     return None
 
 
-def _chat(told: Mapping[Any, Any], user_id: str) -> str:
-    to = str(told.get("to") or "")
+def _chat(record: Mapping[Any, Any], user_id: str) -> str:
+    to = str(record.get("to") or "")
     return "" if to == user_id else to

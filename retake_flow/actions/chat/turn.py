@@ -26,8 +26,8 @@ class Limits:
     def apply(self, texts: Sequence[str]) -> tuple[list[str], list[str]]:
         """Texts that can be sent, each on one line and without terminal controls; and the texts beyond the limit."""
         lines = (" ".join(strip_controls(text).split()) for text in texts)
-        said = [line[: self.length] for line in lines if line]
-        return said[: self.replies], said[self.replies :]
+        texts = [line[: self.length] for line in lines if line]
+        return texts[: self.replies], texts[self.replies :]
 
 
 @dataclass(frozen=True, slots=True)

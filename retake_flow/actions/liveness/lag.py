@@ -195,15 +195,15 @@ class Measurement:
         middle = (self.lag.after + self.lag.by) / 2
         return middle + ceil(max(0.0, earliest - middle))
 
-    def _count(self, told: Lag) -> None:
+    def _count(self, by_uptime: Lag) -> None:
         """Use the uptime, unless it does not count from the moment of going live."""
-        if told.by < self._began - 1:
+        if by_uptime.by < self._began - 1:
             self._counts = False  # it counts an earlier push
-        elif told.by <= self._looks.after or told.after >= self._looks.by:
+        elif by_uptime.by <= self._looks.after or by_uptime.after >= self._looks.by:
             self._counts = False
             self.lag = Lag(self._looks.after, self._looks.by, "contradicted")
         elif self.lag is not None:
-            self.lag = self.lag.within(told) or self.lag
+            self.lag = self.lag.within(by_uptime) or self.lag
 
     def _compare(self) -> None:
         """Adopt the more exact lag of an earlier stream, if the two agree."""

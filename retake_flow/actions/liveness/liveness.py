@@ -1,4 +1,4 @@
-"""Liveness: polls whether the platform shows a push live when that is due, and learns when the next one is due."""
+"""Liveness: polls whether the platform shows a push as live, and learns when to poll."""
 
 from __future__ import annotations
 

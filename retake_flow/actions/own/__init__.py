@@ -1,1 +1,1 @@
-"""Actions of one's own: programs and requests that a flow brings along."""
+"""Actions of the flow's own: programs, functions and requests."""

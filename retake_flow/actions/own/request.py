@@ -1,4 +1,4 @@
-"""Request action: one HTTP request of a flow's own, and what becomes of the response."""
+"""Request action: sends one HTTP request of a flow's own, and turns the response into a result."""
 
 from __future__ import annotations
 
@@ -106,8 +106,8 @@ def _require_expected(request: OwnRequest, response: OwnResponse, text: str, exp
     status = response.status
     if status in expect if expect else 200 <= status < 300:
         return
-    said = cut(" ".join(text.split()), _SHOWN)
-    message = f"{request.shown}: status {status}{f': {said}' if said else ''}"
+    body = cut(" ".join(text.split()), _SHOWN)
+    message = f"{request.shown}: status {status}{f': {body}' if body else ''}"
     if 300 <= status < 400:
         hint = "use the address that it leads to, or allow `redirects`"
         raise RequestRefused(f"{message}, which leads to {response.headers.get('location', 'nowhere')}", hint=hint)

@@ -127,8 +127,8 @@ class EventLines:
     def _allows(self, limit: _Limit) -> bool:
         if limit.allows(self._now()):
             return True
-        if not limit.told:
-            limit.told = True
+        if not limit.reported:
+            limit.reported = True
             self._say(f"more than {limit.most} {limit.what} in {WITHIN:g} s; the others are dropped")
         return False
 
@@ -144,7 +144,7 @@ class _Limit:
     def __init__(self, most: int, what: str) -> None:
         self.most = most
         self.what = what
-        self.told = False
+        self.reported = False
         self._times: deque[float] = deque()
 
     def allows(self, now: float) -> bool:
@@ -154,5 +154,5 @@ class _Limit:
         if len(self._times) >= self.most:
             return False
         self._times.append(now)
-        self.told = False
+        self.reported = False
         return True

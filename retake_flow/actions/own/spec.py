@@ -1,4 +1,4 @@
-"""Specs of the actions of one's own."""
+"""Specs of the flow's own actions."""
 
 from __future__ import annotations
 

@@ -185,9 +185,9 @@ def _list_completion(
     call: Call, of: str, entries: Iterable[Mapping[str, Any]], words: Iterable[str], **more: object
 ) -> Completion:
     """The requested part of a list, with its length, its first entry, and a text."""
-    shown, told = list(entries)[: _limit(call)], list(words)[: _limit(call)]
-    rest = f" and {len(told) - _NAMED} more" if len(told) > _NAMED else ""
-    summary = ", ".join(told[:_NAMED]) + rest or "none"
+    shown, texts = list(entries)[: _limit(call)], list(words)[: _limit(call)]
+    rest = f" and {len(texts) - _NAMED} more" if len(texts) > _NAMED else ""
+    summary = ", ".join(texts[:_NAMED]) + rest or "none"
     first = shown[0] if shown else {}
     return Completion(value={of: shown, "count": len(shown), "first": first, "summary": summary, **more})
 

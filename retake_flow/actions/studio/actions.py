@@ -142,8 +142,8 @@ class StudioActions(Family):
         struggled, self._struggling = self._struggling, health.slow_for >= STRUGGLING_SECONDS
         if struggled or not self._struggling:
             return Completion(value=value)
-        told = {**{name: value[name] for name in ("speed", "fps", "slow_for")}, "advice": self._advice}
-        return Completion(value=value, raised=[("struggling", told)])
+        data = {**{name: value[name] for name in ("speed", "fps", "slow_for")}, "advice": self._advice}
+        return Completion(value=value, raised=[("struggling", data)])
 
 
 class _Seen:

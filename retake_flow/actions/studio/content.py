@@ -209,7 +209,7 @@ class CoveringPage:
         self._tell = tell
         self._url = ""
         self._tasks: set[asyncio.Task[None]] = set()
-        self._told: set[str] = set()
+        self._reported: set[str] = set()
 
     def show(self, url: str) -> None:
         """Show the page of an address in place of the present one; "" for none."""
@@ -247,8 +247,8 @@ class CoveringPage:
 
     def _report(self, reason: str) -> None:
         message = f"The page over the content is not shown: {reason}"
-        if message not in self._told:
-            self._told.add(message)
+        if message not in self._reported:
+            self._reported.add(message)
             self._tell(message)
 
 

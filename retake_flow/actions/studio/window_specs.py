@@ -1,4 +1,4 @@
-"""Specs of the actions that show or play something other than the stream log."""
+"""Specs of the actions with windows, and of music."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Own requests: one HTTP request that a flow names, to public addresses, with everything about it bounded."""
+"""Own requests: one HTTP request that a flow names, to public addresses, limited in size and time."""
 
 from __future__ import annotations
 
@@ -176,7 +176,7 @@ def _require_address(request: OwnRequest) -> tuple[str, int]:
     if not host or not port or parts.username is not None:
         raise InputError("the address of a request begins with https:// or http://, and has no password in it")
     if request.secret and parts.scheme == "http" and not is_loopback(host):
-        raise InputError(f"{request.shown}: what `headers_from` and `secret_from` name goes over https only")
+        raise InputError(f"{request.shown}: the secrets of `headers_from` and `secret_from` are sent over https only")
     return host, port
 
 
@@ -187,7 +187,7 @@ async def _examined(request: OwnRequest, host: str, port: int) -> str:
     except OSError as error:
         raise RequestFailed(f"{request.shown}: {host} cannot be found: {error.strerror or error}") from None
     except UnicodeError:
-        raise InputError(f"{request.shown}: {cut(host, 80)!r} is no name of a host") from None
+        raise InputError(f"{request.shown}: {cut(host, 80)!r} is not the name of a host") from None
     addresses = [str(info[4][0]) for info in found]
     if not request.private:
         _require_public(request, addresses)
@@ -203,7 +203,7 @@ def _require_public(request: OwnRequest, addresses: Sequence[str]) -> None:
 
 
 def is_public(address: str) -> bool:
-    """Whether an address is one of the public network, also the one inside an IPv6 address that carries another."""
+    """Whether an address is public; an IPv6 address that carries an IPv4 one counts as that one."""
     ip = _literal(address)
     if ip is None:
         return False

@@ -75,12 +75,12 @@ def _as(kind: str, found: ChatMessage, data: JsonObject, now: datetime) -> ChatM
     found = replace(_with_author(found, data), sent_at=found.sent_at or now, text=said)
     match kind:
         case "tip":
-            told = member(data, "tip_data")
-            said = said or words(told, "message", "text", "note")
-            return replace(found, kind="tip", text=said, tip=read_payment(data, told) or {}, also=deed_ids(told))
+            details = member(data, "tip_data")
+            said = said or words(details, "message", "text", "note")
+            return replace(found, kind="tip", text=said, tip=read_payment(data, details) or {}, also=deed_ids(details))
         case "trade":
-            told = member(data, "trade_data")
-            return replace(found, kind="trade", trade=read_payment(data, told) or {}, also=deed_ids(told, data))
+            details = member(data, "trade_data")
+            return replace(found, kind="trade", trade=read_payment(data, details) or {}, also=deed_ids(details, data))
         case "follow":
             return replace(found, kind="follow", text="")
     return found
@@ -120,8 +120,8 @@ def _with_author(found: ChatMessage, data: JsonObject) -> ChatMessage:
 
 def _person(data: JsonObject, *names: str) -> dict[str, str]:
     """The first field of the author: `follower_username`, `follower: {username}`, or plain `username`."""
-    told = [*(f"{who}_{name}" for name in names for who in _WHO), *(name for name in names if name != "id")]
-    found = raw_text(data, *told) or next((said for who in _WHO if (said := raw_text(member(data, who), *names))), "")
+    fields = [*(f"{who}_{name}" for name in names for who in _WHO), *(name for name in names if name != "id")]
+    found = raw_text(data, *fields) or next((said for who in _WHO if (said := raw_text(member(data, who), *names))), "")
     return {"": found}
 
 
@@ -133,5 +133,5 @@ def _key(event: str, data: JsonObject) -> str:
     key = _id(data)
     if key:
         return key
-    told = json.dumps([event, data], sort_keys=True, default=str, ensure_ascii=True)
-    return f"{event}:{sha256(told.encode()).hexdigest()[:24]}"
+    content = json.dumps([event, data], sort_keys=True, default=str, ensure_ascii=True)
+    return f"{event}:{sha256(content.encode()).hexdigest()[:24]}"

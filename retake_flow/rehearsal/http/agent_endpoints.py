@@ -138,8 +138,8 @@ class AgentEndpoints:
         agent = self._agent(request)
         form = await body(request)
         comment = self._platform.say(agent, text(form, "destination_user_id"), text(form, "message"))
-        told = {"message_id": comment.id} if self._platform.options.message_ids else {}
-        return JSONResponse({"success": True, **told})
+        ids = {"message_id": comment.id} if self._platform.options.message_ids else {}
+        return JSONResponse({"success": True, **ids})
 
     async def _comments(self, request: Request) -> Response:
         self._agent(request)

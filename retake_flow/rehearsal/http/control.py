@@ -1,4 +1,4 @@
-"""The rehearsal's own calls, under `/_rehearsal/`: they direct a rehearsal while it runs."""
+"""The rehearsal's own calls, under `/_rehearsal/`, which direct it while it runs."""
 
 from __future__ import annotations
 

@@ -161,7 +161,7 @@ async def _wait_for_disconnect(receive: Receive, seconds: float) -> bool:
     return True
 
 
-_HINT: Final = "a rehearsal answers programs of its own machine; call it by the address that it told"
+_HINT: Final = "a rehearsal answers programs of its own machine; call it by the address that it printed"
 
 
 class OnlyLocal:

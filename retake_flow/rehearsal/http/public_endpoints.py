@@ -113,8 +113,8 @@ class PublicEndpoints:
 
     async def _metadata(self, request: Request) -> Response:
         agent = self._platform.agents.by_id(request.path_params["user_id"])
-        told = {"bio": agent.profile.description, "followers": len(agent.followers), "social_links": []}
-        return JSONResponse({**self._user(agent), **told})
+        profile = {"bio": agent.profile.description, "followers": len(agent.followers), "social_links": []}
+        return JSONResponse({**self._user(agent), **profile})
 
     async def _streamer(self, request: Request) -> Response:
         wanted = request.path_params["name_or_id"]
@@ -166,7 +166,7 @@ class PublicEndpoints:
 
     async def _top_tippers(self, request: Request) -> Response:
         tips = sorted(self._requested_streamer(request).tips.values(), key=lambda tip: tip.total, reverse=True)
-        told = [
+        tippers = [
             {
                 "user_id": tip.tipper.user_id,
                 "username": tip.tipper.name,
@@ -175,7 +175,7 @@ class PublicEndpoints:
             }
             for tip in tips[:_MOST_TIPPERS]
         ]
-        return JSONResponse({"tippers": told})
+        return JSONResponse({"tippers": tippers})
 
     def _requested_agents(self, request: Request) -> Iterable[Agent]:
         wanted = request.path_params.get("streamer_id")

@@ -1,4 +1,4 @@
-"""The script of viewers as data: single cues, and many viewers in few words, expanded while they happen."""
+"""The script of viewers as data: single cues, and crowds, repetitions and trolls, expanded as they happen."""
 
 from __future__ import annotations
 
@@ -118,8 +118,8 @@ class Crowd:
 
     def as_json(self) -> dict[str, Any]:
         """The crowd as `read` reads it, in its object."""
-        told = asdict(self)
-        return {"crowd": {"from": told.pop("start"), **told}}
+        fields = asdict(self)
+        return {"crowd": {"from": fields.pop("start"), **fields}}
 
     def cues(self, dice: Random) -> Iterator[Cue]:
         """The acts of the crowd; each viewer writes once before the rest is random."""

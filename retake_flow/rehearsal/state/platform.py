@@ -197,8 +197,8 @@ class Platform:
 
     def shows_live(self, agent: Agent) -> bool:
         """Whether the platform reports an agent as live; faults can make this wrong."""
-        told, until = agent.frozen
-        return told if self.now() < until else self.is_live(agent)
+        was_live, until = agent.frozen
+        return was_live if self.now() < until else self.is_live(agent)
 
     def poll_status(self, agent: Agent) -> bool:
         """Report to an agent whether it is live, and count the poll."""

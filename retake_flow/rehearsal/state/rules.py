@@ -1,4 +1,4 @@
-"""The rules of platform.md whose breach the platform itself can see."""
+"""The rules of platform.md that the platform itself can see broken."""
 
 from __future__ import annotations
 

@@ -146,9 +146,9 @@ class ViewerActions:
         ticker = agent.profile.ticker if own else ""
         trade = Trade(self._identities.id("trade"), self._now(), viewer, cue.side, cue.amount, token, ticker)
         self.trades.append(trade)
-        told = trade.as_json()
+        data = trade.as_json()
         # A trade of another token has nothing to do with this stream.
-        comment = self.write(agent, viewer, cue.text, "trade", told) if own else None
+        comment = self.write(agent, viewer, cue.text, "trade", data) if own else None
         for room in (*([live_room(agent.user_id)] if own else []), TRADES, trades_room(token)):
-            self._rooms.say(room, "newtrade", told)
+            self._rooms.say(room, "newtrade", data)
         return comment

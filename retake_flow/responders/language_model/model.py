@@ -66,20 +66,20 @@ async def open_responder(
     Raises:
         ResponderFailed: Its address, a variable or the playbook cannot be used.
     """
-    said = settings["openai"]
-    key = variable(environment, said["key_from"]) if "key_from" in said else None
-    limits = said.get("limits", {})
+    section = settings["openai"]
+    key = variable(environment, section["key_from"]) if "key_from" in section else None
+    limits = section.get("limits", {})
     model = Model(
-        said["model"],
-        said.get("persona", ""),
-        playbook(said, folder, allowed),
-        said.get("max_tokens", MAX_TOKENS),
-        said.get("temperature"),
+        section["model"],
+        section.get("persona", ""),
+        playbook(section, folder, allowed),
+        section.get("max_tokens", MAX_TOKENS),
+        section.get("temperature"),
         Limits.of(limits),
     )
     within = duration.seconds(settings.get("timeout", THINKS))
     instead = Greeter() if limits.get("then", "greeter") == "greeter" else None
-    async with Connection(f"{said['url'].rstrip('/')}/chat/completions", within, transport) as connection:
+    async with Connection(f"{section['url'].rstrip('/')}/chat/completions", within, transport) as connection:
         yield LanguageModel(connection, key, model, ledger, instead, note)
 
 
@@ -116,15 +116,15 @@ class LanguageModel:
         text = _text(value)
         silent = _why_silent(value, text)
         if silent:
-            raise ResponderFailed(f"{self._model.name} said nothing: {silent}", hint=_HINT)
+            raise ResponderFailed(f"{self._model.name} gave no answer: {silent}", hint=_HINT)
         return self._answer(text, value)
 
     def _over(self, most: Use) -> bool:
         """Whether a limit is reached; the operator is notified once."""
-        limit, said = self._ledger.exceeded(self._model.limits, most)
+        limit, amount = self._ledger.exceeded(self._model.limits, most)
         if limit and self._ledger.should_report(limit):
             instead = "newcomers are greeted" if self._instead else "nobody answers"
-            message = f"{self._model.name} answers chat no more, {instead} instead; {said}"
+            message = f"{self._model.name} no longer answers chat, {instead} instead; {amount}"
             self._note("notice", kind="tokens", message=message)
         return bool(limit)
 
@@ -163,8 +163,8 @@ class LanguageModel:
         reply = await self._connection.post(json.dumps(body, ensure_ascii=False).encode("utf-8", "replace"), headers)
         value = replies.parse(reply.body)
         if not isinstance(value, dict):
-            said = f"{self._connection.host} answered {replies.excerpt(reply.body)}, which is no completion"
-            raise ResponderFailed(said, hint="`url` is what comes before /chat/completions, often ending in /v1")
+            message = f"{self._connection.host} answered {replies.excerpt(reply.body)}, which is no completion"
+            raise ResponderFailed(message, hint="`url` is what comes before /chat/completions, often ending in /v1")
         if value.get("error") and not _choice(value):
             # Some gateways answer like this, with status 200, when the server behind them has not answered.
             raise Refused(f"{self._connection.host} answered with an error: {_words(value['error'])}")
@@ -179,8 +179,8 @@ class LanguageModel:
                 return Answer(answer.replies)  # viewers can make a model write anything, so it raises no events
         if bare.startswith(("{", "[", "```", "<think")) or '"replies"' in bare:
             cut = " (it was cut off at `max_tokens`)" if _choice(value).get("finish_reason") == "length" else ""
-            said = replies.excerpt(bare.encode("utf-8", "replace"))
-            raise ResponderFailed(f"{self._model.name} said {said}, which is no {replies.FORM}{cut}", hint=_HINT)
+            quoted = replies.excerpt(bare.encode("utf-8", "replace"))
+            raise ResponderFailed(f"{self._model.name} said {quoted}, which is no {replies.FORM}{cut}", hint=_HINT)
         return Answer((scrub(bare),))
 
 
@@ -211,14 +211,14 @@ def _part(part: Mapping[str, Any]) -> str:
 
 
 def _without_reasoning(text: str) -> str:
-    said, at, begun = [], 0, None
+    parts, at, begun = [], 0, None
     for mark in _THOUGHTS.finditer(text):
         if not mark[1] and begun is None:
             begun = mark.start()
         elif mark[1] and begun is not None:
-            said.append(text[at:begun])
+            parts.append(text[at:begun])
             at, begun = mark.end(), None
-    return "".join([*said, text[at:]]).strip()
+    return "".join([*parts, text[at:]]).strip()
 
 
 def _fenced_blocks(text: str) -> list[str]:
@@ -247,10 +247,10 @@ def _why_silent(value: Mapping[str, Any], text: str) -> str:
     return f"its answer is empty (finish_reason: {_words(reason)})"
 
 
-def _words(said: object) -> str:
-    if isinstance(said, dict):
-        said = next((said[name] for name in ("message", "code", "type") if said.get(name)), said)
-    return replies.excerpt((said if isinstance(said, str) else json.dumps(said)).encode("utf-8", "replace"))
+def _words(error: object) -> str:
+    if isinstance(error, dict):
+        error = next((error[name] for name in ("message", "code", "type") if error.get(name)), error)
+    return replies.excerpt((error if isinstance(error, str) else json.dumps(error)).encode("utf-8", "replace"))
 
 
 def _use(value: Mapping[str, Any]) -> Use | None:
@@ -261,8 +261,8 @@ def _use(value: Mapping[str, Any]) -> Use | None:
     return None
 
 
-def _is_count(said: object) -> bool:
-    return type(said) is int and 0 <= said <= _MOST_TOKENS
+def _is_count(value: object) -> bool:
+    return type(value) is int and 0 <= value <= _MOST_TOKENS
 
 
 def _estimate(*texts: str) -> int:

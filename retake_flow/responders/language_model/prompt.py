@@ -63,21 +63,21 @@ def _fields(message: Message) -> dict[str, Any]:
 _LARGEST = 64 * 1024  # bytes
 
 
-def playbook(said: Mapping[str, Any], folder: Path, allowed: Sequence[str] = ()) -> tuple[str, ...]:
+def playbook(section: Mapping[str, Any], folder: Path, allowed: Sequence[str] = ()) -> tuple[str, ...]:
     """The points of a playbook: those in the flow (`playbook`), then the text of a file (`playbook_file`).
 
     Args:
-        said: The flow's settings of the model.
+        section: The flow's settings of the model.
         folder: The folder of the flow's file, where the playbook file is looked up.
         allowed: Other folders and files where it may be.
 
     Raises:
         ResponderMissing: The file cannot be read.
     """
-    points = tuple(said.get("playbook", ()))
-    if "playbook_file" not in said:
+    points = tuple(section.get("playbook", ()))
+    if "playbook_file" not in section:
         return points
-    return (*points, _read(folder / said["playbook_file"], Folders.beside(folder / "flow", allowed)))
+    return (*points, _read(folder / section["playbook_file"], Folders.beside(folder / "flow", allowed)))
 
 
 def _read(path: Path, within: Folders) -> str:

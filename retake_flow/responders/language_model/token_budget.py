@@ -33,10 +33,10 @@ class Limits:
     output: float = 0.0
 
     @classmethod
-    def of(cls, said: Mapping[str, Any]) -> Limits:
+    def of(cls, section: Mapping[str, Any]) -> Limits:
         """The limits that a flow sets."""
-        named = {name: said[name] for name in ("tokens_per_hour", "tokens", "cost") if name in said}
-        return cls(**named, **said.get("price", {}))
+        named = {name: section[name] for name in ("tokens_per_hour", "tokens", "cost") if name in section}
+        return cls(**named, **section.get("price", {}))
 
     @property
     def any(self) -> bool:

@@ -55,7 +55,7 @@ class AllowedHosts:
         """
         place = _place(url)
         if place is None or urlsplit(url).scheme not in ("http", "https"):
-            raise InputError(f"{url!r} is not the address of a page", hint="write it from https:// or http:// on")
+            raise InputError(f"{url!r} is not the address of a page", hint="begin it with https:// or http://")
         if "@" in urlsplit(url).netloc:
             raise InputError(
                 "the address of a page may not hold a user name or a password",

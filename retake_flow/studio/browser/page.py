@@ -105,10 +105,10 @@ class Page:
         try:
             text = json.dumps(state, allow_nan=False)
         except (TypeError, ValueError) as error:
-            raise InputError(f"what the page is to show is not JSON: {error}") from None
+            raise InputError(f"the data for the page is not JSON: {error}") from None
         if len(text) > LARGEST_STATE:
-            raise InputError(f"what the page is to show has more than {LARGEST_STATE} characters")
-        require_no_secret("what the page is to show", text)
+            raise InputError(f"the data for the page has more than {LARGEST_STATE} characters")
+        require_no_secret("the data for the page", text)
         self._state = text
         self._stale.set()
 

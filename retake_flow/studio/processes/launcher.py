@@ -191,9 +191,9 @@ class Launcher:
                 await asyncio.wait({probe}, timeout=0)
                 if probe.done() and probe.exception() is not None:
                     await probe  # it has read in them what is wrong
-                said = process.with_lines(f"{spec.name} {process.ending} before it was ready")
+                message = process.with_lines(f"{spec.name} {process.ending} before it was ready")
                 known = self._lasting(process) or spec.diagnose(process.lines)
-                raise known or ProcessFailed(said, hint=spec.hint)
+                raise known or ProcessFailed(message, hint=spec.hint)
             if not probe.done():
                 raise NotReady(
                     process.with_lines(f"{spec.name} was not ready within {spec.ready_within:g} s"), hint=spec.hint
@@ -205,8 +205,8 @@ def lacking_hint(names: Sequence[str]) -> str:
     """A hint for the operator whose program asks for variables that it does not get; "" without names."""
     if not names:
         return ""
-    said = ", ".join(names)
-    return f"a program gets only the variables that are named for it; next to its command, write variables: [{said}]"
+    listed = ", ".join(names)
+    return f"a program gets only the variables that are named for it; next to its command, write variables: [{listed}]"
 
 
 def sweep(marker: str) -> int:

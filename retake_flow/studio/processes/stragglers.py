@@ -1,4 +1,4 @@
-"""Stragglers: our processes that got away, found by the marker in their environment, and orphans that have ended."""
+"""Stragglers: finds surviving processes of ours by the marker in their environment, and reaps ended orphans."""
 
 from __future__ import annotations
 

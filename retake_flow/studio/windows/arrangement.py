@@ -1,4 +1,4 @@
-"""Arrangement: places the windows of programs, and keeps them one above the other as the flow names them."""
+"""Arrangement: places the windows of programs, and stacks them in the order of the flow."""
 
 from __future__ import annotations
 

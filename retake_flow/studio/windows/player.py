@@ -73,7 +73,7 @@ def music(sound: Mapping[str, str], places: Sequence[str], *, loop: bool, volume
 
 
 def _on_backdrop(area: Area, *, blends: bool) -> str:
-    """The filters that put a picture on the colour of the display, which is seen around it and through it."""
+    """The filters that put a picture on the colour of the display, visible around and through it."""
     scaled = f"scale={area.width}:{area.height}:force_original_aspect_ratio=decrease"
     filters = ["format=rgba", scaled, f"pad={area.width}:{area.height}:-1:-1:color=0x{BACKDROP:06x}"]
     if blends:

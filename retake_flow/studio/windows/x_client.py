@@ -50,7 +50,7 @@ class XClient:
         self._root = struct.unpack_from("<I", body, 32 + vendor + -vendor % 4 + 8 * formats)[0]
 
     async def windows(self) -> dict[int, int]:
-        """The managed windows, each with the id of its process; 0 when it does not say."""
+        """The managed windows, each with the id of its process, 0 if unknown."""
         listed = await self._numbers(self._root, "_NET_CLIENT_LIST")
         found = {window: await self._numbers(window, "_NET_WM_PID") for window in listed}
         return {window: pids[0] if pids else 0 for window, pids in found.items()}
@@ -68,7 +68,7 @@ class XClient:
         await self._ask(window, "_NET_RESTACK_WINDOW", _PAGER, 0, 1)
 
     async def activate(self, window: int) -> None:
-        """Give a window the focus; the manager keeps one that fills the display above all others while it has it."""
+        """Give a window the focus. A window that fills the display is above all others while it has the focus."""
         await self._ask(window, "_NET_ACTIVE_WINDOW", _PAGER)
 
     async def active(self) -> int:
@@ -82,7 +82,7 @@ class XClient:
         self._send(_CLEAR_AREA, 0, struct.pack("<I4H", self._root, 0, 0, 0, 0))
 
     def keep_contents(self, window: int) -> None:
-        """Have the display keep what a window shows while it is covered, so that it is there when it is uncovered."""
+        """Have the display keep a window's content while it is covered, so that it shows at once when uncovered."""
         self._send(_CHANGE_ATTRIBUTES, 0, struct.pack("<3I", window, _BACKING_STORE, _WHEN_MAPPED))
 
     async def keep_above(self, window: int, above: bool = True) -> None:
@@ -94,12 +94,12 @@ class XClient:
         await self._ask(window, "_NET_WM_STATE", int(below), await self._atom("_NET_WM_STATE_BELOW"), 0, _PAGER)
 
     async def settle(self) -> None:
-        """Wait until the display has taken everything that was asked of it."""
+        """Wait until the display has handled all earlier requests."""
         await self._numbers(self._root, "_NET_CLIENT_LIST")
 
     async def _ask(self, window: int, name: str, *data: int) -> None:
-        said = (*data, *[0] * (5 - len(data)))
-        message = struct.pack("<BBHII5I", _CLIENT_MESSAGE, 32, 0, window, await self._atom(name), *said)
+        padded = (*data, *[0] * (5 - len(data)))
+        message = struct.pack("<BBHII5I", _CLIENT_MESSAGE, 32, 0, window, await self._atom(name), *padded)
         self._send(_SEND_EVENT, 0, struct.pack("<II", self._root, _TO_MANAGER) + message)
         await self._writer.drain()
 
@@ -122,7 +122,7 @@ class XClient:
         self._writer.write(struct.pack("<BBH", opcode, detail, 1 + len(data) // 4) + data)
 
     async def _reply(self) -> bytes:
-        """The next reply, or the error in its place, as a reply without anything in it."""
+        """The next reply; an empty one for an error."""
         while True:
             head = await self._reader.readexactly(32)
             if head[0] == _REPLY:

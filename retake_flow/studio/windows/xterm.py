@@ -1,4 +1,4 @@
-"""Terminal: xterm, showing what a program writes and taking no input."""
+"""Terminal: xterm, showing a program's output and taking no input."""
 
 from __future__ import annotations
 

@@ -70,7 +70,7 @@ def test_each_kind_answers(tmp_path: Path) -> None:
     ("said", "kind", "told"),
     [
         ({"http": {"url": "http://owl.example/"}}, ResponderFailed, "an address begins with https://"),
-        ({"openai": 3}, ResponderFailed, "what the flow says under `responder` does not fit: 3 is not"),
+        ({"openai": 3}, ResponderFailed, "the flow's `responder` does not fit: 3 is not"),
         ({"openai": {"url": "https://owl.example/v1", "model": "m", "key_from": "NO"}}, ResponderFailed, "NO, needed"),
         ({"module": "no_such_module:reply"}, ResponderFailed, "cannot be imported"),
         ({"command": ["./nothing"]}, MissingProgram, "which is to answer chat, is not there"),

@@ -61,7 +61,7 @@ def test_a_place_that_cannot_be_written_makes_it_silent(tmp_path: Path) -> None:
             return sound
 
     sound = asyncio.run(opened())
-    assert sound.reason.startswith("the sound has no place to be: Not a directory")
+    assert sound.reason.startswith("there is no folder for the sound: Not a directory")
     assert sound.value["sound"] == "silent"
     assert not sound.audible
 

@@ -155,7 +155,7 @@ def test_what_is_no_completion_has_failed(answer: httpx.Response) -> None:
 )  # fmt: skip
 def test_a_completion_without_a_message_has_failed(choices: Any) -> None:
     """What has no message in the place where it belongs is told as it is."""
-    with pytest.raises(ResponderFailed, match="owl-7b said nothing: the answer has no message"):
+    with pytest.raises(ResponderFailed, match="owl-7b gave no answer: the answer has no message"):
         said(httpx.Response(200, json={"choices": choices}))
 
 
@@ -189,7 +189,7 @@ def test_a_model_that_says_nothing_says_why(message: dict[str, Any], finish: Any
     """Silence is an error with its reason, and never a reply."""
     answer = {"choices": [{"message": message, "finish_reason": finish}], "usage": USED}
     model = Asked(Service(httpx.Response(200, json=answer)))
-    with pytest.raises(ResponderFailed, match=r"^owl-7b said nothing: ") as raised:
+    with pytest.raises(ResponderFailed, match=r"^owl-7b gave no answer: ") as raised:
         model()
     assert why in raised.value.message
     assert [note["tokens"] for note in model.notes] == [120]
@@ -259,7 +259,8 @@ def test_at_its_limit_it_is_asked_no_more_and_newcomers_are_greeted() -> None:
     [told] = [note for note in model.notes if note["event"] == "notice"]
     assert told["kind"] == "tokens"
     assert told["message"] == (
-        f"owl-7b answers chat no more, newcomers are greeted instead; {120 * asked} of 2000 tokens in this run are used"
+        "owl-7b no longer answers chat, newcomers are greeted instead; "
+        f"{120 * asked} of 2000 tokens in this run are used"
     )
 
 
