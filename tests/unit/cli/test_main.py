@@ -218,7 +218,7 @@ def _in_a_shell(command: str, home: Path) -> subprocess.CompletedProcess[str]:
         env={**os.environ, "HOME": str(home)},
         capture_output=True,
         text=True,
-        timeout=60,
+        timeout=180,
         check=False,
     )
 

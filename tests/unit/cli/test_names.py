@@ -145,7 +145,7 @@ def test_a_name_that_is_no_utf8_is_told_all_the_same(tmp_path: Path, form: str) 
     Path(os.fsdecode(name)).write_text(BAD, encoding="utf-8")
     program = [sys.executable, "-m", "retake_flow", "check", "--format", form, name]
     done = subprocess.run(program, cwd=tmp_path, env={**os.environ, "RETAKE_FLOW_CACHE": str(tmp_path / "c")},
-                          capture_output=True, timeout=60)  # fmt: skip
+                          capture_output=True, timeout=180)  # fmt: skip
     assert done.returncode == 3, done
     assert b"RF020" in done.stdout
     assert b"\x1b" not in done.stdout + done.stderr

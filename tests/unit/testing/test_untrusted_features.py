@@ -66,7 +66,7 @@ def test_no_python_of_the_folder_is_run(strange: Path, tmp_path: Path, command: 
     """Whatever it is called, and whatever the environment would have pytest do; one line says what is left out."""
     environment = {**os.environ, "PYTEST_ADDOPTS": "-p evil", "PYTEST_PLUGINS": "evil", "HOME": str(tmp_path / "home")}
     program = [sys.executable, "-m", "retake_flow", *command]
-    done = subprocess.run(program, cwd=strange, env=environment, capture_output=True, text=True, timeout=100)
+    done = subprocess.run(program, cwd=strange, env=environment, capture_output=True, text=True, timeout=180)
     assert (done.returncode, told in done.stdout) == (0, True), done
     assert not (tmp_path / "mark").exists(), (tmp_path / "mark").read_text(encoding="utf-8")
     assert done.stderr.count("\n") == 1
@@ -110,11 +110,11 @@ def test_no_function_of_the_flow_is_run(tmp_path: Path, step: str, told: str) ->
     text = RESPONDING.replace("STEP", step.replace("EVIL", evil.replace("\n", "\n      "))).replace("'''", '"""')
     (tmp_path / "it.feature").write_text(text, encoding="utf-8")
     program = [sys.executable, "-m", "retake_flow", "test", "hello.yaml", "it.feature"]
-    done = subprocess.run(program, cwd=tmp_path, capture_output=True, text=True, timeout=100, check=False)
+    done = subprocess.run(program, cwd=tmp_path, capture_output=True, text=True, timeout=180, check=False)
     assert told in done.stdout, done
     assert not mark.exists()
     if "module" in step:
-        trusted = subprocess.run([*program, "--python"], cwd=tmp_path, capture_output=True, timeout=100, check=False)
+        trusted = subprocess.run([*program, "--python"], cwd=tmp_path, capture_output=True, timeout=180, check=False)
         assert mark.exists(), trusted
 
 

@@ -43,6 +43,6 @@ def test_a_notice_says_where_the_output_of_a_held_run_is(monkeypatch: pytest.Mon
     monkeypatch.setattr("retake_flow.notices.apprise.notifiers", lambda urls: [Sender()])
     job = Job("r", Demand("owl"), failures=(1.0,) * 5, failed_on=("a",) * 5, trouble="no ffmpeg", held=9.0)
     _tell_people(Settings.from_environment({"HOME": str(tmp_path)}), job)
-    text = sent.get(timeout=30).text
+    text = sent.get(timeout=180).text
     assert "For more, see logs/r.log in the state folder on a.\n" in text
     assert "retake-flow submit --run r" in text
