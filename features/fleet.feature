@@ -20,7 +20,7 @@ Feature: Many hosts
     When the host of the run is drained, and something is said meanwhile
     Then owl is live on the other host, with a new key, and the drained one is gone
     And it was said there
-    When the other worker is told to start anew
+    When the other worker is asked to start anew
     Then the same encoder goes on
     When the run is stopped from anywhere
     Then it has ended cleanly, and its host has all its room back

@@ -29,13 +29,13 @@ class Server:
     """A server with an empty database, which can be stopped and started again.
 
     Attributes:
-        url: Its URL, over its Unix socket.
+        url: Its URL, over its Unix socket, with the time that a busy machine takes to connect.
         port: Its port on 127.0.0.1.
     """
 
     def __init__(self, programs: Path, folder: Path, connections: int = 100) -> None:
         self.port = free_port()
-        self.url = f"postgresql://retake@/postgres?host={folder}&port={self.port}"
+        self.url = f"postgresql://retake@/postgres?host={folder}&port={self.port}&connect_timeout=60"
         self._programs = programs
         self._connections = connections
         self._folder = folder

@@ -230,7 +230,7 @@ def driver_killed(fleet: Fleet) -> None:
 
 @then("owl is live again, with a new key")
 def live_again(fleet: Fleet) -> None:
-    """On whichever host."""
+    """On either host."""
     fleet.live(keys=2)
 
 
@@ -268,7 +268,7 @@ def live_elsewhere(fleet: Fleet) -> None:
     assert "stop_requested" not in events
 
 
-@when("the other worker is told to start anew")
+@when("the other worker is asked to start anew")
 def anew(fleet: Fleet) -> None:
     """As after an update."""
     (worker,) = fleet.workers.values()
