@@ -62,10 +62,9 @@ class _Machine(HierarchicalMachine):
         return super().get_state(state, hint)
 
 
-# `transitions` warns of each event that a state has no route for; without a handler, Python prints the warning.
-_library = logging.getLogger("transitions")
-_library.addHandler(logging.NullHandler())
-_library.propagate = False
+# `transitions` warns of each event that a state has no route for, which is usual here. A level is needed to silence it:
+# pytest captures even what does not propagate.
+logging.getLogger("transitions").setLevel(logging.CRITICAL)
 
 
 class Chart:

@@ -20,10 +20,8 @@ from retake_flow.settings import API_PATH
 Keep = Callable[[str, bytes], str]
 """Keeps a file and returns its path: file name and content in, path out."""
 
-# The parser of uploads warns of bad ones, which Python prints when nobody listens; the client is answered by 400.
-_parser = logging.getLogger("python_multipart")
-_parser.addHandler(logging.NullHandler())
-_parser.propagate = False
+# The parser of uploads warns of bad ones, but the client gets 400.
+logging.getLogger("python_multipart").setLevel(logging.CRITICAL)
 
 _MAGIC = {b"\x89PNG\r\n\x1a\n": ("image/png", "png"), b"\xff\xd8\xff": ("image/jpeg", "jpg")}
 

@@ -18,8 +18,7 @@ PATH = "/socket.io"
 
 # These logs are not needed: a client sees the errors itself.
 for _name in ("socketio.server", "engineio.server"):
-    logging.getLogger(_name).addHandler(logging.NullHandler())
-    logging.getLogger(_name).propagate = False
+    logging.getLogger(_name).setLevel(logging.CRITICAL)
 
 # The most rooms of one connection; a client needs only a few.
 _MOST_ROOMS = 50

@@ -196,3 +196,9 @@ def test_wildcards_take_what_has_no_route_of_its_own(event: str, to: str) -> Non
     route = Chart(flow).take("a", event, "", lambda root: {})
     assert route is not None
     assert route.to == to
+
+
+def test_an_event_without_a_route_logs_nothing(caplog: pytest.LogCaptureFixture) -> None:
+    """The library behind the chart warns of each one, which every failing scenario would show."""
+    assert taken("other/far", "x") is None
+    assert not caplog.records
