@@ -96,7 +96,7 @@ def test_five_hundred_messages_over_a_process_that_is_killed(
         report = platform.report()
     read = [record for record in home.journal(run) if record["event"] == "chat_message"]
     assert [record["text"] for record in read] == texts
-    assert (_unasked(report, read) > 25) == realtime  # how soon that is, `benchmarks/chat.py` measures
+    assert (_unasked(report, read) > 5) == realtime  # how soon that is, `benchmarks/chat.py` measures
     assert " ".join(own).split() == [text[:4] for text in texts]
     assert TOKEN not in json.dumps(home.journal(run))
 

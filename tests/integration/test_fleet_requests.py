@@ -63,7 +63,7 @@ def between_hosts(home: Home) -> str:
 
 
 def start_worker(home: Home) -> Running:
-    """Whatever fits has room."""
+    """A worker with room for all runs."""
     worker = home.start("worker", "--capacity", "4")
     worker.until("worker_started")
     return worker
