@@ -19,6 +19,15 @@ from retake_flow.store.opening import open_runs
 pytestmark = pytest.mark.real
 
 RUNS, RECORDS = 30, 700  # more than are read at a time
+# Stops a copy in the middle of a run until an advisory lock is free.
+HOLD = """
+CREATE OR REPLACE FUNCTION hold() RETURNS trigger LANGUAGE plpgsql
+    AS $$ BEGIN PERFORM pg_advisory_xact_lock(1); RETURN NEW; END $$;
+CREATE TRIGGER hold BEFORE INSERT ON runs FOR EACH ROW WHEN (NEW.id = 'go-live-{number}') EXECUTE FUNCTION hold();
+SELECT pg_advisory_lock(1);
+"""
+FREE = "SELECT pg_advisory_unlock(1); DROP TRIGGER hold ON runs;"
+HELD = "SELECT count(*) FROM pg_locks WHERE locktype = 'advisory' AND NOT granted"
 ASKED = replace(TWEET, due=None)
 
 
@@ -43,21 +52,22 @@ def test_a_killed_copy_is_repeated(tmp_path: Path) -> None:
         fill(file)
         with psycopg.connect(url, autocommit=True) as server:
 
-            def there() -> int:
-                made = server.execute("SELECT to_regclass('runs')").fetchone()
-                found = server.execute("SELECT count(*) FROM runs").fetchone() if made and made[0] else None
-                return int(found[0]) if found else 0
+            def count(query: str) -> int:
+                [number] = server.execute(query).fetchone() or (0,)
+                return int(number)
 
-            for _ in range(2):
-                before, copying = there(), home.start("store", "copy", str(file), url)
-                waited(lambda: there() > before, "runs in the database", every=0.002)  # noqa: B023
+            assert home.call("store", "prepare", url).code == 0
+            for number in (10, 20):
+                server.execute(HOLD.format(number=number))
+                copying = home.start("store", "copy", str(file), url)
+                waited(lambda: count(HELD), f"the copy of run {number}")
                 copying.kill()
-                copying.process.wait()
+                server.execute(FREE)
                 partly = server.execute(
                     "SELECT run, count(*) FROM records GROUP BY run HAVING count(*) <> %s", [RECORDS]
                 )
                 assert partly.fetchall() == []
-                assert before < there() < RUNS, "it was killed too late to show anything"
+                assert count("SELECT count(*) FROM runs") == number
             moved = home.call("answer", "go-live-29", "url=https://x.com/1", "token=t")
             assert (moved.code, "go-live-29 was moved to postgresql:///postgres?host=" in moved.err) == (5, True)
             assert home.call("resume", "--all").out == "no run waits for a process\n"
@@ -67,7 +77,7 @@ def test_a_killed_copy_is_repeated(tmp_path: Path) -> None:
             assert found["runs"] + found["there"] == RUNS
             assert (found["records"], found["gates"], found["left"]) == (found["runs"] * RECORDS, found["runs"], [])
             assert "retake@" not in found["target"]
-            assert server.execute("SELECT count(*) FROM records").fetchone() == (RUNS * RECORDS,)
+            assert count("SELECT count(*) FROM records") == RUNS * RECORDS
         assert home.call("runs").out.count(" moved") == 20
         answered = home.call("answer", "go-live-29", "url=https://x.com/1", "token=t", RETAKE_FLOW_STORE=url)
         assert answered.code == 0, answered

@@ -1,4 +1,4 @@
-"""Traces of whole runs: what a collector of OpenTelemetry gets, and that none can hold a run up."""
+"""Traces of whole runs: spans at a collector of OpenTelemetry, and collectors that fail or hang."""
 
 from __future__ import annotations
 
@@ -102,10 +102,11 @@ def test_a_collector_gets_macrosteps_actions_and_calls(tmp_path: Path, tv: Retak
         "OTEL_EXPORTER_OTLP_HEADERS": "x-tenant=birds",
         "OTEL_EXPORTER_OTLP_COMPRESSION": "gzip",
         "OTEL_SERVICE_NAME": "nest",
+        "OTEL_BSP_SCHEDULE_DELAY": "100",  # milliseconds
         "OTEL_RESOURCE_ATTRIBUTES": "deployment.environment=test",
     }
     with an_agent(tmp_path, tv) as home:
-        (tmp_path / "short.yaml").write_text(FLOW.replace("500ms", "4s"))  # for two rounds of the activity
+        (tmp_path / "short.yaml").write_text(FLOW.replace("500ms", "8s"))  # for two rounds of the activity
         done = home.call("run", str(tmp_path / "short.yaml"), "--json", **given)
     collector.close()
     assert (done.code, done.err) == (0, "")
@@ -142,7 +143,7 @@ def test_a_collector_gets_macrosteps_actions_and_calls(tmp_path: Path, tv: Retak
         ({"OTEL_EXPORTER_OTLP_ENDPOINT": "http://127.0.0.1:1"}, "traces cannot be sent"),
     ],
 )
-def test_what_cannot_be_sent_is_told_once_and_ends_nothing(
+def test_traces_that_cannot_be_sent_are_one_message(
     tmp_path: Path, tv: RetakeTv, variables: dict[str, str], words: str
 ) -> None:
     """The run goes on without traces."""
@@ -167,7 +168,7 @@ def test_a_collector_that_never_answers_holds_nothing_up(tmp_path: Path, tv: Ret
         connection.close()
 
 
-def test_nothing_is_imported_for_what_nobody_asked_for(tmp_path: Path, tv: RetakeTv) -> None:
+def test_nothing_is_imported_for_traces_that_nobody_asked_for(tmp_path: Path, tv: RetakeTv) -> None:
     """Neither traces nor metrics, nor what they need."""
     with an_agent(tmp_path, tv) as home:
         quiet = home.call("run", str(tmp_path / "short.yaml"), "--json", PYTHONPROFILEIMPORTTIME="1")

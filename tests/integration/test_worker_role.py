@@ -50,4 +50,4 @@ def test_a_worker_needs_no_right_to_create(tmp_path: Path) -> None:
 
             waited(has_ended, "the end of the run", every=0.2)
             driving.process.send_signal(signal.SIGTERM)
-            assert driving.process.wait(60) == 0
+            assert driving.finish() == 0
