@@ -52,11 +52,7 @@ class SharingActions(Family):
         moltbook: Opens a connection to Moltbook; None if there is no key, or nothing may leave this machine.
     """
 
-    def __init__(
-        self,
-        moltbook: Callable[[], AbstractAsyncContextManager[MoltbookClient]] | None,
-        why: str = "MOLTBOOK_API_KEY is not set",
-    ) -> None:
+    def __init__(self, moltbook: OpenMoltbook | None, why: str = "MOLTBOOK_API_KEY is not set") -> None:
         self._moltbook = moltbook
         self._why = why
         self.tasks = {"share.moltbook": self.post, "share.verify": self.verify}

@@ -10,6 +10,7 @@ from retake_flow.actions.agent_session import Access
 from retake_flow.actions.base import Family
 from retake_flow.actions.chat.comments import excerpt
 from retake_flow.actions.chat.entries import as_data
+from retake_flow.actions.public.spec import SPECS
 from retake_flow.errors import CredentialsError
 from retake_flow.ports.actions import Call, Completion
 
@@ -25,7 +26,7 @@ _LONG = ("wallet_address", "picture_url", "bio", "links")  # only when one user 
 
 
 class PublicActions(Family):
-    """Looks up public data. No access token is sent.
+    """Looks up public data, in methods named as the actions. No access token is sent.
 
     Args:
         access: Makes the client; its credentials, if any, identify the agent itself.
@@ -33,24 +34,7 @@ class PublicActions(Family):
 
     def __init__(self, access: Access) -> None:
         self._access = access
-        self.tasks = {
-            "public.active_sessions": self.active_sessions,
-            "public.chat": self.chat,
-            "public.live_users": self.live_users,
-            "public.newest_users": self.newest_users,
-            "public.recent_trades": self.recent_trades,
-            "public.recorded_sessions": self.recorded_sessions,
-            "public.scheduled_sessions": self.scheduled_sessions,
-            "public.search_users": self.search_users,
-            "public.streamer": self.streamer,
-            "public.token_stats": self.token_stats,
-            "public.top_count": self.top_count,
-            "public.top_tippers": self.top_tippers,
-            "public.top_tokens": self.top_tokens,
-            "public.top_volume": self.top_volume,
-            "public.trending_tokens": self.trending_tokens,
-            "public.user": self.user,
-        }
+        self.tasks = {spec.name: getattr(self, spec.name.removeprefix("public.")) for spec in SPECS}
 
     # --- people -------------------------------------------------------------------------------------------
 

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any, Protocol
 
 from retake_flow.actions.base import Family
+from retake_flow.actions.studio.window_specs import SPECS
 from retake_flow.errors import InputError
 from retake_flow.flow.duration import seconds
 from retake_flow.ports.actions import Call, Service
@@ -63,19 +64,11 @@ class Screen(Protocol):
 
 
 class WindowActions(Family):
-    """The windows of one run's studio."""
+    """The windows of one run's studio, in methods named as the actions."""
 
     def __init__(self, screen: Screen) -> None:
         self._screen = screen
-        self.services = {
-            "studio.film": self.film,
-            "studio.log": self.log,
-            "studio.music": self.music,
-            "studio.page": self.page,
-            "studio.slides": self.slides,
-            "studio.terminal": self.terminal,
-            "studio.window": self.window,
-        }
+        self.services = {spec.name: getattr(self, spec.name.removeprefix("studio.")) for spec in SPECS}
 
     def page(self, call: Call) -> Opening:
         """Show a web page from a folder or an address.
