@@ -177,7 +177,7 @@ def test_a_reader_that_is_gone_ends_the_run_in_order(home: Home, options: tuple[
         assert process.wait(WITHIN) == 130
         printed = process.stderr.read().decode()
     why = "nobody reads standard output any more (Broken pipe)"
-    assert printed == f"retake-flow: {why}; the runs of this process end in order\n"
+    assert printed == f"retake-flow: {why}; the runs of this process end cleanly\n"
     assert [record["reason"] for record in said(home, "stop_requested")] == [why]
     assert [record["reason"] for record in said(home, "run_ended")] == [why]
 
