@@ -1,4 +1,4 @@
-"""Notices: chooses what people are told about a run and delivers it without holding up the run."""
+"""Notices: selects what people learn about a run, and delivers it without delaying the run."""
 
 from __future__ import annotations
 

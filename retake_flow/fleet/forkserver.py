@@ -161,5 +161,5 @@ def _show(title: str) -> None:
 
 
 def _tell(worker: socket.socket, data: dict[str, Any]) -> None:
-    with suppress(OSError):  # the worker is gone, which the next look tells
+    with suppress(OSError):  # the worker is gone, as the next look shows
         worker.send(json.dumps(data).encode())

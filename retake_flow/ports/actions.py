@@ -96,7 +96,7 @@ class ActionRunner(Protocol):
             How it ended, if it was done; None if it certainly was not.
 
         Raises:
-            RetakeFlowError: It could not be found out; `InDoubt` when a retry cannot tell either.
+            RetakeFlowError: It could not be found out; `InDoubt` when a retry would not find out either.
         """
 
     def serve(self, call: Call) -> AbstractAsyncContextManager[Service]:

@@ -10,8 +10,8 @@ from retake_flow.quick_dataclasses import dataclass, field
 #: What happens to the runs of a host that is drained: other hosts continue them, or they end cleanly.
 Drain = Literal["", "hand-over", "end"]
 
-#: Why a run needs a process: it is new; the last one handed it over, has ended in vain, or was not heard of; or it was
-#: parked until a person answered or its time came.
+#: Why a run needs a process: it is new; its last process handed it over, failed, or lost its lease; or it was parked
+#: until a person answered or a timer was due.
 Why = Literal["submitted", "handover", "exit", "expired", "answer"]
 
 #: The cost of a run that names none, in cores.
@@ -51,7 +51,7 @@ class Job:
         failed_on: The hosts on which they did, in the same order; "" where the host is not to blame.
         trouble: Why it failed last, in words for a person.
         held: Since when it is no longer tried, in seconds since the epoch; None while it is.
-        since: When the run was last written, in seconds since the epoch; 0 where nobody asked.
+        since: When the run was last written, in seconds since the epoch; 0 when that was not read.
     """
 
     run: str
@@ -84,7 +84,7 @@ class Host:
         used: What its runs cost together.
         runs: How many it has.
         age: Seconds since its worker was last seen.
-        away: Whether that is too long ago for it to be given runs.
+        away: Whether that is too long ago, so that it gets no runs.
     """
 
     id: str
@@ -109,7 +109,7 @@ class Placed:
 
     Attributes:
         run: Its id.
-        epoch: The epoch that it has until somebody claims it.
+        epoch: The epoch that it has until a process claims it.
         host: The host.
         agent: The agent that it is for; "" when any host can drive it.
         priority: That of its demand.

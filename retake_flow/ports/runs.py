@@ -77,7 +77,7 @@ class Stored:
         holder: The process that drives it, or drove it and died; None when it was released.
         created: When it began.
         updated: When it was last written.
-        figures: What its journal amounts to, up to some record; the records after that are still to be counted.
+        figures: The figures of its journal up to some record; later records are still to be counted.
         submitted: Whether it was submitted, so that workers drive it.
     """
 
@@ -164,14 +164,14 @@ class Inbox(Protocol):
     def requests(self, *, fresh: bool = False) -> list[Request]:
         """The requests to the run, oldest first, each once per claim; cheap enough to call often.
 
-        Unless `fresh`, the store may go by what it has heard of changes, which can be seconds late.
+        Unless `fresh`, the store may rely on notifications of changes, which can be seconds late.
 
         A request that is not done when the run's process dies goes to the next process. A stop is done once a record
         `stop_requested` is written, any other once there is a record with its number as `request`.
 
         Raises:
             StoreError: The store cannot be read.
-            Fenced: Somebody else has claimed the run.
+            Fenced: Another process has claimed the run.
         """
 
     def answers(self, *, fresh: bool = False) -> Mapping[str, Answer]:
@@ -185,17 +185,17 @@ class Inbox(Protocol):
         """
 
     def unwritten(self, *, once: bool = False) -> StoreError | None:
-        """Why what was written last is only in memory, if what follows from it has to wait until it is stored.
+        """The error that keeps the last write in memory, if its consequences have to wait until it is stored.
 
         Args:
-            once: Whether what follows must not happen twice. Then it waits even on air.
+            once: Whether the consequences must not happen twice. Then they wait even on air.
         """
 
     def on_news(self, wake: Callable[[], None]) -> bool:
-        """Have a function called, in any thread, when there may be requests or answers; returns whether it will be."""
+        """Have a function called, in any thread, when there may be requests or answers; false if the store cannot."""
 
     def look_within(self) -> float:
-        """Seconds within which to look again although there is no news: it may have lost its run."""
+        """Seconds within which to look again even without news, since the run may be lost."""
 
     def troubles(self) -> list[str]:
         """Trouble with the store since the last call, in sentences for people."""
@@ -213,7 +213,7 @@ class Claim(RunStore, Inbox, Protocol):
 
         Raises:
             StoreError: It cannot be written.
-            Fenced: Somebody else has claimed the run.
+            Fenced: Another process has claimed the run.
             AnswerWaiting: As for `write`.
         """
 

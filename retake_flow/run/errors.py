@@ -74,7 +74,7 @@ class RunHeld(RetakeFlowError):
 
     Args:
         certain: Whether that process is known to be alive.
-        free_in: Seconds after which anybody may take the run if that process is dead; None when that is known sooner.
+        free_in: Seconds after which any process may take the run if that one is dead; None when that is known sooner.
     """
 
     kind, fault, exit_code = "held", "operator", 5
@@ -146,7 +146,7 @@ class GateUnknown(RetakeFlowError):
 
 
 class AlreadyAnswered(RetakeFlowError):
-    """Somebody else has answered this question.
+    """Another person has answered this question.
 
     Attributes:
         by: Who was first.
@@ -172,6 +172,6 @@ class AnswerInvalid(RetakeFlowError):
 
 
 class AnswerWaiting(RetakeFlowError):
-    """An answer has come to a question that is about to be closed; it goes first."""
+    """A question that is about to be closed has an answer, which has to be taken first."""
 
     kind = "answer_waiting"

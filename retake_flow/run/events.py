@@ -15,7 +15,7 @@ Noted = tuple[str, Mapping[str, Any]]
 
 @dataclass(frozen=True, slots=True)
 class Started:
-    """The run was told to begin."""
+    """The run begins."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -178,7 +178,7 @@ class Raised:
 
 @dataclass(frozen=True, slots=True)
 class StopRequested:
-    """Somebody asked the run to end cleanly."""
+    """The run is asked to end cleanly."""
 
     reason: str = "stopped"
 

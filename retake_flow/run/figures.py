@@ -1,4 +1,4 @@
-"""Figures of a run, kept with its snapshot so that nobody has to read a whole journal to know how it stands."""
+"""Figures of a run, stored with its snapshot, so that its status is known without reading its whole journal."""
 
 from __future__ import annotations
 

@@ -7,11 +7,11 @@ from typing import Final
 from retake_flow.flow.schema.builders import SCENES
 from retake_flow.run.records import Record
 
-#: How long "be right back" shows after all is well again, and at most, in seconds. A flow may well go on without what
-#: has failed.
+#: How long "be right back" stays after everything works again, and at most, in seconds: a flow may go on without a
+#: program that has failed.
 LINGERS: Final = 1.5
 LONGEST: Final = 20.0
-#: After so many seconds of a running encoder the stream counts as live, also where nobody asks the platform.
+#: After so many seconds of a running encoder the stream counts as live, also in a flow that does not ask the platform.
 UNASKED: Final = 10.0
 
 _CONTENT: Final = "studio.content"
@@ -76,14 +76,14 @@ class Scenes:
                 if action.startswith("studio."):
                     self._programs[key] = action
             case {"event": "activity_ready", "activity": str(key)} if key in self._programs:
-                self._came(key, at)
-                self._shows(key, record.get("value"))
+                self._note_ready(key, at)
+                self._note_content(key, record.get("value"))
             case {"event": "activity_failed" | "activity_ended", "activity": str(key)} if key in self._up:
-                self._went(key, at)
+                self._note_failure(key, at)
                 if key == self._content and record["event"] == "activity_ended":
                     self._content = ""
             case {"event": "activity_result" | "action_finished", "result": {"is_live": bool(live)}}:
-                self._told(live, at)
+                self._note_live(live, at)
             case {"event": "run_resumed"}:
                 self._content = ""
                 if record.get("died") is True:
@@ -91,7 +91,7 @@ class Scenes:
             case {"event": "scene_set"}:
                 self._choose(record, at)
             case _:
-                self._turned(record)
+                self._note_phase(record)
 
     def _choose(self, record: Record, at: float) -> None:
         """Take the scene that the flow or an operator has chosen."""
@@ -106,13 +106,13 @@ class Scenes:
         else:
             self._chosen = str(scene)
 
-    def _shows(self, key: str, value: object) -> None:
+    def _note_content(self, key: str, value: object) -> None:
         """Note the content that is ready."""
         if self._programs[key] == _CONTENT:
             self._content = key
             self._staged = isinstance(value, dict) and value.get("shows") == "stage"
 
-    def _turned(self, record: Record) -> None:
+    def _note_phase(self, record: Record) -> None:
         match record:
             case {"event": "state_left", "state": str(state)} if self._content.startswith((f"{state}:", f"{state}/")):
                 self._content = ""
@@ -125,15 +125,15 @@ class Scenes:
             case {"event": "action_started", "action": "retake.start_stream"}:
                 self._over = self._stopping
 
-    def _came(self, key: str, at: float) -> None:
+    def _note_ready(self, key: str, at: float) -> None:
         """A program is ready."""
         self._up[key] = True
         if self._programs[key] == _ENCODER:
             self._encoding_since = at
-        if not self._down() and not self._unconfirmed and self._healing_since is not None:
+        if not self._is_down() and not self._unconfirmed and self._healing_since is not None:
             self._healed_at = at + LINGERS
 
-    def _went(self, key: str, at: float) -> None:
+    def _note_failure(self, key: str, at: float) -> None:
         """A program has failed or ended."""
         self._up[key] = False
         encodes = self._programs[key] == _ENCODER
@@ -141,7 +141,7 @@ class Scenes:
             self._encoding_since = None
         self._heal(at, unconfirmed=encodes)
 
-    def _told(self, live: bool, at: float) -> None:
+    def _note_live(self, live: bool, at: float) -> None:
         """The platform says whether the stream is live."""
         if not live:
             if self.on_air_since is not None and self._encoding_since is not None:
@@ -149,7 +149,7 @@ class Scenes:
             return
         if self.on_air_since is None:
             self.on_air_since = at
-        if self._healing_since is not None and not self._down():
+        if self._healing_since is not None and not self._is_down():
             self._unconfirmed = False
             self._healed_at = max(at, self._healing_since + LINGERS)
 
@@ -160,7 +160,7 @@ class Scenes:
         self._healed_at = None
         self._unconfirmed = self._unconfirmed or unconfirmed
 
-    def _down(self) -> bool:
+    def _is_down(self) -> bool:
         return not all(self._up.values())
 
     def _back_at(self) -> float:
@@ -169,12 +169,12 @@ class Scenes:
         latest = since + LONGEST
         if self._healed_at is not None:
             return min(latest, self._healed_at)
-        if self._unconfirmed and not self._down() and self._encoding_since is not None:
+        if self._unconfirmed and not self._is_down() and self._encoding_since is not None:
             return min(latest, max(self._encoding_since, since) + UNASKED)
         return latest
 
     def _settle(self, now: float) -> None:
-        """End what is over, and count a stream as live that nobody asks about."""
+        """End what is over; a stream that the flow does not ask the platform about counts as live after a while."""
         if self._until is not None and now >= self._until:
             self._operators, self._until = "", None
         if self._healing_since is not None and now >= self._back_at():

@@ -11,8 +11,8 @@ from retake_flow.run.records import Record
 
 #: A figure older than this many seconds is shown with its age.
 FRESH: Final = 45.0
-#: What takes a stream off air that is brought back: its encoder, the platform, what its picture shows, a program of the
-#: studio, another process that takes the run up, or something else.
+#: Why a stream went off air that was brought back: its encoder, the platform, its picture, a program of the studio, a
+#: change of the process that drives the run, or another reason.
 REASONS: Final = ("encoder", "offline", "picture", "studio", "process", "other")
 _ENCODER: Final = ("bitrate", "fps", "frames", "dropped", "speed")
 
@@ -124,7 +124,7 @@ class Vitals:
 
     @property
     def seconds_to_air(self) -> float | None:
-        """How long it took the last time from when the stream was due on air until it was; None before that."""
+        """Seconds from when the stream was last due on air until it was on air; None before that."""
         return self._to_air
 
     @property

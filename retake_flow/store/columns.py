@@ -23,7 +23,7 @@ def text(name: str, value: object) -> str:
     """
     if isinstance(value, str) and (value.isascii() or _encodes(value)):
         return value
-    raise Damaged(f"its {name} is {quoted(value)}")
+    raise Damaged(f"its {name} is {quote(value)}")
 
 
 def time(name: str, value: object) -> float:
@@ -34,7 +34,7 @@ def time(name: str, value: object) -> float:
     """
     if isinstance(value, float | int) and 0 <= value <= LATEST:
         return value
-    raise Damaged(f"its {name} is {quoted(value)}")
+    raise Damaged(f"its {name} is {quote(value)}")
 
 
 def number(name: str, value: object) -> int:
@@ -45,7 +45,7 @@ def number(name: str, value: object) -> int:
     """
     if type(value) is int and 0 <= value <= _LARGEST:
         return value
-    raise Damaged(f"its {name} is {quoted(value)}")
+    raise Damaged(f"its {name} is {quote(value)}")
 
 
 def holder(host: object, pid: object, started: object, where: object, lease: object) -> Holder | None:
@@ -70,12 +70,12 @@ def summary(row: Sequence[Any], gates: int) -> Summary:
     try:
         _all_texts(words)
         if not isinstance(phase, str) or phase not in _PHASES:
-            raise Damaged(f"its phase is {quoted(phase)}")
+            raise Damaged(f"its phase is {quote(phase)}")
         time("beginning", created), time("time", updated)
         held = holder(*process)
     except Damaged as error:
         damage = error.message
-        run, flow, agent, state, reason, file, rehearsal, outcome = map(shown, words.values())
+        run, flow, agent, state, reason, file, rehearsal, outcome = map(as_text, words.values())
         phase = phase if isinstance(phase, str) and phase in _PHASES else Phase.FAULTED.value
         created, updated = (
             float(at) if isinstance(at, float | int) and 0 <= at <= LATEST else 0.0 for at in (created, updated)
@@ -95,19 +95,19 @@ def _all_texts(words: Mapping[str, Any]) -> None:
         text(name, value)
 
 
-def quoted(value: object) -> str:
+def quote(value: object) -> str:
     """An unexpected value, shortened."""
     return cut(repr(value), _LONGEST)
 
 
-def shown(value: object) -> str:
+def as_text(value: object) -> str:
     """A value as printable text; a text stands for itself."""
-    return value if isinstance(value, str) and _encodes(value) else quoted(value)
+    return value if isinstance(value, str) and _encodes(value) else quote(value)
 
 
 def texts(found: Iterable[object]) -> list[str]:
     """The values that are texts; SQLite may hold others."""
-    return [value for value in found if isinstance(value, str) and shown(value) == value]
+    return [value for value in found if isinstance(value, str) and as_text(value) == value]
 
 
 def _encodes(value: str) -> bool:

@@ -29,7 +29,7 @@ def parsed(text: str) -> Any:
         Damaged: The text is not valid.
     """
     if not _is_ours(text):
-        raise Damaged(f"no JSON text of ours: {columns.quoted(text)}")
+        raise Damaged(f"no JSON text of ours: {columns.quote(text)}")
     try:
         return json.loads(text, parse_constant=_no_number)
     except (ValueError, RecursionError) as error:
@@ -48,7 +48,7 @@ def parsed_object(text: str) -> dict[str, Any]:
     """
     data = parsed(text)
     if not isinstance(data, dict):
-        raise Damaged(f"no JSON object: {columns.quoted(data)}")
+        raise Damaged(f"no JSON object: {columns.quote(data)}")
     return data
 
 
@@ -67,7 +67,7 @@ def stored(run: str, row: Sequence[Any]) -> Stored:
     try:
         snapshot = decode(parsed(data))
         if snapshot.id != run:
-            raise Damaged(f"its snapshot is that of {columns.quoted(snapshot.id)}")
+            raise Damaged(f"its snapshot is that of {columns.quote(snapshot.id)}")
         if columns.text("flow", text) and sha256(text.encode()).hexdigest() != digest:
             raise Damaged("the text of its flow is not the one that it began with")
         return Stored(
@@ -79,7 +79,7 @@ def stored(run: str, row: Sequence[Any]) -> Stored:
             columns.holder(*held),
             columns.time("beginning", created),
             columns.time("time", updated),
-            counted(figures),
+            load_figures(figures),
             bool(submitted),
         )
     except NewerForm as error:
@@ -88,7 +88,7 @@ def stored(run: str, row: Sequence[Any]) -> Stored:
         raise damaged(run, error) from None
 
 
-def counted(data: object) -> Figures:
+def load_figures(data: object) -> Figures:
     """The figures that were stored; fresh ones when they are missing or cannot be read."""
     with suppress(Damaged):
         return Figures.load(parsed_object(data) if isinstance(data, str) and data else None)
@@ -137,7 +137,7 @@ def gate(key: str, data: str) -> Gate:
     """
     found: Gate = from_data(Gate, parsed(data), "gate")
     if found.id != key:
-        raise Damaged(f"the question is {columns.quoted(found.id)}")
+        raise Damaged(f"the question is {columns.quote(found.id)}")
     return found
 
 
@@ -146,8 +146,9 @@ def open_gate(run: str, flow: str, key: str, data: str) -> OpenGate:
     try:
         return OpenGate(run, columns.text("flow", flow), stored_gate(run, key, data))
     except Damaged as error:
-        name = columns.shown(key)
-        return OpenGate(run, columns.shown(flow), Gate(name, name.rpartition(".")[0], 0, error.message), error.message)
+        name = columns.as_text(key)
+        unreadable = Gate(name, name.rpartition(".")[0], 0, error.message)
+        return OpenGate(run, columns.as_text(flow), unreadable, error.message)
 
 
 def stored_gate(run: str, key: str, data: str) -> Gate:
@@ -160,4 +161,4 @@ def stored_gate(run: str, key: str, data: str) -> Gate:
         return gate(key, data)
     except Damaged as error:
         hint = f"`retake-flow resume {run}` writes it anew, as the run knows it"
-        raise Damaged(f"the question {columns.shown(key)} of {run} is damaged: {error.message}", hint=hint) from None
+        raise Damaged(f"the question {columns.as_text(key)} of {run} is damaged: {error.message}", hint=hint) from None

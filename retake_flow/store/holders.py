@@ -28,7 +28,7 @@ def this_process() -> Holder:
     return Holder(_host(), os.getpid(), process_place.start_time(os.getpid()), process_place.where())
 
 
-def alive(holder: Holder, locks: Path | None = None) -> bool:
+def is_alive(holder: Holder, locks: Path | None = None) -> bool:
     """Whether a holder is alive, as far as this process can know.
 
     A process elsewhere with neither lock nor lease counts as alive, because nothing here can tell. In a store on a
@@ -47,8 +47,8 @@ def alive(holder: Holder, locks: Path | None = None) -> bool:
     return not expired
 
 
-def certain(holder: Holder, locks: Path | None = None) -> bool:
-    """Whether this process can know for certain whether a holder is alive; arguments as for `alive`."""
+def is_certain(holder: Holder, locks: Path | None = None) -> bool:
+    """Whether this process can know for certain whether a holder is alive; arguments as for `is_alive`."""
     by_lock = locks is not None and _lock_file(locks, holder).exists()
     return by_lock or holder.lease is not None or holder.has_moved or _is_near(holder)
 
@@ -56,7 +56,7 @@ def certain(holder: Holder, locks: Path | None = None) -> bool:
 def free_in(holder: Holder, locks: Path | None = None) -> float | None:
     """Seconds after which a run is anybody's if only its lease says that its holder is alive; None otherwise.
 
-    The arguments are those of `alive`.
+    The arguments are those of `is_alive`.
     """
     by_lock = locks is not None and _lock_file(locks, holder).exists()
     return None if by_lock or _is_near(holder) else holder.lease
@@ -90,7 +90,7 @@ def lock(locks: Path | None, holder: Holder) -> Lock | None:
 
 
 def _after_looks(path: Path) -> Lock:
-    """A new lock, once those who look whether it is held have gone.
+    """A new lock; waits for processes that check whether it is held.
 
     Raises:
         BlockingIOError: It stays held: this process has opened the store a second time.

@@ -10,11 +10,11 @@ import time
 
 #: The share of it after which the holder itself counts the run as lost.
 _SURE = 5 / 7
-#: It is renewed twelve times until then; a short one every three seconds, or so often that one renewal may be lost,
-#: which has this share of it to be answered.
+#: It is renewed twelve times until then, but at most every three seconds; a short one often enough that one renewal may
+#: be lost. A renewal has to be answered within the last of these shares.
 _USUAL, _SHORT, _LEAST, _ANSWER = 12, 3.0, 2.5, 0.35
 
-#: Seconds by which the undos of the holder end before others may take the run.
+#: The holder's undos end so many seconds before others may take the run.
 _APART = 2.0
 
 

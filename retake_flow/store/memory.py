@@ -18,7 +18,7 @@ from retake_flow.run.identity import NOBODY, Identity
 from retake_flow.run.ids import name_of
 from retake_flow.run.records import Record
 from retake_flow.run.run import Phase, Run
-from retake_flow.store.holders import alive as lives
+from retake_flow.store.holders import is_alive
 from retake_flow.store.queries import only, unknown
 
 _PLACE = "the memory of this process"
@@ -53,7 +53,7 @@ class MemoryRuns:
         now: Seconds since the epoch.
     """
 
-    def __init__(self, *, alive: Callable[[Holder], bool] = lives, now: Callable[[], float] = time.time) -> None:
+    def __init__(self, *, alive: Callable[[Holder], bool] = is_alive, now: Callable[[], float] = time.time) -> None:
         self._kept: dict[str, _Kept] = {}
         self._alive = alive
         self._now = now
@@ -214,7 +214,7 @@ class MemoryClaim:
             asked
             for asked in self._kept.requests
             if asked.number not in done
-            # A stop not heard of yet is the same wish; a kill is not.
+            # A stop that the process has not read yet is done as well; a kill is another request.
             and not (stopped and (asked.what == "stop" or (asked.what == "kill" and asked.number <= self._heard)))
         ]
 
@@ -247,7 +247,7 @@ class MemoryClaim:
         return True
 
     def look_within(self) -> float:
-        """Without end: nobody else can take the run."""
+        """Infinity: no other process can take the run."""
         return inf
 
     def troubles(self) -> list[str]:

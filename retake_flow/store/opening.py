@@ -52,7 +52,7 @@ def open_runs(
     from retake_flow.store.sql.runs import SqlRuns
 
     locks = holders.locks_beside(place)
-    judge = alive or partial(holders.alive, locks=locks)
+    judge = alive or partial(holders.is_alive, locks=locks)
     return SqlRuns(_database(str(place)), alive=judge, now=now, lease=lease, locks=locks, owner=owner)
 
 
@@ -69,7 +69,7 @@ def open_fleet(
     from retake_flow.store.sql.runs import SqlRuns
 
     locks = holders.locks_beside(place)
-    judge = alive or partial(holders.alive, locks=locks)
+    judge = alive or partial(holders.is_alive, locks=locks)
     database = _database(str(place))
     runs = SqlRuns(database, alive=judge, now=now, lease=lease, locks=locks, owner=owner)
     return SqlFleet(database, runs, alive=judge, lease=lease, shared=locks is None)
@@ -115,7 +115,7 @@ def copy_store(
         names = _name(source), _name(target)
         if names[0] == names[1]:
             raise SettingsError(f"both stores are {names[0]}", hint="name another one to copy to")
-        judge = partial(holders.alive, locks=holders.locks_beside(source))
+        judge = partial(holders.is_alive, locks=holders.locks_beside(source))
         return copy_runs(origin, destination, name=names[1], alive=judge, owner=owner, progress=progress), *names
 
 

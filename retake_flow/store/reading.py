@@ -31,7 +31,7 @@ class FileReader(RunReader):
         self._connection = connection
 
     def has_jobs(self) -> bool:
-        """Whether there are submitted runs that have not ended; `open_fleet` opens what tells about them."""
+        """Whether there are submitted runs that have not ended; `open_fleet` opens the store with them."""
         return bool(self._all("SELECT run FROM jobs LIMIT 1"))
 
     def close(self) -> None:
@@ -42,9 +42,9 @@ class FileReader(RunReader):
         try:
             return self._connection.execute(query, values).fetchall()
         except (sqlite3.Error, UnicodeDecodeError):
-            from retake_flow.store.sql.db_errors import told  # it imports SQLAlchemy
+            from retake_flow.store.sql.db_errors import as_store_errors  # it imports SQLAlchemy
 
-            with told(self._place):
+            with as_store_errors(self._place):
                 raise
 
 

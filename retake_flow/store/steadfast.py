@@ -21,11 +21,11 @@ T = TypeVar("T")
 
 #: How many unwritten records are kept; beyond that, the oldest are lost.
 MOST = 20_000
-#: Seconds between attempts to write, if a store can hold everything up meanwhile.
+#: Seconds between attempts to write to a store that may block the process meanwhile.
 AGAIN_AFTER = 5.0
-#: Seconds between two looks meanwhile.
+#: Seconds between two looks at the inbox while there is something to write.
 LOOKS_AGAIN = 1.0
-#: Seconds after which people are told of a trouble that passes by itself, such as a restarted server.
+#: Seconds after which an outage is reported that may end by itself, such as a restart of the server.
 TOLD_AFTER = 10.0
 
 
@@ -97,7 +97,7 @@ class Steadfast:
         return nothing
 
     def unwritten(self, *, once: bool = False) -> StoreError | None:
-        """Why what was written last is only in memory, if what follows from it has to wait until it is stored."""
+        """The error that keeps the last write in memory, if its consequences have to wait until it is stored."""
         return self._why if once or not self._on_air else None
 
     def on_news(self, wake: Callable[[], None]) -> bool:
@@ -147,7 +147,7 @@ class Steadfast:
         self._happened += len(records)
 
     def _bear(self, error: StoreError) -> None:
-        """Raise an error that this run cannot outlast."""
+        """Raise an error that has to end this run."""
         if isinstance(error, LeaseExpired) or not (self._on_air or isinstance(error, StoreAway)):
             raise error
 
@@ -173,7 +173,7 @@ class Steadfast:
         lost = self._happened - len(self._kept)
         try:
             self._claim.write(self._run, list(self._kept))
-        except AnswerWaiting:  # to a question that is over; nobody could tell who answered
+        except AnswerWaiting:  # the question is over, so the answer changes nothing
             self._claim.answers(fresh=True)
             self._claim.write(self._run, list(self._kept))
         self._why, self._on_air = None, bool(self._run.undos)

@@ -18,11 +18,11 @@ from retake_flow.errors import HostError, RetakeFlowError, UsageError
 from retake_flow.quick_dataclasses import dataclass
 from retake_flow.telemetry.readings import Durations, Load, Reader, Reading, WorkerFigures, loads
 
-#: The store is read again after this many seconds at the earliest, however often somebody asks.
+#: The store is read again after this many seconds at the earliest, however often metrics are requested.
 EVERY: Final = 5.0
 #: A scrape waits at most this long for a new reading, in seconds, then answers with the last one.
 _WAITS: Final = 2.0
-#: A reading older than this is not told any more, in seconds.
+#: A reading older than this is not reported, in seconds.
 _STALE: Final = 30.0
 #: A page is made anew after this many seconds at the earliest.
 _KEPT: Final = 1.0
@@ -56,7 +56,7 @@ class Readings:
         self._thread.join(_WAITS)
 
     def latest(self) -> Reading | None:
-        """The last reading, at most some seconds old if the store can be read; None when it is too old to be told."""
+        """The last reading, at most some seconds old if the store can be read; None when it is too old to report."""
         with self._changed:
             if time.monotonic() - self._tried >= EVERY:
                 self._wanted = True
@@ -140,7 +140,7 @@ def serving(
 
 
 class _Kept:
-    """An answer that one thread at a time makes, now and then, however many ask for it."""
+    """A response that is cached for a while, and that one thread at a time makes."""
 
     def __init__(self, make: Callable[[], Answer]) -> None:
         self._make = make
@@ -168,7 +168,7 @@ def _healthz(figures: WorkerFigures) -> Answer:
 def _readyz(figures: WorkerFigures, readings: Readings) -> Answer:
     if figures.store_away:
         return Answer(503, b"the store is away\n")
-    readings.latest()  # what all hosts have told says how full this one is
+    readings.latest()  # the reading says how full this host is
     if figures.draining:
         return Answer(503, b"draining\n")
     if figures.full:

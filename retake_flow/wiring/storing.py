@@ -89,12 +89,12 @@ def owner_of(settings: Settings) -> str:
 
 def is_alive(holder: Holder) -> bool:
     """Whether the holder of a run in this process's store is alive, as far as this process can know."""
-    return holders.alive(holder, holders.locks_beside(store_place()))
+    return holders.is_alive(holder, holders.locks_beside(store_place()))
 
 
 def is_certain(holder: Holder) -> bool:
     """Whether this process can know for certain whether the holder of a run in its store is alive."""
-    return holders.certain(holder, holders.locks_beside(store_place()))
+    return holders.is_certain(holder, holders.locks_beside(store_place()))
 
 
 def is_driven(holder: Holder | None) -> bool:

@@ -117,7 +117,7 @@ class _Activities(Mapping[str, Any]):
 
 #: The data of an occurrence, and its names, each with the state whose own event it is.
 Signal = tuple[Mapping[str, Any], tuple[tuple[str, str], ...]]
-#: The source of events that no state and no activity of the flow brings.
+#: The source of events that come from no state and no activity of the flow.
 OUTSIDE = "outside"
 
 
@@ -127,8 +127,8 @@ class Draft:
     Nothing is performed here: `commands` lists what the driver has to do.
 
     Attributes:
-        may_retry: Whether what happens may be done again: it can pass, and is not done twice by that.
-        source: Where what happens comes from: the path of a state, the key of an activity, or `OUTSIDE`.
+        may_retry: Whether a failure may be retried: it can be temporary, and its work is not done twice.
+        source: The origin of the event: the path of a state, the key of an activity, or `OUTSIDE`.
         now: Seconds since the epoch.
     """
 

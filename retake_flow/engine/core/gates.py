@@ -82,7 +82,7 @@ def accept_answer(draft: Draft, gate: Gate, answer: Answer) -> Mapping[str, Any]
 
 
 def expire(draft: Draft, place: str) -> None:
-    """Close a gate that nobody has answered in time."""
+    """Close a gate whose time has passed without an answer."""
     gate = gate_at(draft, place)
     if gate is not None:
         _drop(draft, gate)

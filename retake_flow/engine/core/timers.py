@@ -19,7 +19,7 @@ from retake_flow.flow.state_parts import Raise, Route
 from retake_flow.run.commands import Note
 from retake_flow.run.run import Delayed, MutableRun, Retried, Run
 
-#: Errors that never pass by themselves, or whose work may have been done.
+#: Errors that are never temporary, or whose work may have been done.
 _LASTING: Final = ("interrupted", "expression")
 
 
@@ -123,7 +123,7 @@ def extend(draft: Draft, data: Mapping[str, Any]) -> None:
     """Let the timeout of a state come later, and with it the delayed events that its entry has raised.
 
     Raises:
-        ExpressionError: What is given as `by` is no duration.
+        ExpressionError: `by` is no duration.
     """
     path, by = extended_state(draft.flow, draft.run, data), draft.seconds(data.get("by", ""), "")
     if not path:

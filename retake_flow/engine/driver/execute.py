@@ -169,7 +169,7 @@ class Execution:
             await self._pause(wait)
 
     async def undo(self, call: Call, retry: Retry | None) -> dict[str, Any]:
-        """Perform an undo. Every error is retried, even one that only a person can fix, since nobody is asked.
+        """Perform an undo. Every error is retried, even one that only a person can fix, since no person is asked.
 
         Returns:
             How it ended, as fields of a record. A failed undo must not hide why the scope was left or block the next

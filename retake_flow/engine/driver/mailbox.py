@@ -66,8 +66,8 @@ class Mailbox:
             await self._taken.wait()
 
 
-#: How often to look, in seconds, and how often at least and at most if the store tells of news. At least: timers stand
-#: still while a machine sleeps, and others may take the run meanwhile.
+#: Seconds between two looks at the inbox; if the store notifies of news, the most and the least. There is a most, since
+#: timers stand still while a machine sleeps, and others may take the run meanwhile.
 LOOK_EVERY, LOOK_ANYWAY, LOOK_APART = 0.4, 2.0, 0.1
 
 
@@ -80,7 +80,7 @@ class InboxWatch:
         stop: Called on a request to stop the run.
         kill: Called on a request to kill it.
         handle: Takes all other requests.
-        tell: Takes messages about trouble with the store.
+        tell: Takes messages about problems with the store.
 
     Attributes:
         failure: The error, once another process has taken the run over, or may take it.
@@ -107,7 +107,7 @@ class InboxWatch:
     def look(self, gates: Container[str], *, fresh: bool = True) -> bool:
         """Pass on what is new; returns whether there were answers.
 
-        `gates` are the ids of the open questions; unless `fresh`, only news that the store has heard of counts.
+        `gates` are the ids of the open questions; unless `fresh`, the store may rely on notifications.
 
         Raises:
             StoreError: It cannot be read.
@@ -148,7 +148,7 @@ class InboxWatch:
     ) -> None:
         """Poll until another process takes the run over or may do so, and call `also` each time.
 
-        A store that listens wakes it between two polls; the polls then only ask what the store has heard.
+        A store that is notified of news wakes it between two polls, which then rely on these notifications.
         """
         news, loop = asyncio.Event(), asyncio.get_running_loop()
 
@@ -177,7 +177,7 @@ class InboxWatch:
             news.clear()
 
     def unwritten(self, *, once: bool = False) -> StoreError | None:
-        """Why what was written last is not stored, if what follows has to wait for that; see `Inbox.unwritten`."""
+        """The error that keeps the last write in memory, if its consequences have to wait; see `Inbox.unwritten`."""
         return self._inbox.unwritten(once=once)
 
 
@@ -220,7 +220,7 @@ class Durability:
         await work()
 
     async def has_answers(self, look: Callable[[], bool]) -> bool:
-        """Whether there are answers, by a store that is not away; on air, as far as can be known.
+        """Whether there are answers; waits for a store that is away, unless a stream is on air.
 
         `look` asks the store for answers and returns whether there are any.
         """

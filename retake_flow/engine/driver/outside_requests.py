@@ -25,8 +25,8 @@ class Way:
     """One way to say a text.
 
     Attributes:
-        needs: The services, without any of which nobody would notice. A request that names no way uses those that
-            have one that is ready.
+        needs: The services of which one has to run, or viewers notice nothing. A request that names no way uses all
+            ways with a ready service.
         also: The other inputs, which a request may give.
     """
 
@@ -73,10 +73,10 @@ async def _until_started(services: Container[str], flow: Flow, run_now: Callable
 async def say_when_ready(
     request: Request, flow: Flow, run_now: Callable[[], Run], call: Call, actions: ActionRunner, clock: Clock
 ) -> None:
-    """Say the text of a request once no service that it needs is starting, as all do after a change of the process.
+    """Say the text of a request once no service that it needs is starting, as all are after a takeover.
 
-    Until then nothing is recorded, so that the next process says it if this one dies. One that leaves says what became
-    of it.
+    Nothing is recorded before that, so the next process says it if this one dies. A process that leaves records what
+    became of it.
     """
     wanted = request.data.get("ways") or WAYS
     needed = {each for name in wanted if name in WAYS for each in WAYS[name].needs}

@@ -44,13 +44,13 @@ from retake_flow.store.sql.tables import RECORDS, REQUESTS, RUNS, SNAPSHOTS, Sto
 
 #: Figures are stored with each snapshot, and after so many records without one.
 _COUNT_EVERY = 100
-#: Seconds that a server has to renew a lease which its holder is no longer sure of, before the run is given up.
+#: Seconds within which a server has to renew a lease that may have expired; then the run is given up.
 _LAST_TRY = 0.3
 #: The highest number that a request can have.
 _ALL = 2**31 - 1
 _NO_DATE = timestamp(0)  # of unreadable records
 
-# Built once: SQLAlchemy finds the compiled text of the same statement object at once.
+# Built once, so that SQLAlchemy finds their compiled text in its cache.
 _OURS = (RUNS.c.id == bindparam("our_run")) & (RUNS.c.epoch == bindparam("our_epoch"))
 _AGENT = bindparam("agent", type_=Text)
 _PROGRESS = (
@@ -75,7 +75,7 @@ _SINCE = (
 )
 _RECORDS = insert(RECORDS)
 # For a server, where each statement costs a round trip: all records at once, and a whole macrostep. A pipeline would
-# save as much, but a server ends no transaction of a process that was stopped in the middle of one.
+# save as much, but when a process is stopped in the middle of one, the server does not end its transaction.
 _NEW = (
     func.unnest(bindparam("numbers", type_=ARRAY(Integer)), bindparam("texts", type_=ARRAY(Text)))
     .table_valued(column("number", Integer), column("data", Text), name="new")
@@ -96,9 +96,9 @@ _MACROSTEP = (
     )
     .execution_options(preserve_rowcount=True)
 )
-_LET_GO = update(RUNS).where(_OURS).values(rows.held_by(None))
+_LET_GO = update(RUNS).where(_OURS).values(rows.holder_columns(None))
 _OF_RUN = REQUESTS.c.run == bindparam("our_run")
-# A stop that was not heard of yet is the same wish; a kill is not.
+# A stop that this process has not read yet is done as well; a kill is another request.
 _STOPPED = delete(REQUESTS).where(
     _OF_RUN
     & (
@@ -201,32 +201,32 @@ class SqlClaim:
 
     def _keep_and_append(self, connection: Connection, run: Run, records: Sequence[Record], now: float) -> None:
         """Do what `_keep` and `_append` do, for a new run and at least one record, in one statement."""
-        saved = {**self._counted(), "snapshot": rows.dumped(encode(run))}
+        saved = {**self._counted(), "snapshot": rows.as_json(encode(run))}
         new = _numbered(records, self._number)
         if connection.execute(_MACROSTEP, {**self._progress(run, now), **saved, **new}).rowcount == 0:
             raise self._fenced()
 
     def _progress(self, run: Run, now: float) -> dict[str, Any]:
-        about = {"agent": rows.words(run.identity.name), "lease": self._lease.length}
+        about = {"agent": rows.storable(run.identity.name), "lease": self._lease.length}
         return {**self._ours, **rows.progress(run, now), **about}
 
     def _keep(self, connection: Connection, run: Run, now: float) -> None:
         if connection.execute(_PROGRESS, self._progress(run, now)).rowcount == 0:
             raise self._fenced()
         if run is not self._last:  # a record outside a macrostep leaves it as it was
-            connection.execute(_SNAPSHOT, {**self._counted(), "data": rows.dumped(encode(run))})
+            connection.execute(_SNAPSHOT, {**self._counted(), "data": rows.as_json(encode(run))})
         elif self._number - self._figures_stored >= _COUNT_EVERY:
             connection.execute(_FIGURES, self._counted())
 
     def _counted(self) -> dict[str, Any]:
         """The figures up to the last record that is stored, as values of a statement."""
         self._figures_stored = self._figures.number
-        return {"our_run": self._ours["our_run"], "figures": rows.dumped(self._figures.dump())}
+        return {"our_run": self._ours["our_run"], "figures": rows.as_json(self._figures.dump())}
 
     def _count(self, connection: Connection) -> Figures:
         """The figures of the run up to now."""
         run = {"our_run": self._ours["our_run"]}
-        figures = decoding.counted(connection.scalar(_COUNTED, run))
+        figures = decoding.load_figures(connection.scalar(_COUNTED, run))
         self._figures_stored = figures.number
         since = connection.execute(_SINCE, {**run, "first": figures.number + 1})
         figures.count((row.number, decoding.record(row.number, row.data)) for row in since)
@@ -255,8 +255,8 @@ class SqlClaim:
         if self._connection is None:
             connection.execute(_APPEND, {"our_run": run, **_numbered(records, after)})
         else:
-            numbered = enumerate(records, after + 1)
-            connection.execute(_RECORDS, [{"run": run, "number": n, "data": rows.dumped(each)} for n, each in numbered])
+            texts = enumerate(map(rows.as_json, records), after + 1)
+            connection.execute(_RECORDS, [{"run": run, "number": number, "data": data} for number, data in texts])
 
     def _done(self, connection: Connection, records: Sequence[Record]) -> None:
         """Delete the requests that these records complete."""
@@ -272,7 +272,7 @@ class SqlClaim:
         """The requests that others sent to the run, the oldest first, each once per claim; renews the lease if due."""
         self._require()
         if self._held is None and self._lease.due:
-            with suppress(StoreError):  # it lasts for two more tries; what is written meanwhile tells what is wrong
+            with suppress(StoreError):  # it lasts for two more tries; the next write reports what is wrong
                 self._renew()
         changes = self._changes()
         if not fresh and changes is not None and changes == self._changes_asked:
@@ -298,7 +298,7 @@ class SqlClaim:
         return self._gates.answers(self._changes())
 
     def unwritten(self, *, once: bool = False) -> None:
-        """None: whatever could not be written has failed."""
+        """None: a write that fails raises its error."""
 
     def on_news(self, wake: Callable[[], None]) -> bool:
         """Have `wake` called when there is news, in any thread; returns whether this store can."""
@@ -313,10 +313,10 @@ class SqlClaim:
     def _changes(self) -> int | None:
         return self._database.changes(self._connection) if self._held is None else self._held.changes
 
-    # --- having the run ---------------------------------------------------------------------------------------
+    # --- holding the run ---------------------------------------------------------------------------------------
 
     def _require(self) -> None:
-        """Make sure that this process has the run, and is connected to where it is.
+        """Make sure that this process holds the run, and is connected to the database that has it.
 
         Raises:
             Fenced: Another process has taken the run over.
@@ -332,7 +332,7 @@ class SqlClaim:
         if self._lease.left > 0:
             return
         try:
-            self._renew(_LAST_TRY)  # nobody may have wanted it while this process was stopped
+            self._renew(_LAST_TRY)  # possible if no process took it while this one was stopped
         except StoreError as error:
             said = f"the lease of {self._ours['our_run']} has expired and could not be renewed: {error.message}"
             raise LeaseExpired(said, hint=error.hint, undo_within=self._lease.undo_within) from None
@@ -407,7 +407,7 @@ class SqlClaim:
     def _rows(self, lost: Connection, loss: Loss) -> tuple[moving.Rows, bool]:
         """The rows of the run, and whether they include its whole journal."""
         run = self._ours["our_run"]
-        known = moving.remembered(self._kept, self._last, self._now())
+        known = moving.rows_in_memory(self._kept, self._last, self._now())
         in_place = loss.fate is Fate.TORN  # everything written is in the new file already
         if not (in_place or loss.readable):
             return known, self._number == 0
@@ -429,4 +429,4 @@ class SqlClaim:
 def _numbered(records: Sequence[Record], after: int) -> dict[str, Any]:
     """Records as values of a statement for all of them."""
     numbers = list(range(after + 1, after + 1 + len(records)))
-    return {"numbers": numbers, "texts": [rows.dumped(record) for record in records]}
+    return {"numbers": numbers, "texts": [rows.as_json(record) for record in records]}

@@ -104,7 +104,7 @@ def copy_runs(
     with source.reading() as connection:
         known = {row["id"] for row in waiting} | there.keys() | copied.left.keys()
         for run in set(connection.scalars(select(RUNS.c.id))) - known:
-            copied.left.setdefault(columns.shown(run), "it began meanwhile; copy again")
+            copied.left.setdefault(columns.as_text(run), "it began meanwhile; copy again")
     return copied
 
 
@@ -122,7 +122,7 @@ def _mark_as_moved(
                 run, holder = columns.text("id", row["id"]), moving.holder(row, row["clock"])
                 epoch = columns.number("epoch", row["epoch"])
             except Damaged as error:
-                copied.left[columns.shown(row["id"])] = error.message
+                copied.left[columns.as_text(row["id"])] = error.message
                 continue
             moved_to = holder.host if holder is not None and holder.has_moved else ""
             if run in there:
@@ -141,7 +141,7 @@ def _mark_as_moved(
             raise StoreError(said, hint="copy into an empty database; nothing was changed")
         if held:
             raise RunsHeld({run: (holder.host, holder.pid) for run, holder in held.items()})
-        here = {**rows.held_by(None), "holder_host": name, "holder_pid": 0, "holder_started": 0.0}
+        here = {**rows.holder_columns(None), "holder_host": name, "holder_pid": 0, "holder_started": 0.0}
         values = {**here, "holder_where": MOVED, "epoch": bindparam("next"), "lease_epoch": bindparam("next")}
         if marked := [{"our_run": row["id"], "next": row["epoch"]} for row in waiting if row["marks"]]:
             connection.execute(_MARK.values(values), marked)
@@ -167,8 +167,8 @@ def _copy(source: Database, target: Database, row: _Row, copied: Copied) -> str:
             if connection.scalar(select(RUNS.c.id).where(RUNS.c.id == run)) is not None:
                 copied.there += 1
                 return ""
-            values = {column.name: row[column.name] for column in RUNS.c}
-            connection.execute(insert(RUNS), [_clean({**values, **rows.held_by(None), "flow_text": digest})])
+            values = {column.name: row[column.name] for column in RUNS.c} | rows.holder_columns(None)
+            connection.execute(insert(RUNS), [rows.storable_row({**values, "flow_text": digest})])
             for table, page in _pages(source, run):
                 connection.execute(insert(table), page)
                 if table.name in counts:
@@ -193,7 +193,7 @@ def _flow(source: Database, row: _Row) -> str:
         found = connection.scalar(select(FLOWS.c.text).where(FLOWS.c.digest == row["flow_text"]))
     if not isinstance(found, str):
         raise Damaged("the text of its flow is missing")
-    return rows.words(found)
+    return rows.storable(found)
 
 
 def _pages(source: Database, run: str) -> Iterator[tuple[Table, list[dict[str, Any]]]]:
@@ -205,13 +205,9 @@ def _pages(source: Database, run: str) -> Iterator[tuple[Table, list[dict[str, A
         while True:
             paged = query.where(RECORDS.c.number > after) if limit else query
             with source.reading() as connection:
-                page = [_clean(row) for row in connection.execute(paged.limit(limit)).mappings()]
+                page = [rows.storable_row(row) for row in connection.execute(paged.limit(limit)).mappings()]
             if page:
                 yield table, page
             if not limit or len(page) < limit:
                 break
             after = page[-1]["number"]
-
-
-def _clean(row: _Row) -> dict[str, Any]:
-    return {name: rows.words(value) if isinstance(value, str) else value for name, value in row.items()}

@@ -18,7 +18,7 @@ from retake_flow import os_errors
 from retake_flow.errors import StoreError
 from retake_flow.store.lease import Lease
 from retake_flow.store.queries import FILE_CLOCK
-from retake_flow.store.sql.db_errors import told
+from retake_flow.store.sql.db_errors import as_store_errors
 from retake_flow.store.sql.keeper import Held
 from retake_flow.store.sql.presence import Fate, Loss, Presence, alone_in, planted, remove_stale
 
@@ -56,7 +56,7 @@ class Database:
     @contextmanager
     def reading(self) -> Iterator[Connection]:
         """A transaction for reading, which blocks no writer."""
-        with told(self.place), self._engine.begin() as connection:
+        with as_store_errors(self.place), self._engine.begin() as connection:
             yield connection
 
     @contextmanager
@@ -71,17 +71,17 @@ class Database:
             long: Whether it changes whole tables, so that a server may take long.
         """
         if connection is None:
-            with told(self.place), self._writer.begin() as connection:
+            with as_store_errors(self.place), self._writer.begin() as connection:
                 yield connection
         else:
-            with told(self.place), connection.begin():
+            with as_store_errors(self.place), connection.begin():
                 yield connection
 
     @contextmanager
     def reading_of(self, connection: Connection) -> Iterator[Connection]:
         """A transaction for reading over a connection that is no longer used for writing."""
         connection.execution_options(**{_BEGIN: "BEGIN"})
-        with told(self.place), connection.begin():
+        with as_store_errors(self.place), connection.begin():
             yield connection
 
     def alone(self, connection: Connection) -> None:
@@ -89,21 +89,21 @@ class Database:
         raise NotImplementedError
 
     def alone_now(self, connection: Connection) -> bool:
-        """Be the only process that gives runs to hosts until the transaction ends; false if another one is."""
+        """Become the only process that gives runs to hosts until the transaction ends; false if another one is."""
         return True
 
     def notify(self, connection: Connection, run: str) -> None:
         """Wake the process that drives a run, once the transaction is committed, if this database can."""
 
     def attend(self, run: str, epoch: int, lease: Lease) -> Held | None:
-        """Renew the lease of a claim and listen for news of its run, until `leave`; None when the claim does it."""
+        """Renew the lease of a claim and listen for news of its run, until `leave`; None when the claim does so."""
         return None
 
     def leave(self, held: Held) -> None:
         """Stop looking after a claim."""
 
     def make_ready(self) -> None:
-        """Do whatever has to be done once, before there are tables."""
+        """Prepare the database once, before its tables are created."""
 
     def changes(self, connection: Connection | None) -> int | None:
         """A number that changes when other connections write, as seen by `connection`; None when there is none."""
@@ -137,7 +137,7 @@ class Database:
 
     def close(self) -> None:
         """Close all connections."""
-        with told(self.place):
+        with as_store_errors(self.place):
             for connection in tuple(self._lent):
                 connection.close()
             self._engine.dispose()
@@ -162,10 +162,10 @@ class SQLiteFile(Database):
 
     def connect(self) -> Connection:
         """A connection for writing, for as long as a process drives a run."""
-        with told(self.place):
+        with as_store_errors(self.place):
             connection = self._writer.connect()
         self._lent.add(connection)
-        with told(self.place), _refused(self._path):
+        with as_store_errors(self.place), _refused(self._path):
             driver = _driver(connection)
             driver.execute("SELECT count(*) FROM sqlite_schema").fetchall()  # opens what is next to it too
             driver.execute(f"PRAGMA busy_timeout = {_DRIVING_PATIENCE * 1000:.0f}")
@@ -185,7 +185,7 @@ class SQLiteFile(Database):
             return self._loss
         self._loss = Loss(lost.fate(), lost.readable())
         before = self._engine, self._writer
-        with told(self.place), _refused(self._path):
+        with as_store_errors(self.place), _refused(self._path):
             with alone_in(self._path.parent):
                 lost.clear(_driver(connection))
             _private(self._path)
@@ -229,7 +229,7 @@ class SQLiteFile(Database):
     def make_ready(self) -> None:
         """Turn the write-ahead log on. The file remembers it."""
         deadline = time.monotonic() + PATIENCE
-        with told(self.place):
+        with as_store_errors(self.place):
             while not self._log_ahead():
                 if time.monotonic() > deadline:
                     raise StoreError(f"the store {self.place} is kept busy by another process", hint="try again")
@@ -247,7 +247,7 @@ class SQLiteFile(Database):
 
     def changes(self, connection: Connection | None) -> int | None:
         """SQLite's own count of commits by other connections, which costs no query."""
-        with told(self.place):
+        with as_store_errors(self.place):
             number: int = _driver(connection).execute("PRAGMA data_version").fetchone()[0]
         return number
 

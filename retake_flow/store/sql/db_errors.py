@@ -50,7 +50,7 @@ _READ_ONLY = "25006"  # PostgreSQL's code for a server that has become a standby
 
 
 @contextmanager
-def told(place: str) -> Iterator[None]:
+def as_store_errors(place: str) -> Iterator[None]:
     """Turn errors of the database at `place` into a `StoreError`."""
     try:
         yield

@@ -28,8 +28,8 @@ _HOST: Final = (*("id", "place", "pid", "started", "version", "capacity", "label
 _AWAY_AFTER: Final = 8.0
 _SURE: Final = 5 / 7  # as for the lease of a run
 _HOSTS = select(*(HOSTS.c[name] for name in _HOST), (StoreClock() - HOSTS.c.seen).label("age"))
-#: Seconds that a sweep gives runs to hosts: a longer transaction is given up as that of a server which does not answer,
-#: and would be so for ever after a rack was lost.
+#: Seconds for which a sweep gives runs to hosts. A longer transaction would be given up as one that hangs, and after
+#: the loss of a rack every sweep would be longer.
 SWEEPS_FOR = 1.0
 
 
@@ -79,7 +79,7 @@ class SqlFleet:
             raise RunEnded(f"{run} has ended: {stored.run.outcome} in {stored.run.state or 'no state'}")
         if stored.holder is not None and stored.holder.has_moved:
             raise RunMoved(run, stored.holder.host)
-        # A program of before there were hosts has not stored when its next timer is due.
+        # A program from before there were hosts did not store when the next timer is due.
         same = (RUNS.c.id == run) & (RUNS.c.updated == stored.updated)
         with self._database.writing() as connection:
             connection.execute(update(RUNS).where(same).values(due=rows.due(stored.run)))
@@ -111,8 +111,8 @@ class SqlFleet:
         """
         about = {
             **{name: getattr(host, name) for name in ("place", "pid", "started", "version", "capacity")},
-            "labels": rows.dumped(sorted(host.labels)),
-            "agents": None if host.agents is None else rows.dumped(sorted(host.agents)),
+            "labels": rows.as_json(sorted(host.labels)),
+            "agents": None if host.agents is None else rows.as_json(sorted(host.agents)),
             "accepts": int(host.accepts),
             "seen": StoreClock(),
         }
@@ -126,7 +126,7 @@ class SqlFleet:
         return draining
 
     def _settle_in(self, connection: Connection, host: Host) -> Drain:
-        """Remove what an earlier worker of a host has left, if that is gone; returns its unfinished drain."""
+        """Remove the row of an earlier worker of a host, if that is gone; returns its unfinished drain."""
         row = connection.execute(_HOSTS.where(HOSTS.c.id == host.id)).one_or_none()
         if row is None:
             return ""
@@ -238,14 +238,14 @@ class SqlFleet:
             if holder is not None:
                 if self._alive(holder):
                     return None
-                freed = rows.held_by(None) | {"epoch": row.epoch + 1}
+                freed = rows.holder_columns(None) | {"epoch": row.epoch + 1}
                 connection.execute(update(RUNS).where(ours, RUNS.c.epoch == row.epoch).values(freed))
             undone = row.outcome is None or holder is not None or jobs.owes_undos(connection, placed.run)
             if failure and not after and undone:
                 failed = jobs.fail(connection, job, failure, placed.host)
                 return failed if failed.held is not None else None
             changed: dict[str, Any] = {"host": None}
-            changed |= {"not_before": jobs.now(connection) + after, "trouble": rows.words(failure)} if after else {}
+            changed |= {"not_before": jobs.now(connection) + after, "trouble": rows.storable(failure)} if after else {}
             connection.execute(update(JOBS).where(JOBS.c.run == placed.run).values(changed))
         return None
 
@@ -274,7 +274,7 @@ def _host_of(row: Sequence[Any], *, used: float, runs: int, age: float, lease: f
         known = None if agents is None else tuple(json.loads(agents))
         about = (name, place, int(pid), float(started), version, float(capacity), tuple(json.loads(labels)), known)
     except (TypeError, ValueError) as error:
-        version = columns.shown(f"damaged: {error}")
+        version = columns.as_text(f"damaged: {error}")
         return Host(name, "", 0, 0.0, version, 0.0, accepts=False, used=used, runs=runs, age=age, away=True)
     away = age > away_after(lease)
     return Host(*about, bool(accepts), cast(Drain, draining), used, runs, age, away)

@@ -35,7 +35,7 @@ class GateRows:
     def stored(self, connection: Connection) -> dict[str, str]:
         """The open rows as they are in the database."""
         found = connection.execute(select(GATES.c.id, GATES.c.data).where((GATES.c.run == self._run) & _OPEN))
-        return {row.id: row.data for row in found if columns.shown(row.id) == row.id}
+        return {row.id: row.data for row in found if columns.as_text(row.id) == row.id}
 
     def write(self, connection: Connection, run: Run, now: float) -> dict[str, str]:
         """Update the rows from the run, and return the open rows, for `written`.
@@ -43,7 +43,7 @@ class GateRows:
         Raises:
             AnswerWaiting: The run no longer has a gate whose answer it has not received.
         """
-        held = {key: rows.dumped(as_data(Gate, gate)) for key, gate in run.gates.items()}
+        held = {key: rows.as_json(as_data(Gate, gate)) for key, gate in run.gates.items()}
         open_now = {} if run.ended else held
         for key in self._open.keys() - open_now.keys():
             # A run that was killed with a gate open ignores its answer.
@@ -111,7 +111,7 @@ def answer(connection: Connection, run: str, key: str, given: Answer) -> None:
         raise GateUnknown(f"{key} of {run} has expired")
     if row.closed is not None:
         raise GateUnknown(f"{key} of {run} is no longer open")
-    connection.execute(update(GATES).where(_ROW).values(rows.answered(gate, given)), at)
+    connection.execute(update(GATES).where(_ROW).values(rows.answer_columns(gate, given)), at)
 
 
 def _readable(found: Iterable[RowMapping]) -> dict[str, Answer]:

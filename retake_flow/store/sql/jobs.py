@@ -1,7 +1,8 @@
 """Job rows: submitted runs, and which host has each of them.
 
-A job has a host while the run has the epoch that it had when it was given away, or the next one, which is that of the
-driver's claim. So a host's rows tell what it has, whoever started its drivers, and a stale order can drive nothing.
+A job keeps the epoch that its run had when it was given to a host. The host has the run as long as the run has that
+epoch, or the next one, which is that of the driver's claim. So the rows of a host say what it has, no matter which
+worker started the drivers, and a stale order drives nothing.
 """
 
 from __future__ import annotations
@@ -56,17 +57,17 @@ _DRIVEN = (RUNS.c.epoch == JOBS.c.epoch + 1) & RUNS.c.holder_host.is_not(None)
 _TO_END = RUNS.c.outcome.is_not(None) & JOBS.c.host.is_not(None) & _GIVEN
 #: A place in the order in which jobs get a host: the priority, when the run was created, and its id.
 Place = tuple[int, float, str]
-#: The trouble of a run whose process nobody has seen end.
+#: The failure of a run whose process is gone without a known reason.
 DIED = "the process that drove it has died"
 _PAGE = 2_000  # jobs that are read at a time
 
 
-def demanded(demand: Demand) -> dict[str, Any]:
+def demand_columns(demand: Demand) -> dict[str, Any]:
     """The columns of a demand; a job with new ones starts anew."""
     return {
-        "agent": rows.words(demand.agent),
+        "agent": rows.storable(demand.agent),
         "cost": demand.cost,
-        "labels": rows.dumped(sorted(demand.labels)),
+        "labels": rows.as_json(sorted(demand.labels)),
         "priority": demand.priority,
         "not_before": demand.not_before,
         "failures": "[]",
@@ -111,7 +112,7 @@ def tidy(connection: Connection) -> None:
 
 
 def owes_undos(connection: Connection, run: str) -> bool:
-    """Whether undos of a run that has ended are not done yet; not when its snapshot cannot be read."""
+    """Whether a run that has ended still owes undos; false when its snapshot cannot be read."""
     data = connection.scalar(select(SNAPSHOTS.c.data).where(SNAPSHOTS.c.run == run))
     try:
         return bool(parsed_object(data or "")["undoing"])
@@ -143,7 +144,7 @@ class Waiting:
         """Change the run, if it is still as it was found; returns whether it was."""
         same = RUNS.c.lease_until.is_(None) if self._lease_until is None else RUNS.c.lease_until == self._lease_until
         ours = and_(RUNS.c.id == self.job.run, RUNS.c.epoch == self.epoch, same)
-        taken = bool(connection.execute(update(RUNS).where(ours).values(rows.held_by(None) | values)).rowcount)
+        taken = bool(connection.execute(update(RUNS).where(ours).values(rows.holder_columns(None) | values)).rowcount)
         self._lease_until = None
         return taken
 
@@ -184,9 +185,9 @@ def waiting(
 
 
 def hold(connection: Connection, job: Job) -> Job:
-    """Try a run no longer that cannot be read, and return the job as it is now."""
+    """Hold a job that cannot be read, so that it is not tried again; returns the job as it is now."""
     held = now(connection)
-    connection.execute(update(JOBS).where(JOBS.c.run == job.run).values(held=held, trouble=rows.words(job.trouble)))
+    connection.execute(update(JOBS).where(JOBS.c.run == job.run).values(held=held, trouble=rows.storable(job.trouble)))
     return replace(job, held=held)
 
 
@@ -197,8 +198,8 @@ def fail(connection: Connection, job: Job, trouble: str, on: str) -> Job:
     wait = wait_after(failed)
     changed: dict[str, Any] = {
         "failures": json.dumps(failed),
-        "failed_on": rows.dumped((*job.failed_on, on)[-len(failed) :]),
-        "trouble": rows.words(trouble),
+        "failed_on": rows.as_json((*job.failed_on, on)[-len(failed) :]),
+        "trouble": rows.storable(trouble),
         "host": None,
     }
     changed |= {"held": at} if wait is None else {"not_before": at + wait}
@@ -249,11 +250,11 @@ def used(connection: Connection) -> dict[str, tuple[float, int]]:
 
 def store(connection: Connection, run: str, demand: Demand) -> None:
     """Store the demand of a run, in place of an earlier one."""
-    if not connection.execute(update(JOBS).where(JOBS.c.run == run).values(demanded(demand))).rowcount:
-        connection.execute(insert(JOBS).values(run=run, **demanded(demand)))
+    if not connection.execute(update(JOBS).where(JOBS.c.run == run).values(demand_columns(demand))).rowcount:
+        connection.execute(insert(JOBS).values(run=run, **demand_columns(demand)))
 
 
-#: So many failures within so many seconds hold a run.
+#: A run is held after so many failures within so many seconds.
 MOST: Final = 5
 WITHIN: Final = 600.0
 
@@ -268,7 +269,7 @@ def count_failures(earlier: Sequence[float], now: float) -> tuple[float, ...]:
 def wait_after(failures: Sequence[float]) -> float | None:
     """Seconds until a run is tried again after these failures; None when it is held.
 
-    The first is not waited for: viewers look at a picture that stands still.
+    After the first there is no wait, since viewers are looking at a frozen picture.
     """
     if len(failures) >= MOST:
         return None

@@ -21,15 +21,15 @@ from retake_flow.store.lease import Lease
 #: The channel on which a run's id is sent when there is news for it.
 CHANNEL = "retake_flow"
 _TRIES_AGAIN = 0.25  # seconds
-_ASKS_EVERY = 5.0  # seconds, for news: writes renew a lease, and hear of nothing
-_TURNS_WITHIN = 0.25  # seconds; a beat that somebody asks for may come right after another
+_ASKS_EVERY = 5.0  # seconds; a write renews a lease too, but brings no news
+_TURNS_WITHIN = 0.25  # seconds; a beat that is requested may come right after another
 
 
 def beat_of(claims: int) -> str:
     """The statement that renews the leases of so many claims and asks whether there is news for their runs.
 
-    Its values are the length of a lease, then run and epoch of each claim. It is text for the driver, since it is all
-    that most processes do most of the time.
+    Its values are the length of a lease, then run and epoch of each claim. It is plain text for the driver, since most
+    processes do nothing else most of the time.
     """
     return f"""\
 UPDATE runs SET lease_until = extract(epoch FROM clock_timestamp())::float8 + %s::float8
@@ -47,7 +47,7 @@ class Held:
         lease: Its lease.
         fenced: Whether another process has taken the run over.
         calls: How often the event loop has used the claim.
-        changes: A number that changes with each piece of news; None while nobody listens.
+        changes: A number that changes with each piece of news; None while the keeper is not listening.
         wake: Called in the keeper's thread when there is news.
     """
 
@@ -163,7 +163,7 @@ class Keeper:
                         self._beat(connection)
                         self._server.regain()
                         self._listen(connection)
-            except Exception as error:  # of whatever kind: without this thread, nobody reconnects
+            except Exception as error:  # of any kind: only this thread reconnects
                 if not self._closed:
                     self._server.lose(error)
                     self._forget_wakes()
@@ -173,12 +173,12 @@ class Keeper:
     def _connected(self) -> Iterator[Connection]:
         connection = self._server.own_connection()
         try:
-            # For those that come with the result of a beat; `_listen` takes the others.
+            # For notifications that arrive with the result of a beat; `_listen` takes the others.
             cast(Any, connection.connection.driver_connection).add_notify_handler(lambda each: self._hear(each.payload))
             with self._server.watched(connection):
                 connection.execute(text(f"LISTEN {CHANNEL}"))
             for held in self._all():
-                held.changes = None  # what came meanwhile was not heard
+                held.changes = None  # notifications may have been missed
             yield connection
         finally:
             with suppress(Exception):  # it may be broken
@@ -201,9 +201,9 @@ class Keeper:
             each.beaten(found.get(each.run))
 
     def _listen(self, connection: Connection) -> None:
-        """Pass on notifications until the next beat is due or somebody wakes us."""
+        """Pass on notifications until the next beat is due or is requested."""
         driver = cast(Any, connection.connection.driver_connection)
-        self._hear_all(driver)  # what came with the end of the beat's answer makes nothing ready
+        self._hear_all(driver)  # one that came with the result of the beat makes nothing ready
         while not self._closed and (left := self._next_beat() - Lease.clock()) > 0:
             ready, _, _ = ready_of([driver.fileno(), self._woken], [], [], left)
             if driver.fileno() in ready:

@@ -40,9 +40,7 @@ def read(connection: Connection, run: str, tables: tuple[Table, ...]) -> Rows:
 def _rows(connection: Connection, table: Table, run: str) -> list[dict[str, Any]]:
     whose = table.c.id if table is RUNS else table.c.run
     found = connection.execute(select(_ALL).select_from(table).where(whose == run)).mappings()
-    return [
-        {name: rows.words(value) if isinstance(value, str) else value for name, value in row.items()} for row in found
-    ]
+    return list(map(rows.storable_row, found))
 
 
 def write(
@@ -133,7 +131,7 @@ def leave(connection: Connection, run: str) -> None:
         connection.execute(delete(RUNS).where(RUNS.c.id == run))
 
 
-def remembered(kept: Rows, run: Run | None, now: float) -> Rows:
+def rows_in_memory(kept: Rows, run: Run | None, now: float) -> Rows:
     """Everything about a run that a process keeps in memory, which is all but its journal.
 
     Args:
@@ -144,14 +142,14 @@ def remembered(kept: Rows, run: Run | None, now: float) -> Rows:
     if run is None:
         return kept
     (row,) = kept[RUNS.name]
-    agent = {"agent": rows.words(run.identity.name)} if run.identity.name else {}
+    agent = {"agent": rows.storable(run.identity.name)} if run.identity.name else {}
     gates = () if run.ended else run.gates.values()
     return {
         **kept,
         RUNS.name: [{**row, **rows.progress(run, now), **agent}],
-        SNAPSHOTS.name: [{"run": run.id, "data": rows.dumped(encode(run))}],
+        SNAPSHOTS.name: [{"run": run.id, "data": rows.as_json(encode(run))}],
         GATES.name: [
-            {"run": run.id, "id": gate.id, "data": rows.dumped(as_data(Gate, gate)), "opened": gate.opened_at}
+            {"run": run.id, "id": gate.id, "data": rows.as_json(as_data(Gate, gate)), "opened": gate.opened_at}
             for gate in gates
         ],
     }

@@ -15,7 +15,7 @@ from retake_flow.store.lease import Lease
 from retake_flow.store.queries import SERVER_CLOCK
 from retake_flow.store.sql.bounded_connection import BoundedConnection
 from retake_flow.store.sql.database import Database
-from retake_flow.store.sql.db_errors import told
+from retake_flow.store.sql.db_errors import as_store_errors
 from retake_flow.store.sql.keeper import CHANNEL, Held, Keeper
 
 #: Seconds within which a connection has to be made, and a call has to be answered.
@@ -91,7 +91,7 @@ class PostgreSQL(Database):
     @contextmanager
     def _failing(self) -> Iterator[None]:
         try:
-            with told(self.place):
+            with as_store_errors(self.place):
                 yield
         except StoreAway as error:
             error.hint = error.hint or _HINT
@@ -115,7 +115,7 @@ class PostgreSQL(Database):
         """Raise the error of an outage that is not over, on an event loop; others may connect themselves.
 
         Raises:
-            StoreAway: The server is away, or only a new connection could tell, which the keeper makes.
+            StoreAway: The server is away, or a new connection is needed, which only the keeper makes.
         """
         if not (self._keeper.works and _on_loop()):
             return
@@ -134,7 +134,7 @@ class PostgreSQL(Database):
         connection.execute(text("SELECT pg_advisory_xact_lock(5284001)"))
 
     def alone_now(self, connection: Connection) -> bool:
-        """Be the only process that gives runs to hosts until the transaction ends; false if another one is."""
+        """Become the only process that gives runs to hosts until the transaction ends; false if another one is."""
         return bool(connection.scalar(text("SELECT pg_try_advisory_xact_lock(5284002)")))
 
     def notify(self, connection: Connection, run: str) -> None:
@@ -160,13 +160,13 @@ class PostgreSQL(Database):
 
     def own_connection(self) -> Connection:
         """A new connection in autocommit mode that belongs to the caller."""
-        with told(self.place):
+        with as_store_errors(self.place):
             return self._keepers.connect()
 
     @contextmanager
     def watched(self, connection: Connection, within: float = ANSWERS_WITHIN) -> Iterator[None]:
         """A context in which calls over a connection are ended when they hang."""
-        with told(self.place), self._watching(connection, min(within, ANSWERS_WITHIN)):
+        with as_store_errors(self.place), self._watching(connection, min(within, ANSWERS_WITHIN)):
             yield
 
     def lose(self, error: Exception) -> None:
@@ -187,7 +187,7 @@ class PostgreSQL(Database):
         """Connect again, after the server was reached."""
         if self._away is None:
             return
-        with told(self.place), self._pooled() as connection, self._watching(connection, ANSWERS_WITHIN):
+        with as_store_errors(self.place), self._pooled() as connection, self._watching(connection, ANSWERS_WITHIN):
             connection.execute(text("SELECT 1"))
         self._away = None
         self._keeper.tell_all()
@@ -210,7 +210,7 @@ def _configured(driver: BoundedConnection, _record: object) -> None:
             driver.execute(_BOUNDS)
         driver.autocommit = before
     except BaseException:
-        driver.close()  # nobody else has it yet
+        driver.close()  # the pool does not know it yet
         raise
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Mapping
 from typing import Any, get_args
 
 from sqlalchemy import RowMapping
@@ -27,25 +28,30 @@ Columns = dict[str, Any]
 PROGRESS = ("phase", "state", "outcome", "reason", "updated", "due")
 
 
-def dumped(data: Any) -> str:
+def as_json(data: Any) -> str:
     """JSON data as text."""
     return _JSON.encode(data)
 
 
-def words(value: str) -> str:
+def storable(value: str) -> str:
     """A text that every database accepts: no lone surrogates, no NUL."""
     return (
         value if value.isascii() and "\0" not in value else value.encode("utf-8", "replace").decode().replace("\0", "")
     )
 
 
+def storable_row(row: Mapping[str, Any] | RowMapping) -> Columns:
+    """A row with texts that every database accepts."""
+    return {name: storable(value) if isinstance(value, str) else value for name, value in row.items()}
+
+
 def progress(run: Run, now: float) -> Columns:
     """The columns of a run's progress (`PROGRESS`), written at `now`."""
     return {
         "phase": run.phase.value,
-        "state": words(run.state),
-        "outcome": None if run.outcome is None else words(run.outcome),
-        "reason": scrub(words(run.reason)),
+        "state": storable(run.state),
+        "outcome": None if run.outcome is None else storable(run.outcome),
+        "reason": scrub(storable(run.reason)),
         "updated": now,
         "due": due(run),
     }
@@ -56,7 +62,7 @@ def due(run: Run) -> float | None:
     return min(run.timers.values(), default=None) if run.phase is Phase.SUSPENDED else None
 
 
-def held_by(holder: Holder | None, epoch: int | None = None, lease: float = 0.0) -> Columns:
+def holder_columns(holder: Holder | None, epoch: int | None = None, lease: float = 0.0) -> Columns:
     """The columns of the process that drives a run.
 
     Args:
@@ -75,24 +81,24 @@ def request(number: int, what: Any, data: str) -> Request:
     """A request to a run. An unreadable one becomes an event that no flow takes, and so is refused and reported."""
     try:
         if what not in get_args(Wish):
-            raise Damaged(f"nothing that can be asked: {columns.quoted(what)}")
+            raise Damaged(f"nothing that can be asked: {columns.quote(what)}")
         return Request(what, parsed_object(data), number)
     except Damaged as error:
         return Request("event", {"name": f"(damaged: {error.message})", "by": "the store"}, number)
 
 
-def answered(gate: Gate, answer: Answer) -> Columns:
+def answer_columns(gate: Gate, answer: Answer) -> Columns:
     """The columns of an answer; its secret fields are apart, so that they can be erased."""
     hidden = gate.secrets_of(answer.decision)
     fields = {name: value for name, value in answer.fields.items() if name not in hidden}
     secrets = {name: _revealed(value) for name, value in answer.fields.items() if name in hidden}
     return {
         "answered": answer.at,
-        "answered_by": words(answer.by),
-        "channel": words(answer.channel),
-        "decision": words(answer.decision),
-        "fields": dumped(plain(fields)),
-        "secrets": dumped(secrets) if secrets else None,
+        "answered_by": storable(answer.by),
+        "channel": storable(answer.channel),
+        "decision": storable(answer.decision),
+        "fields": as_json(plain(fields)),
+        "secrets": as_json(secrets) if secrets else None,
     }
 
 
@@ -114,4 +120,4 @@ def answer(row: RowMapping) -> Answer:
 def _revealed(value: Any) -> str:
     if isinstance(value, Secret):
         return value.reveal()
-    return value if isinstance(value, str) else dumped(value)
+    return value if isinstance(value, str) else as_json(value)

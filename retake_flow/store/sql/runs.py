@@ -64,7 +64,7 @@ class SqlRuns(RunReader):
         except BaseException:
             database.close()
             raise
-        super().__init__(database.place, rows.words(owner), database.clock)
+        super().__init__(database.place, rows.storable(owner), database.clock)
         self._database = database
         self._alive = alive
         self._lease = lease
@@ -82,7 +82,7 @@ class SqlRuns(RunReader):
         """Store a new run and claim it."""
         with self._lock_of(holder):
             with self._database.writing() as connection:
-                held = {"epoch": 1, **rows.held_by(holder, 1, self._lease)}
+                held = {"epoch": 1, **rows.holder_columns(holder, 1, self._lease)}
                 self.insert(connection, run, agent=agent, flow_file=flow_file, flow_text=flow_text, **held)
                 shared_rows.hold_account(self._database, connection, run.id, account, self._alive)
             return self._claim(run.id, 1, holder)
@@ -98,22 +98,22 @@ class SqlRuns(RunReader):
         now = self._now()
         row = {
             "id": run.id,
-            "flow": rows.words(run.flow),
-            "agent": rows.words(agent),
-            "flow_file": rows.words(flow_file),
+            "flow": rows.storable(run.flow),
+            "agent": rows.storable(agent),
+            "flow_file": rows.storable(flow_file),
             "flow_text": shared_rows.keep_text(self._database, connection, flow_text),
             "epoch": 0,
             "owner": self._owner,
             "created": now,
             **held,
             **rows.progress(run, now),
-            **({"rehearsal": rows.words(run.rehearsal)} if run.rehearsal else {}),
+            **({"rehearsal": rows.storable(run.rehearsal)} if run.rehearsal else {}),
         }
         try:
             connection.execute(insert(RUNS).values(row))
         except IntegrityError as error:
             raise StoreError(f"there is already a run {run.id}") from error
-        connection.execute(insert(SNAPSHOTS).values(run=run.id, data=rows.dumped(encode(run))))
+        connection.execute(insert(SNAPSHOTS).values(run=run.id, data=rows.as_json(encode(run))))
 
     def claim(
         self,
@@ -147,10 +147,10 @@ class SqlRuns(RunReader):
             if held is not None and held.has_moved and not force:
                 raise RunMoved(run, held.host)
             if held is not None and not force and self._alive(held):
-                certain, free = holders.certain(held, self._locks), holders.free_in(held, self._locks)
+                certain, free = holders.is_certain(held, self._locks), holders.free_in(held, self._locks)
                 raise RunHeld(run, host=held.host, pid=held.pid, certain=certain, free_in=free)
             shared_rows.hold_account(self._database, connection, run, account, self._alive)
-            ours = rows.held_by(holder, found + 1, self._lease)
+            ours = rows.holder_columns(holder, found + 1, self._lease)
             connection.execute(update(RUNS).where(row_of_run).values(epoch=found + 1, **ours))
             if held is not None:  # nobody else has to hear of it, and all processes on the server would
                 self._database.notify(connection, run)
@@ -201,7 +201,7 @@ class SqlRuns(RunReader):
 
     def request(self, run: str, what: Wish, data: Mapping[str, Any] | None = None) -> int:
         """Send a request to the process that drives a run."""
-        asked = select(RUNS.c.id, literal(what), literal(rows.dumped(data or {}))).where(RUNS.c.id == run)
+        asked = select(RUNS.c.id, literal(what), literal(rows.as_json(data or {}))).where(RUNS.c.id == run)
         kept = insert(REQUESTS).from_select(["run", "what", "data"], asked).returning(REQUESTS.c.number)
         with self._database.writing() as connection:
             _require_here(connection, run)
@@ -258,7 +258,7 @@ def _require_here(connection: Connection, run: str) -> None:
     host, _, _, where, _ = HOLDER
     row = connection.execute(select(host, where).where(RUNS.c.id == run).with_for_update(read=True)).one_or_none()
     if row is not None and row[1] == MOVED:
-        raise RunMoved(run, columns.shown(row[0]))
+        raise RunMoved(run, columns.as_text(row[0]))
 
 
 def _claimable(run: str, epoch: object, *holder: object) -> tuple[int, Holder | None]:

@@ -15,7 +15,7 @@ from retake_flow.errors import SettingsError, StoreAway, StoreError
 from retake_flow.ports.runs import Runs
 from retake_flow.redact import scrub
 from retake_flow.store import opening
-from retake_flow.store.sql.db_errors import told
+from retake_flow.store.sql.db_errors import as_store_errors
 
 Opener = Callable[[str], Runs]
 
@@ -89,7 +89,7 @@ def test_a_password_is_never_shown(opened: Opener) -> None:
 def test_a_server_that_refuses_a_client_runs(said: str, hint: str) -> None:
     """It is not its way that has to be looked at, but what RETAKE_FLOW_STORE says, or how many clients it takes."""
     refused = type("Refused", (Exception,), {"sqlstate": None})(f"connection failed: {said}")
-    with pytest.raises(StoreAway) as raised, told("postgresql://x/y"):
+    with pytest.raises(StoreAway) as raised, as_store_errors("postgresql://x/y"):
         raise OperationalError("", None, refused)
     assert hint in raised.value.hint
     assert bool(hint) == bool(raised.value.hint)
