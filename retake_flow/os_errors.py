@@ -36,7 +36,7 @@ _PLACES: Final = {
 
 
 def host_error(error: OSError, doing: str) -> HostError | None:
-    """An operating system error as one of ours, if a retry cannot help; None if it may.
+    """The error of this package for an operating system error that no retry can fix; None for others.
 
     `doing` is what failed, such as `the working folder cannot be made`.
     """

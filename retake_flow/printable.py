@@ -12,5 +12,5 @@ def text(value: str) -> str:
 
 
 def line(value: str) -> str:
-    """A text on one line, so that none of it can look like a line of ours."""
+    """A text on one line, so that it cannot imitate a line of the program."""
     return " ".join(text(value).split())

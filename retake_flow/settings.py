@@ -37,7 +37,7 @@ PYTHON: Final = ("PYTHONPATH", "PYTHONHOME", "PYTHONUNBUFFERED", "PYTHONUTF8", "
 USUAL_LEASE: Final = 35.0
 SHORTEST_LEASE: Final = 5.0
 LONGEST_LEASE: Final = 600.0
-#: The shortest token of a server of ours, in characters.
+#: The shortest token of our servers, in characters.
 SHORTEST_TOKEN: Final = 16
 _LOOPBACK = ("localhost", "127.0.0.0/8", "::1")
 #: The XDG places of state, settings and caches: the variable, and the folder in the home folder.
@@ -306,7 +306,7 @@ def _store(env: Mapping[str, str]) -> str:
 
 
 def _names(variable: str, text: str) -> tuple[str, ...]:
-    """Names of variables, separated by white space; none of ours."""
+    """Names of variables, separated by white space, except those of this program."""
     names = tuple(text.split())
     for name in names:
         if name.startswith("RETAKE_") or not re.fullmatch(r"[A-Za-z_]\w*", name, re.ASCII):
@@ -323,12 +323,12 @@ def _base(env: Mapping[str, str], home: Path | None, variable: str, usual: str) 
 
 
 def debugging() -> bool:
-    """Whether to show the traceback of a defect of ours (`RETAKE_FLOW_DEBUG=1`)."""
+    """Whether to show the traceback of a bug (`RETAKE_FLOW_DEBUG=1`)."""
     return os.environ.get("RETAKE_FLOW_DEBUG", "") not in ("", "0")
 
 
 def store_place() -> str:
-    """The store of this process; the environment is read anew only when what decides about it has changed."""
+    """The store of this process; the environment is read again only after a relevant change."""
     return _store_place(
         tuple(map(os.environ.get, ("RETAKE_FLOW_STORE", "RETAKE_FLOW_STATE", "XDG_STATE_HOME", "HOME")))
     )
@@ -340,7 +340,7 @@ def _store_place(_variables: tuple[str | None, ...]) -> str:
 
 
 def server_token(variable: str) -> str:
-    """The token of a server of ours in its variable; "" for one of its own.
+    """The token for one of our servers from its variable; "" if there is none.
 
     Raises:
         SettingsError: It can be guessed.

@@ -145,7 +145,7 @@ class CompositeState(BaseState):
     """A state that contains states.
 
     Attributes:
-        retry: How to enter it anew after an error that nothing inside routes.
+        retry: How to re-enter it after an error that nothing inside routes.
     """
 
     kind: ClassVar[str] = "states"

@@ -13,7 +13,7 @@ ANY = "*"
 ERRORS = ("input", "expression", "internal", "interrupted")
 #: The kind of events that say which event was skipped, since an expression on its way cannot be evaluated.
 SKIPPED = "skipped"
-#: The name of what enters a state anew after an error inside.
+#: The name of the event that re-enters a state after an error inside.
 RETRY = "retry"
 #: Events that come from outside a run, in any state.
 OUTSIDE = ("stop",)

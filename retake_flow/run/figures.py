@@ -10,7 +10,7 @@ from retake_flow.run.records import Record
 from retake_flow.run.scenes import Scenes
 from retake_flow.run.vitals import Vitals
 
-#: The version of the stored form. Figures of any other version are counted anew from the journal.
+#: The version of the stored form. Figures of any other version are counted again from the journal.
 VERSION: Final = 5
 
 

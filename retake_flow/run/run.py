@@ -81,7 +81,7 @@ class Attempt:
 
 @dataclass(frozen=True, slots=True)
 class Retried:
-    """How often a state was entered anew after errors inside, and when the first of them occurred."""
+    """How often a state was re-entered after errors inside, and when the first of them occurred."""
 
     times: int
     since: float

@@ -54,7 +54,7 @@ def require_reach(folder: Path) -> None:
 
 
 def let_in(folder: Path) -> Path:
-    """Let this user, and nobody else, pass through a folder of ours without listing it."""
+    """Let only this user pass through a folder of this process, without listing it."""
     owner = user()
     if owner is not None:
         os.chown(folder, -1, owner)

@@ -24,7 +24,7 @@ EVERY: Final = 5.0
 _WAITS: Final = 2.0
 #: A reading older than this is not reported, in seconds.
 _STALE: Final = 30.0
-#: A page is made anew after this many seconds at the earliest.
+#: A page is reused for this many seconds.
 _KEPT: Final = 1.0
 #: A worker that has not been seen alive for this long is not healthy, in seconds.
 _DEAD: Final = 25.0

@@ -71,7 +71,7 @@ class Machine:
         try:
             self._react(macrostep, event)
             macrostep.settle()
-        except Exception as raised:  # even after a defect of ours, what the run has begun must end cleanly
+        except Exception as raised:  # even after a bug, everything that the run has begun must end cleanly
             return self._redo_as_fault(run, event, now, as_expression_error(raised))
         return Step(macrostep.run.frozen(), tuple(macrostep.commands))
 

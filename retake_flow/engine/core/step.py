@@ -46,7 +46,7 @@ def group(action: str) -> str:
 
 
 def as_expression_error(raised: Exception) -> ExpressionError:
-    """An exception in a step as an error for the flow; a defect of ours is named as such."""
+    """The error of the flow for an exception in a step; a bug is reported as such."""
     if isinstance(raised, ExpressionError):
         return raised
     return ExpressionError(f"a defect of retake-flow: {type(raised).__name__}: {raised}")

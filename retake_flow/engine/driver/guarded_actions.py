@@ -69,7 +69,7 @@ class GuardedActions:
 
     @asynccontextmanager
     async def _time_limit(self, call: Call) -> AsyncIterator[None]:
-        """End what takes longer than a try of this call may, with an error of ours."""
+        """Time out after the longest time of one try of this call."""
         try:
             async with asyncio.timeout(call.per_try) as limit:
                 yield
@@ -82,7 +82,7 @@ class GuardedActions:
             raise error from None
 
     def _error(self, raised: Exception, call: Call) -> RetakeFlowError:
-        """What was raised as an error of ours, after counting it if it is a defect."""
+        """The error to report for an exception; bugs are counted."""
         error = known(raised, call.do)
         if error is raised or error.fault != "program":
             self._forget(call)

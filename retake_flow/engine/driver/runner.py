@@ -132,7 +132,7 @@ class Runner:
         return self.run
 
     def stop(self, reason: str = "stopped") -> None:
-        """Ask the run to end cleanly, ahead of all other events; once, however often until it takes that."""
+        """Request a clean end, ahead of all other events; repeated requests count once until the run takes one."""
         if not self._mailbox.holds(events.StopRequested):
             self._post_urgently(events.StopRequested(reason))
 
@@ -253,7 +253,7 @@ class Runner:
         self._write([record], replace(self.run, phase=Phase.SUSPENDED))
 
     async def _break_off(self, raised: Exception) -> None:
-        """End cleanly a run that failed; if a defect of ours has broken it, record that as far as possible."""
+        """End a failed run cleanly; if a bug has broken it, record as much as possible."""
         if self.run.ended or isinstance(raised, Fenced | StoreError):
             return await self._give_up(raised)
         now = self._clock.now()
@@ -270,7 +270,7 @@ class Runner:
             await self._give_up(error)
 
     async def _give_up(self, why: Exception) -> None:
-        """End everything cleanly, although it can no longer be recorded; what another process has is not undone."""
+        """End everything cleanly without recording it; nothing is undone if another process has the run."""
         self._leaving = True
         owed = () if isinstance(why, Fenced) else (*self.run.undoing, *reversed(self.run.undos))
         within = why.undo_within if isinstance(why, LeaseExpired) else None

@@ -171,7 +171,7 @@ class Builder:
         return {path: state, **inside}
 
     def _retries(self, path: str, data: Mapping[str, Any], where: Path) -> dict[str, Any]:
-        """How a state that contains states is entered anew after an error."""
+        """How a composite state is re-entered after an error."""
         if "retry" not in data:
             return {}
         if "per_try" in data["retry"]:

@@ -133,7 +133,7 @@ class Page:
             await asyncio.wait({ended, *others}, return_when=asyncio.FIRST_COMPLETED)
             for other in others:
                 if other.done():
-                    other.result()  # a defect of ours
+                    other.result()  # raises if there is a bug
             return await ended
         finally:
             await end(ended, *others)
