@@ -173,7 +173,7 @@ class Launcher:
         return {**self.environment, **named, **spec.environment}
 
     def is_set(self, variable: str) -> bool:
-        """Whether a variable can be passed to a program."""
+        """Whether a variable of this process is set and not empty."""
         return bool(self._variables.get(variable))
 
     def withheld(self, spec: ProcessSpec, lines: Iterable[str]) -> list[str]:
