@@ -15,6 +15,7 @@ from retake_flow.flow.expressions.expression import render
 from retake_flow.flow.fields import read
 from retake_flow.flow.model import Flow, OwnAction
 from retake_flow.ports.actions import Call, Completion, Service
+from retake_flow.sanitize import cut
 
 
 class Performer:
@@ -111,7 +112,7 @@ def own_completion(action: OwnAction, done: Completion) -> Completion:
     outcome = usual if named is None else named
     if outcome not in action.outcomes:
         raise UnexpectedResult(
-            f"{action.name} answered with the outcome {str(outcome)[:40]!r}",
+            f"{action.name} answered with the outcome {cut(str(outcome), 40)!r}",
             hint=f"it has {', '.join(action.outcomes)}",
         )
     value = _result(action, answer) if action.result and outcome != "failed" else done.value

@@ -19,7 +19,7 @@ from retake_flow.ports.responders import Answer, Batch
 from retake_flow.redact import scrub
 from retake_flow.responders import replies
 from retake_flow.responders.schema import THINKS
-from retake_flow.sanitize import one_line, strip_controls
+from retake_flow.sanitize import cut, one_line, strip_controls
 from retake_flow.tasks import run_in_thread
 
 _HINT = f"it takes a batch as a dict and gives a list of texts, {replies.FORM} as a dict, or None"
@@ -77,7 +77,7 @@ def blame(error: BaseException, folder: Path) -> str:
     words = " ".join(
         scrub(strip_controls(f"{type(error).__name__}: {reason}" if reason else type(error).__name__)).split()
     )
-    return f"{where}{words[:300]}"
+    return f"{where}{cut(words, 300)}"
 
 
 class Function:

@@ -27,6 +27,7 @@ from retake_flow.flow.text.bundle import Use
 from retake_flow.flow.text.locate import Folders
 from retake_flow.flow.text.yaml_source import Path, Source, decode, parse, require_kind
 from retake_flow.quick_dataclasses import dataclass
+from retake_flow.sanitize import cut
 
 #: Forms of rules, by their first key: the required and the optional keys of each.
 FORMS: Final[Mapping[str, tuple[tuple[str, ...], tuple[str, ...]]]] = {
@@ -267,7 +268,7 @@ class _Reading:
     def _action(self, name: Any, at: Path) -> None:
         if not isinstance(name, str) or name not in self._catalogue:
             hint = did_you_mean(str(name), self._catalogue, "`retake-flow actions` lists them")
-            self._say(at, f"there is no action {str(name)[:_LONGEST_SHOWN]!r}", hint)
+            self._say(at, f"there is no action {cut(str(name), _LONGEST_SHOWN)!r}", hint)
 
     def _details(self, name: str, outcome: str, given: Any, at: Path) -> None:
         spec = self._catalogue.get(name)
@@ -287,7 +288,7 @@ class _Reading:
     def _state(self, name: Any, at: Path) -> None:
         if not any(is_called(path, str(name)) for path in self._states):
             names = [last(path) for path in self._states]
-            self._say(at, f"the flow has no state {str(name)[:_LONGEST_SHOWN]!r}", did_you_mean(str(name), names))
+            self._say(at, f"the flow has no state {cut(str(name), _LONGEST_SHOWN)!r}", did_you_mean(str(name), names))
 
     def _event(self, name: str, at: Path) -> None:
         known = set(OUTSIDE)

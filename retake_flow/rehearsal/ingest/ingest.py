@@ -13,6 +13,7 @@ from retake_flow.rehearsal.ingest import rtmp
 from retake_flow.rehearsal.ingest.recording import Recording, frames, is_media
 from retake_flow.rehearsal.state.platform import Platform
 from retake_flow.rehearsal.state.streams import Publication
+from retake_flow.sanitize import cut
 from retake_flow.tasks import end
 
 # Seconds that a client has to begin publishing; a port scan never does.
@@ -115,7 +116,7 @@ class _Push:
 
     async def _reject(self, command: NCConnect) -> None:
         self._platform.refused_pushes += 1
-        reason = f"there is no application {rtmp.application(command)[:50]!r} here"
+        reason = f"there is no application {cut(rtmp.application(command), 50)!r} here"
         self._writer.write(rtmp.connect_rejected(command, reason))
         await self._writer.drain()
 

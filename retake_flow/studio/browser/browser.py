@@ -11,6 +11,7 @@ from urllib.parse import urlsplit
 
 from retake_flow.errors import NotReady, ProcessFailed
 from retake_flow.quick_dataclasses import dataclass, field
+from retake_flow.sanitize import cut
 from retake_flow.studio.browser import chromium
 from retake_flow.studio.browser.allowed_hosts import AllowedHosts
 from retake_flow.studio.browser.devtools import DevTools
@@ -144,7 +145,7 @@ class Browser:
         answer = await self._call("Runtime.evaluate", asked, within=within)
         if failed := answer.get("exceptionDetails"):
             about = failed.get("exception", {}).get("description") or failed.get("text")
-            raise ProcessFailed(f"the page failed: {str(about).partition(chr(10))[0][:200]}")
+            raise ProcessFailed(f"the page failed: {cut(str(about).partition(chr(10))[0], 200)}")
         return answer.get("result", {}).get("value")
 
     async def close(self) -> None:
@@ -217,7 +218,7 @@ class Browser:
             self.devtools.send("Fetch.continueRequest", request, session=session)
             return
         if answer.reason and not url.endswith("/favicon.ico"):
-            self._refused(_shortened(url), answer.reason)
+            self._refused(_without_query(url), answer.reason)
         if answer.status == 403:
             # A page that navigates elsewhere stays, instead of being replaced by an error page of Chromium.
             going = params.get("resourceType") == "Document"
@@ -283,7 +284,7 @@ async def _closed_with(process: Process, browser: Browser) -> None:
     browser.devtools.close(await process.wait())
 
 
-def _shortened(url: str) -> str:
-    """An address without what may be private in it."""
+def _without_query(url: str) -> str:
+    """An address without its user and its query, which may be private."""
     parts = urlsplit(url)
-    return f"{parts.scheme}://{parts.netloc.rpartition('@')[2]}{parts.path}"[:200] if parts.netloc else url[:40]
+    return cut(f"{parts.scheme}://{parts.netloc.rpartition('@')[2]}{parts.path}", 200) if parts.netloc else cut(url, 40)
