@@ -6,7 +6,7 @@ entered, with their effects), ends, and the work that a state begins: its action
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import replace
 from math import inf
@@ -16,7 +16,7 @@ from retake_flow.engine.core import gates, timers
 from retake_flow.engine.core.draft import Draft
 from retake_flow.errors import ExpressionError
 from retake_flow.flow.fields import read
-from retake_flow.flow.graph.exit_entry_sets import Change, entry_set
+from retake_flow.flow.graph.exit_entry_sets import Change, Enter, Leave, Perform, SetUp
 from retake_flow.flow.model import (
     ActionState,
     Activity,
@@ -30,8 +30,9 @@ from retake_flow.flow.model import (
     WaitState,
 )
 from retake_flow.flow.names import ANY, RETRY, SEPARATOR, SKIPPED, matches
-from retake_flow.flow.state_parts import Effect, Route
-from retake_flow.run.commands import EndRun, Enter, Leave, Note, StartAction, StartActivity
+from retake_flow.flow.state_parts import Route
+from retake_flow.run import commands
+from retake_flow.run.commands import EndRun, Note, StartAction, StartActivity
 from retake_flow.run.run import ActivityState, Attempt, Local, MutableRun, PendingUndo, Phase, Work
 
 #: The most transitions that may follow one event: without a change of a variable, and in total.
@@ -159,23 +160,27 @@ class Macrostep(Draft):
 
     def enter_initial(self) -> None:
         """Enter the initial states."""
-        for path in entry_set(self.flow, self.flow.initial, "", {}):
-            self._enter(path)
+        self._apply(Change.at_start(self.flow))
 
     def _follow(self, route: Route) -> None:
-        """Take a route.
+        self._apply(Change.by_route(self.flow, route, self.run.state, self.run.history))
 
-        All effects come before any state is left: the values of services and questions go with their states.
-        """
-        domain, left, entered = Change.of(self.flow, route, self.run.state, self.run.history)
-        if left:
-            self._perform_exits(left, domain)
-        self._perform(route.effects, route.root, domain)
+    def _apply(self, change: Change) -> None:
+        for step in change.steps:
+            match step:
+                case Perform():
+                    self._active = step.active  # `in()` no longer sees the states whose exit effects were performed
+                    self._perform(step)
+                case Leave():
+                    self._leave(step.path)
+                case Enter():
+                    self._active = None
+                    self._enter(step.path)
+                case SetUp():
+                    self._set_up(step.state)
+                case _:
+                    assert_never(step)
         self._active = None
-        for path in left:
-            self._leave(path)
-        for path in entered:
-            self._enter(path)
 
     def enter_anew(self, state: CompositeState) -> None:
         """Leave a state that contains states and enter it again, after an error inside."""
@@ -185,20 +190,11 @@ class Macrostep(Draft):
             self._follow(state.again)
             self.run.retries = {**self.run.retries, state.path: retries[state.path]}
 
-    def _perform_exits(self, paths: Iterable[str], domain: str) -> None:
-        """Perform the exit effects of states, innermost first; `in()` no longer sees those already left."""
-        for path in paths:
-            state = self.flow.states[path]
-            self._active = path
-            if state.exit:
-                self._perform(state.exit, state.root, domain)
-        self._active = domain
-
     def _leave(self, path: str) -> None:
         """Leave one state: end what it started, and perform its undos."""
         run = self.run
         owed = tuple(reversed([undo for undo in run.undos if undo.scope == path]))
-        self.commands.append(Leave(path, run.visits[path], owed))
+        self.commands.append(commands.Leave(path, run.visits[path], owed))
         prefix = path + ":"
         if path == run.state:
             run.attempt = None
@@ -219,19 +215,16 @@ class Macrostep(Draft):
 
     def _enter(self, path: str) -> None:
         """Enter one state; the innermost begins its work once no route leads away."""
-        state = self.flow.states[path]
         visits = {**self.run.visits, path: self.run.visits.get(path, 0) + 1}
         self.run.state, self.run.visits, self.run.attempt = path, visits, None
-        self.commands.append(Enter(path, visits[path]))
-        if state.set:
-            self.assign(self.fill(state.set, state.root), state.root)
+        self.commands.append(commands.Enter(path, visits[path]))
+        self._arrived = True
+
+    def _set_up(self, state: State) -> None:
         if isinstance(state, SubFlowState):
             self._begin_flow(state)
         if state.timeout is not None:
-            self.start_timer(path, "timeout", self.seconds(state.timeout, state.root))
-        if state.entry:
-            self._perform(state.entry, state.root, path)
-        self._arrived = True
+            self.start_timer(state.path, "timeout", self.seconds(state.timeout, state.root))
 
     def _begin_flow(self, state: SubFlowState) -> None:
         """Give a sub-flow its inputs; it sees nothing of earlier visits."""
@@ -247,25 +240,23 @@ class Macrostep(Draft):
         before = {path: times for path, times in self.run.visits.items() if path.startswith(inside)}
         self.run.locals = {**self.run.locals, state.path: Local(found.values, {}, before)}
 
-    def _perform(self, effects: Iterable[Effect], root: str, place: str) -> None:
-        """Perform effects, in the order written.
+    def _perform(self, step: Perform) -> None:
+        """Perform effects.
 
         Each sets variables, cancels and raises events, notifies the operator, and changes the scene of the stage, in
         this order, if its condition holds by then.
-
-        `place` is the path of the state whose exit drops a delayed event; "" is the flow itself.
         """
-        for effect in effects:
-            if effect.condition is not None and not effect.condition.holds(self.names(root)):
+        for effect in step.effects:
+            if effect.condition is not None and not effect.condition.holds(self.names(step.root)):
                 continue
             if effect.set:
-                self.assign(self.fill(effect.set, root), root)
+                self.assign(self.fill(effect.set, step.root), step.root)
             for event in effect.cancels:
                 timers.cancel_event(self, event)
             for each in effect.raises:
-                timers.raise_event(self, each, root, place)
+                timers.raise_event(self, each, step.root, step.scope)
             if effect.tell is not None:
-                message = str(self.fill(effect.tell.message, root))
+                message = str(self.fill(effect.tell.message, step.root))
                 self.commands.append(Note("notice", {"kind": effect.tell.kind, "message": message}))
             if effect.scene:
                 self.commands.append(Note("scene_set", {"to": effect.scene}))
@@ -292,23 +283,23 @@ class Macrostep(Draft):
         self.signal(ended, (state.final, state.root))
 
     def _finish_run(self, outcome: str, reason: str, phase: Phase) -> None:
-        self._perform_exits([around.path for around in self.flow.around(self.run.state)], "")
-        self._active = None
-        self.end(outcome, reason, phase)
+        self._apply(Change.at_end(self.flow, self.run.state))
+        self._end_run(outcome, reason, phase)
 
     def end(self, outcome: str, reason: str, phase: Phase) -> None:
-        """Leave all states and end the run."""
-        state = self.run.state
-        for around in self.flow.around(state):
-            if not isinstance(around, FinalState):
-                self._leave(around.path)
+        """Leave all states without their effects, and end the run."""
+        for path in Change.at_end(self.flow, self.run.state).left:
+            self._leave(path)
+        self._end_run(outcome, reason, phase)
+
+    def _end_run(self, outcome: str, reason: str, phase: Phase) -> None:
         owed = tuple(reversed(self.run.undos))
         if owed:
-            self.commands.append(Leave("", 0, owed))
+            self.commands.append(commands.Leave("", 0, owed))
         self.run.outcome, self.run.reason, self.run.phase, self.run.undos = outcome, reason, phase, ()
         self.run.undoing = (*self.run.undoing, *owed)
         self.run.timers, self.run.delayed = {}, {}
-        self.commands.append(EndRun(outcome, state, reason))
+        self.commands.append(EndRun(outcome, self.run.state, reason))
 
     # --- the work of a state ------------------------------------------------------------------------------
 

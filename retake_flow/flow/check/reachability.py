@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 
 from retake_flow.flow.check.references import mentions
 from retake_flow.flow.diagnostics import Problem
-from retake_flow.flow.graph.exit_entry_sets import entry_set, first
+from retake_flow.flow.graph.exit_entry_sets import Enter, Perform, entry_set, first
 from retake_flow.flow.graph.transition_graph import Move, Moves
 from retake_flow.flow.model import ActionState, FinalState, Flow, HistoryState, WaitState, askers
 from retake_flow.flow.names import RETRY, matches
@@ -225,16 +225,12 @@ def _problem(code: str, message: str, hint: str, cycle: list[_Edge], edges: Mapp
 
 def _changed_names(flow: Flow, taken: Iterable[Move]) -> Iterator[tuple[str, str]]:
     """The names that a move sets or counts."""
-    for move in taken:
-        if move.route is not None:
-            yield from (("vars", name) for effect in move.route.effects for name in effect.set)
-        for path in move.left:
-            yield from (("vars", name) for effect in flow.states[path].exit for name in effect.set)
-        for path in move.entered:
-            state = flow.states[path]
-            yield ("visits", state.name)
-            yield from (("vars", name) for name in state.set)
-            yield from (("vars", name) for effect in state.entry for name in effect.set)
+    for step in chain.from_iterable(move.steps for move in taken):
+        match step:
+            case Enter(path):
+                yield ("visits", flow.states[path].name)
+            case Perform(effects):
+                yield from (("vars", name) for effect in effects for name in effect.set)
 
 
 def _names_read(move: Move, route: Route) -> set[tuple[str, ...]]:

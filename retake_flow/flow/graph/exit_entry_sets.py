@@ -1,6 +1,6 @@
-"""Exit and entry sets: which states a transition leaves and enters, and in which order.
+"""Exit and entry sets: which states a transition leaves and enters, and in which order it does all that it does.
 
-The engine goes by them, and so does every analysis of paths.
+The engine performs these steps, and every analysis of paths follows them.
 """
 
 from __future__ import annotations
@@ -8,52 +8,123 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import NamedTuple
 
-from retake_flow.flow.model import CompositeState, Flow, HistoryState
-from retake_flow.flow.names import SEPARATOR, is_within, parent
-from retake_flow.flow.state_parts import Route
+from retake_flow.flow.model import CompositeState, FinalState, Flow, HistoryState, State
+from retake_flow.flow.names import SEPARATOR, parent
+from retake_flow.flow.state_parts import Effect, Route
+from retake_flow.quick_dataclasses import dataclass
+
+
+@dataclass(slots=True, eq=False)
+class Perform:
+    """A step of a change: perform effects, in order.
+
+    Attributes:
+        root: The path of the sub-flow whose names they use; "" for the flow itself.
+        active: The path of the innermost state that is active meanwhile; "" for none.
+        scope: The path of the state whose exit drops the delayed events that they raise; "" is the flow itself.
+    """
+
+    effects: tuple[Effect, ...]
+    root: str
+    active: str
+    scope: str
+
+
+@dataclass(slots=True, eq=False)
+class Leave:
+    """A step of a change: leave a state, and end everything that it began."""
+
+    path: str
+
+
+@dataclass(slots=True, eq=False)
+class Enter:
+    """A step of a change: make a state the innermost active one."""
+
+    path: str
+
+
+@dataclass(slots=True, eq=False)
+class SetUp:
+    """A step of a change: start the timeout of a state that was entered, and give a sub-flow its inputs."""
+
+    state: State
+
+
+Step = Perform | Leave | Enter | SetUp
 
 
 class Change(NamedTuple):
-    """What a route does to the active states.
-
-    The engine performs the exit effects of the states left, then the effects of the route. Then it leaves these states
-    and enters the others, each with its entry effects.
+    """What a transition does to the active states.
 
     Attributes:
-        domain: The path of the innermost state that is neither left nor entered; "" is the flow itself.
         left: The paths of the states left, innermost first.
         entered: The paths of the states entered, outermost first.
+        steps: Everything that happens, in order. All exit effects and those of the route come before any state is left,
+            since the values of services and questions go with their states.
     """
 
-    domain: str
     left: tuple[str, ...]
     entered: tuple[str, ...]
+    steps: tuple[Step, ...]
 
     @classmethod
-    def of(cls, flow: Flow, route: Route, active: str, history: Mapping[str, str]) -> Change:
+    def by_route(cls, flow: Flow, route: Route, active: str, history: Mapping[str, str]) -> Change:
         """The change by a route.
 
         `active` is the path of the innermost active state, `history` the last active inner state of each state that was
         left.
         """
         if not route.to:
-            return cls(route.source, (), ())
+            return cls((), (), _steps(flow, route.source, (), (), route))
         domain = _domain(route)
-        return cls(domain, _exit_set(flow, active, domain), entry_set(flow, route.to, domain, history))
+        left = _outwards(flow, active, domain)
+        entered = entry_set(flow, route.to, domain, history)
+        return cls(left, entered, _steps(flow, domain, left, entered, route))
+
+    @classmethod
+    def at_start(cls, flow: Flow) -> Change:
+        """The change by which a run begins."""
+        entered = entry_set(flow, flow.initial, "", {})
+        return cls((), entered, _steps(flow, "", (), entered))
+
+    @classmethod
+    def at_end(cls, flow: Flow, active: str) -> Change:
+        """The change by which a run ends; a final state that ends it stays as the place where it ended."""
+        left = tuple(state.path for state in flow.around(active) if not isinstance(state, FinalState))
+        return cls(left, (), _steps(flow, "", left, ()))
+
+
+def _steps(
+    flow: Flow, domain: str, left: tuple[str, ...], entered: tuple[str, ...], route: Route | None = None
+) -> tuple[Step, ...]:
+    """The steps of a change in which `domain` is the innermost state that is neither left nor entered, "" the flow."""
+    steps: list[Step] = []
+    for path in left:
+        state = flow.states[path]
+        if state.exit:
+            steps.append(Perform(state.exit, state.root, path, domain))
+    if route is not None and route.effects:
+        steps.append(Perform(route.effects, route.root, domain, domain))
+    steps += map(Leave, left)
+    for path in entered:
+        state = flow.states[path]
+        steps.append(Enter(path))
+        if state.set:
+            steps.append(Perform((Effect(state.set),), state.root, path, path))
+        if state.timeout is not None or isinstance(state, CompositeState):
+            steps.append(SetUp(state))
+        if state.entry:
+            steps.append(Perform(state.entry, state.root, path, path))
+    return tuple(steps)
 
 
 def _domain(route: Route) -> str:
-    source, target = route.source, route.to
-    if target.startswith(source + SEPARATOR) and not route.reenter:
-        return source
-    around, outer = parent(source), parent(target)
-    while around and not is_within(outer, around):
-        around = parent(around)
-    return around
-
-
-def _exit_set(flow: Flow, active: str, domain: str) -> tuple[str, ...]:
-    return tuple(state.path for state in flow.around(active) if not is_within(domain, state.path))
+    """The path of the innermost state that a route neither leaves nor enters; "" is the flow itself."""
+    domain = parent(route.source) if route.reenter else route.source
+    while domain and not route.to.startswith(domain + SEPARATOR):
+        domain = parent(domain)
+    return domain
 
 
 def entry_set(flow: Flow, target: str, domain: str, history: Mapping[str, str]) -> tuple[str, ...]:
@@ -62,8 +133,16 @@ def entry_set(flow: Flow, target: str, domain: str, history: Mapping[str, str]) 
     `history` has the last active inner state of each state that was left, by path; a target that is a history state
     stands for that state.
     """
-    innermost = _innermost(flow, target, history)
-    return tuple(reversed([state.path for state in flow.around(innermost) if not is_within(domain, state.path)]))
+    return _outwards(flow, _innermost(flow, target, history), domain)[::-1]
+
+
+def _outwards(flow: Flow, path: str, domain: str) -> tuple[str, ...]:
+    """The paths from a state to those around it, as far as they are inside `domain`."""
+    found = []
+    while path != domain:
+        found.append(path)
+        path = flow.states[path].parent
+    return tuple(found)
 
 
 def _innermost(flow: Flow, path: str, history: Mapping[str, str]) -> str:

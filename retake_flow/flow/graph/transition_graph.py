@@ -16,7 +16,7 @@ from typing import NamedTuple, assert_never
 from retake_flow.errors import TimedOut, fault_of
 from retake_flow.flow.action_spec import ActionSpec, Catalogue
 from retake_flow.flow.expressions.expression import Expression
-from retake_flow.flow.graph.exit_entry_sets import Change, entry_set
+from retake_flow.flow.graph.exit_entry_sets import Change, Step
 from retake_flow.flow.model import (
     ActionState,
     Activity,
@@ -67,6 +67,7 @@ class Move:
         refused: The guards before it that failed.
         left: The paths of the states left, innermost first.
         entered: The paths of the states entered, outermost first.
+        steps: Everything that it does, in order.
     """
 
     source: str
@@ -75,6 +76,7 @@ class Move:
     refused: tuple[Expression, ...]
     left: tuple[str, ...]
     entered: tuple[str, ...]
+    steps: tuple[Step, ...]
 
     @property
     def target(self) -> str:
@@ -95,9 +97,10 @@ class Moves:
         self._pattern = cache(partial(longest_match, patterns=self._patterns))
         self._offered = cache(self._guarded_routes)
         self._takers = cache(self._key_of_takers)
-        self._changes: dict[tuple[str, str, str, bool], list[Change]] = {}
+        self._changes: dict[tuple[str, int], list[Change]] = {}
         self._from = cache(self._around)
         self._heard = cache(self._events_heard)
+        self.end = cache(partial(Change.at_end, flow))
         self.may_pass = cache(self._may_pass)
         self._own = cache(lambda path: self._mark_alike(self._own_occurrences(flow.states[path])))
         self._beside = cache(
@@ -122,7 +125,7 @@ class Moves:
 
     def start(self) -> Move:
         """How a run begins."""
-        return Move("", Occurrence((("", ""),)), None, (), (), entry_set(self.flow, self.flow.initial, "", {}))
+        return Move("", Occurrence((("", ""),)), None, (), *Change.at_start(self.flow))
 
     def nearest(self, onward: Callable[[Move], Iterable[Move]] | None = None) -> dict[str, Move]:
         """The last move of a shortest path to each innermost state that can be reached, nearest first.
@@ -358,19 +361,18 @@ class Moves:
                 return
             refused = (*before, route.when)
         if any(name in OUTSIDE or matches("error", name) for name, _ in occurrence.names):
-            left_all = tuple(around.path for around in self.flow.around(active))
-            yield Move(active, occurrence, None, refused, left_all, ())
+            yield Move(active, occurrence, None, refused, *self.end(active))
 
     def _moves_along(
         self, active: str, occurrence: Occurrence, route: Route, refused: tuple[Expression, ...]
     ) -> Iterator[Move]:
         """A route as moves; more than one if it leads to a history state."""
-        key = (active, route.source, route.to, route.reenter)
+        key = (active, id(route))
         if key not in self._changes:
             histories = ({}, *self._histories(route.to))
-            self._changes[key] = [Change.of(self.flow, route, active, history) for history in histories]
+            self._changes[key] = [Change.by_route(self.flow, route, active, history) for history in histories]
         for change in self._changes[key]:
-            yield Move(active, occurrence, route, refused, change.left, change.entered)
+            yield Move(active, occurrence, route, refused, *change)
 
     def _histories(self, target: str) -> Iterator[Mapping[str, str]]:
         """The possible histories, as far as a target depends on them."""

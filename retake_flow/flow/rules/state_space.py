@@ -125,7 +125,7 @@ class StateSpace:
 
     def _edge_along(self, move: Move, facts: tuple[Fact, ...], node: Node) -> Edge:
         if move.route is None:
-            return self._end(move, facts, node, move.left)
+            return self._end(move, facts, node)
         facts += self._facts.leave_facts(move.left, move.source, node.owed)
         owed = frozenset(path for path in node.owed if self._flow.states[path].parent not in move.left)
         after = Node(node.leaf, node.kept, owed, node.seen)
@@ -146,11 +146,12 @@ class StateSpace:
         facts += self._facts.begin_facts(leaf, node.kept or "")
         after = Node(leaf, None, node.owed | self._facts.owed_undo(leaf), node.seen)
         if isinstance(state, FinalState) and not state.ends:
-            return self._end(move, facts, after, tuple(around.path for around in self._flow.around(leaf)))
+            return self._end(move, facts, after)
         return Edge(move, facts, after)
 
-    def _end(self, move: Move | None, facts: tuple[Fact, ...], node: Node, left: tuple[str, ...]) -> Edge:
-        return Edge(move, facts + self._facts.leave_facts((*left, ""), node.leaf, node.owed), Node(""))
+    def _end(self, move: Move | None, facts: tuple[Fact, ...], node: Node) -> Edge:
+        left = (*self._moves.end(node.leaf).left, "")
+        return Edge(move, facts + self._facts.leave_facts(left, node.leaf, node.owed), Node(""))
 
     # --- guards that ask what was entered ------------------------------------------------------------------------
 
@@ -187,4 +188,4 @@ def _possible(known: tuple[Expression, ...], move: Move, entered: Mapping[str, b
 def _stay(leaf: str, event: str, who: ActionState | Activity) -> Move:
     """A repetition as a move that neither leaves nor enters a state."""
     route = Route(event, "", None, (), who.position, source=leaf)
-    return Move(leaf, Occurrence(((event, ""),), who.key), route, (), (), ())
+    return Move(leaf, Occurrence(((event, ""),), who.key), route, (), (), (), ())

@@ -16,6 +16,7 @@ from retake_flow.flow.check.dataflow.facts import Facts, News
 from retake_flow.flow.check.dataflow.symbols import Declarations
 from retake_flow.flow.check.references import assured_names
 from retake_flow.flow.expressions.expression import Expression
+from retake_flow.flow.graph.exit_entry_sets import Leave, Perform, SetUp
 from retake_flow.flow.graph.transition_graph import Move, Moves, Occurrence
 from retake_flow.flow.model import (
     ActionState,
@@ -80,9 +81,6 @@ class Walk:
         self._declarations = declarations
         self._assured: dict[tuple[Expression, bool, str], int] = {}
         self._steps: dict[str, tuple[Move, ...]] = {}
-        # Most states do nothing when they are entered or left, and a path passes through them thousands of times.
-        self._entering = {path: state for path, state in flow.states.items() if _does_on_entry(state)}
-        self._leaving = {path: state for path, state in flow.states.items() if state.exit}
         self._activities = {path: self._facts_of_activities(state) for path, state in flow.states.items()}
         self._meet: Callable[[int, int], int] = and_  # joins what holds after effects with and without their condition
         self._guessing = guessing
@@ -223,17 +221,15 @@ class Walk:
         if route is not None and route.when is not None:
             see(route.when, route.root, facts, now)
             facts |= self._known_by(route.when, True, route.root)
-        for path in move.left:
-            if path in self._leaving:
-                state = self._leaving[path]
-                facts = self._effects(state.exit, state.root, facts, see, None)
-        if route is not None:
-            facts = self._effects(route.effects, route.root, facts, see, now)
-        for path in move.left:
-            facts &= ~self._activities[path]
-        for path in move.entered:
-            if path in self._entering:
-                facts = self._enter(self._entering[path], facts, see)
+        for step in move.steps:
+            match step:
+                case Leave():
+                    facts &= ~self._activities[step.path]
+                case Perform():
+                    known = now if route is not None and step.effects is route.effects else None
+                    facts = self._effects(step.effects, step.root, facts, see, known)
+                case SetUp():
+                    facts = self._set_up(step.state, facts, see)
         return facts
 
     def _happen(self, move: Move, facts: int) -> int:
@@ -267,9 +263,7 @@ class Walk:
     def _facts_of_activities(self, state: State) -> int:
         return self.facts.these([("activities", state.root, name) for name in state.activities])
 
-    def _enter(self, state: State, facts: int, see: See) -> int:
-        if state.set:
-            facts = self._effects((Effect(state.set),), state.root, facts, see, None)
+    def _set_up(self, state: State, facts: int, see: See) -> int:
         if isinstance(state, SubFlowState):
             see(state.inputs, state.root, facts, None)
             for name in self._declarations.states_of(state.path):
@@ -278,7 +272,7 @@ class Walk:
         if isinstance(state, CompositeState) and state.retry is not None:
             see(state.retry.values, state.root, facts & ~self.facts.of_event, None)
         see(state.timeout, state.root, facts, None)
-        return self._effects(state.entry, state.root, facts, see, None) if state.entry else facts
+        return facts
 
     def _effects(self, effects: Iterable[Effect], root: str, facts: int, see: See, now: Occurrence | None) -> int:
         for effect in effects:
@@ -333,10 +327,6 @@ class Walk:
         for event, condition in activity.raises:
             raised_ = Occurrence(((event, ""),), activity.key)
             see(condition, root, later | self._news.of(raised_)[1], raised_)
-
-
-def _does_on_entry(state: State) -> bool:
-    return bool(state.set or state.entry or state.timeout is not None or isinstance(state, CompositeState))
 
 
 def _way(before: Mapping[str, str], end: str) -> tuple[str, ...]:

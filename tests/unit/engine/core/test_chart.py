@@ -52,7 +52,7 @@ def taken(state: str, event: str, origin: str = "", **names: Any) -> tuple[list[
     route = Chart(flow).take(state, event, origin, lambda root: names)
     if route is None:
         return None
-    change = Change.of(flow, route, state, {})
+    change = Change.by_route(flow, route, state, {})
     return list(change.left), list(change.entered), change.entered[-1]
 
 
