@@ -18,8 +18,10 @@ if TYPE_CHECKING:
 
 #: How often a process without an environment is looked at, since most of those are about to have one.
 _LOOKS = 50
-#: How long (seconds) a search waits for programs that are still being loaded, which a slow disk may delay.
-_LOADED_WITHIN: Final = 2.0
+#: How long (seconds) a search waits for a program that is still being loaded, which a slow disk may delay.
+_LOADED_WITHIN: Final = 1.0
+#: The processes that were given up after that; no other search waits for them.
+_given_up: Final[set[str]] = set()
 
 _GONE_WITHIN: Final = 10.0  # seconds
 _REAPED_EVERY: Final = 5.0  # seconds
@@ -40,32 +42,26 @@ def find_marked(marks: Mapping[str, str]) -> Iterator[psutil.Process]:
 
 def _marked(marks: Mapping[str, str]) -> Iterator[int]:
     sought = {os.fsencode(f"{name}={value}") for name, value in marks.items()}
-    deadline = time.monotonic() + _LOADED_WITHIN
     for pid in filter(str.isdecimal, os.listdir("/proc")):
         with suppress(OSError):  # it has ended, or its environment may not be read
-            if sought <= set(_environment(Path("/proc", pid), deadline).split(b"\0")):
+            if sought <= set(_environment(Path("/proc", pid)).split(b"\0")):
                 yield int(pid)
 
 
-def _environment(process: Path, deadline: float) -> bytes:
+def _environment(process: Path) -> bytes:
     """The environment of a process; during exec it has memory, and neither arguments nor environment yet."""
-    looks = 0
+    looks, deadline = 0, time.monotonic() + _LOADED_WITHIN
     while True:
         found = (process / "environ").read_bytes()
         if found or looks == _LOOKS or (process / "statm").read_bytes().startswith(b"0 "):
             return found
-        # Another user's program could look like this for ever, and would delay each search of root's.
-        if (process / "cmdline").read_bytes() or not _is_ours(process) or time.monotonic() > deadline:
+        if (process / "cmdline").read_bytes() or process.name in _given_up:
             looks += 1
             os.sched_yield()
-        else:
+        elif time.monotonic() < deadline:
             time.sleep(0.001)
-
-
-def _is_ours(process: Path) -> bool:
-    """Whether a process is of this user, by its real user id (proc(5))."""
-    _, _, ids = (process / "status").read_bytes().partition(b"\nUid:")
-    return int(ids.split(maxsplit=1)[0]) == os.getuid()
+        else:
+            _given_up.add(process.name)
 
 
 def kill(marks: Mapping[str, str]) -> list[psutil.Process]:
