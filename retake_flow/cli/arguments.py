@@ -137,7 +137,7 @@ def _whole_number(text: str, largest: int) -> int:
     from retake_flow.sanitize import cut
 
     if not (text.isascii() and text.isdecimal() and len(text) < 10 and int(text) <= largest):
-        raise argparse.ArgumentTypeError(f"{cut(text, 40)!r} is not a whole number from 0 to {largest}")
+        raise argparse.ArgumentTypeError(f"{cut(text, 41)!r} is not a whole number from 0 to {largest}")
     return int(text)
 
 
