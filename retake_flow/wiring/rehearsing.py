@@ -280,9 +280,13 @@ class RehearsedPrograms:
     """Programs answered by the rehearsal, by the name in `command`.
 
     The others are run by `programs`; without it, they succeed at once.
+
+    Attributes:
+        answered: The programs that were answered instead of run.
     """
 
     def __init__(self, answers: Answers, programs: Programs | None = None) -> None:
+        self.answered: list[OwnProgram] = []
         self._answers = answers
         self._programs = programs
 
@@ -291,6 +295,7 @@ class RehearsedPrograms:
         answer = self._answer(program)
         if answer is None and self._programs is not None:
             return await self._programs.run(program, timeout)
+        self.answered.append(program)
         answer = answer or OwnAnswer()
         said = f"{program.shown} ended with status {answer.status or 0}"
         lines = f"; its last lines: {answer.error}" if answer.error else ""
@@ -301,6 +306,7 @@ class RehearsedPrograms:
         answer = self._answer(program)
         if answer is None and self._programs is not None:
             return self._programs.listen(program, hear)
+        self.answered.append(program)
         return _speaking(answer or OwnAnswer(), hear)
 
     def _answer(self, program: OwnProgram) -> OwnAnswer | None:

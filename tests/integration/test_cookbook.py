@@ -27,14 +27,13 @@ from retake_flow.flow.diagnostics import Problem
 from retake_flow.notices.apprise import notifiers
 from retake_flow.ports.responders import Answer, Batch
 from retake_flow.redact import Secret
-from retake_flow.rehearsal.setup.options import Neighbour
+from retake_flow.rehearsal.setup.options import Neighbour, OwnAnswer
 from retake_flow.rehearsal.setup.viewer_script import Cue
 from retake_flow.responders import registry as opening
 from retake_flow.responders.language_model.token_budget import Ledger
 from retake_flow.responders.registry import Surroundings
 from retake_flow.run.records import Record
 from retake_flow.settings import Settings
-from retake_flow.studio.own_program import Ran
 from retake_flow.studio.processes.launcher import Launcher
 from retake_flow.testing.fakes.services import Keys, Service
 from retake_flow.testing.fakes.studio_programs import Trouble
@@ -398,14 +397,14 @@ def _be_right_back(kitchen: Kitchen) -> None:
 
 def _a_health_script(kitchen: Kitchen) -> None:
     rehearsal = kitchen.rehearsal()
-    ends = {"./health.sh": Ran(3, message="health.sh ended with status 3: no frames")}
-    rehearsal.intervene(ON_AIR, 15.0, lambda scene: setattr(rehearsal.programs, "ends", ends))
-    rehearsal.intervene(ON_AIR, 25.0, lambda scene: setattr(rehearsal.programs, "ends", {}))
+    unwell = {"./health.sh": OwnAnswer(3, error="no frames")}
+    rehearsal.intervene(ON_AIR, 15.0, lambda scene: rehearsal.own.update(unwell))
+    rehearsal.intervene(ON_AIR, 25.0, lambda scene: rehearsal.own.clear())
     played = rehearsal.play()
     assert played.run.outcome == "completed"
     assert [record["to"] for record in played.records("scene_set")] == ["brb", "live", "ended"]
     [trouble] = played.records("notice", kind="trouble")
-    assert trouble["message"] == "health.sh ended with status 3: no frames"
+    assert trouble["message"] == "health.sh ended with status 3; its last lines: no frames"
 
 
 def _push_and_report(kitchen: Kitchen) -> None:
@@ -413,7 +412,7 @@ def _push_and_report(kitchen: Kitchen) -> None:
     rehearsal.variables["OWL_HOOK_KEY"] = HOOK_KEY
     played = rehearsal.play()
     assert played.run.outcome == "completed"
-    assert [program.command for program in rehearsal.programs.started] == [("git", "push")]
+    assert [program.command for program in rehearsal.programs.answered] == [("git", "push")]
     reports = played.records("action_started", action="http.request")
     assert len(reports) == 3  # nobody is there, so it is tried again twice
     assert reports[0]["inputs"]["json"]["seconds"] >= 59
@@ -485,13 +484,12 @@ def _a_brain_that_raises_events(kitchen: Kitchen) -> None:
 
 def _an_action_from_python(kitchen: Kitchen) -> None:
     rehearsal = kitchen.rehearsal()
-    answer = json.dumps({"outcome": "drawn", "winner": "mira"}).encode()
-    rehearsal.programs.ends = {"picking:draw": Ran(0, answer)}
+    rehearsal.own["picking:draw"] = OwnAnswer(output=json.dumps({"outcome": "drawn", "winner": "mira"}))
     played = rehearsal.play()
     assert played.run.outcome == "completed"
     said = [record["inputs"]["message"] for record in played.records("action_started", action="chat.send")]
     assert said[-1] == "The winner is mira!"
-    [program] = rehearsal.programs.started
+    [program] = rehearsal.programs.answered
     called = [*program.command[:3], kitchen.folder, program.command[-1]]
     assert called == [sys.executable, "-P", "-m", kitchen.folder, "picking:draw"]
     # The same call with the real interpreter.

@@ -163,8 +163,7 @@ class Rehearsal:
         flow: Any flow.
         folder: The folder for its files: credentials, guides, pictures.
         inputs: As on the command line.
-        options: The options of the platform; there are no viewers by default. No program of the flow starts: those
-            without an answer under `own` succeed at once.
+        options: The options of the platform; there are no viewers by default.
         troubles: The faults of the studio.
         interventions: The interventions from outside.
         channels: The channels for notices.
@@ -176,6 +175,8 @@ class Rehearsal:
         token: The token in the environment.
         responders: The responders; no program starts and no service is asked: a silent fake takes their place.
         variables: The environment that requests of the flow read.
+        own: The answers of the flow's programs and requests, as in the option of that name.
+        programs: The programs of the flow; none starts, and one without an answer succeeds at once.
         moltbook: The community where streams are shared; None if there is no key for it.
         within: Virtual seconds after which the run counts as endless.
         machine: Makes the machine of a flow.
@@ -195,9 +196,14 @@ class Rehearsal:
     token: Secret | None = None
     responders: dict[str, OpenResponder] = field(default_factory=lambda: standing_in(FakeResponder()))
     variables: dict[str, str] = field(default_factory=dict)
+    own: dict[str, OwnAnswer] = field(default_factory=dict)
+    programs: RehearsedPrograms = field(init=False)
     moltbook: Moltbook | None = None
     within: float = 7200.0
     machine: Callable[[Flow], Machine] = machine_of
+
+    def __post_init__(self) -> None:
+        self.programs = RehearsedPrograms(self.own)
 
     @property
     def credentials(self) -> Path:
@@ -212,10 +218,6 @@ class Rehearsal:
     def fault(self, fault: AnyFault) -> None:
         """Add a fault of the platform."""
         self.options = replace(self.options, faults=(*self.options.faults, fault))
-
-    def answer(self, name: str, answer: OwnAnswer) -> None:
-        """Set the answer of a program or request of the flow's own."""
-        self.options = replace(self.options, own={**self.options.own, name: answer})
 
     def intervene(self, state: str, after: float, do: Callable[[Scene], None], times: int = 1) -> None:
         """Add an intervention for when a state is entered, the first so many times."""
@@ -331,11 +333,11 @@ class _Play:
                 VoiceActions(self._studio),
                 CommentActions(access, clock.now),
                 PublicActions(access),
-                ProgramActions(RehearsedPrograms(rehearsal.options.own), clock.now),
+                ProgramActions(rehearsal.programs, clock.now),
                 RequestActions(
                     rehearsal.variables,
                     clock.now,
-                    sender(rehearsal.options.own, send),
+                    sender(rehearsal.own, send),
                 ),
                 ChatActions(
                     access,

@@ -111,16 +111,16 @@ def shown_before_the_end(rehearsed: Rehearsed, scene: str, seconds: float) -> No
 @given(parsers.parse('the program "{name}" ends with status {status:d}'))
 def own_program_ends(rehearsal: Rehearsal, name: str, status: int, docstring: str = "") -> None:
     """One of the flow's own, as `command` names it, or MODULE:FUNCTION; between triple quotes what it writes."""
-    rehearsal.answer(name, OwnAnswer(status, docstring))
+    rehearsal.own[name] = OwnAnswer(status, docstring)
 
 
 @given(parsers.parse('the program "{name}" writes the lines'))
 def own_program_writes(rehearsal: Rehearsal, name: str, docstring: str) -> None:
     """A service of the flow's own, which writes them at once; each is an event."""
-    rehearsal.answer(name, OwnAnswer(output=docstring))
+    rehearsal.own[name] = OwnAnswer(output=docstring)
 
 
 @given(parsers.parse('the request to "{url}" gets status {status:d}'))
 def own_request_gets(rehearsal: Rehearsal, url: str, status: int, docstring: str = "") -> None:
     """One of the flow's own, by its address without the query; between triple quotes the body of the response."""
-    rehearsal.answer(url, OwnAnswer(status, docstring))
+    rehearsal.own[url] = OwnAnswer(status, docstring)
