@@ -35,7 +35,7 @@ def next_time(written: Mapping[str, Any], now: float) -> float:
 
 
 def is_missed(written: Any, late: float) -> bool:
-    """Whether a time that is noticed so many seconds late is passed over for the next one."""
+    """Whether a time is skipped, since it is noticed `late` seconds after it has passed."""
     return isinstance(written, Mapping) and written.get("missed", "skip") == "skip" and late > GRACE
 
 

@@ -71,7 +71,7 @@ def read(declared: Declared, given: Mapping[str, Any]) -> Reading:
             said = mismatch(value, schema) if value is not None or is_required(schema) else ""
             if said:
                 # A schema's message about a value may quote it.
-                reading.unfit[name] = "does not fit: it is secret, so how it differs is not shown" if hidden else said
+                reading.unfit[name] = "does not fit; it is secret, so the reason is not shown" if hidden else said
         elif is_required(schema):
             reading.missing.append(name)
         else:
@@ -111,7 +111,7 @@ def _finite(word: str) -> float:
 
 
 def mismatch(value: Any, schema: Mapping[str, Any]) -> str:
-    """Why a value does not fit a JSON Schema property, or nothing."""
+    """Why a value does not fit a JSON Schema property; "" if it fits."""
     checked = FORMATS.get(str(schema.get("format")))
     if checked is not None:
         try:
@@ -120,7 +120,7 @@ def mismatch(value: Any, schema: Mapping[str, Any]) -> str:
             return f"does not fit: {error}"
         return ""
     if not _countable(value):
-        return "does not fit: a number in it is infinite, or none at all"
+        return "does not fit: it contains NaN or an infinite number"
     said = flaw(schema)
     if said or fits(_plain(schema), value):
         return said
@@ -176,7 +176,7 @@ def flaw(schema: Mapping[str, Any]) -> str:
     from retake_flow.flow.schema import json_schema
 
     said = json_schema.flaw(_plain(schema))
-    return f"has a schema that is none: {said}" if said else ""
+    return f"has an invalid schema: {said}" if said else ""
 
 
 def _plain(schema: Mapping[str, Any]) -> dict[str, Any]:

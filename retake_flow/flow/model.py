@@ -320,7 +320,7 @@ class Flow:
         events: The events that it accepts from outside, with the JSON Schema properties of their data.
         rules: The names of the files with its own rules, beside its file.
         phrases: Further wordings of steps for its scenarios, by wording.
-        scenes: What is shown together, by name.
+        scenes: The scenes, by name.
     """
 
     name: str

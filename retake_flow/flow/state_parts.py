@@ -99,7 +99,7 @@ ANSWERED = ("decision", "answered_by", "answered_at", "channel")
 
 @dataclass(frozen=True, slots=True)
 class Escalation:
-    """Who is asked instead if nobody has answered by a given time."""
+    """A person who is asked instead if nobody answers in time."""
 
     after: Value
     to: str

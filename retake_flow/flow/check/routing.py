@@ -109,7 +109,7 @@ def _own_ends(moves: Moves, state: State) -> Iterator[Occurrence]:
 
 
 def _can_go_on(moves: Moves, state: State, route: Route) -> bool:
-    """Whether anything can still lead out of a state whose own work is over."""
+    """Whether a route can still lead out of a state after its work has ended."""
     if any(effect.raises for effect in route.effects):
         return True
     for move in moves.of(state.path) if state.innermost else ():

@@ -154,5 +154,5 @@ def _secret(ask: Ask) -> frozenset[str]:
 
 
 def _part(secret: frozenset[str], names: list[str]) -> bool:
-    """Whether a result with these secret fields contains one, or its named part does."""
+    """Whether a result with these secret fields contains a secret, or the named part of it does."""
     return names[0] in secret if names else bool(secret)

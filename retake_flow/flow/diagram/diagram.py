@@ -247,7 +247,7 @@ class _Drawing:
             )
 
     def _tail(self, state: State, event: str) -> str:
-        """The final state inside that an event stands for."""
+        """The inner final state whose outcome is the event; "" if there is none."""
         if isinstance(state, SubFlowState) and self._folded:
             return ""
         finals = (inside for inside in self._flow.states.values() if isinstance(inside, FinalState))

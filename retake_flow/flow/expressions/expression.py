@@ -37,7 +37,7 @@ class Expression:
 
     @property
     def alone(self) -> bool:
-        """Whether its value keeps its type; else it is filled into a text."""
+        """Whether it is a single expression, whose value keeps its type; else the values are put into a text."""
         return True
 
     def trees(self) -> Trees:
@@ -115,7 +115,7 @@ class Template(Expression):
 
     @property
     def alone(self) -> bool:
-        """Whether its value keeps its type; else it is filled into a text."""
+        """Whether it is a single expression, whose value keeps its type; else the values are put into a text."""
         return self._only() is not None
 
     def _only(self) -> nodes.Node | None:

@@ -99,7 +99,7 @@ class Moves:
         self._takers = cache(self._key_of_takers)
         self._changes: dict[tuple[str, int], list[Change]] = {}
         self._from = cache(self._around)
-        self._heard = cache(self._events_heard)
+        self._expected = cache(self._expected_events)
         self.end = cache(partial(Change.at_end, flow))
         self.may_pass = cache(self._may_pass)
         self._own = cache(lambda path: self._mark_alike(self._own_occurrences(flow.states[path])))
@@ -196,7 +196,7 @@ class Moves:
         return found
 
     def _distinguishable(self, kind: str) -> str:
-        """What guards can distinguish of an error: its kind, if one names it or might build it; else the fault."""
+        """What guards can read of an error: its kind if a guard contains or might compose that text, else its fault."""
         named = f"'{kind}'" in self._event_guards or f'"{kind}"' in self._event_guards
         return kind if named or _COMPOSING.search(self._event_guards) else fault_of(kind)
 
@@ -212,15 +212,15 @@ class Moves:
         Of the events that the flow raises or others send, only those with a route in an active state, and errors.
         """
         yield from self._from(active)
-        for name in sorted(self._heard(active)):
+        for name in sorted(self._expected(active)):
             yield Occurrence(((name, ""),))
 
-    def _events_heard(self, path: str) -> frozenset[str]:
+    def _expected_events(self, path: str) -> frozenset[str]:
         """The events from elsewhere for which a state or one around it has a route, and errors; "" is the flow."""
         if not path:
             return frozenset((*OUTSIDE, *self._sent.get("", ())))
         state = self.flow.states[path]
-        return self._heard(state.parent).union(*(self._sent.get(pattern, ()) for pattern in state.routes))
+        return self._expected(state.parent).union(*(self._sent.get(pattern, ()) for pattern in state.routes))
 
     @cached_property
     def _sent(self) -> Mapping[str, list[str]]:

@@ -22,7 +22,7 @@ _CODE = "RF025"
 
 
 class _Refused(Exception):
-    """It cannot be told where the routes are to lead."""
+    """It is unclear where the routes should lead."""
 
     def __init__(self, place: Position, message: str, hint: str, code: str = _CODE) -> None:
         super().__init__(message)

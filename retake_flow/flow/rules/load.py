@@ -213,7 +213,7 @@ class _Reading:
         data = self._mapping(written, at, "what happens", every)
         verbs = [verb for verb in VERBS if verb in data]
         if len(verbs) != 1:
-            self._say(at, f"what happens is said by one of the keys {', '.join(VERBS)}")
+            self._say(at, f"expected exactly one of the keys {', '.join(VERBS)}")
             return None
         (verb,) = verbs
         for key in data:

@@ -1,4 +1,4 @@
-"""The model of rules: whatever its form, each rule is something that must not happen unless it is currently allowed."""
+"""The model of rules: every rule forbids something unless it is currently allowed."""
 
 from __future__ import annotations
 

@@ -169,7 +169,7 @@ def _shortest(space: StateSpace, monitor: Monitor) -> Breach | None:
             return Breach(rule, path, here.fact.position, _verdict_of(rule), _happens(here.fact))
         if len(came) > _MOST:
             return Breach(
-                rule, (), rule.position, f"it cannot be told whether a flow of so many ways {_verdict_of(rule)}"
+                rule, (), rule.position, f"the flow has too many paths to find out whether it {_verdict_of(rule)}"
             )
         node, allowed = here
         for edge in space.of(node):

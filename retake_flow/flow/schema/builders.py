@@ -30,7 +30,7 @@ def duration(description: str, *examples: Any) -> Schema:
 
 
 def time_or_calendar(description: str, *examples: Any, key: str, more: Schema | None = None) -> Schema:
-    """A duration, or a time of the calendar: by the clock under `key`, or by other keys."""
+    """A duration, or a time of the calendar, in which `key` has the time of day."""
     clock = {"description": "A time of day, such as 20:00, in that zone.", "type": "string", "minLength": 1}
     zone = {"description": "The time zone, such as Europe/Berlin.", "type": "string", "minLength": 1}
     plain = duration(description, *examples)

@@ -23,7 +23,7 @@ _SCALARS = (str, int, float, bool, type(None))
 
 
 class Unsure(Exception):
-    """The schema holds what is not known here, or is none."""
+    """The schema is invalid, or uses keywords that are not supported here."""
 
 
 def checker(schema: Mapping[str, Any]) -> _Check:

@@ -34,7 +34,7 @@ def schema_file() -> Path:
 
 
 def skill_file() -> Path:
-    """What an AI agent has to know to use the program, as an Agent Skill."""
+    """The Agent Skill: instructions for AI agents that use the program."""
     files = [place / "skills" / "retake-flow" / "SKILL.md" for place in _PLACES]
     return next((file for file in files if file.is_file()), files[0])
 

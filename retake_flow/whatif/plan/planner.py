@@ -117,7 +117,7 @@ class Planner:
         if self._round:
             return "it loops without end"
         if self._exceeds_work:
-            return "its expressions are more work than a plan can be"
+            return "its expressions take more work than a plan allows"
         attempt = self._run.attempt
         if attempt is not None and attempt.number >= MOST_TURNS:
             return "it polls without end"

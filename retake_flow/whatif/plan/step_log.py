@@ -50,7 +50,7 @@ class StepLog:
         """The recorded steps."""
         return (*self._kept, *self._fold())
 
-    # --- what happens -------------------------------------------------------------------------------------
+    # --- steps ---------------------------------------------------------------------------------------------
 
     def enter(self, path: str, visit: int) -> None:
         """Record that a state is entered."""
@@ -174,7 +174,7 @@ class StepLog:
         spec, own = self._catalogue[do], programs_and_requests(self._flow, do, inputs)
         return (spec.programs or own[0], spec.requests or own[1])
 
-    # --- what goes round and round ------------------------------------------------------------------------
+    # --- repetitions ---------------------------------------------------------------------------------------
 
     def _add(self, kind: Kind, state: str, facts: Mapping[str, Any], turn: int = 1) -> None:
         step = Step(round(self.now, 3), kind, state, facts)

@@ -68,7 +68,7 @@ class Calls:
 
     @asynccontextmanager
     async def serve(self, call: Call) -> AsyncIterator[_Simulated]:
-        """Wait until the service is ready; it then runs until it is told to end."""
+        """Wait until the service is ready; it then runs until the script or its mock ends it."""
         reply = await self._begin(call, "service", self._mocks.next(call, undo=False))
         spec = self._catalogue[call.do]
         value = reply.completion(spec).value
@@ -103,5 +103,5 @@ class _Simulated:
         self._until_end = until_end
 
     async def wait(self) -> str:
-        """Wait until it is told to end; return the reason."""
+        """Wait until the script or its mock ends it; return the reason."""
         return (await self._until_end()).reason or "the script ended it"

@@ -35,12 +35,12 @@ from retake_flow.whatif.virtual_time import EPOCH, SteppedClock, SteppedLoop
 RUN = "simulated"
 #: The most records at one moment before the run counts as looping.
 MOST_AT_ONCE = 10_000
-CIRCLES = f"more than {MOST_AT_ONCE} things happened without any time passing: the run goes round in a circle"
+CIRCLES = f"more than {MOST_AT_ONCE} things happened without any time passing: the run loops"
 #: The most records within one line of the script; a stream of a day has fewer.
 MOST_IN_A_LINE = 50_000
 ENDLESS = f"more than {MOST_IN_A_LINE} things happened within one line: advance by less"
 _MOST_WORK = 10_000_000  # by expressions within one line: half a second
-LABORIOUS = "the expressions of the flow are more work than a simulation can be"
+LABORIOUS = "the expressions of the flow take more work than a simulation allows"
 
 
 class Simulation:

@@ -217,7 +217,7 @@ PLACES = [("a: {ask: %s, transitions: {stop: z, answered: z, y: z, timeout: z}}"
             for name in ANSWERED
         ),
         ("{message: m, decisions: {y: {channel: {type: string}}}}", "RF046", "the field 'channel'"),
-        ("{message: m, answer: {w: {type: string, pattern: '['}}}", "RF046", "has a schema that is none"),
+        ("{message: m, answer: {w: {type: string, pattern: '['}}}", "RF046", "has an invalid schema"),
         ("{message: m, answer: {w: {type: integer, default: many}}}", "RF046", "does not fit"),
         ("{message: m, answer: {w: {type: string, format: post, default: x}}}", "RF046", "not the address of a post"),
         ("{message: m, answer: {w: {type: string, format: duration, default: x}}}", "RF046", "does not fit"),

@@ -72,7 +72,7 @@ def test_every_form_is_read() -> None:
         ("{begins: a.work}", "{begins: a.say, with: 1}", "7:76 'with' must be a mapping from inputs to values"),
         ("{begins: a.work}", "{done: a.work, where: result.}", "7:76 `result.` is not an expression"),
         ("{begins: a.work}", "{done: a.work, where: vars.x}", "7:76 `vars.x` is to speak of the result alone"),
-        ("{begins: a.work}", "{begins: a.work, done: a.work}", "7:54 what happens is said by one of the keys"),
+        ("{begins: a.work}", "{begins: a.work, done: a.work}", "7:54 expected exactly one of the keys"),
         ("rests: 10s}], also", "rests: soon}], also", "9:57 'soon' is not a duration"),
         ("also: {runs: a.work}", "also: {}", "9:70 a condition is an action that runs"),
         ("also: {runs: a.work}", "also: 3", "9:70 a condition must be a mapping"),

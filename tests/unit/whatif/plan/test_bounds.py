@@ -17,7 +17,7 @@ def test_a_plan_whose_expressions_are_too_much_work_says_so() -> None:
     text = f"flow: x\ninitial: s0\ninputs: {{big: {{type: array, default: [{numbers}]}}}}\nstates:\n{states}"
     flow = load_flow(text + "  s200: {final: ok}\n", "f.yaml")
     made = plan(flow, CATALOGUE, {"big": [0] * 15_000})
-    assert (made.ended, made.reason) == (None, "its expressions are more work than a plan can be")
+    assert (made.ended, made.reason) == (None, "its expressions take more work than a plan allows")
     assert 10 < len(made.states) < 200
 
 

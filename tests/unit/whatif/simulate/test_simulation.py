@@ -267,7 +267,7 @@ def test_a_run_in_a_circle_is_ended():
     text += "  b: {do: retake.verification_status, transitions: {done: a}}\n"
     (start,) = lead(text, mock="a: done\nb: done\n")
     assert (start["ended"], start["configuration"]) == ("killed", [])
-    assert start["reason"].endswith("the run goes round in a circle")
+    assert start["reason"].endswith("the run loops")
 
 
 def test_names_of_a_sub_flow_are_paths():
