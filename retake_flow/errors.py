@@ -120,7 +120,7 @@ class OutputError(RetakeFlowError):
 
 
 class StoreError(RetakeFlowError):
-    """The run could not be written down."""
+    """The run could not be stored."""
 
     kind, fault, exit_code = "store", "operator", 6
 
@@ -132,14 +132,14 @@ class StoreAway(StoreError):
 
 
 class Damaged(StoreError):
-    """Something that is kept cannot be read any more."""
+    """Stored data cannot be read any more."""
 
     kind = "damaged"
     hint = "all other runs can still be used; an older copy of the store may contain this one"
 
 
 class NewerForm(StoreError):
-    """Something is kept in a form that only a newer program knows."""
+    """Stored data has a form that only a newer program knows."""
 
     kind = "newer_form"
     hint = "update retake-flow; until then it is not changed"
@@ -177,7 +177,7 @@ class AccountInUse(CredentialsError):
 
 
 class InDoubt(RetakeFlowError):
-    """Nobody knows whether it was done before the process ended."""
+    """It is unknown whether the action was done before the process ended."""
 
     kind, fault = "in_doubt", "operator"
 
@@ -190,7 +190,7 @@ class TimedOut(RetakeFlowError):
 
 
 class NoticeFailed(RetakeFlowError):
-    """A notice did not reach whom it was for."""
+    """A notice could not be delivered."""
 
     kind, fault = "notice", "network"
 
@@ -285,20 +285,20 @@ class Unavailable(PlatformError):
 
 
 class UnexpectedAnswer(PlatformError):
-    """retake.tv answered in a form nobody documented."""
+    """The response of retake.tv has an undocumented form."""
 
     kind, doubtful = "unexpected_answer", True
 
 
 class Intercepted(UnexpectedAnswer):
-    """Something on the way answered, such as a firewall or a login page, and not retake.tv's API."""
+    """A firewall, a login page or the like answered instead of retake.tv's API."""
 
     kind, fault, doubtful = "intercepted", "network", False
     hint = "it is retried; if the error lasts, open the address in a browser on this network and see which page answers"
 
 
 class Redirected(PlatformError):
-    """The answer points elsewhere; redirects are not followed, so the token stays with retake.tv."""
+    """The response is a redirect; redirects are not followed, so the token stays with retake.tv."""
 
     kind, doubtful = "redirected", True
 
@@ -361,13 +361,13 @@ class ProcessFailed(StudioError):
 
 
 class IngestUnreachable(StudioError):
-    """No connection to the platform's ingest comes about."""
+    """The platform's ingest cannot be reached."""
 
     kind, fault = "ingest_unreachable", "network"
 
 
 class PushRefused(StudioError):
-    """The platform's ingest does not take the push."""
+    """The platform's ingest refuses the push."""
 
     kind, fault = "push_refused", "platform"
     hint = "it accepts only the newest stream key; check whether another program streams with the same account"

@@ -1,4 +1,4 @@
-"""Backlog: makes calls of a service that may hang, one after the other, in a thread of its own."""
+"""Backlog: calls a service that may hang, one call after the other, in a thread of its own."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ _AGAIN_AFTER: Final = 1.0  # seconds
 
 
 class Backlog:
-    """Calls that are made as soon as the service permits, each a few times until it succeeds; then it is forgotten."""
+    """Calls that wait for a service. Each is tried until it succeeds, but only a few times."""
 
     def __init__(self) -> None:
         self._calls: dict[str, tuple[Callable[[], object], int]] = {}
@@ -37,7 +37,7 @@ class Backlog:
         return 0.0 if since is None else time.monotonic() - since
 
     def put(self, name: str, call: Callable[[], object]) -> None:
-        """Have a call made; one of the same name that still waits stays instead."""
+        """Have a call made, unless one of the same name still waits."""
         with self._changed:
             if len(self._calls) < MOST:
                 self._calls.setdefault(name, (call, _TRIES))
@@ -54,7 +54,7 @@ class Backlog:
                 self._calling_since = time.monotonic()
             try:
                 call()
-            except Exception as error:  # of whatever kind: it may succeed later
+            except Exception as error:  # of any kind: it may succeed later
                 self._trouble = first_line(error)
             else:
                 self._trouble, tries = "", 1

@@ -33,7 +33,7 @@ _NAME: Final = "retake-flow"
 _VERSION: Final = "1"  # an order means the same to all versions
 _KEPT: Final = 3600.0  # seconds that entries are kept
 _LARGEST_PRIORITY: Final = 2**31 - 1
-# A connection that a firewall has forgotten fails within seconds, and one from the pool is tried before it is used.
+# A connection that a firewall has dropped fails within seconds, and one from the pool is tested before it is used.
 _SOCKET: Final = {
     "connect_timeout": 3,
     "tcp_user_timeout": 5000,
@@ -54,7 +54,7 @@ def require() -> None:
 
 
 def prepare(place: str) -> None:
-    """Create the tables of the queue, or bring them up to date; workers whose role may not do that can use them then.
+    """Create the tables of the queue, or migrate them; then workers whose role may not do so can use them.
 
     Args:
         place: Where the runs are: the path of a file, or a URL.
@@ -124,7 +124,7 @@ class WorkQueue:
             logging.getLogger(name).setLevel(logging.CRITICAL)
         try:
             self._launch(DBOS, create=False)
-        except Exception:  # of whatever kind: its tables are missing, or old
+        except Exception:  # of any kind: its tables are missing, or old
             DBOS.destroy()
             try:
                 self._launch(DBOS, create=True)
@@ -142,7 +142,7 @@ class WorkQueue:
         self._looked = time.monotonic()
 
     def _reach(self) -> None:
-        """Connect once: DBOS waits for a server that refuses it without limit and without a word."""
+        """Connect once, since DBOS waits without limit, and silently, for a server that refuses it."""
         from sqlalchemy.exc import OperationalError
 
         engine = self._database()["system_database_engine"]
@@ -210,7 +210,7 @@ class WorkQueue:
             self._connections.add(connection)
 
     def drop_connections(self) -> None:
-        """Break all connections, so that calls that wait for an answer fail, and are made anew over new ones.
+        """Break all connections, so that calls that wait for a result fail and are repeated over new connections.
 
         A peer that has forgotten a connection may acknowledge what it gets and never answer; nothing else ends that.
         """
@@ -243,7 +243,7 @@ class WorkQueue:
         self._client.enqueue(options, placed.run, placed.epoch)
 
     def tidy(self) -> None:
-        """Have deleted what is an hour old: orders that were carried out, and those of hosts that are gone."""
+        """Have old entries deleted: orders that were carried out, and those of hosts that are gone."""
         self._backlog.put("tidy", self._delete_old)
 
     def _delete_old(self) -> None:
@@ -255,7 +255,7 @@ class WorkQueue:
             self._client.delete_workflows([each.workflow_id for each in old])
 
     def close(self) -> None:
-        """Take no more work. Whatever hangs is left to the end of the process."""
+        """Take no more work. A call that hangs is left to the end of the process."""
         with suppress(Exception):
             self._dbos.destroy()
 

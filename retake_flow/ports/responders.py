@@ -44,7 +44,7 @@ class Batch:
         recent: The messages just before, including the agent's own, oldest first.
         seen_before: The authors of `messages` who had written earlier.
         stream: The last known `viewers` and `uptime_seconds` of the stream.
-        occasion: Why it is asked: there are messages, or nothing was said for long (`silence`) and `messages` is empty.
+        occasion: Why the responder is asked: there are messages, or a long `silence`, when `messages` is empty.
         direction: The operator's topic for the stream; "" when none is set.
     """
 
@@ -106,5 +106,5 @@ class EventListener(Protocol):
         """An event from the platform; must not fail."""
 
 
-#: Listens in rooms for as long as it is open. The rooms are asked for at each connection, since more may be known.
+#: Listens in rooms while it is open. Each connection asks for the rooms again, since more may be known by then.
 OpenRealtime = Callable[[Callable[[], Sequence[str]], EventListener], AbstractAsyncContextManager[None]]

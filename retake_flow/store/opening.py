@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 from urllib.parse import unquote
 
 from retake_flow.errors import SettingsError, StoreError
-from retake_flow.ports.runs import Holder, Runs
+from retake_flow.ports.runs import Holder
 from retake_flow.redact import Secret
 from retake_flow.settings import USUAL_LEASE
 from retake_flow.store import holders
@@ -24,6 +24,7 @@ if TYPE_CHECKING:
     from retake_flow.store.sql.copying import Copied
     from retake_flow.store.sql.database import Database
     from retake_flow.store.sql.fleet import SqlFleet
+    from retake_flow.store.sql.runs import SqlRuns
 
 
 def open_runs(
@@ -33,7 +34,7 @@ def open_runs(
     now: Callable[[], float] = time.time,
     lease: float = USUAL_LEASE,
     owner: str = "",
-) -> Runs:
+) -> SqlRuns:
     """Open a store, and create it if it does not exist.
 
     Args:
@@ -66,13 +67,9 @@ def open_fleet(
 ) -> SqlFleet:
     """Open the same store for work on the runs that any host may drive; arguments and errors as for `open_runs`."""
     from retake_flow.store.sql.fleet import SqlFleet
-    from retake_flow.store.sql.runs import SqlRuns
 
-    locks = holders.locks_beside(place)
-    judge = alive or partial(holders.is_alive, locks=locks)
-    database = _database(str(place))
-    runs = SqlRuns(database, alive=judge, now=now, lease=lease, locks=locks, owner=owner)
-    return SqlFleet(database, runs, alive=judge, lease=lease, shared=locks is None)
+    runs = open_runs(place, alive=alive, now=now, lease=lease, owner=owner)
+    return SqlFleet(runs, shared=holders.locks_beside(place) is None)
 
 
 def reached(place: str) -> str:

@@ -35,7 +35,7 @@ def sending(tell: Callable[[str], None]) -> Iterator[None]:
     """Send all spans of this process until the context is left.
 
     Args:
-        tell: Says once, in a sentence for people, that spans cannot be sent.
+        tell: Reports once, in a sentence for people, that spans cannot be sent.
     """
     _tell_once(tell)
     about: Attributes = {
@@ -44,7 +44,7 @@ def sending(tell: Callable[[str], None]) -> Iterator[None]:
         "host.name": os.uname().nodename,
         "process.pid": os.getpid(),
     }
-    resource = Resource.create(about).merge(OTELResourceDetector().detect())  # what the environment says comes first
+    resource = Resource.create(about).merge(OTELResourceDetector().detect())  # the environment takes precedence
     provider = TracerProvider(resource=resource, shutdown_on_exit=False)
     provider.add_span_processor(BatchSpanProcessor(OTLPSpanExporter()))
     spans.record_with(_Tracer(provider))
@@ -74,7 +74,7 @@ class _Tracer:
             kind=SpanKind.CLIENT if outward else SpanKind.INTERNAL,
             attributes={key: _mask(value) for key, value in attributes.items()},
             links=[Link(around)] if apart and around.is_valid else (),
-            record_exception=False,  # messages and traces of errors say more than is anybody's business
+            record_exception=False,  # messages and traces of errors may hold private data
             set_status_on_exception=False,
         ) as recorded:
             try:
@@ -99,7 +99,7 @@ def _mask(value: Value) -> Value:
 
 
 def _tell_once(tell: Callable[[str], None]) -> None:
-    """Tell the first warning of the library, and keep all others from standard error, also after the end."""
+    """Report the first warning of the library, and keep all others from standard error, also after the end."""
     log = logging.getLogger("opentelemetry")
     log.propagate = False
     log.handlers = [_TellOnce(tell)]
@@ -112,7 +112,7 @@ class _TellOnce(logging.Handler):
         self._told = False
 
     def emit(self, record: logging.LogRecord) -> None:
-        """Tell the first."""
+        """Report the first."""
         if not self._told:
             self._told = True
             self._tell(f"traces cannot be sent: {scrub(record.getMessage())}; the run continues without them")

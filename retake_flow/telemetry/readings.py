@@ -27,7 +27,7 @@ class RunReading:
         summary: The run.
         health: The vitals of its stream; see `Vitals.data`.
         stats: The figures of its streams; see `Stats.figures`.
-        figures: What its journal amounts to.
+        figures: The figures of its journal.
         asked: When its oldest open question was asked, in seconds since the epoch; None without one.
     """
 
@@ -69,7 +69,7 @@ class Reading:
 
 
 class Reader:
-    """Reads how the runs stand that are `mine`; of one that has not been written since, nothing is read again.
+    """Reads the status of the runs that are `mine`; a run that was not written since is not read again.
 
     It is for one thread.
     """
@@ -132,7 +132,7 @@ class Load:
 
 
 def loads(roots: Mapping[str, int]) -> Mapping[str, Load]:
-    """The load of some processes with their descendants, in one look; one that is gone is left out."""
+    """The load of some processes with their descendants; a process that is gone is left out."""
     import psutil
 
     parents = {process.pid: process.info["ppid"] for process in psutil.process_iter(["ppid"])}
@@ -183,8 +183,8 @@ class WorkerFigures:
         draining: Whether it hands its runs over and takes nothing new.
         store_away: Whether its last look at the store failed, so that it starts nothing.
         beat: When it was last seen to be alive, by the monotonic clock; None when nothing shows it.
-        starts: How many runs it has started, by why.
-        start: How long it took from when a run was wanted to its start.
+        starts: How many runs it has started, by `fleet.Why`.
+        start: The times from when a run was wanted to its start.
         exits: How many drivers have ended, by exit code.
         fenced: How many drivers ended since another process had taken their run.
         self_fences: How many drivers gave a run up because they could not renew its lease.

@@ -68,7 +68,7 @@ def stored(
 def without_leases(store: Runs) -> None:
     """Leave all runs as an older version leaves them, which knows no leases."""
     assert isinstance(store, SqlRuns)
-    with store._database.writing() as connection:
+    with store.database.writing() as connection:
         connection.execute(text("UPDATE runs SET lease_until = NULL, lease_epoch = NULL, holder_where = NULL"))
 
 

@@ -22,7 +22,7 @@ Names = Mapping[str, Any]
 
 
 class Question:
-    """Asks which route an event takes. It stands in for the model; the machine only reads its state.
+    """A query for the route that an event takes. It stands in for the model; the machine only reads its state.
 
     Attributes:
         names: Gives the names that guards may use, by the sub-flow they belong to.
@@ -68,7 +68,7 @@ logging.getLogger("transitions").setLevel(logging.CRITICAL)
 
 
 class Chart:
-    """Answers which route of a flow an event takes.
+    """Finds the route of a flow that an event takes.
 
     Attributes:
         paths: The path of each state by its name, for the flow itself ("") and for each sub-flow.

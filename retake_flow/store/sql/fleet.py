@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import time
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
 from typing import Any, Final, cast
 
@@ -12,12 +12,10 @@ from sqlalchemy import Connection, delete, insert, select, update
 
 from retake_flow import process_place
 from retake_flow.ports.fleet import Choose, Demand, Drain, Host, Job, Placed, Sweep
-from retake_flow.ports.runs import Holder
 from retake_flow.run.errors import HostTaken, HostUnknown, RunEnded, RunMoved
 from retake_flow.run.run import Run
 from retake_flow.store import columns
 from retake_flow.store.sql import jobs, rows
-from retake_flow.store.sql.database import Database
 from retake_flow.store.sql.jobs import Waiting
 from retake_flow.store.sql.runs import SqlRuns
 from retake_flow.store.sql.tables import HOLDER, HOSTS, JOBS, RUNS, StoreClock
@@ -37,26 +35,13 @@ class SqlFleet:
     """Runs that any host may drive, in a database. Every call raises `StoreError` when that cannot be used.
 
     Args:
-        database: The database of the runs.
         runs: The runs.
-        alive: Tells whether the process that holds a run is alive, as far as this process can know.
-        lease: For how long claims last, in seconds.
         shared: Whether other hosts use the database, so that their processes are judged by their leases alone.
     """
 
-    def __init__(
-        self,
-        database: Database,
-        runs: SqlRuns,
-        *,
-        alive: Callable[[Holder], bool],
-        lease: float,
-        shared: bool,
-    ) -> None:
+    def __init__(self, runs: SqlRuns, *, shared: bool) -> None:
         self.runs = runs
-        self._database = database
-        self._alive = alive
-        self._lease = lease
+        self._database, self._alive, self._lease = runs.database, runs.alive, runs.lease
         self._shared = shared
         self._after: jobs.Place | None = None  # where the next sweep goes on
 

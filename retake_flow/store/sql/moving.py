@@ -126,13 +126,13 @@ def _ask_anew(connection: Connection, run: str, heard: int, asked: list[dict[str
 
 
 def leave(connection: Connection, run: str) -> None:
-    """Delete a run from the database that it left, if that is writable, so that it is in only one."""
+    """Delete a run from the database that it left, if that is writable, so that only one has it."""
     with suppress(SQLAlchemyError), connection.begin():
         connection.execute(delete(RUNS).where(RUNS.c.id == run))
 
 
 def rows_in_memory(kept: Rows, run: Run | None, now: float) -> Rows:
-    """Everything about a run that a process keeps in memory, which is all but its journal.
+    """The rows of a run that a process has in memory: all but its journal.
 
     Args:
         kept: Its essential rows from the time of the claim.

@@ -104,7 +104,7 @@ class Presence:
         return size == self._index_size
 
     def clear(self, connection: sqlite3.Connection) -> None:
-        """Make sure that the file at this path, if there is one, is not the one that `connection` has open.
+        """Make sure that the file at this path, if any, is not the one that `connection` has open.
 
         Its content stays: the whole database, or whatever was written over it.
 

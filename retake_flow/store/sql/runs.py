@@ -35,7 +35,7 @@ _ENDED = (Phase.CANCELLED.value, Phase.FAULTED.value, Phase.COMPLETED.value)
 
 
 class SqlRuns(RunReader):
-    """Runs in a database.
+    """Runs in a database. The arguments `database`, `alive` and `lease` are also its attributes.
 
     Args:
         database: The database; its tables are created or migrated.
@@ -65,15 +65,15 @@ class SqlRuns(RunReader):
             database.close()
             raise
         super().__init__(database.place, rows.storable(owner), database.clock)
-        self._database = database
-        self._alive = alive
-        self._lease = lease
+        self.database = database
+        self.alive = alive
+        self.lease = lease
         self._locks = locks
         self._held: dict[Holder, tuple[Lock | None, set[str]]] = {}
         self._now = now
 
     def _all(self, query: str, **values: object) -> Sequence[Sequence[Any]]:
-        with self._database.reading() as connection:
+        with self.database.reading() as connection:
             return connection.execute(text(query), values).all()
 
     def create(
@@ -81,10 +81,10 @@ class SqlRuns(RunReader):
     ) -> SqlClaim:
         """Store a new run and claim it."""
         with self._lock_of(holder):
-            with self._database.writing() as connection:
-                held = {"epoch": 1, **rows.holder_columns(holder, 1, self._lease)}
+            with self.database.writing() as connection:
+                held = {"epoch": 1, **rows.holder_columns(holder, 1, self.lease)}
                 self.insert(connection, run, agent=agent, flow_file=flow_file, flow_text=flow_text, **held)
-                shared_rows.hold_account(self._database, connection, run.id, account, self._alive)
+                shared_rows.hold_account(self.database, connection, run.id, account, self.alive)
             return self._claim(run.id, 1, holder)
 
     def insert(
@@ -101,7 +101,7 @@ class SqlRuns(RunReader):
             "flow": rows.storable(run.flow),
             "agent": rows.storable(agent),
             "flow_file": rows.storable(flow_file),
-            "flow_text": shared_rows.keep_text(self._database, connection, flow_text),
+            "flow_text": shared_rows.keep_text(self.database, connection, flow_text),
             "epoch": 0,
             "owner": self._owner,
             "created": now,
@@ -137,7 +137,7 @@ class SqlRuns(RunReader):
     ) -> tuple[int, Holder | None]:
         """The epoch of a new claim, and the holder of the one before."""
         row_of_run = RUNS.c.id == run
-        with self._database.writing() as connection:
+        with self.database.writing() as connection:
             row = connection.execute(select(RUNS.c.epoch, *HOLDER).where(row_of_run).with_for_update()).one_or_none()
             if row is None:
                 raise unknown(run, self._place)
@@ -146,14 +146,14 @@ class SqlRuns(RunReader):
                 raise Fenced(f"{run} was given to another process since")
             if held is not None and held.has_moved and not force:
                 raise RunMoved(run, held.host)
-            if held is not None and not force and self._alive(held):
+            if held is not None and not force and self.alive(held):
                 certain, free = holders.is_certain(held, self._locks), holders.free_in(held, self._locks)
                 raise RunHeld(run, host=held.host, pid=held.pid, certain=certain, free_in=free)
-            shared_rows.hold_account(self._database, connection, run, account, self._alive)
-            ours = rows.holder_columns(holder, found + 1, self._lease)
+            shared_rows.hold_account(self.database, connection, run, account, self.alive)
+            ours = rows.holder_columns(holder, found + 1, self.lease)
             connection.execute(update(RUNS).where(row_of_run).values(epoch=found + 1, **ours))
             if held is not None:  # nobody else has to hear of it, and all processes on the server would
-                self._database.notify(connection, run)
+                self.database.notify(connection, run)
         return found + 1, held
 
     @contextmanager
@@ -189,12 +189,12 @@ class SqlRuns(RunReader):
             self._unlock_idle(holder)
 
         return SqlClaim(
-            self._database,
+            self.database,
             run,
             epoch,
             now=self._now,
-            alive=self._alive,
-            lease=self._lease,
+            alive=self.alive,
+            lease=self.lease,
             moved=moved,
             released=released,
         )
@@ -203,33 +203,33 @@ class SqlRuns(RunReader):
         """Send a request to the process that drives a run."""
         asked = select(RUNS.c.id, literal(what), literal(rows.as_json(data or {}))).where(RUNS.c.id == run)
         kept = insert(REQUESTS).from_select(["run", "what", "data"], asked).returning(REQUESTS.c.number)
-        with self._database.writing() as connection:
+        with self.database.writing() as connection:
             _require_here(connection, run)
             number = connection.scalars(kept).one_or_none()
             if number is None:
                 raise unknown(run, self._place)
-            self._database.notify(connection, run)
+            self.database.notify(connection, run)
         return int(number)
 
     def answer(self, run: str, gate: str, answer: Answer) -> None:
         """Store an answer that is valid for the gate; the first one wins, even across processes."""
-        with self._database.writing() as connection:
+        with self.database.writing() as connection:
             _require_here(connection, run)
             gates.answer(connection, run, gate, answer)
-            self._database.notify(connection, run)
+            self.database.notify(connection, run)
 
     def prune(self, before: float, *, dry_run: bool = False) -> list[str]:
         """Delete ended runs that were last written before a time, with their journals; returns their ids."""
         ended = RUNS.c.outcome.is_not(None) & RUNS.c.phase.in_(_ENDED)  # both, or one of them is damaged
         old = ended & (RUNS.c.updated < before) & ~exists().where(SNAPSHOTS.c.run == RUNS.c.id, _NEWER_FORM)
         held = select(RUNS.c.id, *HOLDER).where(old, RUNS.c.holder_host.is_not(None))
-        with self._database.writing(long=True) as connection:
+        with self.database.writing(long=True) as connection:
             driven = [run for run, *holder in connection.execute(held).all() if self._may_live(*holder)]
             chosen = old & RUNS.c.id.not_in(driven)
             if dry_run:
                 return sorted(columns.texts(connection.scalars(select(RUNS.c.id).where(chosen))))
             pruned = connection.scalars(delete(RUNS).where(chosen).returning(RUNS.c.id)).all()
-            shared_rows.drop_unused_texts(self._database, connection)
+            shared_rows.drop_unused_texts(self.database, connection)
         return sorted(columns.texts(pruned))
 
     def _may_live(self, *holder: object) -> bool:
@@ -238,7 +238,7 @@ class SqlRuns(RunReader):
             held = columns.holder(*holder)
         except Damaged:
             return True
-        return held is not None and not held.has_moved and self._alive(held)
+        return held is not None and not held.has_moved and self.alive(held)
 
     def close(self) -> None:
         """Close all connections and locks, including those of claims, which are not released."""
@@ -246,7 +246,7 @@ class SqlRuns(RunReader):
             _, (lock, _) = self._held.popitem()
             if lock is not None:
                 lock.release()
-        self._database.close()
+        self.database.close()
 
 
 def _require_here(connection: Connection, run: str) -> None:

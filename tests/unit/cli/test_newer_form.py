@@ -50,7 +50,7 @@ OTHERS = {
 def newer(store: Runs, folder: Path, holder: Holder | None) -> None:
     """A run that a program of the future has written."""
     begun(store, folder, RUN, ASKING, holder=holder)
-    with store._database.writing() as connection:  # type: ignore[attr-defined]
+    with store.database.writing() as connection:  # type: ignore[attr-defined]
         data = json.loads(connection.scalar(text("SELECT data FROM snapshots WHERE run = 'newer-1'")))
         changed = json.dumps({**data, "version": 99, "moods": ["calm"]})
         connection.execute(text("UPDATE snapshots SET data = :data WHERE run = 'newer-1'"), {"data": changed})
@@ -59,7 +59,7 @@ def newer(store: Runs, folder: Path, holder: Holder | None) -> None:
 def rows(store: Runs) -> list[object]:
     """Everything that is kept of it."""
     tables = {"runs": "id", "snapshots": "run", "records": "run", "gates": "run", "requests": "run"}
-    with store._database.reading() as connection:  # type: ignore[attr-defined]
+    with store.database.reading() as connection:  # type: ignore[attr-defined]
         queries = (text(f"SELECT * FROM {table} WHERE {key} = 'newer-1'") for table, key in tables.items())
         return [connection.execute(query).all() for query in queries]
 
@@ -107,7 +107,7 @@ def test_prune_leaves_it_alone_although_it_has_ended(
 ) -> None:
     """What else belongs to it is known only to the program that wrote it."""
     newer(store, folder, None)
-    with store._database.writing() as connection:  # type: ignore[attr-defined]
+    with store.database.writing() as connection:  # type: ignore[attr-defined]
         connection.execute(text("UPDATE runs SET outcome = 'completed', phase = 'completed' WHERE id = 'newer-1'"))
     before = rows(store)
     said = command("prune", "--older-than", "0s", *options)

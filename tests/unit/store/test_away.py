@@ -215,18 +215,18 @@ def _lease(runs: Runs, run: str) -> float:
 @contextmanager
 def in_doubt(runs: Any) -> Iterator[None]:
     """The next write is committed, and its caller is told that it failed."""
-    writing = runs._database.writing
+    writing = runs.database.writing
 
     @contextmanager
     def told_wrong(*arguments: Any, **named: Any) -> Iterator[Any]:
         with writing(*arguments, **named) as connection:
             yield connection
-        runs._database.writing = writing
+        runs.database.writing = writing
         raise StoreAway("the answer was lost")
 
-    runs._database.writing = told_wrong
+    runs.database.writing = told_wrong
     yield
-    runs._database.writing = writing
+    runs.database.writing = writing
 
 
 def test_a_write_of_which_nobody_knows_whether_it_happened_happens_once(place: str) -> None:

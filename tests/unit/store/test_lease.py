@@ -42,7 +42,7 @@ def test_the_holder_stops_before_others_begin(monkeypatch: pytest.MonkeyPatch) -
 
 def until(runs: Runs, change: float = 0.0) -> float:
     """For how many more seconds a run is leased, after changing that."""
-    with runs._database.writing() as connection:
+    with runs.database.writing() as connection:
         connection.execute(text("UPDATE runs SET lease_until = lease_until + :change"), {"change": change})
     holder = runs.load(RUN).holder
     assert holder is not None
@@ -105,7 +105,7 @@ def test_a_host_that_lost_power_holds_its_run_for_one_lease(place: str) -> None:
     until(runs, -36)
     claim = runs.claim(RUN, replace(THEM, where="boot/2"))
     assert claim.epoch == 2
-    with runs._database.writing() as connection:  # what an older program does, which knows no leases
+    with runs.database.writing() as connection:  # what an older program does, which knows no leases
         connection.execute(text("UPDATE runs SET epoch = 3, holder_host = 'old', lease_until = 1"))
     holder = runs.load(RUN).holder
     assert holder is not None

@@ -32,7 +32,7 @@ def _half(connection: Connection) -> None:
 
 
 def _colours(runs: Runs) -> list[str]:
-    with runs._database.reading() as connection:
+    with runs.database.reading() as connection:
         return list(connection.scalars(text("SELECT colour FROM runs")))
 
 
@@ -112,7 +112,7 @@ def _created_in_older_tables(runs: Runs, name: str, data: object = None) -> None
     columns = "id, flow, agent, phase, state, reason, epoch, created, updated, flow_file, flow_text"
     values = f"'{name}', 'go-live', 'owl', 'running', 'a', '', 1, 10, 10, '/x', :digest"
     digest = sha256(b"flow: x").hexdigest()
-    with runs._database.writing() as connection:
+    with runs.database.writing() as connection:
         if connection.scalar(text("SELECT count(*) FROM flows")) == 0:
             connection.execute(text("INSERT INTO flows VALUES (:digest, 'flow: x')"), {"digest": digest})
         connection.execute(text(f"INSERT INTO runs ({columns}) VALUES ({values})"), {"digest": digest})
@@ -129,7 +129,7 @@ def test_a_store_of_the_first_form_takes_requests_with_data(
         older.setattr(migrations, "STEPS", migrations.STEPS[:1])
         runs = opened(place)
         _created_in_older_tables(runs, "go-live-1")
-        with runs._database.writing() as connection:
+        with runs.database.writing() as connection:
             connection.execute(text("INSERT INTO requests (run, what) VALUES ('go-live-1', 'stop')"))
     runs = opened(place)
     runs.request("go-live-1", "say", {"text": "hello"})

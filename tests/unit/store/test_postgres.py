@@ -45,7 +45,7 @@ def test_a_macrostep_is_one_statement(postgres_place: str, opened: Opener) -> No
     claim = created(runs)
     claim.write(a_run(state="b"), [said("x")])
     sent: list[str] = []
-    event.listen(runs._database._engine, "before_cursor_execute", lambda *call: sent.append(call[2]))  # type: ignore[attr-defined]
+    event.listen(runs.database._engine, "before_cursor_execute", lambda *call: sent.append(call[2]))  # type: ignore[attr-defined]
     claim.write(a_run(state="c"), [said("y"), said("z")])
     assert len(sent) == 1
     sent.clear()

@@ -89,7 +89,7 @@ def test_what_is_learnt_later_counts_too(stores: Runs) -> None:
     second.write(a_run("second", outcome="completed"), [])
     second.release()
     begun(stores, "third", lark)
-    with stores._database.reading() as connection:  # type: ignore[attr-defined]
+    with stores.database.reading() as connection:  # type: ignore[attr-defined]
         held = connection.scalars(text("SELECT run FROM accounts ORDER BY run")).all()
     assert held == ["first"] * 3 + ["third"] * 2
 

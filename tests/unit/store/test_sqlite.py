@@ -83,7 +83,7 @@ class TestDurability:
         """The file is in write-ahead mode, and each connection syncs fully and minds foreign keys."""
         runs = opened(str(path))
         created(runs)
-        with runs._database.reading() as connection:
+        with runs.database.reading() as connection:
             asked = {
                 name: connection.exec_driver_sql(f"PRAGMA {name}").scalar()
                 for name in ("journal_mode", "synchronous", "foreign_keys", "secure_delete")

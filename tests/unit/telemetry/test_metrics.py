@@ -68,7 +68,7 @@ def store(tmp_path: Path) -> Iterator[Runs]:
 @contextmanager
 def served(store: Runs, figures: WorkerFigures | None = None, **more: object) -> Iterator[Callable[..., str]]:
     """A metrics server; returns what gets a page of it."""
-    place = store._database.place  # type: ignore[attr-defined]
+    place = store.database.place  # type: ignore[attr-defined]
 
     def reader() -> Reader:
         return Reader(open_runs(place), lambda run, holder: holder == this_process(), **more)  # type: ignore[arg-type]
@@ -233,7 +233,7 @@ def test_slow_and_silent_clients_do_not_keep_others_out(store: Runs, monkeypatch
     monkeypatch.setattr(metrics, "EVERY", 3600.0)
     monkeypatch.setattr(metrics, "_KEPT", 0.0)
     readings: list[int] = []
-    read, place = Reader.read, store._database.place  # type: ignore[attr-defined]
+    read, place = Reader.read, store.database.place  # type: ignore[attr-defined]
 
     def counted(self: Reader) -> Reading:
         readings.append(1)
