@@ -10,8 +10,9 @@ from typing import TYPE_CHECKING
 
 from retake_flow.flow.check.references import mentions
 from retake_flow.flow.diagnostics import Problem
+from retake_flow.flow.expressions.expression import Expression
 from retake_flow.flow.graph.exit_entry_sets import Enter, Perform, entry_set, first
-from retake_flow.flow.graph.transition_graph import Move, Moves
+from retake_flow.flow.graph.transition_graph import Move, Moves, guards
 from retake_flow.flow.model import ActionState, FinalState, Flow, HistoryState, WaitState, askers
 from retake_flow.flow.names import RETRY, matches
 from retake_flow.flow.state_parts import Route
@@ -95,9 +96,6 @@ def _trap_problems(flow: Flow, leads: Mapping[str, set[str]], ends: Iterable[str
 
 
 _Edge = tuple[str, str]
-_Taken = tuple[Move, Route]
-
-
 #: A guard that reads one of these may count the tries or measure their time.
 _COUNTED = frozenset({"visits", "vars", "now"})
 
@@ -121,9 +119,9 @@ def _endless_transitions(flow: Flow, moves: Moves) -> Iterator[Problem]:
     graph: networkx.DiGraph[str] = networkx.DiGraph(sorted(edges))
     for component in list(networkx.strongly_connected_components(graph)):
         inside = [edge for edge in sorted(edges) if edge[0] in component and edge[1] in component]
-        changed = set(_changed_names(flow, [move for edge in inside for move, _ in edges[edge]]))
+        changed = set(_changed_names(flow, [move for edge in inside for move in edges[edge]]))
         for edge in inside:
-            edges[edge] = [taken for taken in edges[edge] if changed.isdisjoint(_names_read(*taken))]
+            edges[edge] = [move for move in edges[edge] if changed.isdisjoint(_names_read(guards(move)))]
         graph.remove_edges_from([edge for edge in inside if not edges[edge]])
     for component in list(networkx.strongly_connected_components(graph)):
         cycle = _cycle(graph.subgraph(component))
@@ -141,14 +139,14 @@ def _targets(edges: Iterable[_Edge]) -> dict[str, list[str]]:
     return targets
 
 
-def _eventless(flow: Flow, moves: Moves) -> dict[_Edge, list[_Taken]]:
-    edges: dict[_Edge, list[_Taken]] = {}
+def _eventless(flow: Flow, moves: Moves) -> dict[_Edge, list[Move]]:
+    edges: dict[_Edge, list[Move]] = {}
     for state in flow.states.values():
         if not state.innermost or not any(around.always for around in flow.around(state.path)):
             continue
         for move in moves.of(state.path):
             if move.route is not None and not move.occurrence.name:
-                edges.setdefault((move.source, move.target), []).append((move, move.route))
+                edges.setdefault((move.source, move.target), []).append(move)
     return edges
 
 
@@ -169,25 +167,21 @@ def _silent_retries(flow: Flow, moves: Moves) -> Iterator[Problem]:
             return TopologicalSorter(_targets(edges)).prepare()
         except CycleError as error:
             cycle = list(pairwise(reversed(error.args[1])))
-        if any(_is_failure(flow, move) for edge in cycle for move, _ in edges[edge]):
+        if any(_is_failure(flow, move) for edge in cycle for move in edges[edge]):
             hint = "notify or ask a person after some tries: `{when: visits.NAME > 5, to: …}`"
             yield _problem("RF065", "a failure here is retried endlessly without a notice", hint, cycle, edges)
         for edge in cycle:
             del edges[edge]
 
 
-def _silent_moves(flow: Flow, moves: Moves) -> dict[_Edge, list[_Taken]]:
+def _silent_moves(flow: Flow, moves: Moves) -> dict[_Edge, list[Move]]:
     """The automatic transitions after a failure or a pause that are neither counted nor reported."""
-    edges: dict[_Edge, list[_Taken]] = {}
+    edges: dict[_Edge, list[Move]] = {}
     for state in flow.states.values():
         for move in moves.distinct(state.path) if state.innermost and not isinstance(state, FinalState) else ():
-            if (
-                move.route is not None
-                and move.route.to
-                and _is_automatic(flow, move)
-                and not _is_noticed(flow, move, move.route)
-            ):
-                edges.setdefault((move.source, move.target), []).append((move, move.route))
+            route = move.route
+            if route is not None and route.to and _is_automatic(flow, move) and not _is_noticed(flow, move, route):
+                edges.setdefault((move.source, move.target), []).append(move)
     return edges
 
 
@@ -210,13 +204,12 @@ def _is_noticed(flow: Flow, move: Move, route: Route) -> bool:
     around = tuple(flow.around(move.target))
     asks = (ask for state in around for _, ask in askers(state))
     leaving = (each.when for state in around for each in state.always if each.when is not None)
-    looked = chain(_names_read(move, route), (mention.chain for guard in leaving for mention in mentions(guard)))
-    counted = any(name[0] in _COUNTED for name in looked)
+    counted = any(name[0] in _COUNTED for name in _names_read((*guards(move), *leaving)))
     return counted or any(each.tell or each.raises for each in effects) or any(asks)
 
 
-def _problem(code: str, message: str, hint: str, cycle: list[_Edge], edges: Mapping[_Edge, list[_Taken]]) -> Problem:
-    places = [edges[edge][0][1].position for edge in cycle]
+def _problem(code: str, message: str, hint: str, cycle: list[_Edge], edges: Mapping[_Edge, list[Move]]) -> Problem:
+    places = [route.position for edge in cycle if (route := edges[edge][0].route) is not None]
     first = places.index(min(places))
     turned = [*cycle[first:], *cycle[:first]]
     way = " → ".join([turned[0][0], *(target for _, target in turned)])
@@ -233,7 +226,6 @@ def _changed_names(flow: Flow, taken: Iterable[Move]) -> Iterator[tuple[str, str
                 yield from (("vars", name) for effect in effects for name in effect.set)
 
 
-def _names_read(move: Move, route: Route) -> set[tuple[str, ...]]:
-    """The names in the guards that decide a move."""
-    guards = [*move.refused, *([route.when] if route.when is not None else [])]
-    return {mention.chain[:2] for guard in guards for mention in mentions(guard)}
+def _names_read(expressions: Iterable[Expression]) -> set[tuple[str, ...]]:
+    """The names that expressions read, such as `vars.tries`."""
+    return {mention.chain[:2] for expression in expressions for mention in mentions(expression)}
