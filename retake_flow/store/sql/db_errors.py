@@ -46,7 +46,9 @@ _HINTS = ((_REFUSALS, _NOT_LET_IN), (_FULL, _RAISE_LIMIT))
 _PASSING = "SQLITE_BUSY"  # another program writes
 _FORBIDDEN = "42501"  # PostgreSQL's code for what a role may not do
 _AWAY = ("OperationalError", "InterfaceError")  # classes of errors of a connection
-_READ_ONLY = "25006"  # PostgreSQL's code for a server that has become a standby
+# PostgreSQL's codes for a server that has become a standby, and for one that ended a connection which stood still in a
+# transaction, as when this machine was suspended.
+_AWAY_CODES = ("25006", "25P03")
 
 
 @contextmanager
@@ -73,7 +75,7 @@ def _is_away(error: BaseException | None, kind: type[BaseException]) -> bool:
     if not hasattr(error, "sqlstate"):  # SQLite's have none
         return False
     names = {each.__name__ for each in kind.__mro__}  # SQLAlchemy and each driver have classes by these names
-    return not names.isdisjoint(_AWAY) or getattr(error, "sqlstate", None) == _READ_ONLY
+    return not names.isdisjoint(_AWAY) or getattr(error, "sqlstate", None) in _AWAY_CODES
 
 
 def _translated(place: str, error: BaseException | None, kind: type[BaseException]) -> StoreError:

@@ -70,6 +70,7 @@ class PostgreSQL(Database):
         with self._transaction(_LONG if long else within or ANSWERS_WITHIN) as connection:
             if long:
                 connection.execute(text("SET LOCAL statement_timeout = 0"))
+                connection.execute(text("SET LOCAL idle_in_transaction_session_timeout = '60s'"))
             yield connection
 
     @contextmanager

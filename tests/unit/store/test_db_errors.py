@@ -29,6 +29,7 @@ def test_what_a_role_may_not_do_is_told_with_who_can_grant_it() -> None:
         psycopg.InterfaceError("the connection is closed"),
         psycopg.errors.AdminShutdown("terminating connection"),
         psycopg.errors.ReadOnlySqlTransaction("cannot execute UPDATE in a read-only transaction"),
+        psycopg.errors.IdleInTransactionSessionTimeout("terminating connection due to idle-in-transaction timeout"),
     ],
     ids=lambda error: type(error).__name__,
 )
