@@ -186,7 +186,9 @@ def _needs(flow: Flow, state: State, catalogue: Catalogue) -> Iterator[Problem]:
             continue
         spec = catalogue.get(available[needed].do)
         if spec and not spec.service and available[needed].ask is None:
-            message = f"{who.name!r} needs the activity {needed!r}, which is never ready: {spec.name!r} is no service"
+            message = (
+                f"{who.name!r} needs the activity {needed!r}, which is never ready: {spec.name!r} is not a service"
+            )
             yield Problem(who.position, "RF032", message)
         elif isinstance(who, Activity) and _needs_itself(who, available):
             yield Problem(who.position, "RF032", f"the activity {who.name!r} needs itself, so it never starts")

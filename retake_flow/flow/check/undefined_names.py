@@ -99,7 +99,7 @@ def _scenes(flow: Flow) -> Iterator[Problem]:
     for name, scene in flow.scenes.items():
         for activity in scene.activities:
             if activity not in activities:
-                message = f"the scene {name!r} shows {activity!r}, which is no activity of this flow"
+                message = f"the scene {name!r} shows {activity!r}, which is not an activity of this flow"
                 yield Problem(scene.position, "RF014", message, did_you_mean(activity, activities))
 
 

@@ -104,7 +104,7 @@ def _parse(text: str, *, bare: bool) -> Sequence[nodes.Node]:
         parser = Parser(ENVIRONMENT, text, state="variable" if bare else None)
         found = [parser.parse_expression()] if bare else parser.subparse()
         if not parser.stream.eos:
-            raise ExpressionError(f"`{text}` is not an expression: it goes on after its end")
+            raise ExpressionError(f"`{text}` is not an expression: it has text after its end")
         return found
     except TemplateSyntaxError as error:
         raise ExpressionError(f"`{text}` is not an expression: {error.message}") from None

@@ -155,7 +155,7 @@ class _Evaluation:
 
     def _filter(self, node: nodes.Filter) -> Any:
         if node.node is None:
-            raise ExpressionError("a filter needs something to work on")
+            raise ExpressionError("a filter needs a value before it")
         value, args, options = self.value(node.node), *self._arguments(node)
         if node.name in GLANCERS:
             return GLANCERS[node.name](value, *args, **options)

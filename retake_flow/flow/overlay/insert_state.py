@@ -102,7 +102,7 @@ def _after(here: Mapping[str, Node], path: str, other: str, event: str, anchor: 
     listed = isinstance(route.value, list)
     looking = next(_looks_at_event(route), None) if listed or route.get("when") is not None else None
     if looking is not None:
-        message = f"where {other!r} goes on {event!r} hangs on {looking!r}, which {path!r} does not have"
+        message = f"the target of {other!r} on {event!r} depends on {looking!r}, which {path!r} does not have"
         hint = f"give {other!r} and {path!r} their transitions in the overlay instead of `after`"
         raise _Refused(anchor.at, message, hint)
     onward = route.copy()

@@ -99,7 +99,7 @@ class _Merge:
             wrong = insert(self.tree, here, path, word, anchor) if path in here else []
             self._note_unplaced(path, *wrong)
         for path, _, anchor in self._inserted[_MOST_INSERTED : _MOST_INSERTED + 1]:
-            message = f"{path!r} is one too many: an overlay inserts {_MOST_INSERTED} states at most"
+            message = f"an overlay inserts at most {_MOST_INSERTED} states; {path!r} is one more"
             self._note_unplaced(path, Problem(anchor.key, "RF025", message))
         self.damaged |= {path for path, _, _ in self._inserted[_MOST_INSERTED:]}
 

@@ -169,7 +169,7 @@ class _Reading:
             self._say(at, f"the rule {name!r} needs the key 'because': why it holds, in words")
         form = next((form for form in FORMS if form in data), None)
         if form is None:
-            self._say(at, f"the rule {name!r} says nothing", _HINT)
+            self._say(at, f"the rule {name!r} forbids nothing", _HINT)
         if form is None or not self._complete(name, form, data, at):
             return None
         position, because = self._source.key(at), str(data.get("because"))
@@ -308,7 +308,7 @@ class _Reading:
             self._say(at, error.message, error.hint)
             return None
         if any(name[0] != "result" for name in names):
-            self._say(at, f"`{guard.text}` is to speak of the result alone", "write it as `result.FIELD`")
+            self._say(at, f"`{guard.text}` may read only the result", "write it as `result.FIELD`")
         return guard
 
     def _seconds(self, at: Path) -> float:

@@ -64,7 +64,7 @@ def test_each_mistake_has_its_code(states: str, code: str) -> None:
         ),
         (
             "p: {do: studio.content, needs: q}, q: {do: studio.thumbnail, every: 3m}",
-            "'p' needs the activity 'q', which is never ready: 'studio.thumbnail' is no service",
+            "'p' needs the activity 'q', which is never ready: 'studio.thumbnail' is not a service",
         ),
     ],
 )

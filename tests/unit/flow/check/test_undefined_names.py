@@ -40,7 +40,7 @@ def test_scenes_of_the_flow_and_of_the_stage_are_known() -> None:
         ("entry: {scene: work}", "entry: {scene: wrok}", 7, "there is no scene 'wrok'"),
         ("with: {to: brb}", "with: {to: pause}", 15, "there is no scene 'pause'"),
         ("scene: live}", "scene: alive}", 16, "there is no scene 'alive'"),
-        ("work: [terminal]", "work: [termnal]", 4, "'termnal', which is no activity"),
+        ("work: [terminal]", "work: [termnal]", 4, "'termnal', which is not an activity"),
     ],
 )
 def test_a_name_that_does_not_exist_is_a_mistake(written: str, instead: str, line: int, said: str) -> None:

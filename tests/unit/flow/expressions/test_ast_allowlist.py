@@ -63,10 +63,10 @@ def test_every_name_used_is_found(text: str, used: set[tuple[str, ...]]) -> None
         ("inputs.x|join(*inputs.y)", "plain arguments, each once"),
         ("inputs.x|default(**inputs)", "plain arguments, each once"),
         ("a" * 2001, "at most 2000 characters"),
-        ("inputs.x }} more", "goes on after its end"),
+        ("inputs.x }} more", "has text after its end"),
         ("{{ inputs.x }}", r"a bare expression, without \{\{ \}\}"),
         ("{% if true %}", r"a bare expression"),
-        ("inputs.x for x in y", "goes on after its end"),
+        ("inputs.x for x in y", "has text after its end"),
         ("", "is not an expression"),
     ],
 )

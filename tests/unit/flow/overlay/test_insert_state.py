@@ -148,7 +148,7 @@ def test_guards_that_look_at_the_result_are_not_moved() -> None:
     base = BASE.replace("visits.a < 3", "result.ok")
     _, problems, _ = merged("  n: {wait: 1s, after: a}", base)
     assert [(problem.code, str(problem.position)) for problem in problems] == [("RF025", "over.yaml:3:24")]
-    assert "'a' goes on 'done' hangs on 'result'" in problems[0].message
+    assert "the target of 'a' on 'done' depends on 'result'" in problems[0].message
 
 
 def test_many_states_are_put_in_soon_and_no_more_than_many() -> None:

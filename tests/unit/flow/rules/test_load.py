@@ -58,7 +58,7 @@ def test_every_form_is_read() -> None:
         (
             "between: a, and: {leaves: a}, nothing: [{ends: run}, {takes: stop}]",
             "",
-            "8:10 the rule 'apart' says nothing",
+            "8:10 the rule 'apart' forbids nothing",
         ),
         ("before_each: s.program", "before_each: s.progam", "7:36 there is no action 's.progam'"),
         ("before_each: s.program", "before_each: {starts: s.program}", "7:37 unknown key 'starts' in what happens"),
@@ -71,7 +71,7 @@ def test_every_form_is_read() -> None:
         ("{begins: a.work}", "{begins: a.say, with: {txt: x}}", "7:77 the action 'a.say' has no input 'txt'"),
         ("{begins: a.work}", "{begins: a.say, with: 1}", "7:76 'with' must be a mapping from inputs to values"),
         ("{begins: a.work}", "{done: a.work, where: result.}", "7:76 `result.` is not an expression"),
-        ("{begins: a.work}", "{done: a.work, where: vars.x}", "7:76 `vars.x` is to speak of the result alone"),
+        ("{begins: a.work}", "{done: a.work, where: vars.x}", "7:76 `vars.x` may read only the result"),
         ("{begins: a.work}", "{begins: a.work, done: a.work}", "7:54 expected exactly one of the keys"),
         ("rests: 10s}], also", "rests: soon}], also", "9:57 'soon' is not a duration"),
         ("also: {runs: a.work}", "also: {}", "9:70 a condition is an action that runs"),
