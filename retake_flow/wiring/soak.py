@@ -186,7 +186,8 @@ def _written_messages(seen: Mapping[str, Any]) -> dict[str, float]:
     began = datetime.fromisoformat(seen["began"]).timestamp()
     found = {}
     for agent in seen["agents"]:
-        starts = [session["started"] for session in agent["sessions"]]
+        # To the run, chat before the first session that was live is history.
+        starts = [session["started"] for session in agent["sessions"] if session["live"] is not None]
         for comment in agent["chat"]:
             of_viewer = not comment["agent"] and not same_name(comment["name"], agent["name"])
             if of_viewer and starts and comment["t"] >= starts[0] and comment["type"] in _HANDLED:

@@ -126,6 +126,12 @@ def test_only_what_viewers_wrote_on_air_counts() -> None:
     assert findings(seen(chat), [heard("new", 6)])["messages"]["written"] == 1
 
 
+def test_chat_of_a_session_that_was_never_live_is_history() -> None:
+    """The run reads from the first session on that was live, as on a machine that was too slow for the one before."""
+    found = findings(seen([comment("early", 2), comment("new", 9)], (None, 8.5)), [heard("new", 10)])["messages"]
+    assert (found["written"], found["missed"]) == (1, 0)
+
+
 def test_a_trade_is_heard_as_a_deed() -> None:
     """What is written down under another name than a message counts as handled too."""
     assert findings(seen([comment("7", 2, type="trade")]), [heard("7", 3, "chat_deed")])["messages"]["missed"] == 0
