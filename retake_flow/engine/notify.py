@@ -11,7 +11,7 @@ from typing import Final
 from urllib.parse import quote
 
 from retake_flow.backoff import Backoff
-from retake_flow.engine.driver.execute import known
+from retake_flow.engine.driver.execute import as_our_error
 from retake_flow.errors import RetakeFlowError
 from retake_flow.ports.actions import Clock
 from retake_flow.ports.notices import OPERATOR, SHARED, Kind, Notice, Notifier
@@ -337,7 +337,7 @@ class _Channel:
         try:
             await self._notifier.send(notice)
         except Exception as raised:
-            message = known(raised, self._notifier.channel).message
+            message = as_our_error(raised, self._notifier.channel).message
             self._note_delivery("notice_failed", notice, message=message, again_in=None if self._closing else again_in)
             return False
         self._note_delivery("notice_sent", notice)

@@ -20,7 +20,7 @@ def to_stored(run: Run, ahead: float) -> Run:
 
 
 def from_stored(run: Run) -> Run:
-    """A run in its driver's form, from the result of `written`."""
+    """A run in its driver's form, from the result of `to_stored`."""
     return _shift(run, run.ahead) if run.ahead else run
 
 
@@ -56,8 +56,8 @@ def _shift_gate(gate: Gate, by: float) -> Gate:
     return replace(gate, opened_at=gate.opened_at + by, due=None if gate.due is None else gate.due + by)
 
 
-def _gate(told: dict[str, Any], ahead: float) -> dict[str, Any]:
-    return {**told, "due": timestamp(_seconds(told["due"]) - ahead)} if told.get("due") else dict(told)
+def _gate(gate: dict[str, Any], ahead: float) -> dict[str, Any]:
+    return {**gate, "due": timestamp(_seconds(gate["due"]) - ahead)} if gate.get("due") else dict(gate)
 
 
 def _seconds(text: str) -> float:

@@ -47,9 +47,9 @@ class Figures:
                     self.unanswered += 1
                     self.asked = record_to_run_time(record) if self.asked is None else self.asked
                 case "chat_sent":
-                    self._answered(record_to_run_time(record))
+                    self._note_answer(record_to_run_time(record))
 
-    def _answered(self, at: float) -> None:
+    def _note_answer(self, at: float) -> None:
         if self.asked is not None:
             times, seconds = self.reactions
             self.reactions = times + 1, round(seconds + max(0.0, at - self.asked), 3)

@@ -22,7 +22,7 @@ from retake_flow.store import columns
 SIGN_AT: Final = len(f'{{"t":"{timestamp(0)}",') + 1
 
 
-def parsed(text: str) -> Any:
+def parse_json(text: str) -> Any:
     """The JSON data in a stored text.
 
     Raises:
@@ -40,13 +40,13 @@ def _is_ours(text: object) -> bool:
     return isinstance(text, str) and text.isascii()
 
 
-def parsed_object(text: str) -> dict[str, Any]:
+def parse_object(text: str) -> dict[str, Any]:
     """The JSON object in a stored text.
 
     Raises:
         Damaged: The text is not valid.
     """
-    data = parsed(text)
+    data = parse_json(text)
     if not isinstance(data, dict):
         raise Damaged(f"no JSON object: {columns.quote(data)}")
     return data
@@ -65,7 +65,7 @@ def stored(run: str, row: Sequence[Any]) -> Stored:
     """
     data, figures, agent, flow_file, digest, text, epoch, created, updated, submitted, *held = row
     try:
-        snapshot = decode(parsed(data))
+        snapshot = decode(parse_json(data))
         if snapshot.id != run:
             raise Damaged(f"its snapshot is that of {columns.quote(snapshot.id)}")
         if columns.text("flow", text) and sha256(text.encode()).hexdigest() != digest:
@@ -91,7 +91,7 @@ def stored(run: str, row: Sequence[Any]) -> Stored:
 def load_figures(data: object) -> Figures:
     """The figures that were stored; fresh ones when they are missing or cannot be read."""
     with suppress(Damaged):
-        return Figures.load(parsed_object(data) if isinstance(data, str) and data else None)
+        return Figures.load(parse_object(data) if isinstance(data, str) and data else None)
     return Figures()
 
 
@@ -113,7 +113,7 @@ def damaged(run: str, why: Damaged) -> Damaged:
 def record(number: int, data: str) -> Record:
     """A record of a journal; in place of an unreadable one, a record that it is damaged."""
     try:
-        found = parsed_object(data)
+        found = parse_object(data)
         if isinstance(found.get("event"), str) and 0 <= _seconds(found) <= LATEST:
             return found
         why = "it has no event and no date"
@@ -135,7 +135,7 @@ def gate(key: str, data: str) -> Gate:
     Raises:
         Damaged: The row cannot be read.
     """
-    found: Gate = from_data(Gate, parsed(data), "gate")
+    found: Gate = from_data(Gate, parse_json(data), "gate")
     if found.id != key:
         raise Damaged(f"the question is {columns.quote(found.id)}")
     return found

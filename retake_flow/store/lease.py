@@ -64,12 +64,12 @@ class Lease:
         """For how many more seconds an undo cannot touch what the next holder starts; not positive once it can."""
         return self._renewed + self.length - _APART - self.clock()
 
-    def tried(self) -> float:
+    def note_try(self) -> float:
         """Note that a renewal begins, and return the time."""
         self._tried = self.clock()
         return self._tried
 
-    def renewed(self, began: float) -> None:
+    def note_renewal(self, began: float) -> None:
         """Note that it was renewed by a transaction that began at a time of `clock`."""
         self._renewed = max(self._renewed, began)
         self._tried = max(self._tried, began)

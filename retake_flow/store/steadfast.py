@@ -81,13 +81,13 @@ class Steadfast:
     def requests(self, *, fresh: bool = False) -> list[Request]:
         """The requests that others sent to the run; none while the store cannot be read."""
         self._catch_up()
-        return self._asked(partial(self._claim.requests, fresh=fresh), [])
+        return self._ask(partial(self._claim.requests, fresh=fresh), [])
 
     def answers(self, *, fresh: bool = False) -> Mapping[str, Answer]:
         """The answers to gates; none while the store cannot be read."""
-        return self._asked(partial(self._claim.answers, fresh=fresh), {})
+        return self._ask(partial(self._claim.answers, fresh=fresh), {})
 
-    def _asked(self, ask: Callable[[], T], nothing: T) -> T:
+    def _ask(self, ask: Callable[[], T], nothing: T) -> T:
         if self._why is None:
             try:
                 return ask()

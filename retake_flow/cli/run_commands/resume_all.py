@@ -13,7 +13,7 @@ from retake_flow.cli.run_commands.takeover import take_up
 from retake_flow.cli.session.interrupts import Interrupts
 from retake_flow.cli.session.session import Session
 from retake_flow.cli.session.views import NoView
-from retake_flow.engine.driver.execute import known
+from retake_flow.engine.driver.execute import as_our_error
 from retake_flow.errors import AccountInUse, Damaged, NewerForm, RetakeFlowError, StoreAway, WrongAccount
 from retake_flow.monitor.journal_text import clock, lines
 from retake_flow.ports.runs import Runs, Summary
@@ -140,7 +140,7 @@ class _JointRun:
             self._leave(run, error)
             return
         except Exception as raised:  # a bug that affects one run must not end the others
-            view.on_record(_failure(known(raised, f"resuming {run}")))
+            view.on_record(_failure(as_our_error(raised, f"resuming {run}")))
             self._failed.add(run)
             return
         self._left.pop(run, None)

@@ -64,7 +64,7 @@ class Execution:
                 done = await self._actions.verify(call)
                 break
             except Exception as raised:
-                error = known(raised, command.do)
+                error = as_our_error(raised, command.do)
             wait = patience.after(error, began, self._clock.now())
             if wait is None:
                 self._post(events.ActionInDoubt(state, visit, attempt, error.message))
@@ -156,7 +156,7 @@ class Execution:
             except Finished as finished:
                 error, ended = finished, events.ActivityExited(key, visit, finished.message)
             except Exception as raised:
-                error = known(raised, command.do)
+                error = as_our_error(raised, command.do)
                 ended = _failure(command, error, again=False)
             if ready_at is not None and self._clock.now() - ready_at >= STEADY:
                 patience = _Patience(command.retry)
@@ -208,7 +208,7 @@ class Execution:
         try:
             return await self._actions.perform(call)
         except Exception as raised:
-            return known(raised, call.do)
+            return as_our_error(raised, call.do)
 
     async def _pause(self, seconds: float) -> None:
         if seconds > 0:
@@ -261,7 +261,7 @@ class _Patience:
         return self._retry.next_wait(self.failures, error.kind, now, self._began, error.retry_after)
 
 
-def known(error: Exception, do: str) -> RetakeFlowError:
+def as_our_error(error: Exception, do: str) -> RetakeFlowError:
     """Any exception as one of our errors, so that a defect of an action does not end the run's driver."""
     if isinstance(error, RetakeFlowError):
         return error

@@ -7,7 +7,7 @@ from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack, asynccontextmanager
 from typing import Final
 
-from retake_flow.engine.driver.execute import STEADY, known
+from retake_flow.engine.driver.execute import STEADY, as_our_error
 from retake_flow.errors import LastingDefect, RetakeFlowError, TimedOut
 from retake_flow.flow.action_spec import Catalogue, Idempotency
 from retake_flow.flow.duration import exact
@@ -83,7 +83,7 @@ class GuardedActions:
 
     def _error(self, raised: Exception, call: Call) -> RetakeFlowError:
         """The error to report for an exception; bugs are counted."""
-        error = known(raised, call.do)
+        error = as_our_error(raised, call.do)
         if error is raised or error.fault != "program":
             self._forget(call)
             return error

@@ -9,7 +9,7 @@ from contextlib import suppress
 from dataclasses import replace
 from typing import Any, Final
 
-from retake_flow.engine.driver.execute import known
+from retake_flow.engine.driver.execute import as_our_error
 from retake_flow.errors import StoreError
 from retake_flow.flow.model import Flow
 from retake_flow.flow.state_parts import scene_names
@@ -122,7 +122,7 @@ async def _in(name: str, asked: Mapping[str, Any], ways: Container[str], call: C
     try:
         await actions.perform(replace(call, do=way.do, inputs=inputs))
     except Exception as raised:
-        error = known(raised, way.do)
+        error = as_our_error(raised, way.do)
         return f"{error.message}; {error.hint}" if error.hint else error.message
     return ""
 

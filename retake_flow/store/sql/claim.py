@@ -192,7 +192,7 @@ class SqlClaim:
             self._doubt = self._doubt or isinstance(error, StoreAway)
             raise
         # Only now: a failed transaction has changed nothing.
-        self._lease.renewed(began)
+        self._lease.note_renewal(began)
         self._last, self._doubt, self._late = run, False, False
         self._figures.count(enumerate(records, self._number + 1))
         self._number += len(records)
@@ -201,10 +201,10 @@ class SqlClaim:
 
     def _keep_and_append(self, connection: Connection, run: Run, records: Sequence[Record], now: float) -> None:
         """Do what `_keep` and `_append` do, for a new run and at least one record, in one statement."""
-        saved = {**self._counted(), "snapshot": rows.as_json(encode(run))}
-        new = _numbered(records, self._number)
+        saved = {**self._figure_values(), "snapshot": rows.as_json(encode(run))}
+        new = _as_arrays(records, self._number)
         if connection.execute(_MACROSTEP, {**self._progress(run, now), **saved, **new}).rowcount == 0:
-            raise self._fenced()
+            raise self._fenced_error()
 
     def _progress(self, run: Run, now: float) -> dict[str, Any]:
         about = {"agent": rows.storable(run.identity.name), "lease": self._lease.length}
@@ -212,13 +212,13 @@ class SqlClaim:
 
     def _keep(self, connection: Connection, run: Run, now: float) -> None:
         if connection.execute(_PROGRESS, self._progress(run, now)).rowcount == 0:
-            raise self._fenced()
+            raise self._fenced_error()
         if run is not self._last:  # a record outside a macrostep leaves it as it was
-            connection.execute(_SNAPSHOT, {**self._counted(), "data": rows.as_json(encode(run))})
+            connection.execute(_SNAPSHOT, {**self._figure_values(), "data": rows.as_json(encode(run))})
         elif self._number - self._figures_stored >= _COUNT_EVERY:
-            connection.execute(_FIGURES, self._counted())
+            connection.execute(_FIGURES, self._figure_values())
 
-    def _counted(self) -> dict[str, Any]:
+    def _figure_values(self) -> dict[str, Any]:
         """The figures up to the last record that is stored, as values of a statement."""
         self._figures_stored = self._figures.number
         return {"our_run": self._ours["our_run"], "figures": rows.as_json(self._figures.dump())}
@@ -253,7 +253,7 @@ class SqlClaim:
             return
         run = self._ours["our_run"]
         if self._connection is None:
-            connection.execute(_APPEND, {"our_run": run, **_numbered(records, after)})
+            connection.execute(_APPEND, {"our_run": run, **_as_arrays(records, after)})
         else:
             texts = enumerate(map(rows.as_json, records), after + 1)
             connection.execute(_RECORDS, [{"run": run, "number": number, "data": data} for number, data in texts])
@@ -284,7 +284,7 @@ class SqlClaim:
             self._late = True
             raise
         if not found or found[0].epoch != self.epoch:
-            raise self._fenced()
+            raise self._fenced_error()
         self._changes_asked = changes
         asked = [row for row in found if row.number is not None]
         self._asked = max((row.number for row in asked), default=self._asked)
@@ -328,7 +328,7 @@ class SqlClaim:
             return
         self._held.calls += 1
         if self._held.fenced:
-            raise self._fenced()
+            raise self._fenced_error()
         if self._lease.left > 0:
             return
         try:
@@ -338,14 +338,14 @@ class SqlClaim:
             raise LeaseExpired(said, hint=error.hint, undo_within=self._lease.undo_within) from None
 
     def _renew(self, within: float = 0.0) -> None:
-        began = self._lease.tried()
+        began = self._lease.note_try()
         with self._database.writing(self._connection, within=within) as connection:
             kept = connection.execute(_RENEW, {**self._ours, "lease": self._lease.length}).rowcount
         if kept == 0:
-            raise self._fenced()
-        self._lease.renewed(began)
+            raise self._fenced_error()
+        self._lease.note_renewal(began)
 
-    def _fenced(self) -> Fenced:
+    def _fenced_error(self) -> Fenced:
         return Fenced(f"another process has taken {self._ours['our_run']} over")
 
     def hold(self, account: Identity) -> None:
@@ -426,7 +426,7 @@ class SqlClaim:
         return found, len(found[RECORDS.name]) == self._number
 
 
-def _numbered(records: Sequence[Record], after: int) -> dict[str, Any]:
+def _as_arrays(records: Sequence[Record], after: int) -> dict[str, Any]:
     """Records as values of a statement for all of them."""
     numbers = list(range(after + 1, after + 1 + len(records)))
     return {"numbers": numbers, "texts": [rows.as_json(record) for record in records]}

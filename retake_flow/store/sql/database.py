@@ -165,7 +165,7 @@ class SQLiteFile(Database):
         with as_store_errors(self.place):
             connection = self._writer.connect()
         self._lent.add(connection)
-        with as_store_errors(self.place), _refused(self._path):
+        with as_store_errors(self.place), _translate_os_errors(self._path):
             driver = _driver(connection)
             driver.execute("SELECT count(*) FROM sqlite_schema").fetchall()  # opens what is next to it too
             driver.execute(f"PRAGMA busy_timeout = {_DRIVING_PATIENCE * 1000:.0f}")
@@ -185,7 +185,7 @@ class SQLiteFile(Database):
             return self._loss
         self._loss = Loss(lost.fate(), lost.readable())
         before = self._engine, self._writer
-        with as_store_errors(self.place), _refused(self._path):
+        with as_store_errors(self.place), _translate_os_errors(self._path):
             with alone_in(self._path.parent):
                 lost.clear(_driver(connection))
             _private(self._path)
@@ -261,8 +261,8 @@ class SQLiteFile(Database):
         driver.execute(f"PRAGMA busy_timeout = {_DRIVING_PATIENCE * 1000:.0f}")
 
 
-def _configured(driver: sqlite3.Connection, _record: object) -> None:
-    # The driver's own transactions begin late and not for every statement; `_begun` begins ours.
+def _configure(driver: sqlite3.Connection, _record: object) -> None:
+    # The driver's own transactions begin late and not for every statement; `_begin` begins ours.
     driver.isolation_level = None
     driver.text_factory = _text
     for setting in ("foreign_keys = ON", "synchronous = FULL", "secure_delete = ON"):
@@ -274,7 +274,7 @@ def _text(raw: bytes) -> str:
     return raw.decode("utf-8", "surrogateescape")
 
 
-def _begun(connection: Connection) -> None:
+def _begin(connection: Connection) -> None:
     _driver(connection).execute(connection.get_execution_options().get(_BEGIN, "BEGIN"))
 
 
@@ -289,13 +289,13 @@ def _writer_of(engine: Engine) -> Engine:
 
 
 def _listen(engine: Engine) -> None:
-    event.listen(engine, "connect", _configured)
-    event.listen(engine, "begin", _begun)
+    event.listen(engine, "connect", _configure)
+    event.listen(engine, "begin", _begin)
 
 
 def _private(path: Path) -> None:
     """Create the file and its folder if they are missing, and make sure that other users cannot open the file."""
-    with _refused(path):
+    with _translate_os_errors(path):
         if not os.path.lexists(path):
             with alone_in(path.parent), suppress(FileExistsError):
                 if not os.path.lexists(path):
@@ -317,7 +317,7 @@ def _private(path: Path) -> None:
 
 
 @contextmanager
-def _refused(path: Path) -> Iterator[None]:
+def _translate_os_errors(path: Path) -> Iterator[None]:
     """Turn an error of the system into a `StoreError`."""
     try:
         yield

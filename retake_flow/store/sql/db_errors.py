@@ -57,9 +57,9 @@ def as_store_errors(place: str) -> Iterator[None]:
     try:
         yield
     except DBAPIError as error:
-        raise _translated(place, error.orig, type(error)) from error
+        raise _store_error(place, error.orig, type(error)) from error
     except sqlite3.Error as error:  # from code that uses the driver directly
-        raise _translated(place, error, type(error)) from error
+        raise _store_error(place, error, type(error)) from error
     except UnicodeDecodeError as error:  # from SQLite, for a damaged name
         raise damaged(place, "the name of a table or a column is no text") from error
     except SQLAlchemyError as error:
@@ -67,7 +67,7 @@ def as_store_errors(place: str) -> Iterator[None]:
     except Exception as error:  # the drivers of servers, which need not be installed, are known by their codes
         if not hasattr(error, "sqlstate"):
             raise
-        raise _translated(place, error, type(error)) from error
+        raise _store_error(place, error, type(error)) from error
 
 
 def _is_away(error: BaseException | None, kind: type[BaseException]) -> bool:
@@ -78,7 +78,7 @@ def _is_away(error: BaseException | None, kind: type[BaseException]) -> bool:
     return not names.isdisjoint(_AWAY) or getattr(error, "sqlstate", None) in _AWAY_CODES
 
 
-def _translated(place: str, error: BaseException | None, kind: type[BaseException]) -> StoreError:
+def _store_error(place: str, error: BaseException | None, kind: type[BaseException]) -> StoreError:
     name = getattr(error, "sqlite_errorname", "")
     said = str(error).strip().split("\n", 1)[0]
     if _is_away(error, kind):

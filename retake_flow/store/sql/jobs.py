@@ -35,7 +35,7 @@ from retake_flow.ports.fleet import Demand, Job, Placed
 from retake_flow.ports.runs import Holder
 from retake_flow.run.run import Phase
 from retake_flow.store import columns
-from retake_flow.store.decoding import parsed_object
+from retake_flow.store.decoding import parse_object
 from retake_flow.store.sql import rows
 from retake_flow.store.sql.tables import GATES, HOLDER, JOBS, REQUESTS, RUNS, SNAPSHOTS, StoreClock
 
@@ -115,7 +115,7 @@ def owes_undos(connection: Connection, run: str) -> bool:
     """Whether a run that has ended still owes undos; false when its snapshot cannot be read."""
     data = connection.scalar(select(SNAPSHOTS.c.data).where(SNAPSHOTS.c.run == run))
     try:
-        return bool(parsed_object(data or "")["undoing"])
+        return bool(parse_object(data or "")["undoing"])
     except (Damaged, KeyError):
         return False
 

@@ -66,7 +66,7 @@ class Held:
         self.changes = (self.changes or 0) + 1
         self.wake()
 
-    def beaten(self, found: object) -> None:
+    def note_beat(self, found: object) -> None:
         """Note what a beat found: the last request and answer; None when the run is another's."""
         if found is None:
             self.fenced = True
@@ -158,7 +158,7 @@ class Keeper:
     def _work(self) -> None:
         while not self._closed:
             try:
-                with self._connected() as connection:
+                with self._connection() as connection:
                     while not self._closed:
                         self._beat(connection)
                         self._server.regain()
@@ -170,7 +170,7 @@ class Keeper:
                     ready_of([self._woken], [], [], _TRIES_AGAIN)
 
     @contextmanager
-    def _connected(self) -> Iterator[Connection]:
+    def _connection(self) -> Iterator[Connection]:
         connection = self._server.own_connection()
         try:
             # For notifications that arrive with the result of a beat; `_listen` takes the others.
@@ -197,8 +197,8 @@ class Keeper:
             found = {run: (asked, answered) for run, asked, answered in rows}
         for each in held:
             if each.run in found:
-                each.lease.renewed(began)
-            each.beaten(found.get(each.run))
+                each.lease.note_renewal(began)
+            each.note_beat(found.get(each.run))
 
     def _listen(self, connection: Connection) -> None:
         """Pass on notifications until the next beat is due or is requested."""

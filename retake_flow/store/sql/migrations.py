@@ -22,7 +22,7 @@ from sqlalchemy import (
 )
 
 from retake_flow.errors import StoreError
-from retake_flow.store.decoding import parsed
+from retake_flow.store.decoding import parse_json
 from retake_flow.store.sql.database import Database
 from retake_flow.store.sql.db_errors import damaged
 from retake_flow.store.sql.tables import (
@@ -86,7 +86,7 @@ def _runs_with_rehearsal(connection: Connection) -> None:
     connection.execute(text("ALTER TABLE runs ADD COLUMN rehearsal TEXT NOT NULL DEFAULT ''"))
     for run, data in connection.execute(text("SELECT run, data FROM snapshots")).all():
         with suppress(StoreError, AttributeError):  # the process that resumes a damaged run reports it
-            if folder := parsed(data).get("rehearsal"):
+            if folder := parse_json(data).get("rehearsal"):
                 values = {"folder": folder, "run": run}
                 connection.execute(text("UPDATE runs SET rehearsal = :folder WHERE id = :run"), values)
 

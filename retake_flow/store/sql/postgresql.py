@@ -48,7 +48,7 @@ class PostgreSQL(Database):
         self._keepers = create_engine(url, poolclass=NullPool, isolation_level="AUTOCOMMIT", connect_args=wanted)
         for engine in (self._engine, self._keepers):
             event.listen(engine, "do_connect", _connect)
-            event.listen(engine, "connect", _configured)
+            event.listen(engine, "connect", _configure)
         self._keeper = Keeper(self)
         self._away: StoreAway | None = None
         self._generation = 0
@@ -204,7 +204,7 @@ def _connect(_dialect: object, _record: object, arguments: tuple[Any, ...], name
     return BoundedConnection.connect(*arguments, **named)
 
 
-def _configured(driver: BoundedConnection, _record: object) -> None:
+def _configure(driver: BoundedConnection, _record: object) -> None:
     try:
         before, driver.autocommit = driver.autocommit, True  # otherwise the settings would go with the transaction
         with driver.bounded(ANSWERS_WITHIN):

@@ -71,9 +71,9 @@ class Presence:
     def __init__(self, path: Path) -> None:
         self._path = path
         # Not closed while this process is connected: closing would drop SQLite's locks on them.
-        self._handle = _opened(path)
+        self._handle = _open(path)
         self._target = os.path.realpath(path)
-        self._index = _opened(f"{self._target}{_BESIDE[1]}") if os.path.exists(f"{self._target}{_BESIDE[1]}") else None
+        self._index = _open(f"{self._target}{_BESIDE[1]}") if os.path.exists(f"{self._target}{_BESIDE[1]}") else None
         self._index_size = 0
         self._around = self._keys()
         self._seen = (-1, -1)
@@ -212,7 +212,7 @@ def _copy_log(source: Path, target: Path) -> None:
         copy.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchall()
 
 
-def _opened(path: str | Path) -> int:
+def _open(path: str | Path) -> int:
     return os.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC)
 
 

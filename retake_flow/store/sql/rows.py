@@ -15,7 +15,7 @@ from retake_flow.run.codec import plain
 from retake_flow.run.gates import Answer, Gate
 from retake_flow.run.run import Phase, Run
 from retake_flow.store import columns
-from retake_flow.store.decoding import parsed_object
+from retake_flow.store.decoding import parse_object
 from retake_flow.store.sql.tables import StoreClock
 
 # ASCII only, so that any text, even a lone surrogate, comes back as it was. Created once, since creating an encoder
@@ -82,7 +82,7 @@ def request(number: int, what: Any, data: str) -> Request:
     try:
         if what not in get_args(Wish):
             raise Damaged(f"nothing that can be asked: {columns.quote(what)}")
-        return Request(what, parsed_object(data), number)
+        return Request(what, parse_object(data), number)
     except Damaged as error:
         return Request("event", {"name": f"(damaged: {error.message})", "by": "the store"}, number)
 
@@ -108,9 +108,9 @@ def answer(row: RowMapping) -> Answer:
     Raises:
         Damaged: The row cannot be read.
     """
-    secrets = parsed_object(row["secrets"]) if row["secrets"] is not None else {}
+    secrets = parse_object(row["secrets"]) if row["secrets"] is not None else {}
     fields = {
-        **parsed_object(row["fields"]),
+        **parse_object(row["fields"]),
         **{name: Secret(columns.text("secret", value)) for name, value in secrets.items()},
     }
     decision, by, channel = (columns.text(name, row[name]) for name in ("decision", "answered_by", "channel"))

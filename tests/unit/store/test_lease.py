@@ -31,11 +31,11 @@ def test_the_holder_stops_before_others_begin(monkeypatch: pytest.MonkeyPatch) -
     assert (round(Lease(6.0).beat, 2), round(Lease(600.0).beat)) == (1.71, 36)
     assert Lease(6.0).beat + Lease(6.0).beat_within < 0.8 * Lease(6.0).left  # there is time for another one
     assert round(lease.beat_due(tried=102.0) - lease.beat_due(tried=0.0), 2) == 2.0  # a write has renewed it at 100
-    began = lease.tried()
+    began = lease.note_try()
     now = 104.0
-    lease.renewed(began)
+    lease.note_renewal(began)
     assert lease.left == 21.0
-    lease.renewed(began - 50)  # an older one that comes late
+    lease.note_renewal(began - 50)  # an older one that comes late
     now = 125.0
     assert (lease.left, lease.due) == (0.0, True)
 
