@@ -10,7 +10,7 @@ from functools import partial
 from pathlib import Path
 
 from retake_flow import printable
-from retake_flow.cli import flow_file, terminal
+from retake_flow.cli import terminal
 from retake_flow.errors import CredentialsError, FlowInvalid, UsageError
 from retake_flow.flow.text.bundle import Sources, parse
 from retake_flow.flow.text.locate import resolve_places
@@ -18,7 +18,6 @@ from retake_flow.ports.runs import Claim, Runs, Stored
 from retake_flow.run.errors import RunHeld
 from retake_flow.run.records import record
 from retake_flow.run.run import Run
-from retake_flow.run.upgrading import incompatibilities
 from retake_flow.sanitize import one_line
 from retake_flow.settings import Settings
 from retake_flow.wiring.observability import observing
@@ -141,6 +140,10 @@ def _upgrade(runs: Runs, run: str, claim: Claim, settings: Settings, allowed: tu
     Raises:
         FlowInvalid: The run cannot continue in it, or the file has mistakes; the run keeps its flow.
     """
+    # Only an upgrade needs the checks of flows, which take long to import.
+    from retake_flow.cli import flow_file
+    from retake_flow.run.upgrading import incompatibilities
+
     stored = runs.load(run)
     old = parse(stored.flow_text)
     flow = flow_file.open_flow(stored.flow_file, settings, old.allowing(allowed).allowed)
