@@ -124,6 +124,11 @@ class Running:
         """The id of its run."""
         return str(next(r["run"] for r in self.records if r["event"] in ("run_started", "run_resumed")))
 
+    @property
+    def store_notices(self) -> list[str]:
+        """Its notices about its store so far."""
+        return [r["message"] for r in self.records if r["event"] == "notice" and r.get("kind") == "store"]
+
     def kill(self) -> None:
         """As by kill -9; returns when it is dead."""
         self.process.kill()

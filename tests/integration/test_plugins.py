@@ -61,7 +61,7 @@ def test_an_installed_package_offers_actions(home: Home, packages: Path) -> None
     assert done.records[-1]["reason"] == "mira"
 
 
-def test_a_package_whose_action_cannot_be_used_is_told_once(home: Home, tmp_path: Path) -> None:
+def test_a_package_whose_action_cannot_be_used_is_one_message(home: Home, tmp_path: Path) -> None:
     """The list says why, and so does the place in the flow; names of built-in groups are not taken."""
     info = tmp_path / "broken" / "broken-1.dist-info"
     info.mkdir(parents=True)
@@ -102,7 +102,7 @@ HEAD = 'actions: {house.draw: {python: "picking:draw"}}\n'
 
 
 def test_a_function_beside_the_flow(home: Home) -> None:
-    """It is only read until it runs, in a process of its own, and what it raises is told with its line."""
+    """It is only read until it runs, in a process of its own, and an error that it raises comes with its line."""
     write(home, "picking.py", PICKING)
     flow = write(home, "lottery.yaml", FLOW.format(head=HEAD))
     for command in (["check"], ["plan"], ["graph"], ["show-flow"], ["simulate"]):

@@ -33,7 +33,7 @@ def test_every_code_has_a_section_with_an_example() -> None:
 def test_an_example_has_its_mistake_and_no_other(
     code: str, example: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """What is wrong is found with its code, at the line that is marked, and nothing else is said."""
+    """The mistake is found with its code, at the line that is marked, and nothing else is."""
     for number, text in enumerate(re.split(r"^---\n", example, flags=re.M)):
         named = re.match(r"# (\S+\.yaml)\n", text)
         (tmp_path / (named[1] if named else "hello.yaml" if number == 0 else "")).write_text(text, encoding="utf-8")

@@ -102,7 +102,7 @@ def test_a_stream_goes_live_by_a_proxy_with_a_certificate_of_its_own(tmp_path: P
         ({}, "", "403 Forbidden", "the proxy refuses (403 Forbidden)", "export HTTPS_PROXY="),
     ],
 )
-def test_what_stands_in_the_way_ends_the_run_at_once(
+def test_an_obstacle_on_the_way_ends_the_run_at_once(
     tmp_path: Path, authority: Authority, variables: dict[str, str], password: str, answer: str, words: str, hint: str
 ) -> None:
     """It is not tried again and again: the reason says what to set."""
@@ -119,7 +119,7 @@ def test_what_stands_in_the_way_ends_the_run_at_once(
         assert len(proxy.heads) == 1, proxy.heads
 
 
-def test_a_proxy_that_fails_for_a_moment_is_told(tmp_path: Path, authority: Authority) -> None:
+def test_a_proxy_that_fails_for_a_moment_is_named(tmp_path: Path, authority: Authority) -> None:
     """A gateway that is down is no refusal; a command asks once, and says so."""
     with (
         service() as port,
@@ -142,7 +142,7 @@ def test_a_proxy_that_fails_for_a_moment_is_told(tmp_path: Path, authority: Auth
         ({"SSL_CERT_DIR": "/nowhere"}, "SSL_CERT_DIR is '/nowhere', which is not a folder"),
     ],
 )
-def test_what_cannot_be_honoured_is_refused_before_anything_begins(
+def test_a_setting_that_cannot_be_honoured_is_refused_before_anything_begins(
     tmp_path: Path, variables: dict[str, str], words: str
 ) -> None:
     """No run is made, and the message says what to set."""
@@ -160,8 +160,8 @@ def test_a_rehearsal_goes_by_no_proxy(tmp_path: Path) -> None:
     dead = "http://127.0.0.1:9"
     with service() as port:
         proxies = {"HTTPS_PROXY": "socks5://127.0.0.1:9", "HTTP_PROXY": dead, "ALL_PROXY": dead, "http_proxy": dead}
-        told = {"RETAKE_FLOW_NOTIFY": f"json://127.0.0.1:{port}/told"}
-        with at_home(tmp_path / "home", **proxies, **told) as home:
+        notified = {"RETAKE_FLOW_NOTIFY": f"json://127.0.0.1:{port}/told"}
+        with at_home(tmp_path / "home", **proxies, **notified) as home:
             done = home.call(
                 "run", "go-live.yaml", "--rehearse", "--json", "--folder", str(tmp_path / "r"), "--for", "2s"
             )
@@ -210,7 +210,7 @@ def test_a_notice_goes_by_the_proxy_with_the_certificate(
 def test_a_responder_is_asked_by_the_proxy(
     tmp_path: Path, authority: Authority, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """What viewers write goes encrypted through the tunnel too; without the certificate the reason says what to set."""
+    """Messages of viewers go encrypted through the tunnel too; without the certificate the reason says what to set."""
 
     async def asked() -> Reply:
         async with Connection("https://owl.example/chat", 20.0) as connection:

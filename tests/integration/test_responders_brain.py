@@ -101,16 +101,16 @@ def test_a_brain_is_one_process_that_is_asked_line_by_line(ask: Any) -> None:
 
     first, second = ask(program, twice)
     assert first.replies == second.replies
-    told = json.loads(first.replies[2])
-    assert set(told) == {"messages", "agent", "recent", "seen_before", "stream", "occasion", "direction"}
-    assert told["messages"] == [
+    batch = json.loads(first.replies[2])
+    assert set(batch) == {"messages", "agent", "recent", "seen_before", "stream", "occasion", "direction"}
+    assert batch["messages"] == [
         {"id": "1", "author": "mira", "user_id": None, "text": "hi €", "at": "2026-01-01T00:00:00.000Z",
          "type": "message", "newcomer": True, "amount": None}
     ]  # fmt: skip
 
 
 def test_a_brain_is_asked_in_silence_too(ask: Any) -> None:
-    """It is told why, and what the operator wants the stream to be about, though there is no message."""
+    """The batch has the occasion and the direction of the operator, though there is no message."""
     program = """
         import json, sys
         for line in sys.stdin:

@@ -33,11 +33,6 @@ def server() -> Iterator[postgres_server.Server]:
         yield made
 
 
-def told(running: Running) -> list[str]:
-    """The notices of a run about its store."""
-    return [r["message"] for r in running.records if r["event"] == "notice" and r.get("kind") == "store"]
-
-
 def go_on(running: Running) -> None:
     """Wait until the stream has gone on for a while."""
     known = len(running.records)
@@ -66,7 +61,7 @@ def test_a_stream_outlasts_its_server(tmp_path: Path, server: postgres_server.Se
         server.stop()
         server.start()
         in_touch(server, running)
-        assert told(running) == [] or time.monotonic() - away > TOLD_AFTER
+        assert running.store_notices == [] or time.monotonic() - away > TOLD_AFTER
         for cut in ("refused", "silent"):
             network.cut(cut)  # type: ignore[arg-type]
             go_on(running)
@@ -78,7 +73,7 @@ def test_a_stream_outlasts_its_server(tmp_path: Path, server: postgres_server.Se
         assert runs.code == 6, runs
         assert "cannot be reached" in runs.err
         assert "see whether the database server runs" in runs.err
-        waited(lambda: told(running), "a notice")
+        waited(lambda: running.store_notices, "a notice")
         running.process.send_signal(signal.SIGTERM)
         running.until("stop_requested")
         network.mend()

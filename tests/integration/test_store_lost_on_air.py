@@ -36,14 +36,9 @@ def home(tmp_path: Path) -> Iterator[Home]:
 
 
 def rehearse(home: Home, *more: str) -> Running:
-    """Begin a rehearsal whose stream goes on until it is told to end."""
+    """Begin a rehearsal whose stream goes on until it is stopped."""
     where = ["--folder", str(home.folder / "rehearsed")]
     return home.start("run", "go-live.yaml", "--rehearse", *where, *more)
-
-
-def told(running: Running) -> list[str]:
-    """The notices of a run about its store."""
-    return [r["message"] for r in running.records if r["event"] == "notice" and r.get("kind") == "store"]
 
 
 def one_stream(home: Home) -> Record:
@@ -119,17 +114,17 @@ def test_a_stream_goes_on_when_its_store_is_lost_and_the_run_is_found_again(home
     running.on_air()
     run, store = running.run, home.state / "runs.sqlite"
     locked = lock_for_a_while(store, running)
-    assert told(running) == [] or locked > TOLD_AFTER
+    assert running.store_notices == [] or locked > TOLD_AFTER
     losses = [_remove, _move_the_folder, _truncate, _remove_what_is_beside, _restore_by_mv, _cut_the_index]
     losses.append(_restore_by_cp)
     for number, lose in enumerate(losses, 1):
-        before = len(told(running))
+        before = len(running.store_notices)
         lose(store)
-        waited(lambda before=before: len(told(running)) > before, lose.__name__)
+        waited(lambda before=before: len(running.store_notices) > before, lose.__name__)
         listed = home.call("runs", "--json")
         assert [(each["run"], each["holder"]["pid"]) for each in listed.records] == [(run, running.pid)], lose.__name__
         shown = home.call("show", run, "--json")
-        assert told(running)[-1] in shown.out, lose.__name__
+        assert running.store_notices[-1] in shown.out, lose.__name__
         said = home.call("say", run, f"number {number}", "--screen")
         assert said.code == 0, f"{lose.__name__}: {said}"
         if lose in (_remove, _move_the_folder):  # with these the whole journal moves
@@ -140,7 +135,7 @@ def test_a_stream_goes_on_when_its_store_is_lost_and_the_run_is_found_again(home
     running.until("gate_answered")
     assert home.call("stop", run).code == 0
     assert running.finish() == 0, running.err
-    assert len(told(running)) == len(losses) or locked > TOLD_AFTER
+    assert len(running.store_notices) == len(losses) or locked > TOLD_AFTER
     assert home.row(run)["outcome"] == "completed"
     one_stream(home)
     gone(run)
@@ -168,14 +163,14 @@ def test_a_stream_that_can_be_written_nowhere_goes_on_and_ends_with_what_is_lost
     running = rehearse(home, "--for", "8s")
     running.on_air()
     spoil(home.state / "runs.sqlite")
-    waited(lambda: told(running), "word of it")
-    assert "the stream continues" in told(running)[0]
+    waited(lambda: running.store_notices, "a notice")
+    assert "the stream continues" in running.store_notices[0]
     assert running.finish() == 6
     (error,) = [record for record in running.records if record["event"] == "error" and "place" not in record]
     for words in (running.run, "completed", "are lost"):
         assert words in error["message"], error
     assert [r["outcome"] for r in running.records if r["event"] == "run_ended"] == ["completed"]
-    assert len(told(running)) == 1
+    assert len(running.store_notices) == 1
     one_stream(home)
     gone(running.run)
 
@@ -186,12 +181,12 @@ def test_with_room_again_nothing_of_a_stream_on_a_full_disk_is_lost(home: Home) 
     running.on_air()
     with closing(sqlite3.connect(home.state / "runs.sqlite", timeout=WITHIN)) as connection:
         connection.execute("CREATE TRIGGER full BEFORE UPDATE ON runs BEGIN SELECT RAISE(ABORT, 'full'); END")
-        waited(lambda: told(running), "word of it")
+        waited(lambda: running.store_notices, "a notice")
         before = len(running.records)
         waited(lambda: len(running.records) > before + 3, "the stream to go on")
         connection.execute("DROP TRIGGER full")
-    waited(lambda: len(told(running)) == 2, "word that it can be written")
-    assert told(running)[1] == "the store can be written again, and nothing is lost"
+    waited(lambda: len(running.store_notices) == 2, "the notice that it can be written")
+    assert running.store_notices[1] == "the store can be written again, and nothing is lost"
     assert home.call("stop", running.run).code == 0
     assert running.finish() == 0
     assert home.journal(running.run) == numbered(running.records)

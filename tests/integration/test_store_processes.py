@@ -127,7 +127,7 @@ def test_one_of_two_answers_at_the_same_moment_wins(place: str, runs: Runs, star
 
 
 def test_one_of_two_claims_at_the_same_moment_wins(place: str, runs: Runs, start: Start) -> None:
-    """Twenty times two processes claim one dead run at once: one has it, and the other is told by whom it is held."""
+    """Twenty times two processes claim one dead run at once: one has it, and the error of the other names the first."""
     rounds = 20
     for number in range(rounds):
         create(runs, f"r{number}")
