@@ -27,7 +27,7 @@ from retake_flow.settings import Settings
 from retake_flow.wiring.storing import open_store
 
 #: Seconds that a run may take until it is stored, whatever `--within` says: from then on every command finds it.
-_STORED_WITHIN = 20.0
+_STORED_WITHIN = 40.0
 
 
 def log_of(settings: Settings, run: str) -> Path:
