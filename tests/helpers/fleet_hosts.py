@@ -133,16 +133,13 @@ class FleetHost:
         """Whether a process is on this host."""
         if self._first is None or self._power is None:
             return False
-        return namespace(process.pid) == namespace(self._first.pid)
+        with suppress(OSError):  # one of the two has just ended
+            return namespace(process.pid) == namespace(self._first.pid)
+        return False
 
     def processes(self) -> list[psutil.Process]:
         """All its processes."""
-        found = []
-        for process in psutil.process_iter():
-            with suppress(psutil.Error, OSError):
-                if self.has(process) and process != self._first:
-                    found.append(process)
-        return found
+        return [each for each in psutil.process_iter() if self.has(each) and each != self._first]
 
 
 def namespace(pid: int) -> int:
@@ -230,8 +227,12 @@ class Fleet:
 
     def place(self, run: str) -> FleetHost:
         """The host that streams it."""
-        encoder = self.encoder(run)
-        return next(host for host in self.hosts.values() if host.has(encoder))
+        found: FleetHost = waited(lambda: self._place(run), f"a host that streams {run}")
+        return found
+
+    def _place(self, run: str) -> FleetHost | None:
+        encoder = program(run, "ffmpeg", "flv")
+        return next((host for host in self.hosts.values() if encoder is not None and host.has(encoder)), None)
 
     def on_air(self, run: str, after: int = 0) -> None:
         """Wait until it is on air, with a session that is live, by the records after a number."""
