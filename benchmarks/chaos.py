@@ -261,13 +261,12 @@ def programs(run: str) -> list[psutil.Process]:
 
 
 @contextmanager
-def platform(folder: Path, network: Network, seconds: float, token: str) -> Iterator[Platform]:
-    """A retake.tv with one agent, in whose chat somebody says something every five seconds."""
-    viewer = {"at": 3, "name": "viewer-{n}", "text": "word {n}", "repeat": 5, "until": seconds - _QUIET}
+def platform(folder: Path, network: Network, token: str) -> Iterator[Platform]:
+    """A retake.tv with one agent."""
     ingest = f"rtmp://127.0.0.1:{network.ports[1]}/app"
     agents = [{"name": _AGENT, "token": token, "user_id": "user_chaos"}]
     options = folder / "options.json"
-    options.write_text(json.dumps({"viewers": [viewer], "agents": agents, "ingest": ingest}))
+    options.write_text(json.dumps({"viewers": [], "agents": agents, "ingest": ingest}))
     command = [*_DIES_WITH_US, sys.executable, "-m", "retake_flow", "rehearsal", "--json"]
     command += ["--folder", str(folder / "rehearsal")]
     with subprocess.Popen([*command, "--options", str(options)], stdout=subprocess.PIPE, text=True) as process:
@@ -329,7 +328,7 @@ def measure(seconds: float, every: float, seed: int, kinds: Sequence[str], kept:
     """Go live, have chaos, sign off, and see what is left."""
     with tempfile.TemporaryDirectory(prefix="chaos-") as name:
         folder, network, token = Path(name), Network(2), f"rtk_{secrets.token_hex(12)}"
-        with platform(folder, network, seconds, token) as there:
+        with platform(folder, network, token) as there:
             clock = folder / "clock"
             process = start(folder, network, clock, token)
             reader = Reader(process)
@@ -337,6 +336,9 @@ def measure(seconds: float, every: float, seed: int, kinds: Sequence[str], kept:
             try:
                 run = str(reader.until(lambda r: r["event"] == "run_started")["run"])
                 reader.until(lambda r: r["event"] == "state_entered" and str(r["state"]).endswith("/on_air"))
+                # Not before: a run that took two tries to be on air would not read what was written in the first.
+                viewer = {"at": 3, "name": "viewer-{n}", "text": "word {n}", "repeat": 5, "until": seconds - _QUIET}
+                there.ask("POST", "/_rehearsal/viewers", [viewer])
                 watch = Watch(there)
                 looking = threading.Thread(target=watch.run, daemon=True)
                 looking.start()
