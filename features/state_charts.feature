@@ -240,3 +240,27 @@ Feature: State charts
       {"event": "go"}
       """
     Then the simulated run is completed, since "b True, a True False, way False False, c False"
+
+  Scenario: A transition without a target sees every active state, whichever declares it
+    Given this flow
+      """
+      flow: stays
+      initial: a/b
+      events: [go]
+      states:
+        a:
+          initial: b
+          transitions:
+            go:
+              - {when: "'seen' not in vars", set: {seen: "{{ in('a') }} {{ in('a/b') }}"}, effects: [{if: "in('a/b')", set: {inside: 1}}]}
+              - {to: over}
+          states:
+            b: {wait: 1h, transitions: {done: over}}
+        over: {final: completed, reason: "{{ vars.seen|default('') }} {{ vars.inside|default(0) }}"}
+      """
+    When this script is simulated
+      """
+      {"event": "go"}
+      {"event": "go"}
+      """
+    Then the simulated run is completed, since "True True 1"

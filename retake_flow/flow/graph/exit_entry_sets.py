@@ -76,7 +76,8 @@ class Change(NamedTuple):
         left.
         """
         if not route.to:
-            return cls((), (), _steps(flow, route.source, (), (), route))
+            # No state is left, so all of them stay active, also those inside the one that the route belongs to.
+            return cls((), (), (Perform(route.effects, route.root, active, route.source),) if route.effects else ())
         domain = _domain(route)
         left = _outwards(flow, active, domain)
         entered = entry_set(flow, route.to, domain, history)
