@@ -18,10 +18,10 @@ if TYPE_CHECKING:
 
 #: How often a process without an environment is looked at, since most of those are about to have one.
 _LOOKS = 50
-#: How long (seconds) a search waits for a program that is still being loaded, which a slow disk may delay.
+#: How long (seconds) a search waits in all for programs that are still being loaded, which a slow disk may delay.
 _LOADED_WITHIN: Final = 1.0
-#: The processes that were given up after that; no other search waits for them.
-_given_up: Final[set[str]] = set()
+#: The processes that were given up after that, by id and start; no other search waits for them.
+_given_up: Final[set[tuple[str, bytes]]] = set()
 
 _GONE_WITHIN: Final = 10.0  # seconds
 _REAPED_EVERY: Final = 5.0  # seconds
@@ -42,32 +42,38 @@ def find_marked(marks: Mapping[str, str]) -> Iterator[psutil.Process]:
 
 def _marked(marks: Mapping[str, str]) -> Iterator[int]:
     sought = {os.fsencode(f"{name}={value}") for name, value in marks.items()}
+    deadline = time.monotonic() + _LOADED_WITHIN
     for pid in filter(str.isdecimal, os.listdir("/proc")):
         with suppress(OSError):  # it has ended, or its environment may not be read
-            if sought <= set(_environment(Path("/proc", pid)).split(b"\0")):
+            if sought <= set(_environment(Path("/proc", pid), deadline).split(b"\0")):
                 yield int(pid)
 
 
-def _environment(process: Path) -> bytes:
+def _environment(process: Path, deadline: float) -> bytes:
     """The environment of a process; during exec it has memory, and neither arguments nor environment yet."""
-    looks, deadline = 0, time.monotonic() + _LOADED_WITHIN
+    looks = 0
     while True:
         found = (process / "environ").read_bytes()
         if found or looks == _LOOKS or (process / "statm").read_bytes().startswith(b"0 "):
             return found
-        if (process / "cmdline").read_bytes() or process.name in _given_up:
+        if (process / "cmdline").read_bytes() or (process.name, started := _start(process)) in _given_up:
             looks += 1
             os.sched_yield()
         elif time.monotonic() < deadline:
             time.sleep(0.001)
         else:
-            _given_up.add(process.name)
+            _given_up.add((process.name, started))
+
+
+def _start(process: Path) -> bytes:
+    """When a process started, in clock ticks since boot (proc(5)); it tells the process from a later one of its id."""
+    return (process / "stat").read_bytes().rpartition(b")")[2].split()[19]
 
 
 def kill(marks: Mapping[str, str]) -> list[psutil.Process]:
     """Kill each process of this user that was started with all of `marks` in its environment.
 
-    It does not wait, so nothing can come between. This process and its parents are spared.
+    It awaits nothing, so nothing can come between. This process and its parents are spared.
 
     Returns:
         The processes that were killed.

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import threading
 import time
 from pathlib import Path
@@ -12,38 +11,55 @@ import pytest
 from retake_flow.studio.processes import stragglers
 
 
-def proc_folder(folder: Path, arguments: bytes = b"", user: int = os.getuid()) -> Path:
+def proc_folder(folder: Path, arguments: bytes = b"", start: int = 1) -> Path:
     """The folder in /proc of a process that has memory and no environment."""
-    status = b"Name:\tsh\nUid:\t%d\t0\t0\t0\n" % user
-    files = {"environ": b"", "statm": b"61 1 1 1 0 1 0\n", "cmdline": arguments, "status": status}
+    stat = b"7 (sh) S" + b" 0" * 18 + b" %d 0" % start
+    files = {"environ": b"", "statm": b"61 1 1 1 0 1 0\n", "cmdline": arguments, "stat": stat}
     for name, content in files.items():
         (folder / name).write_bytes(content)
     return folder
 
 
+def in_an_hour() -> float:
+    """A deadline that is not met."""
+    return time.monotonic() + 3600
+
+
 def test_the_search_waits_for_a_program_that_is_being_loaded(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """Its environment counts although it appears only after many looks."""
     process, loaded = proc_folder(tmp_path), threading.Event()
-    monkeypatch.setattr(stragglers, "_LOADED_WITHIN", 60.0)
     monkeypatch.setattr(time, "sleep", lambda _: loaded.set())
 
     def load() -> None:
         loaded.wait()
         (process / "environ").write_bytes(b"A=1\0")
 
-    loading = threading.Thread(target=load)
-    loading.start()
-    assert stragglers._environment(process) == b"A=1\0"
-    loading.join()
+    threading.Thread(target=load, daemon=True).start()
+    assert stragglers._environment(process, in_an_hour()) == b"A=1\0"
 
 
-@pytest.mark.parametrize(("arguments", "within"), [(b"env\0-i\0", 3600.0), (b"", 0.0)])
-def test_the_search_waits_for_no_program_without_an_environment(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, arguments: bytes, within: float
-) -> None:
-    """One that has arguments is loaded; one that has none is given up after a while, and not waited for again."""
-    monkeypatch.setattr(stragglers, "_LOADED_WITHIN", within)
-    process = proc_folder(tmp_path, arguments)
-    assert stragglers._environment(process) == b""
-    monkeypatch.setattr(stragglers, "_LOADED_WITHIN", 3600.0)
-    assert stragglers._environment(process) == b""
+def test_the_search_waits_for_no_program_that_is_loaded(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A program that has arguments is loaded, though it may have no environment."""
+    monkeypatch.setattr(time, "sleep", lambda _: pytest.fail("the search waits"))
+    assert stragglers._environment(proc_folder(tmp_path, b"env\0-i\0"), in_an_hour()) == b""
+
+
+def test_no_search_waits_again_for_a_program_that_was_given_up(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A later process with its id is waited for."""
+    waits: list[float] = []
+    monkeypatch.setattr(time, "sleep", waits.append)
+    process = proc_folder(tmp_path)
+    assert stragglers._environment(process, time.monotonic()) == b""
+    assert stragglers._environment(process, in_an_hour()) == b""
+    assert waits == []
+    later = proc_folder(tmp_path, start=2)
+    assert stragglers._environment(later, time.monotonic() + 0.01) == b""
+    assert waits != []
+
+
+def test_a_search_waits_once_for_all_programs(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Many programs that are never loaded delay it no longer than one."""
+    deadlines: set[float] = set()
+    monkeypatch.setattr(stragglers, "_environment", lambda _, deadline: deadlines.add(deadline) or b"")
+    assert list(stragglers.find_marked({"A": "1"})) == []
+    assert len(deadlines) == 1
