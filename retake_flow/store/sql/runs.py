@@ -7,7 +7,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-from sqlalchemy import Connection, delete, exists, insert, literal, or_, select, text, update
+from sqlalchemy import Connection, Select, delete, exists, insert, literal, or_, select, text, update
 from sqlalchemy.exc import IntegrityError
 
 from retake_flow.errors import Damaged, StoreError
@@ -222,15 +222,22 @@ class SqlRuns(RunReader):
         """Delete ended runs that were last written before a time, with their journals; returns their ids."""
         ended = RUNS.c.outcome.is_not(None) & RUNS.c.phase.in_(_ENDED)  # both, or one of them is damaged
         old = ended & (RUNS.c.updated < before) & ~exists().where(SNAPSHOTS.c.run == RUNS.c.id, _NEWER_FORM)
-        held = select(RUNS.c.id, *HOLDER).where(old, RUNS.c.holder_host.is_not(None))
         with self.database.writing(long=True) as connection:
-            driven = [run for run, *holder in connection.execute(held).all() if self._may_live(*holder)]
-            chosen = old & RUNS.c.id.not_in(driven)
+            driven = self._driven(connection, select(RUNS.c.id, *HOLDER).where(old))
+            free = old & RUNS.c.id.not_in(driven)
             if dry_run:
-                return sorted(columns.texts(connection.scalars(select(RUNS.c.id).where(chosen))))
+                return sorted(columns.texts(connection.scalars(select(RUNS.c.id).where(free))))
+            # Locked and judged again, since a process may have claimed one meanwhile; the driven ones are not locked,
+            # since their processes renew their leases.
+            claimed = self._driven(connection, select(RUNS.c.id, *HOLDER).where(free).with_for_update())
+            chosen = old & RUNS.c.id.not_in(driven + claimed)
             pruned = connection.scalars(delete(RUNS).where(chosen).returning(RUNS.c.id)).all()
             shared_rows.drop_unused_texts(self.database, connection)
         return sorted(columns.texts(pruned))
+
+    def _driven(self, connection: Connection, wanted: Select[Any]) -> list[str]:
+        """The runs that may have a process that drives them, from their ids and holders."""
+        return columns.texts(run for run, *holder in connection.execute(wanted) if self._may_live(*holder))
 
     def _may_live(self, *holder: object) -> bool:
         """Whether the process that the columns of a run name may drive it."""

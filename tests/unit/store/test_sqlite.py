@@ -18,6 +18,7 @@ from store_samples import THEM, TWEET, a_run, an_answer, asked, asking, created,
 from retake_flow.errors import StoreError
 from retake_flow.ports.runs import Runs
 from retake_flow.run.errors import Fenced
+from retake_flow.run.run import Phase
 
 Opener = Callable[[str], Runs]
 
@@ -245,3 +246,13 @@ class TestErasing:
         claim.write(asking(TWEET), [])
         claim.write(a_run(), [])
         assert not any(b"hunter-22-hunter" in each.read_bytes() for each in path.parent.iterdir())
+
+
+def test_a_damaged_id_keeps_no_other_run_from_being_pruned(path: Path, opened: Opener) -> None:
+    """An id that is not UTF-8 cannot be passed to the database; its holder cannot be known either."""
+    runs = opened(str(path))
+    for name in ("damaged", "ended"):
+        created(runs, a_run(name, phase=Phase.COMPLETED, outcome="completed"))
+    with closing(sqlite3.connect(path, isolation_level=None)) as connection:
+        connection.execute("UPDATE runs SET id = CAST(x'ff' AS TEXT), holder_pid = 'x' WHERE id = 'damaged'")
+    assert runs.prune(99.0) == ["ended"]
