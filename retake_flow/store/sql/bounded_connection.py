@@ -21,6 +21,8 @@ T = TypeVar("T")
 
 #: Seconds after a look without an answer within which the next one comes, unless the whole machine was suspended.
 _LOOKS_AGAIN = 1.0
+#: How many suspensions extend the time of an answer; a machine that seems suspended more often is overloaded.
+_SUSPENSIONS = 3
 
 
 class BoundedConnection(Connection[Any]):
@@ -31,12 +33,13 @@ class BoundedConnection(Connection[Any]):
     """
 
     _deadline = inf
+    _suspensions = 0
     passed = False
 
     @contextmanager
     def bounded(self, seconds: float) -> Iterator[None]:
         """End any call that is not answered within so many seconds from now, while the context lasts."""
-        self._deadline = time.monotonic() + seconds
+        self._deadline, self._suspensions = time.monotonic() + seconds, 0
         try:
             yield
         finally:
@@ -48,11 +51,12 @@ class BoundedConnection(Connection[Any]):
 
     def _within(self, gen: PQGen[T]) -> PQGen[T]:
         try:
-            wanted, looked = next(gen), time.monotonic()
+            wanted = next(gen)
             while True:
-                ready, before = (yield wanted), looked
-                looked = time.monotonic()
-                if looked - before > _LOOKS_AGAIN:  # suspended, and perhaps the server with it
+                before = time.monotonic()
+                ready, looked = (yield wanted), time.monotonic()
+                if looked - before > _LOOKS_AGAIN and self._suspensions < _SUSPENSIONS:  # and perhaps the server too
+                    self._suspensions += 1
                     self._deadline += looked - before
                 if not ready and looked >= self._deadline:  # the driver looks up ten times a second
                     self._shut()

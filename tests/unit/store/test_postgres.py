@@ -2,17 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
+from contextlib import closing
 from types import SimpleNamespace
 from typing import Any
 
 import psycopg
 import pytest
 from sqlalchemy import event
-from store_samples import TWEET, a_run, asking, created, said
+from store_samples import THEM, TWEET, World, a_run, asking, created, said
 
 from retake_flow.errors import StoreAway
-from retake_flow.ports.runs import Runs
+from retake_flow.ports.runs import Holder, Runs
+from retake_flow.run.run import Phase
+from retake_flow.store.opening import open_runs
 from retake_flow.store.sql import bounded_connection
 from retake_flow.store.sql.bounded_connection import BoundedConnection
 
@@ -56,20 +59,52 @@ def test_a_macrostep_is_one_statement(postgres_place: str, opened: Opener) -> No
     ]
 
 
-def test_a_suspended_machine_breaks_off_no_call(monkeypatch: pytest.MonkeyPatch) -> None:
-    """The server may have been suspended with it, and still gets its seconds to answer."""
+@pytest.mark.parametrize(
+    ("looks", "shut_at", "driver"),
+    [
+        ((0.25, 1.0, 61.0, 61.75, 62.5, 63.25), 63.25, 0.0),  # the server may have been suspended with it
+        (range(2, 40, 2), 10.0, 0.0),  # a starved machine, not one suspended again and again
+        ((0.25, 3.0), 3.0, 2.5),  # the time is the driver's own
+    ],
+)
+def test_a_suspended_machine_breaks_off_no_call(
+    looks: Iterable[float], shut_at: float, driver: float, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A server that may have been suspended with it still gets its seconds to answer, but not for ever."""
     now, shut = [0.0], list[float]()
     monkeypatch.setattr(bounded_connection, "time", SimpleNamespace(monotonic=lambda: now[0]))
     monkeypatch.setattr(BoundedConnection, "_shut", lambda _: shut.append(now[0]))
 
     def answer() -> Any:
         while not (yield None):
-            pass
+            now[0] += driver
 
     connection: Any = BoundedConnection.__new__(BoundedConnection)
     with connection.bounded(3.0):
-        looks = connection._within(answer())
-        next(looks)
-        for now[0] in (0.25, 1.0, 61.0, 61.75, 62.5, 63.25):
-            looks.send(0)
-    assert shut == [63.25]
+        waiting = connection._within(answer())
+        next(waiting)
+        for now[0] in looks:
+            waiting.send(0)
+    assert shut[0] == shut_at
+
+
+def test_a_run_that_is_claimed_meanwhile_is_not_pruned(postgres_place: str, world: World, opened: Opener) -> None:
+    """Another process may claim one, free or left by a dead process, while prune judges the holders."""
+    runs = opened(postgres_place)
+    for name in ("free", "left"):
+        claim = created(runs, a_run(name, phase=Phase.COMPLETED, outcome="completed"))
+        if name == "free":
+            claim.release()
+    claimed: list[str] = []
+
+    def alive(holder: Holder) -> bool:
+        for name in () if claimed else ("free", "left"):
+            claimed.append(name)
+            runs.claim(name, THEM)
+            world.living.add(THEM)
+        return world.alive(holder)
+
+    pruning = open_runs(postgres_place, alive=alive, now=world.now)
+    with closing(pruning):
+        assert (pruning.prune(99.0), claimed) == ([], ["free", "left"])
+    assert sorted(each.id for each in runs.summaries()) == ["free", "left"]
