@@ -282,7 +282,7 @@ class RehearsedPrograms:
     The others are run by `programs`; without it, they succeed at once.
 
     Attributes:
-        answered: The programs that were answered instead of run.
+        answered: The programs that were answered, when none is run; otherwise empty, since a run may last for weeks.
     """
 
     def __init__(self, answers: Answers, programs: Programs | None = None) -> None:
@@ -295,7 +295,6 @@ class RehearsedPrograms:
         answer = self._answer(program)
         if answer is None and self._programs is not None:
             return await self._programs.run(program, timeout)
-        self.answered.append(program)
         answer = answer or OwnAnswer()
         said = f"{program.shown} ended with status {answer.status or 0}"
         lines = f"; its last lines: {answer.error}" if answer.error else ""
@@ -306,10 +305,11 @@ class RehearsedPrograms:
         answer = self._answer(program)
         if answer is None and self._programs is not None:
             return self._programs.listen(program, hear)
-        self.answered.append(program)
         return _speaking(answer or OwnAnswer(), hear)
 
     def _answer(self, program: OwnProgram) -> OwnAnswer | None:
+        if self._programs is None:
+            self.answered.append(program)
         return self._answers.get(called_function(program.command) or program.command[0])
 
 

@@ -13,7 +13,9 @@ from retake_flow.api import credentials
 from retake_flow.api.credentials import Credentials
 from retake_flow.errors import StudioError, UsageError
 from retake_flow.redact import Secret
+from retake_flow.rehearsal.setup.options import OwnAnswer
 from retake_flow.settings import RETAKE, Settings
+from retake_flow.studio.own_program import OwnProgram
 from retake_flow.studio.processes.launcher import Launcher
 from retake_flow.wiring import rehearsing
 
@@ -150,3 +152,18 @@ def test_a_report_is_given(tmp_path: Path) -> None:
     """A report without recordings needs no program to be read."""
     (tmp_path / "report.json").write_text(json.dumps({"ended": True, "recordings": [], "calls": 3}))
     assert asyncio.run(rehearsing.report(NothingStarts(), tmp_path))["calls"] == 3
+
+
+def test_a_long_rehearsal_keeps_no_list_of_its_programs() -> None:
+    """It may last for weeks; only a rehearsal that runs none of them says which there were."""
+    program = OwnProgram(("say", "x"))
+
+    async def answered(programs: rehearsing.RehearsedPrograms) -> int:
+        assert (await programs.run(program, 1.0)).status == 0
+        async with programs.listen(program, lambda _: None):
+            return len(programs.answered)
+
+    said = {"say": OwnAnswer()}
+    alone = rehearsing.RehearsedPrograms(said)
+    assert asyncio.run(answered(rehearsing.RehearsedPrograms(said, alone))) == 0
+    assert asyncio.run(answered(alone)) == 2
