@@ -89,6 +89,7 @@ class WorkQueue:
         self._at_once = at_once
         self._looked = time.monotonic()
         self._dbos: Any = None
+        self._closed = False
         self._order: Any = None
         self._client: Any = None
         self._backlog = Backlog()
@@ -179,6 +180,8 @@ class WorkQueue:
         dbos.listen_queues([_queue_of(self._host)])
         dbos.launch()
         self._dbos = dbos
+        if self._closed:  # by another thread, which found nothing to end
+            self.close()
         about: dict[str, Any] = {"application_name": _NAME, "lazy": True}
         self._client = DBOSClient(**database, **about, retry_connection_errors=False)
 
@@ -256,6 +259,7 @@ class WorkQueue:
 
     def close(self) -> None:
         """Take no more work. A call that hangs is left to the end of the process."""
+        self._closed = True
         with suppress(Exception):
             self._dbos.destroy()
 

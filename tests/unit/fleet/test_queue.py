@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import sys
 import threading
+from collections.abc import Callable
 
 import pytest
 
@@ -71,3 +72,31 @@ def test_a_server_that_refuses_the_queue_is_told_at_once() -> None:
     work = WorkQueue("postgresql://x@127.0.0.1:1/y", "a", lambda run, epoch: None, 1)
     with pytest.raises(StoreAway, match=r"the queue cannot be reached: .*refused"):
         work.open()
+
+
+def test_a_queue_that_is_closed_while_it_opens_ends_what_it_has_started() -> None:
+    """The threads of DBOS would keep a drained worker from ending."""
+    work, calls = WorkQueue("/nowhere/runs.db", "a", lambda run, epoch: None, 1), list[str]()
+
+    class Dbos:
+        def __init__(self, config: object) -> None:
+            config["system_database_engine"].dispose()  # type: ignore[index]
+
+        @staticmethod
+        def workflow(name: str) -> Callable[[object], object]:
+            return lambda order: order
+
+        @staticmethod
+        def listen_queues(names: object) -> None: ...
+
+        @staticmethod
+        def launch() -> None:
+            work.close()
+            calls.append("launched")
+
+        @staticmethod
+        def destroy() -> None:
+            calls.append("destroyed")
+
+    work._launch(Dbos, create=False)
+    assert calls == ["launched", "destroyed"]
