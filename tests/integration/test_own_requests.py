@@ -8,6 +8,7 @@ import gzip
 import hashlib
 import hmac
 import json
+import random
 import threading
 from collections.abc import Iterator
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
@@ -44,6 +45,9 @@ class Answering(BaseHTTPRequestHandler):
             "/round": (302, {"Location": "/round"}, b""),
             "/large": (200, {}, b"x" * 70_000),
             "/bomb": (200, {"Content-Encoding": "gzip"}, gzip.compress(b"\0" * 5_000_000)),
+            "/noise": (200, {"Content-Encoding": "gzip"}, gzip.compress(random.Random(1).randbytes(100_000))),
+            "/empty": (204, {"Content-Encoding": "gzip"}, b""),
+            "/elsewhere": (302, {"Location": "/ok", "Content-Encoding": "deflate"}, b""),
             "/packed": (200, {"Content-Encoding": "gzip"}, gzip.compress(b'{"packed": true}')),
             "/tells": (200, {}, b"it is a-secret-that-we-know"),
         }[self.path.partition("?")[0]]
@@ -52,9 +56,10 @@ class Answering(BaseHTTPRequestHandler):
             self.send_header(name, value)
         self.send_header("Content-Length", str(len(sent)))
         self.end_headers()
-        self.wfile.write(sent)
+        if self.command != "HEAD":
+            self.wfile.write(sent)
 
-    do_POST = do_GET
+    do_POST = do_DELETE = do_HEAD = do_GET
 
     def log_message(self, *_: Any) -> None:
         """Say nothing."""
@@ -99,6 +104,18 @@ def test_responses(server: tuple[str, list[Any]]) -> None:
     assert request(f"{here}/missing", private=True, expect=[200, 404]).value["status"] == 404
     Secret("a-secret-that-we-know")
     assert request(f"{here}/tells", private=True).value["text"] == "it is •••"
+
+
+@pytest.mark.parametrize(
+    ("method", "path", "status"),
+    [("HEAD", "packed", 200), ("POST", "empty", 204), ("DELETE", "empty", 204), ("GET", "elsewhere", 200)],
+)
+def test_a_response_without_a_body_may_name_an_encoding(
+    server: tuple[str, list[Any]], method: str, path: str, status: int
+) -> None:
+    """As servers that pack their responses do: to HEAD, with 204, and with a redirect, which is followed."""
+    given = {"redirects": 1} if path == "elsewhere" else {}
+    assert request(f"{server[0]}/{path}", private=True, method=method, **given).value["status"] == status
 
 
 def test_requests(server: tuple[str, list[Any]]) -> None:
@@ -146,7 +163,7 @@ def test_which_errors_may_be_repeated(server: tuple[str, list[Any]]) -> None:
     assert refused("http://127.0.0.1:1/", private=True, method="POST").may_repeat  # certainly not sent
 
 
-@pytest.mark.parametrize("path", ["large", "bomb"])
+@pytest.mark.parametrize("path", ["large", "bomb", "noise"])
 def test_sizes_are_bounded(server: tuple[str, list[Any]], path: str) -> None:
     """Also while a body is unpacked."""
     assert "larger than 64 KiB" in refused(f"{server[0]}/{path}", private=True).message

@@ -147,12 +147,13 @@ async def _send_one(request: OwnRequest, timeout: float, transport: httpx.AsyncB
 
 
 async def _read(request: OwnRequest, response: httpx.Response) -> bytes:
-    packed, truncated = await read_body(response, MOST_BODY)
+    body, longer = await read_body(response, MOST_BODY)
     try:
-        body, longer = decompress(packed, response.headers.get("content-encoding", ""), MOST_BODY)
+        if not longer:
+            body, longer = decompress(body, response.headers.get("content-encoding", ""), MOST_BODY)
     except CannotUnpack as error:
         raise _failure(request, f"the response cannot be unpacked: {error}") from None
-    if truncated or longer:
+    if longer:
         raise _failure(request, f"the response is larger than {MOST_BODY // 1024} KiB")
     return body
 

@@ -100,7 +100,8 @@ def decompress(body: bytes, encoding: str, most: int) -> tuple[bytes, bool]:
     """A body without its `Content-Encoding`, and whether it was cut off at `most` bytes.
 
     One layer of gzip is unpacked, since some servers send files as they are stored. Other or repeated
-    compression is not.
+    compression is not. An empty body stays empty, since a response to HEAD or one without content names an encoding
+    too.
 
     Raises:
         CannotUnpack: The body has such a compression, or is broken.
@@ -108,7 +109,7 @@ def decompress(body: bytes, encoding: str, most: int) -> tuple[bytes, bool]:
     layers = [
         layer for layer in (part.strip().lower() for part in encoding.split(",")) if layer not in ("", "identity")
     ]
-    if not layers:
+    if not layers or not body:
         return body, False
     if layers[1:] or layers[0] not in _KNOWN:
         raise CannotUnpack(f"its encoding is {cut(encoding)!r}, which was not requested")

@@ -70,21 +70,22 @@ class Transport:
                 asyncio.timeout(request.deadline),
                 self._pool.stream(request.method, url, headers=headers, **_content(request)) as response,
             ):
-                packed, truncated = await read_body(response, MAX_BODY)
+                body, longer = await read_body(response, MAX_BODY)
         except (httpx.HTTPError, httpx.InvalidURL, httpx.StreamError, TimeoutError) as error:
             # Not chained: httpx keeps the request, and with it the token, in its errors.
             raise self._unreachable(request, error) from None
         if self.first_took is None:
             self.first_took = asyncio.get_running_loop().time() - began
         try:
-            body, longer = decompress(packed, response.headers.get("content-encoding", ""), MAX_BODY)
+            if not longer:
+                body, longer = decompress(body, response.headers.get("content-encoding", ""), MAX_BODY)
         except CannotUnpack as error:
             failure: PlatformError = UnexpectedAnswer(f"the answer to {request.call} cannot be unpacked: {error}")
             failure.unsure = not request.repeatable
             raise failure from None
         # Copied at once: each look-up in httpx's headers passes all of them, and there may be thousands.
         headers_told = {**dict(response.headers.items()), **response.extensions.get("location", {})}
-        return Response(response.status_code, headers_told, body, truncated or longer)
+        return Response(response.status_code, headers_told, body, longer)
 
     def _unreachable(self, request: Request, error: Exception) -> Unreachable:
         host = self._origin.partition("://")[2]
