@@ -21,6 +21,7 @@ JsonObject = Mapping[str, Any]
 _CONTROLS = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f]")
 _SECONDS_END = 10_000_000_000  # a smaller epoch is in seconds, a larger one in thousandths of them, or of those
 _EARLIEST: Final = datetime(2015, 1, 1, tzinfo=UTC)
+_LATEST: Final = datetime.fromtimestamp(_SECONDS_END, UTC)
 _LONGEST_TIME: Final = 64
 #: Characters. A longer id or address is invalid: cut off, it would be another one.
 LONGEST_ID: Final = 256
@@ -132,7 +133,8 @@ def epoch(data: JsonObject, *names: str) -> float:
 def moment(data: JsonObject, *names: str) -> datetime | None:
     """The first time under one of `names`, in UTC, however it is written; None when none can be read.
 
-    Epochs may be in seconds or any thousandth of them. A time before the platform existed is invalid.
+    Epochs may be in seconds or any thousandth of them. A time before the platform existed or
+    centuries ahead is invalid.
     """
     for name in names:
         wrapped = {"$date": data.get(name), **member(data, name)}  # as MongoDB writes it, or plain
@@ -145,7 +147,7 @@ def moment(data: JsonObject, *names: str) -> datetime | None:
                 while abs(given) >= _SECONDS_END:
                     given /= 1000
                 found = datetime.fromtimestamp(given, UTC)
-            if found >= _EARLIEST:
+            if _EARLIEST <= found < _LATEST:
                 return found
     return None
 

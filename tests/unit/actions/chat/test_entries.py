@@ -32,6 +32,13 @@ def test_tips_trades_and_follows_are_events():
     assert list(entries.events(entry(), False)) == []
 
 
+@pytest.mark.parametrize("date", ["9999-12-31T23:59:59.999999Z", "9999-12-31T23:59:59.9996Z", "2286-11-20T17:46:40Z"])
+def test_a_message_of_a_far_future_has_no_date(date):
+    """It reaches a responder all the same."""
+    message = entries.as_message(entry(timestamp=date), False)
+    assert (message.text, message.at) == ("hi", None)
+
+
 def test_the_first_words_of_somebody_are_one_too():
     """A follower has said nothing."""
     assert list(entries.events(entry(), True)) == [("first_message", {"author": "mira"})]
