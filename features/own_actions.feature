@@ -174,7 +174,7 @@ Feature: Your own actions
 
   Rule: In a rehearsed run, programs, functions and requests answer as the scenario says
 
-    Scenario: A bell rings, and a push fails
+    Scenario: A bell rings, and muting it fails
       Given an agent with credentials
       And this flow
         """
@@ -188,10 +188,10 @@ Feature: Your own actions
             transitions:
               rings: {tell: "It rings {{ event.times }} times"}
               bell.exited: {tell: The bell is gone}
-              timeout: push
-          push:
+              timeout: mute
+          mute:
             do: program.run
-            with: {command: [git, push]}
+            with: {command: [./bell, mute]}
             transitions: {done: signed_off, failed: {to: signed_off, tell: "{{ result.message }}"}, error: signed_off}
         """
       And it is to be on air for 10s
@@ -200,10 +200,10 @@ Feature: Your own actions
         {"name": "rings", "data": {"times": 3}}
         {"name": "rings", "data": {"times": "many"}}
         """
-      And the program "git" ends with status 128
+      And the program "./bell" ends with status 128
       When the agent goes live
       Then the operator is told "It rings 3 times"
-      And the operator is told "git push ended with status 128"
+      And the operator is told "bell mute ended with status 128"
       And the run is completed
 
     Scenario Outline: A service is asked when the stream is over

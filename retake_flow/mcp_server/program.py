@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import json
 import re
+from io import StringIO
 from typing import Any, Literal
 
 from mcp.server.mcpserver import Context
@@ -34,7 +35,7 @@ async def call(*arguments: str, given: str = "", fine: tuple[int, ...] = (0,)) -
     """
     code, out, err = await _run((*arguments, "--json"), given)
     found: dict[str, Any] = {}
-    for line in out.splitlines():
+    for line in StringIO(out):  # splitlines() would also split at separators within the JSON
         found = json.loads(line)
     if code not in fine:
         kept = ("kind", "message", "hint", "reason", "failed", "problems")

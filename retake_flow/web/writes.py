@@ -157,7 +157,7 @@ def _last(out: str) -> Mapping[str, Any]:
     import json
 
     try:
-        last = json.loads(out.splitlines()[-1])
-    except (ValueError, IndexError):
+        last = json.loads(out.rstrip("\n").rpartition("\n")[2])
+    except ValueError:
         return {}
     return last if isinstance(last, dict) else {}

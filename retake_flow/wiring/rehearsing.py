@@ -315,8 +315,8 @@ class RehearsedPrograms:
 
 @asynccontextmanager
 async def _speaking(answer: OwnAnswer, hear: Callable[[bytes], None]) -> AsyncIterator[Service]:
-    for line in answer.output.splitlines():
-        hear(line.encode())
+    for line in answer.output.encode().splitlines():  # of bytes, which ends lines as those of a pipe end
+        hear(line)
     yield _Silent()
 
 

@@ -97,8 +97,8 @@ class WorkerHost:
         try:
             with log_of(self._settings, run).open("rb") as log:
                 log.seek(max(0, os.fstat(log.fileno()).st_size - _TAIL))
-                *_, last = log.read().decode(errors="replace").splitlines()
-            record = json.loads(last)
+                *_, last = log.read().splitlines()
+            record = json.loads(last.decode(errors="replace"))
             if record["event"] != "error":
                 return "", ""
             hint = f" ({record['hint']})" if record.get("hint") else ""

@@ -90,8 +90,8 @@ class _Driver:
         with suppress(OSError, ValueError):
             written = self.log.read_bytes()
             ours = written[self._before :] if len(written) >= self._before else written  # a new log since
-            *_, last = ours.decode(errors="replace").splitlines()
-            record = json.loads(last)
+            *_, last = ours.splitlines()
+            record = json.loads(last.decode(errors="replace"))
             return record if record.get("event") == "error" else None
         return None
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 from pytest_bdd import given, parsers, then
 
 from retake_flow.rehearsal.setup.options import OwnAnswer
@@ -111,13 +113,14 @@ def shown_before_the_end(rehearsed: Rehearsed, scene: str, seconds: float) -> No
 @given(parsers.parse('the program "{name}" ends with status {status:d}'))
 def own_program_ends(rehearsal: Rehearsal, name: str, status: int, docstring: str = "") -> None:
     """One of the flow's own, as `command` names it, or MODULE:FUNCTION; between triple quotes what it writes."""
-    rehearsal.own[name] = OwnAnswer(status, docstring)
+    before = rehearsal.own.get(name, OwnAnswer())
+    rehearsal.own[name] = replace(before, status=status, output=docstring or before.output)
 
 
 @given(parsers.parse('the program "{name}" writes the lines'))
 def own_program_writes(rehearsal: Rehearsal, name: str, docstring: str) -> None:
     """A service of the flow's own, which writes them at once; each is an event."""
-    rehearsal.own[name] = OwnAnswer(output=docstring)
+    rehearsal.own[name] = replace(rehearsal.own.get(name, OwnAnswer()), output=docstring)
 
 
 @given(parsers.parse('the request to "{url}" gets status {status:d}'))

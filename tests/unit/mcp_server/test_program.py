@@ -19,3 +19,14 @@ def test_a_text_that_no_process_can_be_given_is_refused(text: str) -> None:
     error = json.loads(str(raised.value))
     assert error["kind"] in ("usage", "run_unknown")
     assert error["message"]
+
+
+def test_only_a_newline_ends_an_object(monkeypatch: pytest.MonkeyPatch) -> None:
+    """What somebody wrote in chat may contain the other separators of lines."""
+    written = {"message": "one\u2028two\x85three"}
+
+    async def run(*_: str, **__: object) -> tuple[int, str, str]:
+        return 0, f"{{}}\n{json.dumps(written, ensure_ascii=False)}\n", ""
+
+    monkeypatch.setattr(program, "run_command", run)
+    assert asyncio.run(program.call("status", "last")) == written

@@ -49,6 +49,20 @@ def give(file: Path, issued_by: str, token: str = "rtk_some_token_1") -> None:
     credentials.save(file, Credentials(Secret(token), issued_by=issued_by))
 
 
+@pytest.mark.parametrize("inside", ["\u2028", "\x85", "\x0b", "\x1e"])
+def test_a_rehearsed_service_ends_lines_as_a_real_one(inside: str) -> None:
+    """A character that ends a line of text only is part of the line."""
+    heard: list[bytes] = []
+    programs = rehearsing.RehearsedPrograms({"./bell": OwnAnswer(output=f"a{inside}b\nc")})
+
+    async def main() -> None:
+        async with programs.listen(OwnProgram(("./bell",)), heard.append):
+            pass
+
+    asyncio.run(main())
+    assert heard == [f"a{inside}b".encode(), b"c"]
+
+
 def test_what_is_not_there_is_not_resumed(tmp_path: Path) -> None:
     """A rehearsal whose folder is gone, or was forgotten, is refused with the reason, and nothing is made."""
     for folder in (tmp_path / "gone", tmp_path):

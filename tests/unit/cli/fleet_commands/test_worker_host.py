@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import argparse
+import json
 from pathlib import Path
 
 from retake_flow.cli.fleet_commands.worker_host import WorkerHost
+from retake_flow.cli.session.detached import log_of
 from retake_flow.settings import Settings
 from retake_flow.telemetry.readings import Durations
 
@@ -35,3 +37,12 @@ def test_what_a_worker_tells_is_counted(tmp_path: Path) -> None:
     figures = worker.figures
     assert (figures.start, figures.starts) == (Durations(1, 2.5), {"submitted": 1, "expired": 1})
     assert (figures.fenced, figures.self_fences, figures.exits) == (1, 1, {"5": 3})
+
+
+def test_only_a_newline_ends_the_error_of_a_driver(tmp_path: Path) -> None:
+    """Its message may quote text with the other separators of lines."""
+    log = log_of(Settings.from_environment({"HOME": str(tmp_path)}), "r")
+    log.parent.mkdir(parents=True)
+    error = {"event": "error", "kind": "usage", "message": "one\u2028two\x85three"}
+    log.write_text(f"starting\n{json.dumps(error, ensure_ascii=False)}\n")
+    assert _worker(tmp_path).trouble("r") == ("usage", "one\u2028two\x85three")
