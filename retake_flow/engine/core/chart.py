@@ -64,7 +64,7 @@ class _Machine(HierarchicalMachine):
 
 # `transitions` warns of each event that a state has no route for, which is usual here. A level is needed to silence it:
 # pytest captures even what does not propagate.
-logging.getLogger("transitions").setLevel(logging.CRITICAL)
+logging.getLogger("transitions").setLevel(logging.ERROR)
 
 
 class Chart:

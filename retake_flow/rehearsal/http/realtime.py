@@ -6,6 +6,7 @@ import asyncio
 import logging
 from collections.abc import Callable, Mapping
 from http import HTTPStatus
+from traceback import walk_tb
 from typing import Any
 
 import socketio
@@ -16,9 +17,16 @@ from retake_flow.rehearsal.state.platform import Platform
 
 PATH = "/socket.io"
 
-# These logs are not needed: a client sees the errors itself.
+
+def _is_own_failure(record: logging.LogRecord) -> bool:
+    """Whether a log record is an exception in this module; a client sees its own errors itself."""
+    failed = record.exc_info and record.exc_info[2]
+    return any(frame.f_code.co_filename == __file__ for frame, _ in walk_tb(failed or None))
+
+
 for _name in ("socketio.server", "engineio.server"):
-    logging.getLogger(_name).setLevel(logging.CRITICAL)
+    logging.getLogger(_name).setLevel(logging.ERROR)
+    logging.getLogger(_name).addFilter(_is_own_failure)
 
 # The most rooms of one connection; a client needs only a few.
 _MOST_ROOMS = 50
