@@ -6,13 +6,15 @@ import json
 import multiprocessing
 import os
 import shutil
+import signal
 import sqlite3
 import subprocess
 import time
 from collections.abc import Callable, Iterator
-from contextlib import closing, suppress
+from contextlib import closing, contextmanager, nullcontext, suppress
 from pathlib import Path
 
+import psutil
 import pytest
 import store_processes
 from flow_processes import WITHIN, Home, Record, Running, at_home, gone, numbered, waited
@@ -90,6 +92,34 @@ def _cut_the_index(store: Path) -> None:
     os.truncate(f"{store}-shm", 0)  # which the process has mapped, and dies of when it touches it
 
 
+@contextmanager
+def stopped_between_transactions(process: int, store: Path) -> Iterator[None]:
+    """Stop a process at a moment when it does not read or write a store."""
+
+    def stopped() -> bool:
+        os.kill(process, signal.SIGSTOP)
+        waited(lambda: psutil.Process(process).status() == psutil.STATUS_STOPPED, "the process to stop")
+        if not _is_in_a_transaction(process, store):
+            return True
+        os.kill(process, signal.SIGCONT)
+        return False
+
+    waited(stopped, "a moment between two transactions")
+    try:
+        yield
+    finally:
+        os.kill(process, signal.SIGCONT)
+
+
+def _is_in_a_transaction(process: int, store: Path) -> bool:
+    """Whether a process holds one of SQLite's locks for transactions: the bytes 120-127 of the index."""
+    owner, inode = str(process), str(os.stat(f"{store}-shm").st_ino)
+    locks = [line.split() for line in Path("/proc/locks").read_text().splitlines() if "->" not in line]
+    held = [(int(start), int(end)) for *_, pid, file, start, end in locks
+            if pid == owner and file.rpartition(":")[2] == inode and end != "EOF"]  # fmt: skip
+    return any(start < 128 and end >= 120 for start, end in held)
+
+
 def lock_for_a_while(store: Path, running: Running) -> float:
     """Write to the file as another program, until the run has gone on past a write that could not be made.
 
@@ -119,7 +149,9 @@ def test_a_stream_goes_on_when_its_store_is_lost_and_the_run_is_found_again(home
     losses.append(_restore_by_cp)
     for number, lose in enumerate(losses, 1):
         before = len(running.store_notices)
-        lose(store)
+        idle = stopped_between_transactions(running.pid, store) if lose is _cut_the_index else nullcontext()
+        with idle:
+            lose(store)
         waited(lambda before=before: len(running.store_notices) > before, lose.__name__)
         listed = home.call("runs", "--json")
         assert [(each["run"], each["holder"]["pid"]) for each in listed.records] == [(run, running.pid)], lose.__name__
