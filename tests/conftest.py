@@ -42,6 +42,7 @@ LONGEST = (
     "integration/test_store_away.py",
     "integration/test_healing.py",
     "integration/test_doctor.py",
+    "integration/test_fleet_hosts.py",
     "integration/test_chaos.py",
     "integration/test_wall_clock.py",
     "integration/test_store_lost_on_air.py",
