@@ -22,6 +22,8 @@ from retake_flow.monitor.subcommand import run_command
 LONGEST = 50.0
 #: A command may wait so long for something to happen.
 WAITING = 40.0
+#: The checks of `doctor` may take so long together, after which hanging programs are still to be ended.
+CHECKING = 35.0
 _MOST_TEXT = 12_000  # characters
 #: The answers that forms of clients can take; anything else is asked for as text.
 _TYPES: dict[str, Any] = {"string": str, "integer": int, "number": float, "boolean": bool}

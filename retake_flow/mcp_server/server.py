@@ -44,7 +44,7 @@ _T = TypeVar("_T")
 @server.tool(annotations=_LOOKS)
 async def doctor() -> dict[str, Any]:
     """Find out what this machine lacks for a stream, and how to fix it."""
-    return await program.call("doctor", fine=(0, 6))
+    return await program.call("doctor", f"--within={program.CHECKING:g}s", fine=(0, 6))
 
 
 @server.tool(annotations=_LOOKS)

@@ -18,7 +18,7 @@ _MARKS = {"ok": "ok", "warning": "warning", "missing": "MISSING", "skipped": "sk
 def doctor(args: argparse.Namespace) -> int:
     """Run all checks. The exit code is 6 when something required is missing."""
     try:
-        found = asyncio.run(_examine(Settings.from_environment(), offline=args.offline))
+        found = asyncio.run(_examine(Settings.from_environment(), offline=args.offline, within=args.within))
     except asyncio.CancelledError:  # as by SIGTERM
         return 130
     if args.json:
@@ -29,12 +29,12 @@ def doctor(args: argparse.Namespace) -> int:
     return 0 if found["ready"] else 6
 
 
-async def _examine(settings: Settings, *, offline: bool) -> dict[str, Any]:
+async def _examine(settings: Settings, *, offline: bool, within: float) -> dict[str, Any]:
     task = asyncio.current_task()
     if task is not None:
         for number in (signal.SIGTERM, signal.SIGHUP):
             asyncio.get_running_loop().add_signal_handler(number, task.cancel)
-    return await examine(settings, offline=offline)
+    return await examine(settings, offline=offline, within=within)
 
 
 def _say(found: dict[str, Any]) -> None:

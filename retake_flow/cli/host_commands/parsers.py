@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from retake_flow.cli.arguments import add_allow_outside, add_json, port
+from retake_flow.cli.arguments import add_allow_outside, add_json, add_within, port
 
 _SERVE_EPILOG = """\
 It prints the link that lets a browser in. Only this machine can reach the page; docs/page.md explains
@@ -59,6 +59,7 @@ def guide(parser: Any) -> None:
 def doctor(parser: Any) -> None:
     """Test everything that a stream needs on this machine, and say how to fix it."""
     parser.add_argument("--offline", action="store_true", help="do not use the network")
+    add_within(parser, "the checks may take together", default="3m")
     add_json(parser)
 
 

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import asyncio
 import os
-from collections.abc import Sequence
-from dataclasses import asdict
+from collections.abc import AsyncIterator, Callable, Mapping, Sequence
+from contextlib import asynccontextmanager
+from dataclasses import asdict, replace
 from typing import Any, Final
 from urllib.parse import urlsplit
 
@@ -15,25 +16,57 @@ from retake_flow.errors import RetakeFlowError, SettingsError
 from retake_flow.notices.apprise import notifiers
 from retake_flow.settings import Settings, is_loopback, variables
 from retake_flow.studio import programs
-from retake_flow.studio.processes.launcher import Launcher
+from retake_flow.studio.processes.launcher import Completed, Launcher, Probe
+from retake_flow.studio.processes.process import Process
+from retake_flow.studio.processes.process_spec import ProcessSpec
 from retake_flow.wiring.diagnosis import host, stream
 from retake_flow.wiring.diagnosis.finding import Finding, attempt, failure
 
-_WITHIN: Final = 180.0  # seconds, on the slowest machine
+_ENDING: Final = 60.0  # seconds until everything else is over as well
 #: The largest accepted difference of this machine's clock, in seconds.
 DIFFERENCE = 2.0
 
 
-async def examine(settings: Settings, *, offline: bool) -> dict[str, Any]:
+class BoundedLauncher(Launcher):
+    """Starts programs that share a time limit: each is ready, or ends, within its own limit and what is left of it."""
+
+    def __init__(self, marker: str, environment: Mapping[str, str], within: float) -> None:
+        super().__init__(marker, environment)
+        self._until = asyncio.get_running_loop().time() + within
+
+    @asynccontextmanager
+    async def process(
+        self,
+        spec: ProcessSpec,
+        ready: Probe | None = None,
+        stdout: Callable[[bytes], object] | None = None,
+        line: Callable[[str], object] | None = None,
+    ) -> AsyncIterator[Process]:
+        """A running program, ready for use."""
+        spec = replace(spec, ready_within=self._at_most(spec.ready_within))
+        async with super().process(spec, ready, stdout, line) as process:
+            yield process
+
+    async def run(self, spec: ProcessSpec, timeout: float) -> Completed:
+        """Run a program to its end."""
+        return await super().run(spec, self._at_most(timeout))
+
+    def _at_most(self, seconds: float) -> float:
+        left = self._until - asyncio.get_running_loop().time()
+        return min(seconds, max(0.0, round(left, 1)))
+
+
+async def examine(settings: Settings, *, offline: bool, within: float) -> dict[str, Any]:
     """The findings, as plain data without secrets.
 
-    The checks and their order are always the same, whatever the findings.
+    The checks and their order are always the same, whatever the findings. The programs that are started share `within`
+    seconds.
     """
     loop = asyncio.get_running_loop()
     began = loop.time()
-    starts = Launcher(f"doctor-{os.getpid()}", variables())
+    starts = BoundedLauncher(f"doctor-{os.getpid()}", variables(), within)
     scheme = "rtmp" if is_loopback(urlsplit(settings.origin).hostname) else "rtmps"
-    async with asyncio.timeout(_WITHIN), asyncio.TaskGroup() as group:
+    async with asyncio.timeout(within + _ENDING), asyncio.TaskGroup() as group:
         shown = group.create_task(stream.examine(starts, settings.voice, scheme, sandbox=settings.sandbox))
         found = group.create_task(asyncio.to_thread(lambda: [*host.examine_places(settings)]))
         beyond = group.create_task(_examine_reach(settings, offline=offline))

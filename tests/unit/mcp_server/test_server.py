@@ -8,7 +8,9 @@ import socket
 import pytest
 from mcp.server.mcpserver.exceptions import ResourceError, UnexpectedResourceError
 
+from retake_flow.cli.main import parser
 from retake_flow.errors import SettingsError, UsageError
+from retake_flow.mcp_server import program
 from retake_flow.mcp_server.server import serve, server
 
 
@@ -41,3 +43,19 @@ def test_a_resource_with_a_bad_name_is_no_crash(uri: str, message: str) -> None:
     with pytest.raises(ResourceError, match=message) as raised:
         asyncio.run(server.read_resource(f"retake-flow://{uri}"))
     assert not isinstance(raised.value, UnexpectedResourceError)
+
+
+def test_the_doctor_ends_before_a_call_does(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Hanging programs then appear in the findings, instead of nothing."""
+    called: list[str] = []
+
+    async def run_command(*arguments: str, within: float, given: str) -> tuple[int, str, str]:
+        called.extend(arguments)
+        assert (
+            within - parser(["doctor"]).parse_args(arguments).within >= 10
+        )  # in which it starts, and ends the programs
+        return 0, "{}", ""
+
+    monkeypatch.setattr(program, "run_command", run_command)
+    asyncio.run(server.call_tool("doctor", {}))
+    assert called[0] == "doctor"

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import os
 import resource
 from pathlib import Path
 from types import SimpleNamespace
@@ -12,8 +13,10 @@ import psutil
 import pytest
 
 from retake_flow.api.connectivity import Connectivity
-from retake_flow.errors import HostError
+from retake_flow.errors import HostError, NotReady
 from retake_flow.settings import Settings
+from retake_flow.studio.processes.process import Process
+from retake_flow.studio.processes.process_spec import ProcessSpec
 from retake_flow.wiring.diagnosis import examination, host, stream
 from retake_flow.wiring.diagnosis.finding import Finding, attempt
 
@@ -124,3 +127,21 @@ def test_a_store_that_is_there_is_left_as_it_is(tmp_path: Path) -> None:
     assert (store.status, store.message) == ("ok", f"runs are kept in {tmp_path / 'runs.sqlite'}")
     assert (tmp_path / "runs.sqlite").read_bytes() == b""
     assert [file.name for file in tmp_path.iterdir()] == ["runs.sqlite"]
+
+
+def test_hanging_programs_share_a_time_limit() -> None:
+    """A caller that gives up after a minute still gets the findings about all of them."""
+    idle = ProcessSpec(("sleep", "600"))
+
+    async def late(_: Process) -> None:
+        await asyncio.Event().wait()
+
+    async def tried() -> None:
+        starts = examination.BoundedLauncher("doctor-test", {"PATH": os.environ["PATH"]}, within=0.5)
+        with pytest.raises(NotReady, match=r"sleep did not finish within 0(\.\d)? s"):
+            await starts.run(idle, timeout=600.0)
+        with pytest.raises(NotReady, match=r"sleep was not ready within 0(\.\d)? s"):
+            async with starts.process(idle, late):
+                raise AssertionError("it was ready")
+
+    asyncio.run(tried())
