@@ -13,6 +13,7 @@ import asyncio
 import os
 import sys
 import tempfile
+import threading
 import time
 from collections import Counter, deque
 from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
@@ -56,6 +57,8 @@ from retake_flow.store.opening import open_runs
 #: What is promised.
 LONGEST_BLOCK: Final = 0.3  # seconds
 MOST_MEMORY: Final = 150.0  # MiB
+_LONGEST_STANDSTILL: Final = 2.0  # seconds without work: a slow disk is no answer's fault
+_TICK: Final = 0.01  # seconds
 
 _FASTER: Final = 20.0  # how much faster the time of the run goes
 _TOGETHER: Final = 4  # calls at once, beside the run
@@ -88,7 +91,10 @@ _OWNER: Final = "user_owl"
 
 
 class Watch:
-    """Sees how long the event loop is blocked, by seconds of the processor, and how much memory is taken.
+    """Sees how long the event loop is blocked, and how much memory is taken.
+
+    Work counts by its seconds of the processor. Everything else, as a call that sleeps, counts by the ticks of another
+    thread meanwhile: a machine that stands still stops both. Time in which the loop waits for a processor is no block.
 
     Attributes:
         blocks: How long each block was that broke the promise, and what was answered last.
@@ -99,23 +105,39 @@ class Watch:
     def __init__(self, answered: Callable[[], Sequence[str]], longest: float) -> None:
         self._answered = answered
         self._longest = longest
+        self._ticks = 0
+        self._ended = threading.Event()
         self.blocks: list[str] = []
         self.longest = self.memory = 0.0
 
     async def look(self) -> None:
         """Look on until this is cancelled."""
+        threading.Thread(target=self._tick, daemon=True).start()
         process, looks = psutil.Process(), 0
-        while True:
-            began = time.thread_time()
-            await asyncio.sleep(0.01)
-            blocked = time.thread_time() - began
-            self.longest = max(self.longest, blocked)
-            if blocked >= self._longest:
-                last = ", ".join(self._answered())
-                self.blocks.append(f"the loop was blocked by {blocked:.2f} s of work; last: {last}")
-            looks += 1
-            if looks % 10 == 0:
-                self.memory = max(self.memory, process.memory_info().rss / 2**20)
+        try:
+            while True:
+                began, ticks, waited = time.thread_time(), self._ticks, _waited()
+                await asyncio.sleep(_TICK)
+                worked = time.thread_time() - began
+                stood = (self._ticks - ticks - 1) * _TICK - (_waited() - waited)
+                self.longest = max(self.longest, worked, stood)
+                if worked >= self._longest or stood >= max(self._longest, _LONGEST_STANDSTILL):
+                    last = ", ".join(self._answered())
+                    self.blocks.append(f"the loop stood for {stood:.2f} s, with {worked:.2f} s of work; last: {last}")
+                looks += 1
+                if looks % 10 == 0:
+                    self.memory = max(self.memory, process.memory_info().rss / 2**20)
+        finally:
+            self._ended.set()
+
+    def _tick(self) -> None:
+        while not self._ended.wait(_TICK):
+            self._ticks += 1
+
+
+def _waited() -> float:
+    """For how many seconds this thread has waited for a processor."""
+    return int(Path(f"/proc/self/task/{threading.get_native_id()}/schedstat").read_text().split()[1]) / 1e9
 
 
 class Hurried:
