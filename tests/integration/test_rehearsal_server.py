@@ -156,7 +156,7 @@ def test_the_end_does_not_wait_for_a_long_delay(tmp_path):
 
     async def main():
         fault = Fault("* *", delay=3600.0)
-        async with httpx.AsyncClient(trust_env=False) as client:
+        async with asyncio.timeout(WITHIN), httpx.AsyncClient(trust_env=False) as client:
             async with serve(Options(agents=(OWL,), faults=(fault,)), tmp_path) as server:
                 asking = asyncio.create_task(client.get(f"{server.address}/skill.json", timeout=3600))
                 await eventually(lambda: server.platform.calls.count)

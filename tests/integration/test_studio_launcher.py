@@ -369,7 +369,8 @@ def test_all_lines_of_a_program_that_is_read_are_heard(marker: str) -> None:
             if len(lines) % 100 == 0:
                 process.write(b"on\n")
 
-        async with Launcher(marker, os.environ).process(spec, line=hear) as process:
+        launcher = Launcher(marker, os.environ)
+        async with asyncio.timeout(WITHIN), launcher.process(spec, line=hear) as process:
             process.write(b"go\n")
             await process.wait()
 
