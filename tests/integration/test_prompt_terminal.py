@@ -204,7 +204,7 @@ def test_a_second_process_may_answer_first(home: Home, asked: Terminal) -> None:
     assert asked.ends() == 0
     taken = next(record for record in home.journal() if record["event"] == "gate_answered")
     given = datetime.fromisoformat(answered.records[0]["at"])
-    assert (datetime.fromisoformat(taken["t"]) - given).total_seconds() >= -0.01
+    assert -0.01 <= (datetime.fromisoformat(taken["t"]) - given).total_seconds() < 30
     assert home.journal()[-1]["reason"] == POST
 
 

@@ -156,7 +156,7 @@ def test_an_answer_from_elsewhere_is_taken(home: Home) -> None:
     assert first.finish() == 0
     taken = next(record for record in first.records if record["event"] == "gate_answered")
     given = datetime.fromisoformat(answered.records[0]["at"]).timestamp()
-    assert seconds(taken) - given >= -0.01
+    assert -0.01 <= seconds(taken) - given < 30  # seconds: it is woken, and does not wait for a later look
     assert first.records[-1]["reason"] == "green 3"
 
 
@@ -447,7 +447,7 @@ def test_all_crashed_runs_go_on_at_once(home: Home) -> None:
 
 def test_a_run_killed_while_it_ends_is_ended_by_resume(home: Home) -> None:
     """Killed while its last undo is under way: `resume` closes the session, and only then is the run over."""
-    slow = [{"call": "POST /agent/stream/stop", "delay": 30, "times": 1}]
+    slow = [{"call": "POST /agent/stream/stop", "delay": 15, "times": 1}]  # less than a call may take
     first = rehearse(home, "--for", "0s", faults=slow)
     first.until("undo_started", action="retake.stop_stream")
     first.kill()
