@@ -69,7 +69,9 @@ def test_a_stream_outlasts_its_server(tmp_path: Path, server: postgres_server.Se
             in_touch(server, running)
         assert (encoder(running.run).pid, epoch(server, running.run)) == (pid, 1)
         network.cut("silent")
+        asked = time.monotonic()
         runs = home.call("runs")
+        assert time.monotonic() - asked < 45  # five seconds, and what a busy machine takes to start it
         assert runs.code == 6, runs
         assert "cannot be reached" in runs.err
         assert "see whether the database server runs" in runs.err
@@ -123,7 +125,7 @@ def test_hosts_take_over_and_never_stream_at_once(server: postgres_server.Server
         print(
             f"the sleeper's encoder was gone {after:.2f} s after it woke, the other's {lost:.2f} s after its database"
         )
-        assert after < LEASE
+        assert after < LEASE * 5 / 7  # it ends at once, and not as if its lease began when it woke
         assert lost < LEASE
         assert code == 6
         assert epoch(server, first.run) == 2
