@@ -151,5 +151,5 @@ def test_a_stream_is_left_alone_by_a_stream_in_another_container(tmp_path: Path)
         for running in (first, second):
             visits = [record["visit"] for record in running.records if record.get("state") == ON_AIR]
             assert set(visits) == {1}
-            failed = [record["activity"] for record in running.records if record["event"] == "activity_failed"]
-            assert not [name for name in failed if name.startswith(("broadcast:", "broadcast/pushing:"))]
+            failed = {record["activity"] for record in running.records if record["event"] == "activity_failed"}
+            assert failed <= {f"{ON_AIR}:picture", f"{ON_AIR}:thumbnail"}  # a busy machine may take them too late
