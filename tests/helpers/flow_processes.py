@@ -22,6 +22,9 @@ from run_programs import living, programs
 
 #: Seconds after which something that is waited for counts as not coming, also on a slow and busy machine.
 WITHIN = 150.0
+#: Seconds within which the programs of a run that has ended are gone: it has waited for them itself, and an encoder
+#: that it forgot would end 10 seconds after its ingest.
+SWEPT = 5.0
 #: The usual size takes twice the computing, and where nobody looks at the picture it only has to be there.
 SMALL = "size=320x240"
 
@@ -278,7 +281,7 @@ def at_home(folder: Path, **variables: str) -> Iterator[Home]:
         home.close()
 
 
-def gone(run: str, within: float = WITHIN) -> None:
+def gone(run: str, within: float = SWEPT) -> None:
     """Wait until no program of a run lives."""
     waited(lambda: not programs(run), f"the end of {programs(run)}", within, 0.1)
 

@@ -47,7 +47,7 @@ def test_an_agent_goes_live_by_commands_that_end(tmp_path: Path) -> None:
         assert (asked["code"], asked["on_air"], asked["pid"]) == (4, False, None)
         run = str(asked["run"])
         assert run.startswith("show-")
-        gone(run)
+        gone(run, WITHIN)
         [question] = home.call("gates", "show", "--json").records
         assert "Code: " in question["message"]
         assert home.call("status", "show").code == 4
@@ -99,7 +99,7 @@ def test_an_agent_goes_live_by_commands_that_end(tmp_path: Path) -> None:
         waiting = f"retake-flow wait {run} --until ended --within 50s --json"
         assert (stopping["effect"], stopping["next"][0]) == ("queued", waiting)
         over = home.call("wait", "show", "--until", "ended", *PATIENTLY, "--json").records[0]
-        gone(run)
+        gone(run, WITHIN)
         waited(lambda: not lives(driver), f"the end of {driver}")
         stopped = home.call("stop", "show", "--json").records[0]
         assert stopped["effect"] == "done"

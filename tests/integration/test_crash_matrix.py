@@ -16,7 +16,7 @@ from typing import Any, Protocol
 
 import postgres_server
 import pytest
-from flow_processes import Done, Home, Record, RetakeTv, at_home, gone, retake_tv, write_credentials
+from flow_processes import WITHIN, Done, Home, Record, RetakeTv, at_home, gone, retake_tv, write_credentials
 
 pytestmark = pytest.mark.real
 
@@ -97,7 +97,7 @@ def _to_its_end(home: Home, platform: RetakeTv, done: Done) -> bool:
         return False
     for _ in range(3):
         if done.code == KILLED:
-            gone(str(home.row()["id"]))
+            gone(str(home.row()["id"]), WITHIN)
             done = home.call("resume", "last", "--json")
         elif done.code == 4:
             done = home.call("resume", "last", "--json", *_answer(platform, done))

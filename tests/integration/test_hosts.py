@@ -74,7 +74,7 @@ def test_a_run_waits_for_its_host_to_be_mended(tmp_path: Path) -> None:
         running = home.start(*rehearse(home)[:-1], "5m")
         running.on_air()
         running.kill()
-        gone(running.run)
+        gone(running.run, WITHIN)
         reduced = reduced_ffmpeg(tmp_path / "bin", "libx264")
         refused = home.call("resume", "last", PATH=reduced["PATH"])
         assert refused.code == 6, refused

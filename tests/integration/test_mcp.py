@@ -121,7 +121,7 @@ def test_a_client_takes_a_stream_through(tmp_path: Path, mode: str) -> None:
                 assert ended["outcome"] == "completed"
                 assert ended["stats"]["messages"] == len(read)
                 assert ended["stats"]["recoveries"] >= 1
-            gone(live["run"])
+            gone(live["run"], WITHIN)
 
     asyncio.run(take_through())
 

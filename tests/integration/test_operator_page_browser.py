@@ -136,7 +136,7 @@ def test_a_stream_is_watched_answered_and_stopped(tmp_path: Path, browser: Brows
             _survive(phone, server)
             kept = Path(home.call("show", run, "--json").records[-1]["rehearsal"]) / "recordings"
             _speak_and_stop(phone, desk, max(kept.glob("*.flv")))
-            gone(run)
+            gone(run, WITHIN)
             shown = {number for number in numbers(phone) if number}
             assert len(numbers(phone)) == len(shown), "a record is shown twice"
             desk.reload()

@@ -123,7 +123,7 @@ def test_a_killed_runner_takes_its_programs_with_it(tmp_path: Path) -> None:
         waited(lambda: {"Xvfb", "xterm", "ffmpeg", "pulseaudio"} <= {program.name() for program in programs(run.run)})
         run.process.kill()
         run.process.wait(WITHIN)
-        gone(run.run)
+        gone(run.run, WITHIN)
 
 
 def test_two_runs_at_once_do_not_collide(tmp_path: Path) -> None:

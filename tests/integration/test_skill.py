@@ -9,7 +9,7 @@ import shlex
 from pathlib import Path
 
 import pytest
-from flow_processes import Home, Record, at_home, gone
+from flow_processes import WITHIN, Home, Record, at_home, gone
 from run_programs import program
 from skills_ref import validate
 
@@ -114,7 +114,7 @@ def test_the_skill_is_enough_to_take_a_stream_through(tmp_path: Path) -> None:
         agent.do("retake-flow stop show --json")
         over = agent.do("retake-flow status show --json")
         assert (over["outcome"], over["stats"]["messages"]) == ("completed", len(VIEWERS)), over
-        gone(run)
+        gone(run, WITHIN)
         assert {*COMMANDS, *INLINE} - agent.used == {
             "retake-flow run agent.yaml --rehearse --name rehearsal --detach --json",
             "retake-flow status rehearsal --json",

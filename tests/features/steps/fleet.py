@@ -13,7 +13,7 @@ from typing import Any
 import psutil
 import pytest
 import store_hosts
-from flow_processes import Home, RetakeTv, Running, at_home, gone, retake_tv, waited, write_credentials
+from flow_processes import WITHIN, Home, RetakeTv, Running, at_home, gone, retake_tv, waited, write_credentials
 from pytest_bdd import given, parsers, then, when
 from steps.store import kept_on_server
 from waiting_runs import ASKING
@@ -296,7 +296,7 @@ def stopped(fleet: Fleet) -> None:
 def ended(fleet: Fleet) -> None:
     """The worker ends too, when it is asked to."""
     assert fleet.find()["phase"] == "completed"
-    gone(fleet.runs[-1])
+    gone(fleet.runs[-1], WITHIN)
     (host,) = waited(lambda: [one for one in fleet.hosts().values() if not one["used"]], "its room", every=0.2)
     assert (host["state"], host["runs"]) == ("ready", 0)
     (worker,) = fleet.workers.values()
