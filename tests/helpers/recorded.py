@@ -15,6 +15,8 @@ SILENT = -60.0
 HEARD = -35.0
 #: Seconds without a picture that a loaded machine may cost a recording; an encoder that hangs is given up after them.
 LONGEST_STALL = 5.0
+#: Times of half a second without a picture that a loaded machine may cost a recording whose encoder is left alone.
+MOST_STALLS = 3
 _WINDOW = 22050  # samples: half a second
 
 
@@ -39,6 +41,11 @@ def heard(recording: Path) -> tuple[float, float]:
     return loud[0], loud[-1]
 
 
+def stalls(recording: Path) -> list[float]:
+    """The times of half a second and more without a picture, in seconds."""
+    return [gap for gap in _gaps(recording, "v", 1.0) if gap >= 0.5]
+
+
 def longest_gap(recording: Path, stream: str, after: float = 1.0) -> float:
     """The longest time between two packets of the video (`v`) or the sound (`a`), in seconds.
 
@@ -47,12 +54,16 @@ def longest_gap(recording: Path, stream: str, after: float = 1.0) -> float:
         stream: Which of both.
         after: From which second on: while ffmpeg connects to the ingest, it takes no picture.
     """
+    return max(_gaps(recording, stream, after))
+
+
+def _gaps(recording: Path, stream: str, after: float) -> list[float]:
     said = _ran(
         *("ffprobe", "-v", "error", "-select_streams", stream),
         *("-show_entries", "packet=pts_time", "-of", "csv=p=0", str(recording)),
     )
     times = [at for at in sorted(float(line.strip(",")) for line in said.split()) if at >= after]
-    return max(later - earlier for earlier, later in pairwise(times))
+    return [later - earlier for earlier, later in pairwise(times)]
 
 
 def _ran(*command: str) -> str:

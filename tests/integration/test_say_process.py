@@ -8,7 +8,7 @@ from pathlib import Path
 import psutil
 import pytest
 from flow_processes import Home, at_home, gone, waited
-from recorded import HEARD, LONGEST_STALL, SILENT, await_more, heard, levels, longest_gap
+from recorded import HEARD, LONGEST_STALL, MOST_STALLS, SILENT, await_more, heard, levels, longest_gap, stalls
 from run_programs import programs
 
 pytestmark = pytest.mark.real
@@ -65,6 +65,7 @@ def test_a_spoken_text_is_heard_and_the_voice_survives_a_kill(tmp_path: Path) ->
         assert max(quiet) < SILENT < HEARD
         assert ends - begins >= 1.0
         assert longest_gap(recording, "v") < LONGEST_STALL
+        assert len(stalls(recording)) <= MOST_STALLS
     assert report["broken_rules"] == []
     assert (report["keys"]["issued"], report["keys"]["used"], report["keys"]["reused"]) == (2, 2, 0)
     said = [record for record in home.journal() if record["event"] == "said"]

@@ -18,7 +18,7 @@ from typing import Any
 import psutil
 import pytest
 from flow_processes import WITHIN, at_home, gone, waited
-from recorded import LONGEST_STALL, await_more, longest_gap
+from recorded import LONGEST_STALL, MOST_STALLS, await_more, longest_gap, stalls
 from run_programs import living
 
 from retake_flow.run.records import record
@@ -232,6 +232,7 @@ def test_a_stream_shows_its_stage_takes_scenes_from_outside_and_heals(tmp_path: 
     # At most one of the scenes is too short to be seen on a loaded machine: the one while the stage comes back.
     assert phases(recording)[-6:] == ["live", "other"] * 3
     assert longest_gap(recording, "v") < LONGEST_STALL
+    assert len(stalls(recording)) <= MOST_STALLS
     assert report["recordings"][0]["contact_sheet"] == str(recording.with_suffix(".png"))
     thumbnail = Path(report["agents"][0]["thumbnails"][0]["path"])
     assert pictures(thumbnail, "null") != ["blank"]

@@ -14,7 +14,7 @@ from pathlib import Path
 
 import pytest
 from flow_processes import WITHIN
-from recorded import LONGEST_STALL, SILENT, heard, levels, longest_gap
+from recorded import LONGEST_STALL, MOST_STALLS, SILENT, heard, levels, longest_gap, stalls
 from rtmp_listener import Ingest, listening, seconds_sent
 from run_programs import programs
 
@@ -83,6 +83,7 @@ def test_speech_is_heard_where_it_was_silent_and_the_picture_has_no_gap(
     assert before
     assert max(before) < SILENT
     assert longest_gap(recording, "v") < LONGEST_STALL
+    assert len(stalls(recording)) <= MOST_STALLS
     assert longest_gap(recording, "a") < 0.1
     assert programs(marker) == []
     assert list((tmp_path / "home").iterdir()) == []
