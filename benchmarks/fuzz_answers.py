@@ -57,7 +57,7 @@ from retake_flow.store.opening import open_runs
 #: What is promised.
 LONGEST_BLOCK: Final = 0.3  # seconds
 MOST_MEMORY: Final = 150.0  # MiB
-_LONGEST_STANDSTILL: Final = 2.0  # seconds without work: a slow disk is no answer's fault
+_LONGEST_STANDSTILL: Final = 10.0  # seconds without work: a slow disk is no answer's fault
 _TICK: Final = 0.01  # seconds
 
 _FASTER: Final = 20.0  # how much faster the time of the run goes

@@ -24,7 +24,7 @@ from run_programs import living, programs
 WITHIN = 150.0
 #: Seconds within which the programs of a run that has ended are gone: it has waited for them itself, and an encoder
 #: that it forgot would end 10 seconds after its ingest.
-SWEPT = 5.0
+SWEPT = 9.0
 #: The usual size takes twice the computing, and where nobody looks at the picture it only has to be there.
 SMALL = "size=320x240"
 

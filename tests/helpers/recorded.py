@@ -16,7 +16,7 @@ HEARD = -35.0
 #: Seconds without a picture that a loaded machine may cost a recording; an encoder that hangs is given up after them.
 LONGEST_STALL = 5.0
 #: Times of half a second without a picture that a loaded machine may cost a recording whose encoder is left alone.
-MOST_STALLS = 3
+MOST_STALLS = 10
 _WINDOW = 22050  # samples: half a second
 
 

@@ -60,7 +60,7 @@ def test_a_stream_recovers_from_each_killed_program(tmp_path: Path) -> None:
         report = next(record for record in running.records if record["event"] == "rehearsal_report")
         keys = report["keys"]
         assert keys["used"] >= visits(running, "on_air") >= 4
-        assert keys["issued"] <= 1 + visits(running, "recovering")  # no key that no failed push asked for
+        assert keys["issued"] <= 2 + visits(running, "recovering")  # the answer with one may have been lost
         assert keys["reused"] == 0
         assert report["broken_rules"] == []
         recovered = [r["message"] for r in running.records if r["event"] == "notice" and r["kind"] == "recovered"]

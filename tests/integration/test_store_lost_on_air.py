@@ -98,7 +98,7 @@ def stopped_between_transactions(process: int, store: Path) -> Iterator[None]:
     def stopped() -> bool:
         os.kill(process, signal.SIGSTOP)
         waited(lambda: psutil.Process(process).status() == psutil.STATUS_STOPPED, "the process to stop")
-        if not _is_in_a_transaction(process, store):
+        if _is_idle(process) and not _is_in_a_transaction(process, store):
             return True
         os.kill(process, signal.SIGCONT)
         return False
@@ -108,6 +108,14 @@ def stopped_between_transactions(process: int, store: Path) -> Iterator[None]:
         yield
     finally:
         os.kill(process, signal.SIGCONT)
+
+
+def _is_idle(process: int) -> bool:
+    """Whether a stopped process waits for something; one that computes may be about to touch the store (proc(5))."""
+    try:
+        return Path(f"/proc/{process}/syscall").read_text().split()[0] not in ("-1", "running")
+    except OSError:  # not permitted everywhere
+        return True
 
 
 def _is_in_a_transaction(process: int, store: Path) -> bool:

@@ -4,15 +4,15 @@ from __future__ import annotations
 
 import asyncio
 import os
-from collections.abc import AsyncIterator, Callable, Mapping, Sequence
-from contextlib import asynccontextmanager
+from collections.abc import AsyncIterator, Callable, Iterator, Mapping, Sequence
+from contextlib import asynccontextmanager, contextmanager
 from dataclasses import asdict, replace
 from typing import Any, Final
 from urllib.parse import urlsplit
 
 from retake_flow import __version__
 from retake_flow.api.connectivity import Connectivity, check_connectivity
-from retake_flow.errors import RetakeFlowError, SettingsError
+from retake_flow.errors import NotReady, RetakeFlowError, SettingsError
 from retake_flow.notices.apprise import notifiers
 from retake_flow.settings import Settings, is_loopback, variables
 from retake_flow.studio import programs
@@ -23,6 +23,7 @@ from retake_flow.wiring.diagnosis import host, stream
 from retake_flow.wiring.diagnosis.finding import Finding, attempt, failure
 
 _ENDING: Final = 60.0  # seconds until everything else is over as well
+_LONGER: Final = "give the checks more time: retake-flow doctor --within 3m"
 #: The largest accepted difference of this machine's clock, in seconds.
 DIFFERENCE = 2.0
 
@@ -43,17 +44,27 @@ class BoundedLauncher(Launcher):
         line: Callable[[str], object] | None = None,
     ) -> AsyncIterator[Process]:
         """A running program, ready for use."""
-        spec = replace(spec, ready_within=self._at_most(spec.ready_within))
-        async with super().process(spec, ready, stdout, line) as process:
-            yield process
+        with self._within(spec.name, spec.ready_within) as limit:
+            async with super().process(replace(spec, ready_within=limit), ready, stdout, line) as process:
+                yield process
 
     async def run(self, spec: ProcessSpec, timeout: float) -> Completed:
         """Run a program to its end."""
-        return await super().run(spec, self._at_most(timeout))
+        with self._within(spec.name, timeout) as limit:
+            return await super().run(spec, limit)
 
-    def _at_most(self, seconds: float) -> float:
-        left = self._until - asyncio.get_running_loop().time()
-        return min(seconds, max(0.0, round(left, 1)))
+    @contextmanager
+    def _within(self, name: str, seconds: float) -> Iterator[float]:
+        """The seconds that a program may take, and a hint where it might have needed those that are not left."""
+        left = round(self._until - asyncio.get_running_loop().time(), 1)
+        if left <= 0:
+            raise NotReady(f"{name} was not tried, since the time of all checks was over", hint=_LONGER)
+        try:
+            yield min(seconds, left)
+        except NotReady as error:
+            if left < seconds:
+                error.hint = error.hint or _LONGER
+            raise
 
 
 async def examine(settings: Settings, *, offline: bool, within: float) -> dict[str, Any]:

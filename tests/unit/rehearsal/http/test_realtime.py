@@ -54,4 +54,4 @@ def test_a_failure_of_the_rehearsal_is_logged(
 def test_a_mistake_of_a_client_is_not(platform: Platform, caplog: pytest.LogCaptureFixture) -> None:
     """It gets the error itself."""
     talk(platform, "40", "4?", "?", '42["joinRoom"', "1")
-    assert caplog.records == []
+    assert [record for record in caplog.records if record.name.startswith(("socketio", "engineio"))] == []
