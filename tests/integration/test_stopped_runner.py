@@ -27,12 +27,11 @@ def narrow(process: psutil.Process) -> None:
         output = Path(f"/proc/{process.pid}/fd/{fd}")
         with suppress(OSError):  # it has ended, or more than that waits to be read
             if stat.S_ISFIFO(output.stat().st_mode):
-                with output.open("wb", buffering=0, opener=_without_waiting) as pipe:
+                pipe = os.open(output, os.O_WRONLY | os.O_NONBLOCK)
+                try:
                     fcntl.fcntl(pipe, fcntl.F_SETPIPE_SZ, 4096)
-
-
-def _without_waiting(path: str, flags: int) -> int:
-    return os.open(path, os.O_WRONLY | os.O_NONBLOCK)
+                finally:
+                    os.close(pipe)
 
 
 def on_air(running: Running) -> int:
