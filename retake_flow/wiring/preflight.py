@@ -18,7 +18,7 @@ from urllib.parse import urlsplit
 
 from retake_flow import __version__, network, os_errors
 from retake_flow.actions.registry import CATALOGUE
-from retake_flow.errors import HostError, MissingProgram, ResponderMissing, RetakeFlowError, SettingsError
+from retake_flow.errors import HostError, MissingProgram, NotReady, ResponderMissing, RetakeFlowError, SettingsError
 from retake_flow.flow.action_spec import names_of, with_own
 from retake_flow.flow.load.functions import called_function
 from retake_flow.flow.model import Flow, performers
@@ -175,9 +175,12 @@ async def _require_parts(scheme: str, kept: Path) -> None:
         capability.require_sending(starts, scheme),
         capability.require_fonts(starts),
     )
-    for found in await asyncio.gather(*tries, return_exceptions=True):
-        if found is not None:
-            raise found
+    found = [error for error in await asyncio.gather(*tries, return_exceptions=True) if error is not None]
+    for error in found:
+        if not isinstance(error, NotReady):  # a slow machine must not keep a run from starting
+            raise error
+    if found:
+        return
     with suppress(OSError):  # a cache that cannot be written is ignored
         kept.parent.mkdir(parents=True, exist_ok=True)
         kept.write_text(json.dumps([*known, now][-_MOST_KEPT:]), encoding="utf-8")

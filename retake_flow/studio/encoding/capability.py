@@ -5,10 +5,10 @@ from __future__ import annotations
 import os
 import socket
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager
 from typing import Final
 
-from retake_flow.errors import HostError, NotReady
+from retake_flow.errors import HostError
 from retake_flow.studio import programs
 from retake_flow.studio.encoding import encoder
 from retake_flow.studio.encoding.quality import SOFTWARE, Quality
@@ -30,6 +30,7 @@ async def require_capture(launcher: Launcher) -> None:
     Raises:
         MissingProgram: ffmpeg cannot do this, or is not installed.
         HostError: This machine does not allow it.
+        NotReady: It takes too long.
     """
     picture = encoder.grab_input(_NO_DISPLAY, "64x64", _QUALITY.framerate)
     await _try(launcher, (*_command(picture), "-f", "flv", "/dev/null"))
@@ -43,6 +44,7 @@ async def require_sending(launcher: Launcher, scheme: str) -> None:
     Raises:
         MissingProgram: ffmpeg cannot do this, or is not installed.
         HostError: This machine does not allow it.
+        NotReady: It takes too long.
     """
     with _closed_port() as port:
         target = f"{scheme}://127.0.0.1:{port}/app/preflight"
@@ -75,21 +77,20 @@ async def require_fonts(launcher: Launcher) -> None:
 
     Raises:
         HostError: There is no font.
+        NotReady: It takes too long.
     """
     if programs.find("fc-list", launcher.environment) is None:
         return
-    with suppress(NotReady):
-        listed = await launcher.run(ProcessSpec(("fc-list", ":", "family")), TIMEOUT_SECONDS)
-        if listed.status == 0 and not listed.stdout.strip():
-            raise program_errors.no_font()
+    listed = await launcher.run(ProcessSpec(("fc-list", ":", "family")), TIMEOUT_SECONDS)
+    if listed.status == 0 and not listed.stdout.strip():
+        raise program_errors.no_font()
 
 
 async def _try(launcher: Launcher, command: tuple[str, ...]) -> None:
     """Start a program that is bound to fail, to learn why it fails."""
-    with suppress(NotReady):  # the machine is only slow
-        completed = await launcher.run(ProcessSpec(command), TIMEOUT_SECONDS)
-        if completed.lasting is not None:
-            raise completed.lasting
+    completed = await launcher.run(ProcessSpec(command), TIMEOUT_SECONDS)
+    if completed.lasting is not None:
+        raise completed.lasting
 
 
 @contextmanager

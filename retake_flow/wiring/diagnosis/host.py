@@ -20,7 +20,7 @@ import psutil
 
 from retake_flow import os_errors
 from retake_flow.api import credentials
-from retake_flow.errors import HostError, RetakeFlowError
+from retake_flow.errors import HostError, ProcessFailed, RetakeFlowError
 from retake_flow.settings import Settings
 from retake_flow.store.opening import reached
 from retake_flow.studio import programs
@@ -113,7 +113,9 @@ def shared_memory(folder: Path = Path("/dev/shm")) -> Finding:
 async def init(starts: Launcher) -> Finding:
     """Whether orphaned processes are reaped here, tested by leaving one behind."""
     done = await starts.run(ProcessSpec(("sh", "-c", "sleep 0.01 & echo $!")), timeout=30.0)
-    orphan = int(done.stdout or b"0")
+    if done.status != 0:
+        raise done.lasting or ProcessFailed(f"no orphan was left behind for the test: {done.ending}")
+    orphan = int(done.stdout)
     if os.getpid() == 1 or await _is_reaped(orphan):  # as the first process, a run reaps them itself
         return Finding("init", "ok", "ended processes are reaped")
     name = "process 1"

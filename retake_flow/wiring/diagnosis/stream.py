@@ -185,6 +185,8 @@ async def _scripts(starts: Launcher) -> Finding:
         return Finding("scripts", "skipped", "not tried, since fc-list is not installed",
                        f"run: {programs.install_command(())} fontconfig")  # fmt: skip
     listed = await starts.run(ProcessSpec(("fc-list", "--format", "%{lang}|")), timeout=_WITHIN)
+    if listed.status != 0:
+        raise listed.lasting or ProcessFailed(f"the fonts were not listed: {listed.ending}")
     known = set(listed.stdout.decode(errors="replace").split("|"))
     lacking = {name: package for name, _, language, package in SCRIPTS if language and language not in known}
     return _letters_finding(

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import asyncio
 import os
+import re
 import resource
+from collections.abc import Awaitable, Callable
 from pathlib import Path
 from types import SimpleNamespace
 from typing import NamedTuple
@@ -15,6 +17,7 @@ import pytest
 from retake_flow.api.connectivity import Connectivity
 from retake_flow.errors import HostError, NotReady
 from retake_flow.settings import Settings
+from retake_flow.studio.processes.launcher import Launcher
 from retake_flow.studio.processes.process import Process
 from retake_flow.studio.processes.process_spec import ProcessSpec
 from retake_flow.wiring.diagnosis import examination, host, stream
@@ -127,6 +130,33 @@ def test_a_store_that_is_there_is_left_as_it_is(tmp_path: Path) -> None:
     assert (store.status, store.message) == ("ok", f"runs are kept in {tmp_path / 'runs.sqlite'}")
     assert (tmp_path / "runs.sqlite").read_bytes() == b""
     assert [file.name for file in tmp_path.iterdir()] == ["runs.sqlite"]
+
+
+@pytest.mark.parametrize(
+    ("name", "script", "check"),
+    [
+        ("ffmpeg", "exec sleep 600", lambda starts: stream._sending(starts, "rtmps")),
+        ("fc-list", "exec sleep 600", stream._scripts),
+        ("fc-list", "exit 1", stream._scripts),
+        ("sh", "exec sleep 600", host.init),
+        ("sh", "exit 1", host.init),
+    ],
+)
+def test_a_check_that_did_not_come_to_its_end_is_not_ok(
+    tmp_path: Path, name: str, script: str, check: Callable[[Launcher], Awaitable[Finding]]
+) -> None:
+    """A program that hangs or fails shows nothing about the machine."""
+    (tmp_path / name).write_text(f"#!/bin/bash\n{script}\n")
+    (tmp_path / name).chmod(0o755)
+
+    async def tried() -> Finding:
+        path = {"PATH": f"{tmp_path}:{os.environ['PATH']}"}
+        starts = examination.BoundedLauncher(f"doctor-{tmp_path.name}", path, within=0.5 if "sleep" in script else 60.0)
+        return await attempt("x", lambda: check(starts))
+
+    found = asyncio.run(tried())
+    said = f"{name} (did not finish within|was not tried)" if "sleep" in script else f"{name} ended with status 1"
+    assert (found.status, bool(re.search(said, found.message))) == ("missing", True), found
 
 
 def test_hanging_programs_share_a_time_limit() -> None:

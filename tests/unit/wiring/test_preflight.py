@@ -15,6 +15,7 @@ from retake_flow.errors import HostError, InputError, MissingProgram, ResponderM
 from retake_flow.flow.load.load import load_flow
 from retake_flow.settings import Settings
 from retake_flow.studio import display
+from retake_flow.studio.encoding import capability
 from retake_flow.wiring import preflight
 
 SHOWN = load_flow(
@@ -81,6 +82,19 @@ def test_a_host_without_a_place_for_temporary_files_is_told_so(monkeypatch: pyte
     with pytest.raises(HostError, match="No usable temporary directory") as raised:
         preflight.require_working_folder()
     assert "export TMPDIR=" in raised.value.hint
+
+
+def test_programs_that_take_long_neither_keep_a_run_from_starting_nor_count_as_tried(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The machine may only be slow. The next run tries them again."""
+    for name in ("ffmpeg", "fc-list"):
+        (tmp_path / name).write_text("#!/bin/sh\nexec sleep 600\n")
+        (tmp_path / name).chmod(0o755)
+    monkeypatch.setenv("PATH", f"{tmp_path}:{os.environ['PATH']}")
+    monkeypatch.setattr(capability, "TIMEOUT_SECONDS", 0.1)
+    asyncio.run(preflight._require_parts("rtmp", tmp_path / "cache" / "kept.json"))
+    assert not (tmp_path / "cache").exists()
 
 
 def test_a_run_whose_display_has_no_place_does_not_begin(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
