@@ -6,6 +6,7 @@ from collections import deque
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from random import Random
+from typing import assert_never
 
 from retake_flow.errors import NoSession, NotFound, Rejected
 from retake_flow.rehearsal.setup.faults import FaultPlan, StreamFault, Strike
@@ -266,21 +267,26 @@ class Platform:
                 tell(agent)
 
     def strike(self, agent: Agent, fault: StreamFault) -> None:
-        """Make a fault happen to a stream now."""
+        """Make a fault happen to a stream now; without a session or a push, one that needs it has no effect."""
         now, push = self.now(), agent.publication
         self.strikes.append(Strike(now, agent.name, fault))
         until = float("inf") if fault.lasts is None else now + fault.lasts
         match fault.stream:
             case "frozen_status":
                 agent.frozen = (self.is_live(agent), until)
-            case "offline" if agent.session is not None:
-                agent.session.offline_until = until
+            case "offline":
+                if agent.session is not None:
+                    agent.session.offline_until = until
             case "rotate_key":
                 self._new_key(agent, "the platform rotated the stream key").rotated = True
-            case "close_push" if push is not None:
-                push.close("the ingest closed it")
-            case "stall" if push is not None and push.is_open:
-                push.stall(fault.lasts)
+            case "close_push":
+                if push is not None:
+                    push.close("the ingest closed it")
+            case "stall":
+                if push is not None and push.is_open:
+                    push.stall(fault.lasts)
+            case _:
+                assert_never(fault.stream)
 
     # --- inside ---------------------------------------------------------------------------------------------
 

@@ -1,11 +1,12 @@
 """The state of the rehearsed platform: keys, sessions, video, and the rules it sees broken."""
 
 import random
+from typing import get_args
 
 import pytest
 
 from retake_flow.errors import NoSession, Rejected
-from retake_flow.rehearsal.setup.faults import StreamFault
+from retake_flow.rehearsal.setup.faults import StreamFault, StreamTrouble
 from retake_flow.rehearsal.setup.options import Options
 from retake_flow.rehearsal.state.platform import Platform
 
@@ -267,6 +268,14 @@ def test_a_frozen_status_may_never_thaw(platform, owl, clock):
     on_air(platform, owl, clock)
     clock.passes(1_000_000)
     assert not platform.shows_live(owl)
+
+
+def test_a_fault_without_a_stream_has_no_effect_and_an_unknown_one_is_refused(platform, owl):
+    """A fault is never ignored because nothing handles it."""
+    for trouble in get_args(StreamTrouble):
+        platform.strike(owl, StreamFault(trouble))
+    with pytest.raises(AssertionError):
+        platform.strike(owl, StreamFault("meteor"))
 
 
 def test_offline_goes_on_until_the_next_session(platform, owl, clock):
