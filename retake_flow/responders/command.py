@@ -77,8 +77,8 @@ def program(name: str, folder: Path, environment: Mapping[str, str]) -> str:
     """
     place = str((folder / name).absolute()) if "/" in name else name
     if programs.find(place, environment) is None:
-        problem = "is not there or may not be executed" if "/" in name else "is not installed"
-        raise MissingProgram(f"{one_line(place)}, which is to answer chat, {problem}", hint=_PLACES)
+        problem = "does not exist or may not be executed" if "/" in name else "is not installed"
+        raise MissingProgram(f"the responder's program {one_line(place)} {problem}", hint=_PLACES)
     return place
 
 
@@ -98,7 +98,7 @@ def script(arguments: Sequence[object], folder: Path) -> None:
     if (named.endswith(_SCRIPTS) and not any(map(str.isspace, named))) or path_like:
         place = (folder / named).absolute()
         if not os.path.exists(place):
-            raise MissingProgram(f"{one_line(str(place))}, which is to answer chat, is not there", hint=_RUNS)
+            raise MissingProgram(f"the responder's script {one_line(str(place))} does not exist", hint=_RUNS)
 
 
 class CommandResponder:

@@ -54,14 +54,14 @@ def function(name: str, folder: Path) -> Callable[[dict[str, Any]], Any]:
     except BaseException as error:
         if isinstance(error, KeyboardInterrupt):
             raise
-        message = f"the module {module}, which is to answer chat, cannot be imported: {blame(error, folder)}"
+        message = f"the responder's module {module} cannot be imported: {blame(error, folder)}"
         raise ResponderMissing(
             message, hint=f"it is looked up among the installed modules and in {one_line(place)}"
         ) from None
     _require_unhidden(module, folder)
     found = getattr(imported, attribute, None)
     if not callable(found):
-        raise ResponderMissing(f"the module {module} has no function {attribute!r} to answer chat", hint=_HINT)
+        raise ResponderMissing(f"the responder's module {module} has no function {attribute!r}", hint=_HINT)
     return found  # type: ignore[no-any-return]
 
 

@@ -83,5 +83,5 @@ def test_a_run_without_its_brain_does_not_begin(home: Home, tmp_path: Path) -> N
     (tmp_path / "owl.yaml").write_text(FLOW.replace("python3", "./brain"))
     done = home.call("run", str(tmp_path / "owl.yaml"), "--rehearse", "--folder", str(tmp_path / "kept"))
     assert done.code == 6, done
-    assert "brain, which is to answer chat, is not there" in done.err
+    assert "brain does not exist" in done.err
     assert not (tmp_path / "kept").exists()

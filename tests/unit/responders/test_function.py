@@ -215,8 +215,8 @@ def test_a_module_may_be_in_a_package_and_import_its_neighbours(tmp_path: Path, 
 @pytest.mark.parametrize(
     ("text", "name", "said"),
     [
-        ("", "{}:reply", "has no function 'reply' to answer chat"),
-        ("reply = 3", "{}:reply", "has no function 'reply' to answer chat"),
+        ("", "{}:reply", "has no function 'reply'"),
+        ("reply = 3", "{}:reply", "has no function 'reply'"),
         ("", "no_such_module_at_all:reply", "cannot be imported: ModuleNotFoundError: No module named"),
         ("x = 1\nraise RuntimeError('later')", "{}:reply", "cannot be imported: {}.py:2: RuntimeError: later"),
         ("def reply(:\n    pass", "{}:reply", "cannot be imported: {}.py:1: SyntaxError: "),

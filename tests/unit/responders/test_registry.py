@@ -73,7 +73,7 @@ def test_each_kind_answers(tmp_path: Path) -> None:
         ({"openai": 3}, ResponderFailed, "the flow's `responder` does not fit: 3 is not"),
         ({"openai": {"url": "https://owl.example/v1", "model": "m", "key_from": "NO"}}, ResponderFailed, "NO, needed"),
         ({"module": "no_such_module:reply"}, ResponderFailed, "cannot be imported"),
-        ({"command": ["./nothing"]}, MissingProgram, "which is to answer chat, is not there"),
+        ({"command": ["./nothing"]}, MissingProgram, "nothing does not exist"),
         ({"greeter": {}, "module": "a:b"}, ResponderFailed, "names both greeter and module, but only one can answer"),
     ],
 )
