@@ -174,7 +174,11 @@ def is_taken(number: int) -> bool:
 
     A number is also taken if another user's files are in its place: a server could not remove those.
     """
-    return any(map(_is_foreign, _leftover_paths(number))) or _held_here(number) or _is_listened_on(number)
+    return _is_obstructed(number) or _held_here(number) or _is_listened_on(number)
+
+
+def _is_obstructed(number: int) -> bool:
+    return any(map(_is_foreign, _leftover_paths(number)))
 
 
 def _trusted_owners() -> set[int]:
@@ -238,9 +242,10 @@ def _claim(number: int | str) -> str:
 @asynccontextmanager
 async def _server(launcher: Launcher, number: int, size: str, authority: Authority) -> AsyncIterator[Process]:
     async def answers(process: Process) -> None:
-        while True:
-            if await _accepts_clients(number, process.pid, authority):
-                return
+        while not await _accepts_clients(number, process.pid, authority):
+            # The server would wait for ever in a pipe that was put in place of its lock since we looked.
+            if _is_obstructed(number):
+                raise ProcessFailed(f"another program took display :{number} while Xvfb started")
             await asyncio.sleep(0.01)
 
     try:

@@ -108,12 +108,14 @@ def test_planted_working_folders_are_left_alone(shared: Path, home: Home) -> Non
     assert contents(shared) == before
 
 
-def test_planted_sockets_are_not_taken_for_a_displays(marker: str) -> None:
+def test_planted_sockets_are_not_taken_for_a_displays(marker: str, monkeypatch: pytest.MonkeyPatch) -> None:
     """With a path or abstract, and answering like those of a server: their numbers are left alone."""
     folder = Path("/tmp/.X11-unix")
     if not folder.is_dir() or not folder.stat().st_mode & 0o1000:
         pytest.skip("there is no folder for sockets that everybody shares")
-    numbers = list(displays.NUMBERS)[:24]  # other tests may have some
+    first = 100_000 + os.getpid() * 64
+    numbers = range(first, first + 24)
+    monkeypatch.setattr(displays, "NUMBERS", range(first, first + 64))  # that no other test uses
     names = [str(folder / f"X{n}") if n % 2 else f"@/tmp/.X11-unix/X{n}" for n in numbers]
 
     async def run() -> None:
@@ -129,7 +131,7 @@ def test_planted_sockets_are_not_taken_for_a_displays(marker: str) -> None:
         try:
             while (line := (await intruder.stdout.readline()).decode().strip()) != "ready":
                 taken.append(int(line.rpartition("X")[2]))
-            assert taken
+            assert taken == list(numbers)
             with work_folder() as work:
                 async with displays.open_display(Launcher(marker, os.environ), work.path, "64x64") as display:
                     assert int(display.name[1:]) not in taken

@@ -186,6 +186,28 @@ def test_a_server_that_cannot_start_is_a_failure_and_not_a_taken_number(marker: 
     asyncio.run(run())
 
 
+def test_a_pipe_put_in_place_of_the_lock_as_the_server_starts_costs_only_the_number(
+    marker: str, tmp_path: Path, numbers: range
+) -> None:
+    """A server that hangs in it is given up at once, and the next number is taken."""
+    lock = Path(f"/tmp/.X{numbers.start}-lock")
+    late = tmp_path / "Xvfb"
+    late.write_text(f'#!/bin/sh\n[ "$1" = ":{numbers.start}" ] && mkfifo {lock}\nexec {shutil.which("Xvfb")} "$@"\n')
+    late.chmod(0o755)
+
+    async def run() -> None:
+        launcher = Launcher(marker, {"PATH": f"{tmp_path}:{os.environ['PATH']}"})
+        async with displays.open_display(launcher, tmp_path, "64x64") as display:
+            assert lock.is_fifo()
+            assert int(display.name[1:]) in numbers[1:]
+
+    try:
+        asyncio.run(run())
+    finally:
+        lock.unlink(missing_ok=True)
+    assert programs(marker) == []
+
+
 def test_the_content_window_follows_a_log_that_was_removed(launcher: Launcher, marker: str, tmp_path: Path) -> None:
     """The window shows the new log, and pictures are taken as before."""
     wide = "#" * 100
