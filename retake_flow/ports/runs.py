@@ -339,8 +339,8 @@ class Runs(ReadableRuns, Protocol):
     def prune(self, before: float, *, dry_run: bool = False) -> list[str]:
         """Delete ended runs that were last written before a time, with their journals; returns their ids.
 
-        A run stays if a process still drives it, such as one that signs off, if a newer program wrote it, or if its
-        data is too damaged to tell whether it has ended.
+        A run stays if a process still drives it, such as one that signs off, if it still owes undos, if a newer program
+        wrote it, or if its data is too damaged to tell whether it has ended.
 
         Args:
             before: The time.

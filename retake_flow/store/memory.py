@@ -163,8 +163,9 @@ class MemoryRuns:
         self._kept[run].wake()
 
     def prune(self, before: float, *, dry_run: bool = False) -> list[str]:
-        """Delete ended runs that were last written before a time; returns their ids."""
-        ended = [each.stored for each in self._kept.values() if each.stored.run.ended and each.stored.updated < before]
+        """Delete ended runs that owe nothing and were last written before a time; returns their ids."""
+        every = [each.stored for each in self._kept.values() if each.stored.updated < before]
+        ended = [stored for stored in every if stored.run.ended and not stored.run.undoing]
         old = sorted(one.run.id for one in ended if one.holder is None or not self._alive(one.holder))
         for run in () if dry_run else old:
             del self._kept[run]

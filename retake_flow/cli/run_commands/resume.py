@@ -76,7 +76,7 @@ def _resume_one(
     import asyncio
 
     stored = runs.load(run)
-    if stored.run.ended and stored.holder is None:
+    if stored.run.ended and stored.holder is None and not stored.run.undoing:
         ended = stored.run
         if args.json:
             terminal.emit(

@@ -14,12 +14,13 @@ from typing import Any, NamedTuple
 from retake_flow import printable
 from retake_flow.cli import terminal
 from retake_flow.cli.render import table
+from retake_flow.errors import RetakeFlowError
 from retake_flow.monitor.run_text import holder_data, process, since
-from retake_flow.ports.runs import Summary
+from retake_flow.ports.runs import Runs, Summary
 from retake_flow.run.records import plain, timestamp
 from retake_flow.run.run import Phase
 from retake_flow.settings import Settings
-from retake_flow.wiring.storing import open_fleet, open_for_reading, open_store, summaries_with_drivers
+from retake_flow.wiring.storing import is_driven, open_fleet, open_for_reading, open_store, summaries_with_drivers
 
 _HEAD = ("RUN", "FLOW", "AGENT", "PHASE", "STATE", "GATES", "AGE", "PROCESS")
 
@@ -137,28 +138,53 @@ def _as_json(summary: Summary, placed: _Placement | None) -> dict[str, Any]:
 def prune(args: argparse.Namespace) -> int:
     """Delete old runs and print their ids."""
     before = time.time() - args.older_than
-    found = _prune(before, args.dry_run)
+    found, owing = _prune(before, args.dry_run)
     if args.json:
-        told = {"pruned": found, "dry_run": args.dry_run, "before": timestamp(before)}
-        terminal.emit({**told, "next": ["retake-flow runs --json"]})
+        told = {"pruned": found, "kept": [*owing], "dry_run": args.dry_run, "before": timestamp(before)}
+        stops = [f"retake-flow stop {run} --json" for run in owing]
+        terminal.emit({**told, "next": [*stops, "retake-flow runs --json"]})
         return 0
     for run in found:
         terminal.say(printable.line(run))
     runs = f"{len(found)} run{'' if len(found) == 1 else 's'}"
     terminal.say(f"{runs} would be deleted" if args.dry_run else f"{runs} deleted")
+    for run, undos in owing.items():
+        terminal.advise(
+            printable.line(
+                f"retake-flow: {run} is kept, since its process died before it had undone {undos}; undo it with "
+                f"`retake-flow stop {run}`, or give it up with `retake-flow kill {run}`"
+            )
+        )
     return 0
 
 
-def _prune(before: float, dry_run: bool) -> list[str]:
+def _prune(before: float, dry_run: bool) -> tuple[list[str], dict[str, str]]:
+    """The deleted runs, and those that are kept since they owe undos, with the names of these."""
     settings = Settings.from_environment()
     with closing(open_store(settings)) as store:
         pruned = store.prune(before, dry_run=dry_run)
+        left = sorted(_old(store, before).difference(pruned))
+        owing = {run: undos for run in left if (undos := _owed(store, run))}
     for run in () if dry_run else filter(_is_name, pruned):  # unless another folder was named
         shutil.rmtree(settings.state_folder / "rehearsals" / run, ignore_errors=True)
         (settings.state_folder / "tokens" / f"{run}.json").unlink(missing_ok=True)
         for log in (f"{run}.log", f"{run}.log.1"):
             (settings.state_folder / "logs" / log).unlink(missing_ok=True)
-    return pruned
+    return pruned, owing
+
+
+def _old(store: Runs, before: float) -> set[str]:
+    """The ended runs that were last written before a time, and that no process drives."""
+    ended = store.summaries(phases=(Phase.COMPLETED, Phase.FAULTED, Phase.CANCELLED))
+    return {summary.id for summary in ended if summary.updated < before and not is_driven(summary.holder)}
+
+
+def _owed(store: Runs, run: str) -> str:
+    """What of an ended run is still to be undone; "" if nothing is, or its data cannot be read."""
+    try:
+        return ", ".join(undo.do for undo in store.load(run).run.undoing)
+    except RetakeFlowError:
+        return ""
 
 
 def _is_name(run: str) -> bool:

@@ -51,7 +51,7 @@ def _end(args: argparse.Namespace, what: Wish) -> int:
         ask: Callable[[], object] = cache(partial(store.request, run, what))  # a second stop would be another event
         after, waits = _ask_to_end(store, run, ask, args.within), None
         driven = is_driven(after.holder)
-        if what == "kill" and not after.run.ended and not driven:
+        if what == "kill" and not is_over(after) and not driven:
             after = _kill_undriven(store, run)
         if what == "stop" and not driven and not is_over(after) and not (stopped() and not after.run.ended):
             waits = _stop_undriven(store, after, ask, settings, silent=args.json)
@@ -125,7 +125,7 @@ def _as_its_agent(stored: Stored, settings: Settings) -> Settings:
 
 
 def _kill_undriven(store: Runs, run: str) -> Stored:
-    """End a run that no process drives, and kill whatever its processes left behind."""
+    """End a run that no process drives, give up its undos, and kill whatever its processes left behind."""
     claim = store.claim(run, this_process())
     try:
         sweep(run)
@@ -140,6 +140,8 @@ def _kill_undriven(store: Runs, run: str) -> Stored:
             claim.write(ended, [record("run_ended", time.time(), **fields)])
             if last.rehearsal:
                 _forget(last.rehearsal)
+        elif last.undoing:
+            claim.write(replace(last, undoing=()), [])
     finally:
         claim.release()
     return store.load(run)

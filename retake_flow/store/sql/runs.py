@@ -21,7 +21,7 @@ from retake_flow.run.run import Phase, Run
 from retake_flow.settings import USUAL_LEASE
 from retake_flow.store import columns, decoding, holders
 from retake_flow.store.queries import RunReader, unknown
-from retake_flow.store.sql import gates, rows, shared_rows
+from retake_flow.store.sql import gates, jobs, rows, shared_rows
 from retake_flow.store.sql.claim import SqlClaim
 from retake_flow.store.sql.database import Database
 from retake_flow.store.sql.migrations import make_current
@@ -31,6 +31,8 @@ from retake_flow.store.sql.tables import HOLDER, REQUESTS, RUNS, SNAPSHOTS
 _NEWER_FORM = SNAPSHOTS.c.data.startswith('{"version":', autoescape=True) & ~or_(
     *(SNAPSHOTS.c.data.startswith(f'{{"version":{known},', autoescape=True) for known in range(1, VERSION + 1))
 )
+# A run's own data may look like this too.
+_PERHAPS_OWING = select(SNAPSHOTS.c.run).where(SNAPSHOTS.c.data.contains('"undoing":[{', autoescape=True))
 _ENDED = (Phase.CANCELLED.value, Phase.FAULTED.value, Phase.COMPLETED.value)
 
 
@@ -219,18 +221,20 @@ class SqlRuns(RunReader):
             self.database.notify(connection, run)
 
     def prune(self, before: float, *, dry_run: bool = False) -> list[str]:
-        """Delete ended runs that were last written before a time, with their journals; returns their ids."""
+        """Delete ended runs that owe nothing and were last written before a time; returns their ids."""
         ended = RUNS.c.outcome.is_not(None) & RUNS.c.phase.in_(_ENDED)  # both, or one of them is damaged
         old = ended & (RUNS.c.updated < before) & ~exists().where(SNAPSHOTS.c.run == RUNS.c.id, _NEWER_FORM)
         with self.database.writing(long=True) as connection:
             driven = self._driven(connection, select(RUNS.c.id, *HOLDER).where(old))
-            free = old & RUNS.c.id.not_in(driven)
+            perhaps_owing = connection.scalars(select(RUNS.c.id).where(old & RUNS.c.id.in_(_PERHAPS_OWING))).all()
+            kept = driven + [run for run in perhaps_owing if jobs.owes_undos(connection, run)]
+            free = old & RUNS.c.id.not_in(kept)
             if dry_run:
                 return sorted(columns.texts(connection.scalars(select(RUNS.c.id).where(free))))
             # Locked and judged again, since a process may have claimed one meanwhile; the driven ones are not locked,
             # since their processes renew their leases.
             claimed = self._driven(connection, select(RUNS.c.id, *HOLDER).where(free).with_for_update())
-            chosen = old & RUNS.c.id.not_in(driven + claimed)
+            chosen = old & RUNS.c.id.not_in(kept + claimed)
             pruned = connection.scalars(delete(RUNS).where(chosen).returning(RUNS.c.id)).all()
             shared_rows.drop_unused_texts(self.database, connection)
         return sorted(columns.texts(pruned))

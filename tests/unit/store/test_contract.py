@@ -476,6 +476,16 @@ class TestListing:
         assert runs.prune(99.0, dry_run=True) == ["go-live-1"]
         assert runs.prune(99.0) == ["go-live-1"]
 
+    def test_ended_runs_that_still_owe_undos_are_not_pruned(self, runs: Runs) -> None:
+        """What only looks like it, in a run's own data, does not count."""
+        over = {"phase": Phase.COMPLETED, "outcome": "completed"}
+        owed = [{"scope": "a", "state": "a", "do": "x.close", "inputs": {}}]
+        created(runs, a_run("done", vars={"undoing": owed}, **over)).release()
+        created(runs, a_run("owing", undoing=(PendingUndo("a", "a", "x.close", {}),), **over)).release()
+        for dry_run in (True, False):
+            assert runs.prune(99.0, dry_run=dry_run) == ["done"]
+        assert [each.id for each in runs.summaries()] == ["owing"]
+
     def test_what_is_asked_comes_with_its_data_and_number(self, runs: Runs) -> None:
         """Whoever asks learns the number by which the journal will answer."""
         claim = created(runs)

@@ -7,10 +7,12 @@ from collections.abc import Callable, Iterator
 
 import pytest
 from cli_command import Command
-from stored_runs import a_gate, ended, stored
+from stored_runs import DEAD, a_gate, ended, stored
 
 from retake_flow.ports.runs import Runs
+from retake_flow.run.run import PendingUndo
 from retake_flow.settings import Settings
+from retake_flow.store.holders import this_process
 from retake_flow.store.opening import open_runs
 
 DAY = 86400.0
@@ -57,6 +59,29 @@ def test_the_age_is_a_duration(command: Command, store: Runs, at: Callable[[floa
         assert (one["pruned"], one["dry_run"]) == (["old-1"], bool(form))
         assert one["before"].endswith("Z")
         assert len(left(store)) == stay
+
+
+def test_a_run_that_still_owes_undos_is_kept_until_they_are_done_or_given_up(
+    command: Command, store: Runs, at: Callable[[float], Runs]
+) -> None:
+    """Its process died while it undid what the run had done; deleting it would leave that in place for ever."""
+    ended(at(31), "old-1")
+    owed = (PendingUndo("on", "on", "retake.stop_stream", {}),)
+    ended(at(31), "owing-1", holder=DEAD, undoing=owed)
+    ended(at(31), "driven-1", holder=this_process(), undoing=owed)
+    [told] = command("prune", "--dry-run", "--json").records
+    assert (told["pruned"], told["kept"]) == (["old-1"], ["owing-1"])
+    assert told["next"] == ["retake-flow stop owing-1 --json", "retake-flow runs --json"]
+    done = command("prune")
+    assert done.out == "old-1\n1 run deleted\n"
+    assert done.err == (
+        "retake-flow: owing-1 is kept, since its process died before it had undone retake.stop_stream; undo it with "
+        "`retake-flow stop owing-1`, or give it up with `retake-flow kill owing-1`\n"
+    )
+    assert command("kill", "owing-1").code == 0
+    assert store.load("owing-1").run.outcome == "completed"
+    assert command("prune", "--older-than", "0s").code == 0
+    assert "owing-1" not in left(store)
 
 
 @pytest.mark.parametrize("age", ["soon", "-1d", "20000w", ""])
