@@ -92,11 +92,12 @@ def moment(text: str) -> float:
     Without a zone it is in local time; a time of day is the next one.
 
     Raises:
-        ArgumentTypeError: The text is not a time.
+        ArgumentTypeError: The text is not a time, or one that is more than ten years ahead.
     """
     from datetime import datetime, time, timedelta
 
-    from retake_flow.flow.duration import seconds
+    from retake_flow.flow.duration import LONGEST, seconds
+    from retake_flow.sanitize import cut
 
     now = datetime.now().astimezone()
     try:
@@ -106,13 +107,16 @@ def moment(text: str) -> float:
     try:
         if len(text) <= len("18:00:00"):
             at = datetime.combine(now.date(), time.fromisoformat(text)).astimezone()
-            return (at if at > now else datetime.combine(now.date() + timedelta(1), at.time()).astimezone()).timestamp()
-        return datetime.fromisoformat(text).astimezone().timestamp()
+            at = at if at > now else datetime.combine(now.date() + timedelta(1), at.time()).astimezone()
+        else:
+            at = datetime.fromisoformat(text)
+        found = at.timestamp()
     except (ValueError, OverflowError):
-        said = (
-            f"{text!r} is not a time: write 18:00, 2026-12-24T18:00, 2026-12-24T18:00+01:00, or a time from now as 2h"
-        )
-        raise argparse.ArgumentTypeError(said) from None
+        said = "is not a time: write 18:00, 2026-12-24T18:00, 2026-12-24T18:00+01:00, or a time from now as 2h"
+        raise argparse.ArgumentTypeError(f"{cut(repr(text))} {said}") from None
+    if found > now.timestamp() + LONGEST:
+        raise argparse.ArgumentTypeError(f"{text!r} is more than ten years from now")
+    return found
 
 
 def count(text: str) -> int:

@@ -7,6 +7,8 @@ from collections.abc import Mapping
 from datetime import datetime
 from typing import TYPE_CHECKING, Any, Final
 
+from retake_flow.sanitize import cut
+
 if TYPE_CHECKING:
     from zoneinfo import ZoneInfo
 
@@ -29,9 +31,9 @@ def next_time(written: Mapping[str, Any], now: float) -> float:
     zone, cron = _zone(written.get("zone")), _cron(written)
     try:
         return next(CronSim(cron, datetime.fromtimestamp(now, zone))).timestamp()
-    except (CronSimError, StopIteration):
+    except (CronSimError, StopIteration, ValueError, OverflowError):
         expected = 'write five fields such as "0 20 * * 1-5": minute, hour, day, month and day of the week'
-        raise ValueError(f"{cron!r} is no time that ever comes; {expected}") from None
+        raise ValueError(f"{cut(repr(cron))} is no time that ever comes; {expected}") from None
 
 
 def is_missed(written: Any, late: float) -> bool:
@@ -55,11 +57,11 @@ def _cron(written: Mapping[str, Any]) -> str:
         raise ValueError("either `until` or `cron` says when, not both")
     if "cron" in written:
         if len(text.split()) != 5:
-            raise ValueError(f'{text!r} is no cron expression; write five fields such as "0 20 * * 1-5"')
+            raise ValueError(f'{cut(repr(text))} is no cron expression; write five fields such as "0 20 * * 1-5"')
         return text
     clock = _CLOCK.fullmatch(text)
     if clock is None:
-        raise ValueError(f'{text!r} is no time of day; write for example "20:00"')
+        raise ValueError(f'{cut(repr(text))} is no time of day; write for example "20:00"')
     return f"{int(clock[2])} {int(clock[1])} * * *"
 
 
@@ -69,4 +71,4 @@ def _zone(name: object) -> ZoneInfo:
     try:
         return ZoneInfo(str(name))
     except (KeyError, ValueError, OSError):
-        raise ValueError(f"{name!r} is no time zone; write one such as Europe/Berlin or UTC") from None
+        raise ValueError(f"{cut(repr(name))} is no time zone; write one such as Europe/Berlin or UTC") from None

@@ -11,7 +11,8 @@ _UNITS = {"ms": 0.001, "s": 1.0, "m": 60.0, "h": 3600.0, "d": 86400.0, "w": 6048
 _PART = r"[0-9]{1,9}(?:\.[0-9]{1,9})?(?:ms|[smhdw])"
 PATTERN = rf"^(?:{_PART})+$"
 EXPECTED = "write a time such as 30s, 3m, 1h30m or 500ms"
-_LONGEST = 10 * 366 * 86400.0
+#: Ten years, in seconds.
+LONGEST = 10 * 366 * 86400.0
 
 
 def seconds(value: object) -> float:
@@ -21,14 +22,14 @@ def seconds(value: object) -> float:
         ValueError: It is not a duration, is negative, or is longer than ten years.
     """
     total = _parse(value)
-    if not 0 <= total <= _LONGEST:
+    if not 0 <= total <= LONGEST:
         raise ValueError(f"{_shorten(value)} is not a duration between 0 and ten years")
     return total
 
 
 def _parse(value: object) -> float:
     if isinstance(value, int | float) and not isinstance(value, bool):
-        return float(value) if abs(value) <= _LONGEST else math.inf
+        return float(value) if abs(value) <= LONGEST else math.inf
     text = value.strip() if isinstance(value, str) else ""
     if re.fullmatch(r"[0-9]{1,12}(\.[0-9]{1,9})?", text):
         return float(text)
@@ -38,7 +39,7 @@ def _parse(value: object) -> float:
 
 
 def _shorten(value: object) -> str:
-    if isinstance(value, int) and abs(value) > _LONGEST:
+    if isinstance(value, int) and abs(value) > LONGEST:
         return "so large a number"  # Python converts no number of more than 4,300 digits to text
     return cut(repr(value))
 

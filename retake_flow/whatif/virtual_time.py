@@ -8,7 +8,7 @@ from __future__ import annotations
 import asyncio
 import selectors
 from collections.abc import Coroutine
-from math import inf
+from math import inf, ulp
 from typing import Any, TypeVar
 
 T = TypeVar("T")
@@ -17,6 +17,7 @@ T = TypeVar("T")
 EPOCH = 1_767_225_600.0
 #: A timer due less than this (seconds) after a time counts as due then: times are shown in milliseconds.
 GRAIN = 0.0005
+_NANOSECOND = 1e-9
 
 
 class Deadlock(RuntimeError):
@@ -50,7 +51,12 @@ class VirtualLoop(asyncio.SelectorEventLoop):
 
     def advance(self, seconds: float) -> None:
         """Let time pass."""
-        self._now += max(0.0, seconds)
+        self._pass_to(self._now + max(0.0, seconds))
+
+    def _pass_to(self, time: float) -> None:
+        self._now = time
+        # After half a year, asyncio's nanosecond is lost in rounding, and a timer that is due would never come.
+        self._clock_resolution = max(_NANOSECOND, 2 * ulp(time))
 
     def idle(self, seconds: float) -> None:
         """Let seconds pass in which nothing can happen.
@@ -80,7 +86,7 @@ class SteppedLoop(VirtualLoop):
         if self._now + seconds - self._until < GRAIN:
             self.advance(seconds)
         else:
-            self._now = max(self._now, self._until)
+            self._pass_to(max(self._now, self._until))
             self.stop()
 
 

@@ -12,6 +12,8 @@ from itertools import count
 from typing import Any, Final
 
 from retake_flow.engine.core.draft import Draft
+from retake_flow.errors import ExpressionError
+from retake_flow.flow import duration
 from retake_flow.flow.fields import Declared
 from retake_flow.flow.model import CompositeState, Flow, State
 from retake_flow.flow.names import RETRY, matches
@@ -123,12 +125,14 @@ def extend(draft: Draft, data: Mapping[str, Any]) -> None:
     """Let the timeout of a state come later, and with it the delayed events that its entry has raised.
 
     Raises:
-        ExpressionError: `by` is no duration.
+        ExpressionError: `by` is no duration, or the timeout would be more than ten years ahead.
     """
     path, by = extended_state(draft.flow, draft.run, data), draft.seconds(data.get("by", ""), "")
     if not path:
         draft.commands.append(Note("ignored", {"name": EXTEND, "state": draft.run.state}))
         return
+    if draft.run.timers[path, "timeout"] + by > draft.now + duration.LONGEST:
+        raise ExpressionError(f"the timeout of {path} would be more than ten years ahead")
     along = {each.event for effect in draft.flow.states[path].entry for each in effect.raises}
     later = [at for at, delayed in draft.run.delayed.items() if at[0] == path and delayed.event in along]
     for _, purpose in ((path, "timeout"), *later):

@@ -12,6 +12,7 @@ from retake_flow.engine.driver.runner import Runner
 from retake_flow.errors import RetakeFlowError, UsageError
 from retake_flow.flow.action_spec import Catalogue, with_own
 from retake_flow.flow.diagnostics import did_you_mean
+from retake_flow.flow.duration import LONGEST
 from retake_flow.flow.expressions.sandbox import work_done
 from retake_flow.flow.model import FinalState, Flow
 from retake_flow.flow.text.yaml_source import Path
@@ -39,6 +40,7 @@ CIRCLES = f"more than {MOST_AT_ONCE} things happened without any time passing: t
 #: The most records within one line of the script; a stream of a day has fewer.
 MOST_IN_A_LINE = 50_000
 ENDLESS = f"more than {MOST_IN_A_LINE} things happened within one line: advance by less"
+_LONGEST = 100 * LONGEST
 _MOST_WORK = 10_000_000  # by expressions within one line: half a second
 LABORIOUS = "the expressions of the flow take more work than a simulation allows"
 
@@ -166,6 +168,8 @@ class Simulation:
 
     def _apply(self, happening: Happening) -> None:
         if isinstance(happening, Advance):
+            if self._time + happening.seconds > _LONGEST:
+                raise UsageError("a simulation takes at most a thousand years")
             self._time = milliseconds(self._time + happening.seconds)
             return
         if self._runner.over:

@@ -52,9 +52,17 @@ def test_a_time_that_is_skipped_or_comes_twice_counts_once() -> None:
     assert following({"cron": "30 * * * *"}, "2026-10-25T00:00", 3) == ["10-25 00:30", "10-25 01:30", "10-25 02:30"]
 
 
+def test_a_time_of_this_calendar_comes_before_the_year_10000() -> None:
+    """The last one is one that no time follows."""
+    assert following({"cron": "0 0 29 2 *"}, "2026-01-05T18:59") == ["02-28 23:00"]
+    with pytest.raises(ValueError, match="is no time that ever comes"):
+        following({"cron": "0 0 29 2 *"}, "9999-12-30T00:00")
+
+
 @pytest.mark.parametrize(
     ("written", "said"),
     [
+        ({"cron": "9" * 5000 + " 0 * * *"}, "… is no time that ever comes"),
         ({"until": "24:00"}, "'24:00' is no time of day"),
         ({"until": "8 pm"}, "no time of day"),
         ({"cron": "* * *"}, "no cron expression"),

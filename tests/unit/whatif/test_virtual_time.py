@@ -23,6 +23,17 @@ def test_hours_pass_at_once():
     assert time.monotonic() - began < 30
 
 
+def test_years_pass_too():
+    """Where the difference between two moments is more than a nanosecond, as after half a year."""
+    stepped = SteppedLoop()
+    woken = []
+    for years in (1, 10, 999):
+        stepped.call_later(years * 31_557_600.0, woken.append, years)
+    stepped.run_until(1000 * 31_557_600.0)
+    stepped.close()
+    assert woken == [1, 10, 999]
+
+
 def test_timers_fire_in_their_order():
     """Who waits for less goes first, and timeouts cut what is longer."""
     order = []

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import time
 from datetime import datetime, timedelta
 from pathlib import Path
@@ -125,6 +126,32 @@ def test_moments_are_read_as_people_write_them() -> None:
         ahead = moment(f"{at:%H:%M:%S}") - now.timestamp()
         assert 0 < ahead <= 25 * 3600
     assert moment("2026-12-24T18:00+01:00") == datetime.fromisoformat("2026-12-24T17:00+00:00").timestamp()
+    assert moment("2028-02-29T00:00Z") == datetime.fromisoformat("2028-02-29T00:00+00:00").timestamp()
+
+
+@pytest.mark.parametrize(
+    ("text", "said"),
+    [
+        # Rounded, it would be in the year 10000; it is no time at all west of Greenwich.
+        ("9999-12-31T23:59:59.999999", "is more than ten years from now|is not a time"),
+        ("9999-12-31T23:59:59-14:00", "is more than ten years from now"),
+        ("2100-02-29T00:00", "is not a time"),
+        ("2030-06-30T23:59:60Z", "is not a time"),
+        ("3700d", "is not a time"),
+        ("nan", "is not a time"),
+        ("inf", "is not a time"),
+        ("-1h", "is not a time"),
+        ("24:00", "is not a time"),
+        ("9" * 5000, "is not a time"),
+        ("0001-01-01T00:00+14:00", "is in the past"),
+        ("1969-12-31", "is in the past"),
+    ],
+)
+def test_a_time_that_no_run_can_begin_at_is_refused(command: Command, store: Runs, text: str, said: str) -> None:
+    """Each with one short message."""
+    stored(store, "owl-1")
+    refused = command("submit", "--run", "owl-1", f"--at={text}")
+    assert (refused.code, bool(re.search(said, refused.err)), len(refused.err) < 1000) == (2, True, True), refused.err
 
 
 @pytest.mark.parametrize("words", [("drain", "nowhere"), ("drain", "nowhere", "--end")])

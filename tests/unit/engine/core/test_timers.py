@@ -177,6 +177,18 @@ def test_the_time_that_was_set_before_does_not_come() -> None:
     assert talk.tell(events.TimerFired("show", 1, "timeout", was + 1800)).run.outcome == "completed"
 
 
+def test_a_timeout_is_at_most_ten_years_ahead() -> None:
+    """However often it is extended."""
+    talk = Talk(SHOW, "show")
+    before = talk.run.timers["show", "timeout"]
+    assert extend(talk, by="3600d") == [
+        ("show", "timeout", 60 + 3600 * 86400.0),
+        ("show", "raise.1", 50 + 3600 * 86400.0),
+    ]
+    assert extend(talk, by="3600d") == []
+    assert talk.run.timers["show", "timeout"] == before + 3600 * 86400.0
+
+
 @pytest.mark.parametrize("data", [{}, {"by": "soon"}, {"by": "{{ 1 }}"}, {"by": "1m", "state": "b"}])
 def test_what_cannot_be_extended_changes_nothing(data: dict[str, object]) -> None:
     """No duration, or a state that is not active."""

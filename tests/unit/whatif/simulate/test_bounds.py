@@ -40,3 +40,16 @@ def test_what_goes_round_without_time_is_ended() -> None:
 def test_expressions_that_are_work_are_ended() -> None:
     """Each of them is bounded, and so is what they are at one moment."""
     assert told(_ROUND.replace("LONG", "'{{ inputs.big|sum }}'"), "1s", 15_000) == simulation.LABORIOUS
+
+
+def test_a_simulation_takes_at_most_a_thousand_years() -> None:
+    """A line that would go beyond is refused: no date is that late."""
+    flow = load_flow("flow: x\ninitial: a\nstates:\n  a: {wait: 3650d, transitions: {done: z}}\n" + _END, "f.yaml")
+    simulation = Simulation(flow, {}, Mocks(), CATALOGUE)
+    try:
+        simulation.start()
+        lines = [simulation.take(b'{"advance": "3650d"}', number) for number in range(1, 102)]
+    finally:
+        simulation.close()
+    assert (lines[0]["ended"], lines[99]["time"]) == ("ok", 100 * 3650 * 86400.0)
+    assert lines[100]["error"]["message"] == "a simulation takes at most a thousand years"
