@@ -11,6 +11,7 @@ from typing import Any, Final, Literal, TypeVar, get_args, get_origin, get_type_
 
 from retake_flow.errors import UsageError
 from retake_flow.flow import duration
+from retake_flow.sanitize import cut
 
 _T = TypeVar("_T")
 
@@ -191,8 +192,10 @@ def each(value: object, where: str) -> list[Fields]:
 
 
 def _kind(value: object) -> str:
+    if isinstance(value, int | float) and not isinstance(value, bool):
+        return f"the number {cut(str(value), 24)}"
     # The type and not the value: a field may hold a token.
-    names = {bool: "true or false", int: "a number", float: "a number", str: "a text", list: "a list"}
+    names = {bool: "true or false", str: "a text", list: "a list"}
     return "null" if value is None else names.get(type(value), "an object")
 
 
