@@ -182,6 +182,8 @@ class Planner:
                 self._activity_plan.start(command)
             case SetTimer():
                 self._timer(command)
+            case Note(event="notice", fields=fields):
+                self._log.notice(fields["message"])
             case Note(event="scene_set", fields=fields):
                 self._log.scene(fields["to"])
             case Note(event="retry_scheduled", fields=fields):

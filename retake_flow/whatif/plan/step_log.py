@@ -117,6 +117,10 @@ class StepLog:
         """Record an event that the flow reacts to."""
         self._add(Kind.EVENT, self.run.state, {"event": name, **facts})
 
+    def notice(self, message: str) -> None:
+        """Record that an effect notifies the operator."""
+        self._add(Kind.TELL, self._entered, {"says": plain(message)})
+
     def scene(self, name: str) -> None:
         """Record that the stage changes its scene."""
         self._add(Kind.SCENE, self._entered, {"scene": name})

@@ -173,6 +173,16 @@ def test_a_scene_is_a_step_of_its_state() -> None:
     assert scenes == [(0.0, "a", "brb"), (5.0, "a", "live"), (5.0, "b", "ended")]
 
 
+def test_what_effects_tell_the_operator_is_a_step_of_the_state_that_they_belong_to() -> None:
+    """On entry, on leaving, and on the way."""
+    plan = planned(
+        "a: {entry: {tell: in}, exit: {tell: out}, always: b}\n"
+        "b: {always: {to: c, effects: {tell: {kind: tip, message: way}}}}\nc: {final: completed}\n"
+    )
+    told = [(step.state, step.facts["says"]) for step in steps(plan, Kind.TELL)]
+    assert told == [("a", "in"), ("a", "out"), ("b", "way")]
+
+
 def test_a_program_exits_a_minute_after_it_was_ready() -> None:
     """So that it fails while it is in use."""
     plan = planned(SERVED, "content=exited")
