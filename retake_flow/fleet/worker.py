@@ -45,6 +45,8 @@ RESTARTS: Final = Backoff(first=1.0, cap=60.0)
 STEADY: Final = 120.0
 #: When a queue is opened again that could not be reached.
 OPENS_AGAIN: Final = Backoff(first=1.0, cap=15.0)
+#: How long a worker waits for a queue that hangs as it opens, until it restarts.
+HANGS: Final = Backoff(first=60.0, cap=600.0)
 _BEGUN_WITHIN: Final = 20.0
 _TIDY_EVERY: Final = 600.0
 
@@ -162,6 +164,9 @@ class Worker:
         """Open the queue as soon as the server permits, unless the host is drained first.
 
         The call may block, so a thread makes it. Meanwhile the host is alive and takes nothing.
+
+        Raises:
+            Restart: The call hangs.
         """
         failures, away = 0, False
         while not self._drain:
@@ -169,7 +174,9 @@ class Worker:
             if not self._idle(SILENT, opening.done):
                 away = True
                 self._hooks.log("queue_away", message="it does not open")
-                self._idle(float("inf"), opening.done)
+                restarts = self._restarts + 1
+                if not self._idle(HANGS.wait(restarts), opening.done) and not self._drain:
+                    raise Restart("the queue does not open", restarts)  # nothing else ends a call that hangs
             if not opening.done():
                 return
             error = opening.exception()

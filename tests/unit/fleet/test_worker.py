@@ -12,6 +12,7 @@ from typing import Any
 
 import pytest
 
+from retake_flow.backoff import Backoff
 from retake_flow.errors import MissingProgram, StoreAway
 from retake_flow.fleet import queue, worker
 from retake_flow.fleet.drivers import AGAIN_AFTER, Hooks
@@ -307,6 +308,36 @@ def test_a_host_is_alive_while_its_queue_hangs_as_it_opens(
     opens.set()
     assert (len(world.beats), any(world.beats)) == (6, False)
     assert world.told == ["queue_away", "draining", "left", "worker_ended"]
+
+
+def test_a_worker_restarts_while_its_queue_hangs_as_it_opens_later_each_time(
+    work: Callable[..., _World], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A call that hangs may do so for ever; one that takes long is waited for."""
+    monkeypatch.setattr(worker, "EVERY", 0.01)
+    monkeypatch.setattr(worker, "SILENT", 0.0)
+    opens = threading.Event()
+    waited: list[int] = []
+
+    class Never:
+        def wait(self, failures: int) -> float:
+            waited.append(failures)
+            return 0.0
+
+    monkeypatch.setattr(worker, "HANGS", Never())
+    with pytest.raises(Restart, match="the queue does not open") as restart:
+        work(lambda world, beats: None, opens=opens, restarts=3)
+    opens.set()
+    assert (restart.value.restarts, waited) == (4, [4])
+
+    def turn(world: _World, beats: int) -> None:
+        if "queue_away" in world.told:
+            opens.set()
+        world.asks = "hand-over" if "worker_started" in world.told else ""
+
+    opens.clear()
+    monkeypatch.setattr(worker, "HANGS", Backoff(first=60.0))
+    assert work(turn, opens=opens).told[:3] == ["queue_away", "queue_back", "worker_started"]
 
 
 def test_a_held_run_is_told_although_nothing_can_be_enqueued(work: Callable[..., _World]) -> None:
