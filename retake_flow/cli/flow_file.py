@@ -74,6 +74,7 @@ def problems(name: str, settings: Settings, outside: Iterable[str] = ()) -> tupl
     if loaded.flow is None or loaded.problems or any(problem.code not in _SUPERFLUOUS for problem in errors(found)):
         return found
     from retake_flow.flow.check.check import attribute
+    from retake_flow.flow.load.functions import installed_files
     from retake_flow.flow.rules.check import problems as broken
     from retake_flow.flow.rules.load import uses
 
@@ -82,7 +83,9 @@ def problems(name: str, settings: Settings, outside: Iterable[str] = ()) -> tupl
 
     found = tuple(sorted({*found, *attribute(by_rules(loaded), loaded, by_rules)}))
     if not found:
-        verdicts.remember(content, (*loaded.flow.sources.uses(), *uses(loaded.flow)))
+        verdicts.remember(
+            content, (*loaded.flow.sources.uses(), *uses(loaded.flow)), installed_files(loaded.flow.actions)
+        )
     return found
 
 
@@ -118,9 +121,9 @@ class CheckCache:
     """Cache of passed checks, kept as small files in the cache folder. A lost file only costs another check.
 
     A verdict holds for one text, the texts of its sub-flows and rules, and one state of the program. Its key is made of
-    the text, and of where the package and the platform's rules are. Its file lists the modules that led to it, with a
-    digest of their sizes and times, and the sub-flows and rules it holds for. A module that was not imported
-    did not affect it.
+    the text, and of where the package and the platform's rules are. Its file lists the modules that led to it, and
+    those of installed packages whose functions the flow names, with a digest of their sizes and times, and the
+    sub-flows and rules it holds for. Another module did not affect it.
     """
 
     def __init__(self, cache_folder: Path) -> None:
@@ -134,14 +137,17 @@ class CheckCache:
         except (OSError, ValueError, TypeError, KeyError):
             return False
 
-    def remember(self, content: bytes, uses: Sequence[Use] = ()) -> None:
-        """Remember that the check found no mistake. A cache that cannot be written is ignored."""
+    def remember(self, content: bytes, uses: Sequence[Use] = (), modules: Sequence[str] = ()) -> None:
+        """Remember that the check found no mistake, with the files of modules that it read but did not import.
+
+        A cache that cannot be written is ignored.
+        """
         try:
             self._folder.mkdir(parents=True, exist_ok=True)
             known = sorted(self._folder.iterdir(), key=lambda path: path.stat().st_mtime)
             for old in known[:-_MOST]:
                 old.unlink(missing_ok=True)
-            program = _program()
+            program = [*_program(), *modules]
             found = {"program": program, "state": _state(program), "uses": list(uses)}
             self._file(content).write_text(json.dumps(found), encoding="utf-8")
         except OSError:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -59,6 +60,18 @@ def test_an_installed_package_offers_actions(home: Home, packages: Path) -> None
     done = home.call("run", flow, "--json", PYTHONPATH=str(packages))
     assert done.code == 0, done
     assert done.records[-1]["reason"] == "mira"
+
+
+def test_an_installed_function_that_changes_is_checked_again(home: Home, packages: Path, tmp_path: Path) -> None:
+    """Its file was edited in place, and neither its package nor the flow says so."""
+    own = shutil.copytree(packages, tmp_path / "own")
+    flow = write(home, "lottery.yaml", FLOW.format(head=""))
+    for _ in range(2):
+        assert home.call("check", flow, PYTHONPATH=str(own)).code == 0
+    source = own / "house_actions.py"
+    source.write_text(source.read_text().replace("names: list", "people: list"))
+    found = home.call("check", flow, PYTHONPATH=str(own))
+    assert (found.code, "RF04" in found.out) == (3, True), found
 
 
 def test_a_package_whose_action_cannot_be_used_is_one_message(home: Home, tmp_path: Path) -> None:

@@ -311,6 +311,14 @@ def describe_installed() -> tuple[dict[str, OwnAction], dict[str, str]]:
     return found, unusable
 
 
+def installed_files(actions: Mapping[str, OwnAction]) -> list[str]:
+    """The files of the installed modules that have the functions among some actions."""
+    commands = (action.given.get("command") for action in actions.values())
+    functions = {called_function(command) for command in commands if isinstance(command, list)} - {None}
+    places = (source_of(str(function).partition(":")[0]) for function in functions)
+    return sorted(str(place) for place in places if place is not None)
+
+
 def called_function(command: Sequence[Any]) -> str | None:
     """The function that a command calls, as MODULE:FUNCTION; None for other programs."""
     return str(command[-1]) if list(command[1:-1]) == _CALL else None
