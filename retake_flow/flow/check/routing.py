@@ -3,13 +3,24 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Iterable, Iterator
+from itertools import chain
 
 from retake_flow.flow.action_spec import Catalogue
 from retake_flow.flow.check import reachability
 from retake_flow.flow.diagnostics import Problem, did_you_mean
+from retake_flow.flow.graph.exit_entry_sets import Perform
 from retake_flow.flow.graph.transition_graph import Moves, Occurrence, error_kinds
-from retake_flow.flow.model import Activity, CompositeState, Flow, QuestionState, State, SubFlowState, performers
-from retake_flow.flow.names import OUTSIDE, is_within, longest_match, matches
+from retake_flow.flow.model import (
+    Activity,
+    CompositeState,
+    FinalState,
+    Flow,
+    QuestionState,
+    State,
+    SubFlowState,
+    performers,
+)
+from retake_flow.flow.names import ANY, OUTSIDE, is_within, longest_match, matches
 from retake_flow.flow.state_parts import Retry, Route
 
 
@@ -28,19 +39,23 @@ def problems(
     loose: set[str] = set()
     possible = _possible_events(flow, moves)
     later = {each.event for state in flow.states.values() for each in state.raises() if each.after is not None}
+    explorable = whole and not damaged and not unknown
+    raised = [each.event for state in flow.states.values() for each in state.raises()]
+    only_caught = ANY in patterns and any(longest_match(event, patterns) == ANY for event in raised)
+    uncaught = _uncaught_events(flow, moves) if explorable and only_caught else set()
     for state in sound:
         unrouted = list(_unrouted_ends(moves, state, catalogue))
         loose.update(state.path for _ in unrouted)
         yield from unrouted
         if whole:
             yield from _dead_ends(moves, state)
-        yield from _untaken_events(state, patterns)
+        yield from _untaken_events(state, patterns, uncaught)
         yield from _shared_names(flow, state)
         yield from _impossible_retries(flow, state, catalogue)
         yield from _impossible_cancels(state, later)
         if state.path not in unknown:
             yield from _impossible_routes(state, possible[state.path], dead)
-    if whole and not damaged and not unknown:
+    if explorable:
         yield from _shadowed_routes(flow, moves, dead)
         yield from reachability.problems(flow, moves, dead.values(), loose)
     else:
@@ -119,11 +134,46 @@ def _can_go_on(moves: Moves, state: State, route: Route) -> bool:
     return False
 
 
-def _untaken_events(state: State, patterns: Collection[str]) -> Iterator[Problem]:
+def _untaken_events(state: State, patterns: Collection[str], uncaught: Collection[int]) -> Iterator[Problem]:
     for each in state.raises():
-        if not longest_match(each.event, patterns):
+        pattern = longest_match(each.event, patterns)
+        if not pattern or (pattern == ANY and id(each) in uncaught):
             message = f"nothing takes the event {each.event!r} that is raised here"
             yield Problem(each.position, "RF053", message, did_you_mean(each.event, patterns))
+
+
+def _uncaught_events(flow: Flow, moves: Moves) -> set[int]:
+    """The ids of raised events that come in no state with a `"*"` route on it or around it.
+
+    An event comes before anything from outside happens: where the transition that raises it leads, or where events
+    without a delay lead from there. A delayed event can come as long as its scope is active.
+    """
+    catching = {path for path in flow.states if any(ANY in around.routes for around in flow.around(path))}
+    seen, caught = set[int](), set[int]()
+    for move in chain([moves.start()], *map(moves.distinct, moves.nearest())):
+        for step in move.steps:
+            if not isinstance(step, Perform):
+                continue
+            for each in (each for effect in step.effects for each in effect.raises if id(each) not in caught):
+                scope = step.scope if each.scope is None else each.scope
+                inside = (path for path in flow.states if is_within(path, scope))
+                at = _settled(flow, moves, move.target) if each.after is None else inside
+                seen.add(id(each))
+                caught.update(() if catching.isdisjoint(at) else (id(each),))
+    return seen - caught
+
+
+def _settled(flow: Flow, moves: Moves, start: str) -> set[str]:
+    """The innermost states to which guards and events without a delay may lead on from one, and itself."""
+    found, pending = {start} - {""}, [start]
+    while pending:
+        path = pending.pop()
+        for move in moves.of(path) if path else ():
+            immediate = move.occurrence.name in moves.raised_events or move.occurrence.name in ("", "error.expression")
+            if move.target not in found and (immediate or isinstance(flow.states[path], FinalState)):
+                found.add(move.target)
+                pending.append(move.target)
+    return found - {""}
 
 
 def _impossible_retries(flow: Flow, state: State, catalogue: Catalogue) -> Iterator[Problem]:

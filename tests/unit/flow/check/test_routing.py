@@ -85,6 +85,28 @@ def test_a_delayed_event_lasts_with_a_state_around_and_can_be_cancelled(effect: 
     assert codes(f"a: {{initial: b, transitions: {{t: z}}, states: {{b: {{entry: {effect}}}}}}}" + END) == found
 
 
+@pytest.mark.parametrize(
+    ("states", "found"),
+    [
+        ("a: {entry: {raise: begun}, wait: 1s, transitions: {done: b}}", ["RF053"]),
+        ("a: {wait: 1s, transitions: {done: {to: b, raise: begun}}}", []),
+        ("a: {exit: {raise: begun}, wait: 1s, transitions: {done: b}}", []),
+        ("a: {entry: {raise: begun}, always: b}", []),  # it comes once nothing leads on by itself
+        ("a: {entry: [{raise: go}, {raise: begun}], wait: 1s, transitions: {go: b, done: b}}", []),
+        ("a: {entry: {raise: {event: begun, after: 1s}}, wait: 2s, transitions: {done: b}}", ["RF053"]),
+        ("a: {entry: {raise: {event: begun, after: 1s, scope: flow}}, wait: 2s, transitions: {done: b}}", []),
+        ("a: {exit: {raise: {event: begun, after: 1s}}, wait: 2s, transitions: {done: b}}", []),
+        ("a: {initial: i, transitions: {'*': b}, states: {i: {entry: {raise: begun}}}}", []),
+        ("a: {initial: i, transitions: {out: b}, states: {i: {entry: {raise: begun}, always: e}, "
+         "e: {final: out, ends: state}}}", []),
+        ("a: {wait: 1s, transitions: {done: {to: c, raise: begun}, stop: b}}\nc: {final: over}", ["RF053"]),
+    ],
+)  # fmt: skip
+def test_a_route_for_everything_takes_a_raised_event_only_where_it_can_come(states: str, found: list[str]) -> None:
+    """Elsewhere in the flow, it does not keep the event from being lost."""
+    assert codes(f"{states}\nb: {{wait: 1s, transitions: {{done: z, '*': z}}}}" + END) == found
+
+
 def test_what_is_skipped_may_be_routed_where_it_can_come() -> None:
     """By the event's name, or for all."""
     tip = "tip: {when: event.name == 'x', to: z}"
