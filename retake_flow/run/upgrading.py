@@ -17,7 +17,7 @@ from retake_flow.flow.model import (
     SubFlowState,
     WaitState,
 )
-from retake_flow.flow.names import RETRY
+from retake_flow.flow.names import RETRY, is_within
 from retake_flow.flow.state_parts import Ask
 from retake_flow.run.gates import Gate
 from retake_flow.run.run import Run, Work
@@ -39,12 +39,17 @@ def _state(run: Run, new: Flow) -> Iterator[str]:
         said = _change_of_kind(run, new.states[run.state])
         if said:
             yield f"the state {run.state!r} {said}"
-    for path, purpose in run.timers:
-        if purpose == RETRY and ":" not in path and not _retries(new.states.get(path)):
+    for path in _failed(run):
+        if not _retries(new.states.get(path)):
             yield f"the state {path!r} waits to be re-entered after an error, and no longer has `retry`"
     for root in run.locals:
         if not isinstance(new.states.get(root), SubFlowState):
             yield f"no flow runs in the state {root!r} any more"
+
+
+def _failed(run: Run) -> list[str]:
+    """The paths of the states that contain states and wait to be re-entered after an error."""
+    return [path for path, purpose in run.timers if purpose == RETRY and ":" not in path]
 
 
 def _retries(state: State | None) -> bool:
@@ -57,7 +62,7 @@ def _change_of_kind(run: Run, state: State) -> str:
     asked = any(gate.place == state.path for gate in run.gates.values())
     changes = {
         "holds states now": isinstance(state, CompositeState),
-        "ends the run now": isinstance(state, FinalState),
+        "ends the run now": isinstance(state, FinalState) and not any(is_within(state.ends, p) for p in _failed(run)),
         "performs no action any more": run.attempt is not None and not isinstance(state, ActionState),
         "waits for no time any more": waits and not isinstance(state, WaitState),
         "waits for a time now, which was never set": not waits and isinstance(state, WaitState),
@@ -94,7 +99,7 @@ def _fits(gate: Gate, ask: Ask) -> bool:
 
 def _outputs(run: Run, new: Flow) -> Iterator[str]:
     """Results that are used but will never exist."""
-    coming = reachable_from(new, run.state or new.initial)
+    coming = set[str]().union(*(reachable_from(new, path) for path in (run.state or new.initial, *_failed(run))))
     for root in {state.root for state in new.states.values()}:
         paths = {state.name: state.path for state in new.of(root)}
         for name in sorted(_used_outputs(new, root, coming)):

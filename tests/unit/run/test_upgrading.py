@@ -138,6 +138,26 @@ def test_a_state_that_waits_for_its_retry_keeps_it() -> None:
     assert incompatibilities(run, flow_of()) == []
 
 
+def test_a_failed_sub_flow_that_waits_for_its_retry_begins_again_in_the_new_flow() -> None:
+    """It rests in its own end, which ends no run; what its next try needs has to be there."""
+    text = FLOW.replace("{flow: inner.yaml,", "{flow: inner.yaml, retry: {max: 3, interval: 1m},")
+    inner = INNER.replace("e: {final: ok}", "e: {final: ok, fails: true}")
+    run, old = gone_to("c"), Machine(flow_of(text, inner))
+    waits = old.step(run, events.ActionFinished(run.state, run.visits[run.state], 1, "done", {}), 0.0).run
+    assert (waits.state, ("scope/inner", "retry") in waits.timers) == ("scope/inner/e", True)
+
+    new = flow_of(text, inner.replace("do: a.say", "do: a.shout"))
+    assert incompatibilities(waits, new) == []
+    due = waits.timers["scope/inner", "retry"]
+    again = Machine(new).step(waits, events.TimerFired("scope/inner", 1, "retry", due), due).run
+    assert (again.state, again.visits["scope/inner"]) == ("scope/inner/b", 2)
+
+    needs = inner.replace("b: {do: a.work,", "b: {do: a.say, with: {text: '{{ outputs.x }}'},") + "  x: {do: a.work}\n"
+    said = "the result of 'scope/inner/x' is used, and the run has not got it"
+    assert said in incompatibilities(waits, flow_of(text, needs))
+    assert "the state 'scope/inner/e' ends the run now" in incompatibilities(replace(waits, timers={}), new)
+
+
 def test_a_result_that_is_still_to_come_is_no_obstacle() -> None:
     """What the run will have before it is used keeps it from nothing; what is used only before it is past."""
     text = FLOW.replace("outputs.before", "outputs.work")
