@@ -81,9 +81,10 @@ class RunReader:
             return name
         begins = "substr(id, 1, :length) = :begin"
         beginning = {"begin": name, "length": len(name)}
+        new, old = (len(name) + length for length in DATED)
         for ours in (True, False):
-            dated = {**beginning, "whole": len(name) + DATED}
-            for run in self._newest(f"{begins} AND length(id) = :whole", dated, ours=ours):
+            dated = {**beginning, "new": new, "old": old}
+            for run in self._newest(f"{begins} AND length(id) IN (:new, :old)", dated, ours=ours):
                 if name_of(run) == name:
                     return run
         return only(name, self._newest(begins, beginning), self._place)

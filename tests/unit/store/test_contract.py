@@ -391,7 +391,7 @@ class TestFinding:
 
     def test_a_name_means_the_newest_run_of_that_name(self, runs: Runs, world: World) -> None:
         """It is followed by the time at which the run began; a longer name is another one."""
-        older, newer, longer = "show-20261129-201422-5b67", "show-20261130-080000-0a1b", "show-2-20261130-090000-ffff"
+        older, newer, longer = "show-20261129-201422-5b67", "show-20261130-080000-0a1b2c", "show-2-20261130-090000-ffff"
         for name in (older, newer, longer):
             world.time += 1
             created(runs, a_run(name))

@@ -53,7 +53,7 @@ def test_a_run_has_a_name_of_its_own_that_sorts_by_time() -> None:
     """The id of a run tells its flow's file and when it began, and no two are alike."""
     names = {running.new_id(PLAIN) for _ in range(20)}
     assert len(names) == 20
-    assert all(re.fullmatch(r"plain-one-\d{8}-\d{6}-[0-9a-f]{4}", name) for name in names)
+    assert all(re.fullmatch(r"plain-one-\d{8}-\d{6}-[0-9a-f]{6}", name) for name in names)
 
 
 @pytest.mark.parametrize(
