@@ -25,14 +25,16 @@ from retake_flow.studio.processes.launcher import RUN_VARIABLE
 def a_child(run: str) -> Iterator[int]:
     """A process that a run has left behind; gives its number."""
     with subprocess.Popen(
-        [sys.executable, "-c", "print(flush=True); import time; time.sleep(60)", "rtk_secret_key"],
+        [sys.executable, "-c", "print(flush=True); import time; time.sleep(900)", "rtk_secret_key"],
         env={**os.environ, RUN_VARIABLE: run},
         stdout=subprocess.PIPE,
     ) as child:
         assert child.stdout is not None
         child.stdout.readline()
-        yield child.pid
-        child.kill()
+        try:
+            yield child.pid
+        finally:
+            child.kill()
 
 
 def test_a_person_sees_where_a_run_is_and_what_it_waits_for(command: Command, store: Runs) -> None:
@@ -98,14 +100,15 @@ def test_an_ended_run_tells_how_it_ended(command: Command, store: Runs) -> None:
 
 def test_the_programs_of_a_run_are_shown_without_their_arguments(command: Command, store: Runs) -> None:
     """Living processes that bear the run's mark are listed by number and name; a stream key in arguments is not."""
-    stored(store, "owl-1")
-    with a_child("owl-1") as pid, a_child("owl-2"):
-        said = command("show", "owl-1")
-        [child] = command("show", "owl-1", "--json").records[0]["children"]
+    run = f"owl-{os.getpid()}"  # other tests end what bears the mark of owl-1
+    stored(store, run)
+    with a_child(run) as pid, a_child(f"{run}-other"):
+        said = command("show", run)
+        [child] = command("show", run, "--json").records[0]["children"]
     assert (child["pid"], child["name"].startswith("python")) == (pid, True)
     assert f"  pid {pid}  {child['name']}" in said.out
     assert "rtk_secret_key" not in said.out
-    assert command("show", "owl-1", "--json").records[0]["children"] == []
+    assert command("show", run, "--json").records[0]["children"] == []
 
 
 def test_the_journal_is_told_whole_or_by_its_end(command: Command, store: Runs) -> None:

@@ -124,24 +124,25 @@ def test_what_has_ended_is_said_to_have_ended(command: Command, store: Runs, nam
 
 def test_a_run_without_a_process_is_killed_here(command: Command, store: Runs) -> None:
     """Its end is written, its programs are swept away, and a question is closed even when it was just answered."""
-    stored(store, "owl-1", a_gate(), a_gate("b.1"), holder=DEAD)
-    store.answer("owl-1", "prove.1", an_answer(tweet_url="https://x"))
+    run = f"owl-{os.getpid()}"  # programs of this mark are killed on the whole machine
+    stored(store, run, a_gate(), a_gate("b.1"), holder=DEAD)
+    store.answer(run, "prove.1", an_answer(tweet_url="https://x"))
     with subprocess.Popen(
-        [sys.executable, "-c", "print(flush=True); import time; time.sleep(60)"],
-        env={**os.environ, RUN_VARIABLE: "owl-1"},
+        [sys.executable, "-c", "print(flush=True); import time; time.sleep(900)"],
+        env={**os.environ, RUN_VARIABLE: run},
         stdout=subprocess.PIPE,
     ) as child:
         assert child.stdout is not None
         child.stdout.readline()
-        said = command("kill", "owl-1")
-        assert child.wait(60) == -9
-    assert (said.code, said.out) == (0, "owl-1 has ended: killed in on/air\n")
-    last = store.load("owl-1")
+        said = command("kill", run)
+        assert child.wait(300) == -9
+    assert (said.code, said.out) == (0, f"{run} has ended: killed in on/air\n")
+    last = store.load(run)
     assert (last.run.phase, last.run.outcome, last.holder) == (Phase.CANCELLED, "killed", None)
     assert store.open_gates() == []
-    [(_, record)] = store.journal("owl-1")
+    [(_, record)] = store.journal(run)
     assert {**record, "t": ""} == {
-        "t": "", "event": "run_ended", "run": "owl-1", "outcome": "killed", "state": "on/air", "reason": "killed",
+        "t": "", "event": "run_ended", "run": run, "outcome": "killed", "state": "on/air", "reason": "killed",
         "stats": Stats().figures(0),
     }  # fmt: skip
 
@@ -259,10 +260,10 @@ def test_a_run_that_waits_to_begin_needs_no_account(
     command: Command, store: Runs, folder: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Even while another run streams as its agent, which would keep it from beginning."""
-    own = folder / "owl.json"
-    write_credentials(own, "owl", "rtk_owl_0123456789", "https://retake.tv")
+    own, name = folder / "owl.json", f"owl{os.getpid()}"  # an account is locked on the whole machine
+    write_credentials(own, name, f"rtk_{name}_0123456789", "https://retake.tv")
     monkeypatch.setenv("RETAKE_CREDENTIALS", str(own))
-    assert command("submit", "go-live.yaml", "--agent", "owl").code == 0
+    assert command("submit", "go-live.yaml", "--agent", name).code == 0
     settings = Settings.from_environment()
     identity = accounts.identity_here(settings, {})
     with accounts.AccountLock(settings.lock_folders, "other", settings.store) as lock:
