@@ -48,19 +48,19 @@ def _words(spec: ActionSpec) -> str:
 
 
 def _with(spec: ActionSpec) -> Schema:
-    known = {name: _filled(given) for name, given in spec.inputs.items()}
+    known = {name: _value_or_expression(given) for name, given in spec.inputs.items()}
     return {"description": spec.summary, "type": ["object", "null"], "properties": known, "additionalProperties": False}
 
 
-def _filled(value: Mapping[str, Any]) -> Schema:
+def _value_or_expression(value: Mapping[str, Any]) -> Schema:
     """The schema of a value, or of an expression that gives it, at every level."""
     if value.get("fixed"):
         return {key: item for key, item in value.items() if key != "fixed"}
     inner: Schema = {key: item for key, item in value.items() if key not in _TOLD}
     if "properties" in inner:
-        inner["properties"] = {name: _filled(item) for name, item in inner["properties"].items()}
+        inner["properties"] = {name: _value_or_expression(item) for name, item in inner["properties"].items()}
     for key in ("items", "additionalProperties"):
         if isinstance(inner.get(key), Mapping):
-            inner[key] = _filled(inner[key])
+            inner[key] = _value_or_expression(inner[key])
     notes = {key: value[key] for key in _TOLD if key in value}
     return {**notes, "if": _TEMPLATE, "else": inner} if inner else notes

@@ -53,10 +53,10 @@ def agents_in(folder: Path) -> list[Agent]:
         hint = "name the folder with --agents or RETAKE_FLOW_AGENTS"
         raise CredentialsError(f"the agents in {folder} cannot be read: {error.strerror}", hint=hint) from error
     # Kubernetes keeps its own links and folders in a mounted Secret, whose names begin with dots.
-    return list(_checked(folder / file for file in files if file.endswith(_SUFFIX) and not file.startswith(".")))
+    return list(_check_each(folder / file for file in files if file.endswith(_SUFFIX) and not file.startswith(".")))
 
 
-def _checked(files: Iterator[Path]) -> Iterator[Agent]:
+def _check_each(files: Iterator[Path]) -> Iterator[Agent]:
     first: dict[str, str] = {}
     for path in files:
         name = agent_of(path)
@@ -150,7 +150,7 @@ def parse(content: bytes, name: str = "") -> dict[str, Credentials]:
     except (ValueError, RecursionError):
         raise CredentialsError("standard input is not JSON in UTF-8", hint=_TAKES) from None
     exported = data.get("agents") if isinstance(data, dict) else None
-    found: dict[str, Any] = exported if isinstance(exported, dict) else {name or _called(data): data}
+    found: dict[str, Any] = exported if isinstance(exported, dict) else {name or _file_name(data): data}
     if not all(isinstance(value, dict) for value in found.values()):
         raise CredentialsError("standard input is not a JSON object of an agent", hint=_TAKES)
     read = {}
@@ -160,7 +160,7 @@ def parse(content: bytes, name: str = "") -> dict[str, Credentials]:
     return read
 
 
-def _called(data: Any) -> str:
+def _file_name(data: Any) -> str:
     """The file name for an agent's name."""
     given = data.get("agent_name") if isinstance(data, dict) else None
     return re.sub(r"[^A-Za-z0-9._-]+", "-", str(given or "")).strip("._-")[:63]

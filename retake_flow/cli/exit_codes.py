@@ -37,10 +37,10 @@ def exit_code(command: Callable[[], int], *, as_json: bool) -> int:
     except Exception as error:
         while isinstance(error, ExceptionGroup):
             error = error.exceptions[0]  # tasks that failed side by side mostly failed alike
-        return _unforeseen(error, as_json=as_json)
+        return _report_unforeseen(error, as_json=as_json)
 
 
-def _unforeseen(error: Exception, *, as_json: bool) -> int:
+def _report_unforeseen(error: Exception, *, as_json: bool) -> int:
     """Report an error that is not the user's mistake, and return the exit code."""
     from retake_flow import os_errors
     from retake_flow.errors import OutputError, RetakeFlowError

@@ -105,18 +105,18 @@ class QueuedFile(io.FileIO):
         with self._changed:
             self._ending = True
             self._changed.notify_all()
-            while self._unwritten() and time.monotonic() < deadline:
+            while self._unwritten_parts() and time.monotonic() < deadline:
                 progressed = partial(self._has_progressed, self._taken)
                 if not any(self._changed.wait_for(progressed, _LOOK_SECONDS) for _ in range(_STUCK)):
                     break
             self._given_up = True
             self._changed.notify_all()
-            return self._unwritten()
+            return self._unwritten_parts()
 
     def _has_progressed(self, taken: int) -> bool:
-        return self._taken > taken or not self._unwritten()
+        return self._taken > taken or not self._unwritten_parts()
 
-    def _unwritten(self) -> int:
+    def _unwritten_parts(self) -> int:
         return 0 if self.gone else self._lost + len(self._waiting) + self._busy
 
     def _trouble(self, reason: str, *, gone: bool) -> None:

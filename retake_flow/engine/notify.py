@@ -210,18 +210,18 @@ class Notices:
             case {"event": "notice", "kind": "shared", "message": message}:
                 return Notice("shared", "", message, SHARED)
             case {"event": "notice", "kind": "told", "message": message}:
-                return self._about("told", "", message)
+                return self._build_notice("told", "", message)
             case {"event": "notice", "kind": kind, "message": message}:
-                return self._about(_KINDS.get(kind, "trouble"), str(kind).replace("_", " "), message)
+                return self._build_notice(_KINDS.get(kind, "trouble"), str(kind).replace("_", " "), message)
             case {"event": "run_resumed", "died": True}:
-                return self._about(
+                return self._build_notice(
                     "trouble", "resumed", "The process that drove it had died; the run has been resumed."
                 )
             case {"event": "stop_requested", "reason": reason} if self._stats.on_air:
-                return self._about("warning", "stopping", f"The stream ends now: {reason}.")
+                return self._build_notice("warning", "stopping", f"The stream ends now: {reason}.")
             case {"event": "run_ended", "outcome": outcome, "state": state, "reason": reason}:
                 said = [f"It ended in {state or 'no state'}.", reason or "", summary(record.get("stats", {}))]
-                return self._about("ended", outcome, "\n".join(filter(None, said)))
+                return self._build_notice("ended", outcome, "\n".join(filter(None, said)))
         return self._failure(record)
 
     def _failure(self, record: Record) -> Notice | None:
@@ -233,7 +233,7 @@ class Notices:
             case {"event": "undo_finished", "outcome": str(outcome), "message": message} if outcome.startswith(
                 "error."
             ):
-                return self._about("trouble", "not taken back", message)
+                return self._build_notice("trouble", "not taken back", message)
         return None
 
     def _asked_before(self, record: Record) -> bool:
@@ -273,9 +273,9 @@ class Notices:
         if self._held_back:
             text = f"{text}\n({self._held_back} more since the last such notice)"
         self._quiet_until, self._held_back = now + QUIET, 0
-        return self._about("trouble", f"trouble in {place}", text)
+        return self._build_notice("trouble", f"trouble in {place}", text)
 
-    def _about(self, kind: Kind, title: str, text: str) -> Notice:
+    def _build_notice(self, kind: Kind, title: str, text: str) -> Notice:
         return Notice(kind, f"{self.title}: {title}" if title else self.title, text)
 
 

@@ -47,12 +47,12 @@ def describe(written: Mapping[str, Any]) -> str:
     return " ".join(str(getattr(part, "text", part)).strip("{ }") for part in parts)
 
 
-def _written(written: Mapping[str, Any]) -> str:
+def _written_time(written: Mapping[str, Any]) -> str:
     return str(next((written[key] for key in ("until", "at", "cron") if key in written), ""))
 
 
 def _cron(written: Mapping[str, Any]) -> str:
-    text = _written(written).strip()
+    text = _written_time(written).strip()
     if {"until", "cron"} <= written.keys():
         raise ValueError("either `until` or `cron` says when, not both")
     if "cron" in written:

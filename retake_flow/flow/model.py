@@ -92,7 +92,7 @@ class BaseState:
         return self.path
 
     @property
-    def innermost(self) -> bool:
+    def can_be_innermost(self) -> bool:
         """Whether it can be the innermost active state, in which a run comes to rest."""
         return True
 
@@ -155,7 +155,7 @@ class CompositeState(BaseState):
     again: Route | None = None
 
     @property
-    def innermost(self) -> bool:
+    def can_be_innermost(self) -> bool:
         """Never, unless it is a sub-flow whose file cannot be read: one of its states is active too."""
         return not self.children
 
@@ -215,7 +215,7 @@ class HistoryState(BaseState):
     initial: str = ""
 
     @property
-    def innermost(self) -> bool:
+    def can_be_innermost(self) -> bool:
         """Never: it is not entered itself."""
         return False
 
@@ -281,7 +281,7 @@ class Input:
     position: Position
 
     @property
-    def required(self) -> bool:
+    def is_required(self) -> bool:
         """Whether it must be given to run the flow."""
         return is_required(self.schema) and not {"env", "file"} & self.schema.keys()
 
@@ -359,7 +359,7 @@ class Flow:
             yield state
             path = state.parent
 
-    def seen(self, state: State) -> Iterator[State]:
+    def around_in_own_flow(self, state: State) -> Iterator[State]:
         """A state and those around it, innermost first, within its own flow or sub-flow."""
         return (around for around in self.around(state.path) if around.root == state.root)
 

@@ -42,7 +42,7 @@ class OwnProgram:
     folder: str = "."
 
     @property
-    def shown(self) -> str:
+    def label(self) -> str:
         """The command, or the function that it calls, for messages."""
         name, *arguments = self.command
         words = called_function(self.command) or " ".join([Path(name).name, *arguments])
@@ -95,13 +95,13 @@ class OwnPrograms:
             end_flood()  # it may have written all that before we have it
             process.finish(program.given)
             if not await process.exits_within(timeout):
-                message = process.with_lines(f"{program.shown} did not end within {timeout:g} s")
+                message = process.with_lines(f"{program.label} did not end within {timeout:g} s")
                 raise _unsure(NotReady(message, hint="give it more time by `timeout`"))
             await process.wait()
             if len(output) > MOST_OUTPUT:
-                message = f"{program.shown} wrote more than {MOST_OUTPUT // 1024} KiB"
+                message = f"{program.label} wrote more than {MOST_OUTPUT // 1024} KiB"
                 raise _unsure(ProcessFailed(message, hint="let it write long output to a file"))
-            return Ran(process.status or 0, bytes(output), process.with_lines(f"{program.shown} {process.ending}"))
+            return Ran(process.status or 0, bytes(output), process.with_lines(f"{program.label} {process.ending}"))
 
     @asynccontextmanager
     async def listen(self, program: OwnProgram, hear: Callable[[bytes], None]) -> AsyncIterator[Window]:

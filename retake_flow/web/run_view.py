@@ -9,7 +9,7 @@ from typing import Any, Final
 from markupsafe import Markup
 
 from retake_flow import printable
-from retake_flow.engine.core.external_events import accepted
+from retake_flow.engine.core.external_events import accepted_events
 from retake_flow.flow.model import Flow
 from retake_flow.flow.names import SEPARATOR
 from retake_flow.flow.state_parts import scene_names
@@ -46,7 +46,7 @@ def page_data(live: LiveRun, charts: StateCharts, *, read_only: bool) -> dict[st
 
 def event_forms(flow: Flow | None) -> list[tuple[str, tuple[Field, ...]]]:
     """The events that a flow takes from outside, and the fields of each; none of a flow that cannot be read."""
-    events = {} if flow is None else accepted(flow)
+    events = {} if flow is None else accepted_events(flow)
     return [(name, form_fields(declared, f"event-{name}")) for name, declared in events.items()]
 
 

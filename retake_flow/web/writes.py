@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any, Final
 
-from retake_flow.engine.core.external_events import accepted, read_data
+from retake_flow.engine.core.external_events import accepted_events, read_data
 from retake_flow.errors import RetakeFlowError, UsageError
 from retake_flow.monitor.answering import GivenAnswer, store_answer
 from retake_flow.monitor.requests import require_driver, text_to_say, text_to_show
@@ -90,7 +90,7 @@ def send(desk: Desk, charts: StateCharts, run: str, event: str, form: Form, by: 
     """
     stored = desk.store.load(run)
     flow = charts.flow(stored.run.digest, stored.flow_text)
-    data = read_data(flow, event, filled_in(accepted(flow).get(event, {}), _fields(form)))
+    data = read_data(flow, event, filled_in(accepted_events(flow).get(event, {}), _fields(form)))
     require_driver(desk.store, run)
     desk.store.request(run, "event", {"name": event, "data": data, "by": by})
     return f"Sent {event}. The journal shows whether the run takes it."

@@ -296,7 +296,7 @@ class RehearsedPrograms:
         if answer is None and self._programs is not None:
             return await self._programs.run(program, timeout)
         answer = answer or OwnAnswer()
-        said = f"{program.shown} ended with status {answer.status or 0}"
+        said = f"{program.label} ended with status {answer.status or 0}"
         lines = f"; its last lines: {answer.error}" if answer.error else ""
         return Ran(answer.status or 0, answer.output.encode(), said + lines)
 
@@ -333,7 +333,7 @@ async def _send_here(request: OwnRequest, timeout: float) -> OwnResponse:
     """Send a request to this machine."""
     if not is_loopback(urlsplit(request.url).hostname):
         raise RequestRefused(
-            f"{request.shown}: a rehearsal asks nobody beyond this machine",
+            f"{request.label}: a rehearsal asks nobody beyond this machine",
             hint="say how it answers under `own` in --rehearsal-options",
         )
     return await send(request, timeout)

@@ -65,14 +65,14 @@ class ChatActions(Family):
         own = to == self._access.credentials.user_db_id
         about: dict[str, Any] = {**({} if own else {"to": to}), **({"id": key} if key else {})}
         if "answers" in call.inputs:
-            about["answers"] = list(call.inputs["answers"] or self._unanswered())
+            about["answers"] = list(call.inputs["answers"] or self._unanswered_ids())
             self._replies.add(about["answers"])
         call.note("chat_sent", text=message, **about)
         self._show(f"> {message}")
         return Completion(value={"id": key})
 
-    def _unanswered(self) -> list[str]:
-        return [message for chat in self._conversations.values() for message in chat.unanswered]
+    def _unanswered_ids(self) -> list[str]:
+        return [message for chat in self._conversations.values() for message in chat.unanswered_ids]
 
     async def respond(self, call: Call) -> Completion:
         """Read new messages in order and have them answered.

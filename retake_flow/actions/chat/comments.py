@@ -112,7 +112,7 @@ class CommentActions(Family):
         ballot = Ballot(call.inputs["choices"], exact=call.inputs["exact"])
         own_id, known = await self._access.user_id(), self._access.credentials
         found = await self._read(own_id, Cursor(), call.inputs["since"])
-        until = inf if call.inputs.get("until") is None else call.inputs["until"] + self._ahead
+        until = inf if call.inputs.get("until") is None else call.inputs["until"] + self._clock_lead
         votes = [
             (message.author_user_id or message.wallet or message.author_name.casefold(), message.text)
             for message in found
@@ -151,7 +151,7 @@ class CommentActions(Family):
         before = ""
         for _ in range(_MOST_PAGES):
             page = await self._page(of, before)
-            start = None if since is None else since + self._ahead
+            start = None if since is None else since + self._clock_lead
             fresh = [message for message in cursor.newer(page) if start is None or _time_of(message, start) >= start]
             found = [*fresh, *found]
             known = bool(cursor.text) or since is not None
@@ -161,7 +161,7 @@ class CommentActions(Family):
         return [message for message in found if message.is_message]
 
     @property
-    def _ahead(self) -> float:
+    def _clock_lead(self) -> float:
         """How many seconds the platform's clock, which dates messages, is ahead of the run's time."""
         server = self._access.server_time
         return 0.0 if server is None else server - self._now()

@@ -61,7 +61,7 @@ class Conversation:
         }
 
     @property
-    def unanswered(self) -> list[str]:
+    def unanswered_ids(self) -> list[str]:
         """The ids of the unanswered messages."""
         return [message.id for message in self._inbox.unanswered]
 

@@ -76,12 +76,12 @@ def line(message: ChatMessage) -> str:
     author = author_name(message)
     match message.kind:
         case "tip":
-            return f"* {author} tips {message.amount or 0} {message.currency}".rstrip() + _quoted(message)
+            return f"* {author} tips {message.amount or 0} {message.currency}".rstrip() + _quote(message)
         case "follow":
             return f"* {author} follows"
         case "trade":
             does = {"buy": "buys", "sell": "sells"}.get(message.side, "trades")
-            return f"* {author} {does} {message.amount or 0}" + _quoted(message)
+            return f"* {author} {does} {message.amount or 0}" + _quote(message)
     return f"{author}: {_flat(message.text)}"
 
 
@@ -120,7 +120,7 @@ def short_name(message: ChatMessage) -> str:
     return (message.author_display_name or message.author_name or "somebody")[:LONGEST_NAME]
 
 
-def _quoted(message: ChatMessage) -> str:
+def _quote(message: ChatMessage) -> str:
     return f": {_flat(message.text)}" if message.text else ""
 
 

@@ -117,7 +117,7 @@ class OwnMessages:
         if sent is None:
             return False
         sent.returned |= who
-        lately = self.sent.unseen[-_RETURNS:]
+        lately = self.sent.unseen_messages[-_RETURNS:]
         if not self._mirrored and len(lately) == _RETURNS and all(each.returned for each in lately):
             always = set.intersection(*(each.returned for each in lately)) - {""}
             if always & who:
@@ -136,7 +136,9 @@ class OwnMessages:
         written = self.sent.time_written(message, ahead)
         if written is not None and at - written < _CREDIBLE:
             at, early, prompt = written, _EARLY, _PROMPT
-        right_before = (e for e in reversed(self.sent.unseen) if e.began - early <= at <= (e.ended or at) + prompt)
+        right_before = (
+            e for e in reversed(self.sent.unseen_messages) if e.began - early <= at <= (e.ended or at) + prompt
+        )
         return next((e for e in right_before if not (e.returned if self._mirrored else e.returned & who)), None)
 
     def _know(self, keys: Iterable[str]) -> None:

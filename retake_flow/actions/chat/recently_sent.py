@@ -82,7 +82,7 @@ class SentMessages:
 
     def withdraw_doubtful(self, text: str) -> None:
         """Note that a message in doubt was not sent: it is not in the chat."""
-        for sent in [each for each in self._own(text) if not each.ways][-1:]:
+        for sent in [each for each in self._own_matches(text) if not each.ways][-1:]:
             self.withdraw(sent)
 
     # --- over the end of a process --------------------------------------------------------------------------
@@ -103,7 +103,7 @@ class SentMessages:
 
     def add_doubtful(self, text: str, at: float) -> None:
         """Note that an earlier process may have sent something."""
-        if not any(not each.ways for each in self._own(text)):
+        if not any(not each.ways for each in self._own_matches(text)):
             self._sent.append(Sent(text, "", at, at))
 
     def restore_seen(self, seen: Sequence[Sequence[Any]]) -> None:
@@ -122,7 +122,7 @@ class SentMessages:
     # --- known again ----------------------------------------------------------------------------------------
 
     @property
-    def unseen(self) -> list[Sent]:
+    def unseen_messages(self) -> list[Sent]:
         """The messages sent to the agent's own chat and not recognised there."""
         return [sent for sent in self._sent if not sent.to and not sent.ways]
 
@@ -138,7 +138,7 @@ class SentMessages:
         return next(
             (
                 sent
-                for sent in self._own(message.text)
+                for sent in self._own_matches(message.text)
                 if way not in sent.ways
                 and (sent.seen is None or _are_one(sent.seen, message))
                 and self._about_then(sent, message, ahead)
@@ -159,7 +159,7 @@ class SentMessages:
             return self._now() - sent.began <= _LATEST
         return sent.began - _EARLY <= written <= (sent.ended or self._now()) + _LATE
 
-    def _own(self, text: str) -> Iterator[Sent]:
+    def _own_matches(self, text: str) -> Iterator[Sent]:
         seen = Words(text)
         return (sent for sent in self._sent if not sent.to and sent.words.are_seen_in(seen))
 
@@ -179,7 +179,9 @@ class SentMessages:
         by_words: list[float] = []
         by_anybody: list[float] = []
         for message in messages:
-            sent = next((each for each in reversed(list(self._own(message.text))) if each.ended is not None), None)
+            sent = next(
+                (each for each in reversed(list(self._own_matches(message.text))) if each.ended is not None), None
+            )
             if sent is not None and sent.ended is not None and message.sent_at is not None:
                 ahead = message.sent_at.timestamp() - sent.ended
                 if sent.id in message.ids:

@@ -55,9 +55,9 @@ class RequestActions(Family):
         except ResponderMissing as error:
             raise SettingsError(error.message, hint=error.hint) from None
         response = await self._send(request, seconds(call.inputs["timeout"]))
-        text = readable(response.body, request.shown, response.charset)
+        text = readable(response.body, request.label, response.charset)
         _require_expected(request, response, text, call.inputs.get("expect"))
-        headers = {name: readable(value.encode(), request.shown) for name, value in response.headers.items()}
+        headers = {name: readable(value.encode(), request.label) for name, value in response.headers.items()}
         return Completion(
             value={"status": response.status, "json": parse(text.encode()), "text": text, "headers": headers}
         )
@@ -107,7 +107,7 @@ def _require_expected(request: OwnRequest, response: OwnResponse, text: str, exp
     if status in expect if expect else 200 <= status < 300:
         return
     body = cut(" ".join(text.split()), _SHOWN)
-    message = f"{request.shown}: status {status}{f': {body}' if body else ''}"
+    message = f"{request.label}: status {status}{f': {body}' if body else ''}"
     if 300 <= status < 400:
         hint = "use the address that it leads to, or allow `redirects`"
         raise RequestRefused(f"{message}, which leads to {response.headers.get('location', 'nowhere')}", hint=hint)

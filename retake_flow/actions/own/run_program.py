@@ -63,13 +63,13 @@ def readable(output: bytes, who: str, charset: str = "utf-8") -> str:
     Raises:
         SecretRefused: It contains a secret that is split or encoded.
     """
-    text = scrub(strip_controls(_decoded(output, charset)))
+    text = scrub(strip_controls(_decode(output, charset)))
     if bears_secret(text):
         raise SecretRefused(f"the output of {who} contains a secret, so it was not kept", hint=_HINT)
     return text
 
 
-def _decoded(output: bytes, charset: str) -> str:
+def _decode(output: bytes, charset: str) -> str:
     try:
         return output.decode(charset, errors="replace")
     except LookupError:

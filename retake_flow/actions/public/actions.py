@@ -56,12 +56,12 @@ class PublicActions(Family):
 
     async def user(self, call: Call) -> Completion:
         """Look up a user."""
-        return Completion(value=_plain(await self._public.user(str(call.inputs["user"]))))
+        return Completion(value=_as_output(await self._public.user(str(call.inputs["user"]))))
 
     async def streamer(self, call: Call) -> Completion:
         """Look up a streamer, which may be the agent itself."""
         found = await self._public.streamer(str(call.inputs["name"]))
-        return Completion(value={**_plain(found), "own": _is_own(found, self._credentials())})
+        return Completion(value={**_as_output(found), "own": _is_own(found, self._credentials())})
 
     # --- streams and their chats --------------------------------------------------------------------------
 
@@ -87,7 +87,7 @@ class PublicActions(Family):
         """List the top tippers."""
         found = await self._public.top_tippers(str(call.inputs["streamer"]))
         return _list_completion(
-            call, "tippers", map(_plain, found), (f"{t.username or t.user_id} {t.total:g}" for t in found)
+            call, "tippers", map(_as_output, found), (f"{t.username or t.user_id} {t.total:g}" for t in found)
         )
 
     # --- tokens -------------------------------------------------------------------------------------------
@@ -116,7 +116,7 @@ class PublicActions(Family):
         """List recent trades."""
         page = await self._public.recent_trades(_text(call, "token"), _limit(call), _text(call, "cursor"))
         words = (f"{trade.side or 'trade'} of {trade.ticker} for {_usd(trade.usd)}" for trade in page.trades)
-        return _list_completion(call, "trades", map(_plain, page.trades), words, following=page.following)
+        return _list_completion(call, "trades", map(_as_output, page.trades), words, following=page.following)
 
     async def token_stats(self, call: Call) -> Completion:
         """Fetch a token's figures, and compare them with earlier ones."""
@@ -157,12 +157,12 @@ def _users(call: Call, found: Sequence[User]) -> Completion:
 
 def _sessions(call: Call, found: Sequence[Session]) -> Completion:
     words = (": ".join(filter(None, (each.streamer or each.streamer_id, each.title))) for each in found)
-    return _list_completion(call, "sessions", map(_plain, found), words)
+    return _list_completion(call, "sessions", map(_as_output, found), words)
 
 
 def _tokens(call: Call, found: Sequence[Token], measure: Any) -> Completion:
     words = (f"{token.ticker or token.name or token.username} ({measure(token)})" for token in found)
-    return _list_completion(call, "tokens", map(_plain, found), words)
+    return _list_completion(call, "tokens", map(_as_output, found), words)
 
 
 def _list_completion(
@@ -194,7 +194,7 @@ def _is_own(user: User, known: Credentials | None) -> bool:
     return bool(known.agent_name) and user.username.casefold() == known.agent_name.strip().casefold()
 
 
-def _plain(found: User | Session | Token | Trade | Tipper) -> dict[str, Any]:
+def _as_output(found: User | Session | Token | Trade | Tipper) -> dict[str, Any]:
     return {name: list(value) if isinstance(value, tuple) else value for name, value in asdict(found).items()}
 
 

@@ -114,10 +114,10 @@ class ContentActions(Family):
         wanted = call.inputs["as"]
         if wanted == "log" or (wanted == "auto" and not self._browses()):
             return None
-        self._feed.begin({**(call.inputs.get("data") or {}), **_given(call, "title", "theme")})
+        self._feed.begin({**(call.inputs.get("data") or {}), **_given_inputs(call, "title", "theme")})
         folder = call.inputs.get("folder")
         try:
-            with self._paint.expected():
+            with self._paint.expect():
                 opening = self._pages.page(Path(str(folder)) if folder else PAGE, note=call.note)
                 page = await stack.enter_async_context(opening)
         except RetakeFlowError as error:
@@ -175,20 +175,20 @@ class ContentActions(Family):
         """Write a line on the stream, and change its title; the stage reads both from the journal."""
         self._log.say(str(call.inputs["text"]))
         if call.inputs.get("title"):
-            call.note("scene_set", data=_given(call, "title"))
+            call.note("scene_set", data=_given_inputs(call, "title"))
         return Completion()
 
     async def scene(self, call: Call) -> Completion:
         """Change the scene, and what is set on it; the stage reads it from the journal."""
         data = dict(call.inputs.get("data") or {})
-        call.note("scene_set", **_given(call, "to"), data=data)
+        call.note("scene_set", **_given_inputs(call, "to"), data=data)
         for name in _TITLED:
             if data.get(name):
                 self._log.say(str(data[name]))
         return Completion()
 
 
-def _given(call: Call, *names: str) -> dict[str, Any]:
+def _given_inputs(call: Call, *names: str) -> dict[str, Any]:
     return {name: call.inputs[name] for name in names if call.inputs.get(name)}
 
 
@@ -287,7 +287,7 @@ class FirstPaint:
         return not self._painted.is_set()
 
     @contextmanager
-    def expected(self) -> Iterator[None]:
+    def expect(self) -> Iterator[None]:
         """Count a page as being opened for as long as the context lasts."""
         self._painted.clear()
         try:

@@ -82,24 +82,24 @@ class WindowActions(Family):
             self._screen.media.folder(str(folder)) if folder else str(url),
             allow,
             data,
-            placed=_placed(call),
+            placed=_placement(call),
             note=call.note,
         )
 
     def terminal(self, call: Call) -> Opening:
         """Show a terminal in which a program runs."""
         return self._screen.terminal(
-            _texts(call, "command"), **_font(call), variables=_texts(call, "variables"), placed=_placed(call)
+            _texts(call, "command"), **_font(call), variables=_texts(call, "variables"), placed=_placement(call)
         )
 
     def log(self, call: Call) -> Opening:
         """Show the stream log in a terminal."""
-        return self._screen.log(**_font(call), placed=_placed(call))
+        return self._screen.log(**_font(call), placed=_placement(call))
 
     def window(self, call: Call) -> Opening:
         """Show a program that opens a window."""
         command, variables = _texts(call, "command"), _texts(call, "variables")
-        return self._screen.program(command, variables=variables, placed=_placed(call))
+        return self._screen.program(command, variables=variables, placed=_placement(call))
 
     def film(self, call: Call) -> Opening:
         """Show films from files or an address.
@@ -109,19 +109,19 @@ class WindowActions(Family):
         """
         _, url = _one_of(call, "files", "url")
         places = [str(url)] if url else _texts(call, "files")
-        return self._screen.film(places, **_played(call), placed=_placed(call))
+        return self._screen.film(places, **_playback(call), placed=_placement(call))
 
     def slides(self, call: Call) -> Opening:
         """Show pictures, one after the other."""
         every, loop = seconds(call.inputs["every"]), bool(call.inputs["loop"])
-        return self._screen.slides(_texts(call, "files"), every=every, loop=loop, placed=_placed(call))
+        return self._screen.slides(_texts(call, "files"), every=every, loop=loop, placed=_placement(call))
 
     def music(self, call: Call) -> Opening:
         """Play music."""
-        return self._screen.music(_texts(call, "files"), **_played(call))
+        return self._screen.music(_texts(call, "files"), **_playback(call))
 
 
-def _placed(call: Call) -> Placed:
+def _placement(call: Call) -> Placed:
     at, size = str(call.inputs["at"]), str(call.inputs.get("size") or "")
     return Placed(call.place, at, size, bool(call.inputs["on_top"]))
 
@@ -130,7 +130,7 @@ def _font(call: Call) -> dict[str, Any]:
     return {"font": str(call.inputs["font"]), "font_size": int(call.inputs["font_size"])}
 
 
-def _played(call: Call) -> dict[str, Any]:
+def _playback(call: Call) -> dict[str, Any]:
     loop, volume = bool(call.inputs["loop"]), int(call.inputs["volume"])
     return {"loop": loop, "volume": volume, "duck": bool(call.inputs["duck"])}
 

@@ -53,7 +53,7 @@ class OwnRequest:
     private: bool = False
 
     @property
-    def shown(self) -> str:
+    def label(self) -> str:
         """The request in messages, without the query, which may be private."""
         parts = urlsplit(self.url)
         return scrub(f"{self.method} {parts.scheme}://{parts.netloc.rpartition('@')[2]}{parts.path}")
@@ -93,17 +93,17 @@ async def send(request: OwnRequest, timeout: float, transport: httpx.AsyncBaseTr
                     break
                 if not request.redirects:
                     break
-                request = _redirected(request, place)
+                request = _redirect(request, place)
             return response
     except TimeoutError:
         raise _failure(request, f"no response within {timeout:g} s") from None
     except _NOT_SENT as error:
         raise RequestFailed(
-            f"{request.shown}: cannot be reached: {scrub(str(error)) or type(error).__name__}",
+            f"{request.label}: cannot be reached: {scrub(str(error)) or type(error).__name__}",
             hint=network.UNTRUSTED_HINT if network.is_untrusted(error) else "",
         ) from None
     except (httpx.LocalProtocolError, UnicodeEncodeError) as error:
-        raise InputError(f"{request.shown}: a header cannot be sent: {scrub(_reason(error))}") from None
+        raise InputError(f"{request.label}: a header cannot be sent: {scrub(_reason(error))}") from None
     except (httpx.HTTPError, httpx.InvalidURL, httpx.StreamError) as error:
         # Not chained: httpx keeps the request, and with it the headers, in its errors.
         raise _failure(request, f"incomplete response: {scrub(str(error)) or type(error).__name__}") from None
@@ -113,7 +113,7 @@ def _reason(error: Exception) -> str:
     return "it contains non-ASCII characters" if isinstance(error, UnicodeEncodeError) else str(error)
 
 
-def _redirected(request: OwnRequest, place: str) -> OwnRequest:
+def _redirect(request: OwnRequest, place: str) -> OwnRequest:
     url = urljoin(request.url, place)
     same = urlsplit(url)[:2] == urlsplit(request.url)[:2]
     return replace(request, url=url, secret=request.secret if same else {})
@@ -124,12 +124,12 @@ async def _send_one(request: OwnRequest, timeout: float, transport: httpx.AsyncB
     host, port = _require_address(request)
     for name in (*request.headers, *request.secret):
         if name.lower() in OF_THE_CONNECTION:
-            raise InputError(f"{request.shown}: the header {name!r} belongs to the connection", hint="leave it out")
+            raise InputError(f"{request.label}: the header {name!r} belongs to the connection", hint="leave it out")
     url, extensions = httpx.URL(request.url), {}
     headers = {**request.headers, **request.secret}
     if transport is None and network.proxy_for(request.url) is None:
         # To the very address that was examined, since a name may lead elsewhere the next time.
-        address = await _examined(request, host, port)
+        address = await _resolve(request, host, port)
         url, extensions = url.copy_with(host=address), {"sni_hostname": host}
         headers["Host"] = parts.netloc.rpartition("@")[2]
     elif _literal(host) is not None and not request.private:
@@ -159,7 +159,7 @@ async def _read(request: OwnRequest, response: httpx.Response) -> bytes:
 
 
 def _failure(request: OwnRequest, why: str) -> RequestFailed:
-    error = RequestFailed(f"{request.shown}: {why}")
+    error = RequestFailed(f"{request.label}: {why}")
     error.unsure = request.method not in READING
     return error
 
@@ -177,18 +177,18 @@ def _require_address(request: OwnRequest) -> tuple[str, int]:
     if not host or not port or parts.username is not None:
         raise InputError("the address of a request begins with https:// or http://, and has no password in it")
     if request.secret and parts.scheme == "http" and not is_loopback(host):
-        raise InputError(f"{request.shown}: the secrets of `headers_from` and `secret_from` are sent over https only")
+        raise InputError(f"{request.label}: the secrets of `headers_from` and `secret_from` are sent over https only")
     return host, port
 
 
-async def _examined(request: OwnRequest, host: str, port: int) -> str:
+async def _resolve(request: OwnRequest, host: str, port: int) -> str:
     """An address of the host to which the request may go."""
     try:
         found = await asyncio.get_running_loop().getaddrinfo(host, port, type=socket.SOCK_STREAM)
     except OSError as error:
-        raise RequestFailed(f"{request.shown}: {host} cannot be found: {error.strerror or error}") from None
+        raise RequestFailed(f"{request.label}: {host} cannot be found: {error.strerror or error}") from None
     except UnicodeError:
-        raise InputError(f"{request.shown}: {cut(host, 80)!r} is not the name of a host") from None
+        raise InputError(f"{request.label}: {cut(host, 80)!r} is not the name of a host") from None
     addresses = [str(info[4][0]) for info in found]
     if not request.private:
         _require_public(request, addresses)
@@ -198,7 +198,7 @@ async def _examined(request: OwnRequest, host: str, port: int) -> str:
 def _require_public(request: OwnRequest, addresses: Sequence[str]) -> None:
     if any(not is_public(address) for address in addresses):
         raise InputError(
-            f"{request.shown}: {urlsplit(request.url).hostname} is on this machine or its network",
+            f"{request.label}: {urlsplit(request.url).hostname} is on this machine or its network",
             hint="write `private: true` if the request is to go there",
         )
 

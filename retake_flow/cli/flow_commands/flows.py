@@ -22,7 +22,7 @@ def flows(args: argparse.Namespace) -> int:
             {
                 "name": name,
                 "description": flow.description,
-                "inputs": {each.name: _input(each.schema, required=each.required) for each in flow.inputs.values()},
+                "inputs": {each.name: _input(each.schema, required=each.is_required) for each in flow.inputs.values()},
             }
             for name, flow in found.items()
         ]

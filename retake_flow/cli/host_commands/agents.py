@@ -25,7 +25,7 @@ def agents(args: argparse.Namespace) -> int:
 
 
 def _list(args: argparse.Namespace, folder: Path) -> int:
-    found = _chosen(args, folder)
+    found = _choose(args, folder)
     if args.json:
         for each in found:
             terminal.emit(_as_json(each))
@@ -37,7 +37,7 @@ def _list(args: argparse.Namespace, folder: Path) -> int:
     return 1 if any(each.trouble for each in found) else 0
 
 
-def _chosen(args: argparse.Namespace, folder: Path) -> list[Agent]:
+def _choose(args: argparse.Namespace, folder: Path) -> list[Agent]:
     """The agents that are named, or all."""
     found = agents_in(folder)
     if missing := set(args.names) - {each.name for each in found}:
@@ -70,7 +70,7 @@ def _as_json(agent: Agent) -> dict[str, Any]:
 def _export(args: argparse.Namespace, folder: Path) -> int:
     if sys.stdout.isatty():
         raise UsageError("this would show access tokens on the terminal", hint="pipe it to the machine that needs them")
-    contents = dump({each.name: each.path for each in _chosen(args, folder)})
+    contents = dump({each.name: each.path for each in _choose(args, folder)})
     if args.kubernetes:
         files = {f"{name}.json": content for name, content in contents.items()}
         about = {"apiVersion": "v1", "kind": "Secret", "metadata": {"name": args.kubernetes}, "type": "Opaque"}

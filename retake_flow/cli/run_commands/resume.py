@@ -51,10 +51,10 @@ def resume(args: argparse.Namespace) -> int:
             return _resume_one(runs, run, settings, args, answered)
     from retake_flow.cli.session.detached import detach
 
-    return detach(run, settings, partial(_detached, run, settings, args, answered), args)
+    return detach(run, settings, partial(_resume_detached, run, settings, args, answered), args)
 
 
-def _detached(run: str, settings: Settings, args: argparse.Namespace, answered: str, log: Path) -> int:
+def _resume_detached(run: str, settings: Settings, args: argparse.Namespace, answered: str, log: Path) -> int:
     with closing(open_store(settings)) as runs:
         return _resume_one(runs, run, settings, args, answered, log)
 

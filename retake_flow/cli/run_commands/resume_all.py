@@ -119,10 +119,10 @@ class _JointRun:
             self._leave(run, held)
         for run in waiting:
             if run not in self._driven and run not in self._failed:
-                self._driven[run] = asyncio.create_task(self._one(run, interrupts), name=run)
+                self._driven[run] = asyncio.create_task(self._drive_one(run, interrupts), name=run)
         self._lost = ours - self._driven.keys()  # they wait until their lease expires
 
-    async def _one(self, run: str, interrupts: Interrupts) -> None:
+    async def _drive_one(self, run: str, interrupts: Interrupts) -> None:
         """Drive one run, unless another process has it."""
         view = _PrefixedView(run, self._as_json)
         try:

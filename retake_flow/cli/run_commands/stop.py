@@ -44,7 +44,7 @@ def _end(args: argparse.Namespace, what: Wish) -> int:
         run = before.run.id
         last = store.journal(run, last=1)
 
-        def stopped() -> bool:
+        def has_taken_stop() -> bool:
             """Whether the run has taken the stop: then its flow may still lead elsewhere, such as to a question."""
             return bool(store.journal(run, last[0][0] if last else 0, events=("stop_requested",)))
 
@@ -53,12 +53,12 @@ def _end(args: argparse.Namespace, what: Wish) -> int:
         driven = is_driven(after.holder)
         if what == "kill" and not is_over(after) and not driven:
             after = _kill_undriven(store, run)
-        if what == "stop" and not driven and not is_over(after) and not (stopped() and not after.run.ended):
+        if what == "stop" and not driven and not is_over(after) and not (has_taken_stop() and not after.run.ended):
             waits = _stop_undriven(store, after, ask, settings, silent=args.json)
             if waits is None:
                 after = store.load(run)
             else:
-                after = _ask_to_end(store, run, ask, 0.0 if waits else args.within, stopped)
+                after = _ask_to_end(store, run, ask, 0.0 if waits else args.within, has_taken_stop)
         commands = next_for(store, run)
         waits = None if is_over(after) else waits
         if waits is not None or is_driven(after.holder):

@@ -78,7 +78,7 @@ class _Driver:
         self.code: int | None = None
 
     @property
-    def ended(self) -> bool:
+    def has_ended(self) -> bool:
         """Whether it has ended."""
         if self.code is None:
             found, status = os.waitpid(self.pid, os.WNOHANG)
@@ -101,13 +101,13 @@ def _report(driver: _Driver, settings: Settings, args: Namespace) -> int:
     with closing(open_store(settings)) as store:
         followed = _wait_until_stored(store, driver, max(deadline - time.monotonic(), _STORED_WITHIN))
         if followed is None:
-            if driver.ended:
+            if driver.has_ended:
                 return _report_failure(driver, as_json=args.json)
             more = f"retake-flow wait {driver.run} --until on-air --until gate --within 50s --json"
             pending = {"run": driver.run, "phase": "pending", "state": "", "on_air": False, "next": [more]}
             _tell(pending, driver, as_json=args.json)
             return 0
-        followed.until(lambda seen: driver.ended or _is_settled(seen, stays=args.wait), deadline - time.monotonic())
+        followed.until(lambda seen: driver.has_ended or _is_settled(seen, stays=args.wait), deadline - time.monotonic())
         followed.look()  # it may have ended after the run was read
         if driver.code and not (followed.stored.run.ended or followed.gates):
             return _report_failure(driver, as_json=args.json)
@@ -119,7 +119,7 @@ def _wait_until_stored(store: Runs, driver: _Driver, within: float) -> Following
     """The run, once it is stored; None when its process has ended before, or not begun in time."""
     polling = Polling(within)
     while True:
-        ended = driver.ended  # before the run is read, so that no run is missed
+        ended = driver.has_ended  # before the run is read, so that no run is missed
         with suppress(RunUnknown):
             return Following(store, driver.run)
         if ended or not polling.again():
@@ -145,7 +145,7 @@ def _report_failure(driver: _Driver, *, as_json: bool) -> int:
 
 
 def _tell(found: dict[str, Any], driver: _Driver, *, as_json: bool) -> None:
-    pid = None if driver.ended else driver.pid
+    pid = None if driver.has_ended else driver.pid
     if as_json:
         terminal.emit({**found, "pid": pid, "log": str(driver.log)})
         return

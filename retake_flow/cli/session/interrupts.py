@@ -134,14 +134,14 @@ class Interrupts:
 
 
 def _leave(runner: Runner, name: str) -> None:
-    if runner.parked:
+    if runner.is_parked:
         runner.suspend(f"interrupted by {name}")
     else:
         runner.hand_over(f"asked by {name}")
 
 
 def _end_in_order(runner: Runner, reason: str) -> None:
-    if runner.parked:
+    if runner.is_parked:
         runner.suspend(reason)  # the run is kept for the answer; nothing needs to be stopped
     else:
         runner.stop(reason)

@@ -69,7 +69,7 @@ class Prompter:
                 with self._aside():
                     await self._ask(runner, gate)
             except _PromptLeft:
-                if not runner.parked:
+                if not runner.is_parked:
                     terminal.say(f"\n  the run continues; answer from elsewhere: {answer_with(runner.run.id, gate)}")
                 runner.suspend()
                 return
@@ -92,7 +92,7 @@ class Prompter:
         terminal.say(f"\n? {printable.line(gate.place)} asks:\n")
         for line in printable.text(gate.message).splitlines():
             terminal.say(f"    {line}")
-        later = "is kept, and can be answered and resumed later" if runner.parked else "continues"
+        later = "is kept, and can be answered and resumed later" if runner.is_parked else "continues"
         terminal.say(f"\n  (Ctrl-D leaves the question: the run {later})")
         while True:
             decision = await self._decision(runner, gate)

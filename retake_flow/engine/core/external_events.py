@@ -14,7 +14,7 @@ from retake_flow.run.errors import EventNotNow, EventRefused
 from retake_flow.run.run import Run
 
 
-def accepted(flow: Flow) -> Mapping[str, Declared]:
+def accepted_events(flow: Flow) -> Mapping[str, Declared]:
     """The events that a flow accepts from outside, besides `stop`, with the fields of their data."""
     limited = any(state.timeout is not None for state in flow.states.values())
     return {**({timers.EXTEND: timers.EXTEND_FIELDS} if limited else {}), **flow.events}
@@ -26,7 +26,7 @@ def read_data(flow: Flow, name: str, given: Mapping[str, Any]) -> dict[str, Any]
     Raises:
         EventRefused: The flow declares no such event, or the data does not fit; the error lists every problem.
     """
-    events = accepted(flow)
+    events = accepted_events(flow)
     if name not in events:
         declared = f"its `events`: {', '.join(flow.events) or 'none'}"
         near = did_you_mean(name, flow.events, otherwise=declared)

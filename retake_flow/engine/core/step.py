@@ -427,5 +427,8 @@ class Macrostep(Draft):
         return all(self._ready(name, state) for name in needed)
 
     def _ready(self, needed: str, state: State) -> bool:
-        key = next((seen.activities[needed].key for seen in self.flow.seen(state) if needed in seen.activities), "")
+        key = next(
+            (seen.activities[needed].key for seen in self.flow.around_in_own_flow(state) if needed in seen.activities),
+            "",
+        )
         return key in self.run.activities and self.run.activities[key].work is Work.READY

@@ -177,14 +177,14 @@ class Execution:
         """
         try:
             async with asyncio.timeout(UNDO_WITHIN):
-                done = await self._undone(call, retry)
+                done = await self._try_undo(call, retry)
         except TimeoutError:
             done = _TookTooLong(f"{call.do} took longer than {UNDO_WITHIN:g} s")
         if isinstance(done, Completion):
             return {"outcome": done.outcome, "result": done.value}
         return {"outcome": f"error.{done.kind}", "message": done.message}
 
-    async def _undone(self, call: Call, retry: Retry | None) -> Completion | RetakeFlowError:
+    async def _try_undo(self, call: Call, retry: Retry | None) -> Completion | RetakeFlowError:
         until = self._clock.now() + UNDO_WITHIN
         while True:
             done = await self._try(call)

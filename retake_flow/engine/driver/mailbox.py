@@ -59,7 +59,7 @@ class Mailbox:
         """Whether an event of a kind waits."""
         return any(isinstance(event, kind) for _, _, event in self._events)
 
-    async def without(self, awaited: Callable[[events.Event], bool]) -> None:
+    async def wait_until_gone(self, awaited: Callable[[events.Event], bool]) -> None:
         """Wait until the queue holds no such event."""
         while any(awaited(event) for _, _, event in self._events):
             self._taken.clear()

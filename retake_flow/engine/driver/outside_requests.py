@@ -171,12 +171,12 @@ def settle_scene(request: Request, flow: Flow, run: Run) -> tuple[str, Mapping[s
     asked = {name: request.data[name] for name in _FIELDS if name in request.data}
     texts = map(str, dict(request.data.get("data", {})).values())
     secret = "it contains a secret" if any(map(bears_secret, texts)) else ""
-    if reason := _unknown(str(asked.get("to") or ""), flow) or _unready(asked, flow, run) or secret:
+    if reason := _why_unknown(str(asked.get("to") or ""), flow) or _unready(asked, flow, run) or secret:
         return "scene_refused", {"request": request.number, **asked, "reason": reason}
     return "scene_set", {"request": request.number, **asked}
 
 
-def _unknown(scene: str, flow: Flow) -> str:
+def _why_unknown(scene: str, flow: Flow) -> str:
     """Why a scene cannot be set; "" when it can."""
     known = scene_names(flow.scenes)
     return "" if not scene or scene in known else f"there is no scene {scene!r}; there are {', '.join(known)}"

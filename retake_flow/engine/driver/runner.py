@@ -167,7 +167,7 @@ class Runner:
                 self._driving.cancel()
 
     @property
-    def parked(self) -> bool:
+    def is_parked(self) -> bool:
         """Whether the run only waits for a person."""
         return self._machine.is_parked(self.run)
 
@@ -241,7 +241,7 @@ class Runner:
         if self._inbox is not None and self._inbox.failure is not None:
             raise self._inbox.failure
         now = self._clock.now()
-        if self._wait or not self.parked or any(due <= now for due in self.run.timers.values()):
+        if self._wait or not self.is_parked or any(due <= now for due in self.run.timers.values()):
             return True
         self.look()
         return False
@@ -278,7 +278,7 @@ class Runner:
             async with asyncio.timeout(within):
                 await self._abandon()
                 for undo in owed:
-                    await self._undone(undo, lambda event, **fields: None)
+                    await self._perform_undo(undo, lambda event, **fields: None)
 
     def _interrupt(self) -> None:
         """Break off whatever is done at the moment: the run is another's, or soon may be."""
@@ -353,7 +353,7 @@ class Runner:
 
     async def _refill(self, activity: str, inputs: Mapping[str, Any]) -> Mapping[str, Any]:
         # If the next round kept something before this result is taken, the result would overwrite it.
-        await self._mailbox.without(
+        await self._mailbox.wait_until_gone(
             lambda each: isinstance(each, events.ActivityResulted) and each.activity == activity
         )
         return self._machine.refill_inputs(self.run, activity, inputs, self._clock.now())
@@ -386,13 +386,13 @@ class Runner:
     async def _undo(self, undo: PendingUndo) -> None:
         about = {"state": undo.state, "action": undo.do}
         self.note("undo_started", **about)
-        ending = await self._undone(undo, self.note)
+        ending = await self._perform_undo(undo, self.note)
         owed = list(self.run.undoing)
         if undo in owed:
             owed.remove(undo)
         self._write([self._record("undo_finished", **about, **ending)], replace(self.run, undoing=tuple(owed)))
 
-    async def _undone(self, undo: PendingUndo, note: Callable[..., None]) -> dict[str, Any]:
+    async def _perform_undo(self, undo: PendingUndo, note: Callable[..., None]) -> dict[str, Any]:
         key = f"{self.run.id}/{undo.state}/undo"
         call = Call(self.run.id, undo.state, 1, undo.do, undo.inputs, {}, key, note)
         retry = self._catalogue[undo.do].retry if undo.do in self._catalogue else None

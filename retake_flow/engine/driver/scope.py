@@ -21,10 +21,10 @@ class Scope:
         """Run a task until it ends or the scope is closed."""
         self._tasks = [task for task in self._tasks if not task.done()]
         task = asyncio.get_running_loop().create_task(work, name=name)
-        task.add_done_callback(self._done)
+        task.add_done_callback(self._on_done)
         self._tasks.append(task)
 
-    def _done(self, task: asyncio.Task[None]) -> None:
+    def _on_done(self, task: asyncio.Task[None]) -> None:
         error = None if task.cancelled() else task.exception()
         if error is not None:
             self._broken(error)
@@ -38,7 +38,7 @@ class Scope:
         interrupted = False
         while self._tasks:
             task = self._tasks[-1]
-            task.remove_done_callback(self._done)  # an error while it ends does not block the rest
+            task.remove_done_callback(self._on_done)  # an error while it ends does not block the rest
             task.cancel()
             try:
                 await asyncio.wait([task])

@@ -129,7 +129,7 @@ def _run_inside(state: SubFlowState, sub: SubFlow, typed: Typed) -> Iterator[Pro
             )
     known = {name: given.schema for name, given in sub.inputs.items()}
     yield from input_problems(f"the flow {sub.name!r}", state.inputs, known, state.position, typed)
-    required = [name for name, given in sub.inputs.items() if given.required]
+    required = [name for name, given in sub.inputs.items() if given.is_required]
     yield from missing_inputs(f"the flow {sub.name!r}", state.inputs, required, state.position)
 
 
@@ -178,7 +178,9 @@ def _needs(flow: Flow, state: State, catalogue: Catalogue) -> Iterator[Problem]:
     wanting = [(needed, user) for user in users for needed in user.needs]
     if not wanting:
         return
-    available = {a.name: a for around in reversed(list(flow.seen(state))) for a in around.activities.values()}
+    available = {
+        a.name: a for around in reversed(list(flow.around_in_own_flow(state))) for a in around.activities.values()
+    }
     for needed, who in wanting:
         if needed not in available:
             message = f"{who.name!r} needs the activity {needed!r}, which does not run here"

@@ -142,7 +142,7 @@ def _targets(edges: Iterable[_Edge]) -> dict[str, list[str]]:
 def _eventless(flow: Flow, moves: Moves) -> dict[_Edge, list[Move]]:
     edges: dict[_Edge, list[Move]] = {}
     for state in flow.states.values():
-        if not state.innermost or not any(around.always for around in flow.around(state.path)):
+        if not state.can_be_innermost or not any(around.always for around in flow.around(state.path)):
             continue
         for move in moves.of(state.path):
             if move.route is not None and not move.occurrence.name:
@@ -178,7 +178,7 @@ def _silent_moves(flow: Flow, moves: Moves) -> dict[_Edge, list[Move]]:
     """The automatic transitions after a failure or a pause that are neither counted nor reported."""
     edges: dict[_Edge, list[Move]] = {}
     for state in flow.states.values():
-        for move in moves.distinct(state.path) if state.innermost and not isinstance(state, FinalState) else ():
+        for move in moves.distinct(state.path) if state.can_be_innermost and not isinstance(state, FinalState) else ():
             route = move.route
             if route is not None and route.to and _is_automatic(flow, move) and not _is_noticed(flow, move, route):
                 edges.setdefault((move.source, move.target), []).append(move)

@@ -127,7 +127,7 @@ def _can_go_on(moves: Moves, state: State, route: Route) -> bool:
     """Whether a route can still lead out of a state after its work has ended."""
     if any(effect.raises for effect in route.effects):
         return True
-    for move in moves.of(state.path) if state.innermost else ():
+    for move in moves.of(state.path) if state.can_be_innermost else ():
         own = move.occurrence.place == state.path and move.occurrence.name not in ("", "timeout")
         if not own and move.occurrence.name not in OUTSIDE and move.target != state.path:
             return True
@@ -268,7 +268,7 @@ def _shadowed_routes(flow: Flow, moves: Moves, dead: dict[int, Route]) -> Iterat
     A route for an event that the inner states always take first may be meant for future states: it is no mistake.
     """
     yield from _listed_later(flow.states.values(), dead)
-    leaves = [state for state in flow.states.values() if state.innermost]
+    leaves = [state for state in flow.states.values() if state.can_be_innermost]
     taken = {id(move.route) for state in leaves for move in moves.distinct(state.path)}
     for state in flow.states.values():
         passing = moves.passes(state.path)

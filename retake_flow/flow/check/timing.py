@@ -57,7 +57,7 @@ class _Known:
 
     def __call__(self, value: Any, root: str) -> float | None:
         """The seconds of a duration; None if only known in a run."""
-        return self.written(self.value(value, root))
+        return self.literal_seconds(self.value(value, root))
 
     def value(self, value: Any, root: str) -> Any:
         """The value of a time when its input keeps its default; None if only known in a run."""
@@ -68,7 +68,7 @@ class _Known:
         return self._input(value, root)[1] if isinstance(value, Expression) else root
 
     @staticmethod
-    def written(value: Any) -> float | None:
+    def literal_seconds(value: Any) -> float | None:
         """The seconds of a literal duration."""
         try:
             return None if value is None or isinstance(value, Expression) else duration.seconds(value)
@@ -78,7 +78,7 @@ class _Known:
     def _input(self, written: Expression, root: str) -> tuple[Any, str]:
         """The default of the input that is the whole expression."""
         used = mentions(written)
-        if len(used) != 1 or used[0].chain[0] != "inputs" or not _plain(written, used[0].chain):
+        if len(used) != 1 or used[0].chain[0] != "inputs" or not _is_bare_name(written, used[0].chain):
             return None, root
         name = ".".join(used[0].chain[1:])
         state = self._flow.states.get(root)
@@ -91,7 +91,7 @@ class _Known:
         return declared.schema.get("value", declared.schema.get("default")), root
 
 
-def _plain(written: Expression, chain: tuple[str, ...]) -> bool:
+def _is_bare_name(written: Expression, chain: tuple[str, ...]) -> bool:
     return written.text.strip().removeprefix("{{").removesuffix("}}").strip() == ".".join(chain)
 
 
@@ -130,10 +130,10 @@ def _own_problems(state: State, known: _Known) -> Iterator[Problem]:
 
 def _question_problems(ask: Ask, asker: State | Activity, known: _Known) -> Iterator[Problem]:
     # Only literal timeouts: if an input sets the timeout, the reminders are meant for the longest possible one.
-    limit = known.written(ask.timeout)
+    limit = known.literal_seconds(ask.timeout)
     for what, values in (("a reminder", ask.remind), ("an escalation", [later.after for later in ask.escalate])):
         for value in values:
-            yield from _never_comes(asker.position, what, known.written(value), limit, "the question's timeout")
+            yield from _never_comes(asker.position, what, known.literal_seconds(value), limit, "the question's timeout")
 
 
 def _outer_problems(flow: Flow, state: State, known: _Known) -> Iterator[Problem]:
@@ -190,7 +190,7 @@ def _duration_problems(state: State, typed: Typed, known: _Known) -> Iterator[Pr
             yield Problem(expression.position, "RF043", message, "write for example 30s, 3m, 1h30m or 500ms")
             continue
         value = known.value(expression, state.root)
-        if value is not None and not isinstance(value, Expression) and known.written(value) is None:
+        if value is not None and not isinstance(value, Expression) and known.literal_seconds(value) is None:
             message = f"a duration is needed here, and {expression.text!r} gives something else"
             hint = "give the input `format: duration`, and a value such as 30s, 3m, 1h30m or 500ms"
             yield Problem(expression.position, "RF043", message, hint)

@@ -36,7 +36,7 @@ class Expression:
         self._trees: Trees | None = None
 
     @property
-    def alone(self) -> bool:
+    def is_single(self) -> bool:
         """Whether it is a single expression, whose value keeps its type; else the values are put into a text."""
         return True
 
@@ -114,7 +114,7 @@ class Template(Expression):
     __slots__ = ()
 
     @property
-    def alone(self) -> bool:
+    def is_single(self) -> bool:
         """Whether it is a single expression, whose value keeps its type; else the values are put into a text."""
         return self._only() is not None
 

@@ -45,7 +45,7 @@ _FIXED: Final[Mapping[type[nodes.Node], Types]] = {
 
 def types(expression: Expression, lookup: Lookup) -> Types:
     """The types that a valid expression can give."""
-    if not expression.alone:
+    if not expression.is_single:
         return TEXT
     trees = [tree for tree in expression.trees() if not isinstance(tree, nodes.TemplateData)]
     return _types(trees[0], lookup) if len(trees) == 1 else None

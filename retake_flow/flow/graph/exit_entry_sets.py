@@ -150,7 +150,7 @@ def _innermost(flow: Flow, path: str, history: Mapping[str, str]) -> str:
     """The innermost state that becomes active when a state is the target."""
     while True:
         state = flow.states[path]
-        if state.innermost:
+        if state.can_be_innermost:
             return path
         if not isinstance(state, HistoryState):
             path = first(flow, path)

@@ -98,7 +98,7 @@ class Moves:
         self._offered = cache(self._guarded_routes)
         self._takers = cache(self._key_of_takers)
         self._changes: dict[tuple[str, int], list[Change]] = {}
-        self._from = cache(self._around)
+        self._from = cache(self._occurrences_around)
         self._expected = cache(self._expected_events)
         self.end = cache(partial(Change.at_end, flow))
         self.may_pass = cache(self._may_pass)
@@ -218,12 +218,12 @@ class Moves:
     def _expected_events(self, path: str) -> frozenset[str]:
         """The events from elsewhere for which a state or one around it has a route, and errors; "" is the flow."""
         if not path:
-            return frozenset((*OUTSIDE, *self._sent.get("", ())))
+            return frozenset((*OUTSIDE, *self._sent_by_pattern.get("", ())))
         state = self.flow.states[path]
-        return self._expected(state.parent).union(*(self._sent.get(pattern, ()) for pattern in state.routes))
+        return self._expected(state.parent).union(*(self._sent_by_pattern.get(pattern, ()) for pattern in state.routes))
 
     @cached_property
-    def _sent(self) -> Mapping[str, list[str]]:
+    def _sent_by_pattern(self) -> Mapping[str, list[str]]:
         """The events that are raised or sent by others, by the patterns that take them; the errors are under ""."""
         found: dict[str, list[str]] = {}
         for name in {*self.raised_events, *self.flow.events, *self.skipped_events}:
@@ -245,7 +245,7 @@ class Moves:
         own = {event for a in activities if a.do in self._catalogue for event in self._catalogue[a.do].events}
         return frozenset(f"{SKIPPED}.{name}" for name in (*self.flow.events, *raised, *own))
 
-    def _around(self, active: str) -> tuple[Occurrence, ...]:
+    def _occurrences_around(self, active: str) -> tuple[Occurrence, ...]:
         """The occurrences from a state and those around it, then from their activities."""
         around = [state.path for state in self.flow.around(active)]
         own = (each for path in around for each in self._own(path))
@@ -379,7 +379,7 @@ class Moves:
         state = self.flow.states.get(target)
         if isinstance(state, HistoryState):
             for path, inside in self.flow.states.items():
-                if inside.innermost and path.startswith(state.parent + SEPARATOR):
+                if inside.can_be_innermost and path.startswith(state.parent + SEPARATOR):
                     yield {state.parent: path}
 
 

@@ -12,7 +12,7 @@ from typing import Any
 from retake_flow.flow.diagnostics import Position, Problem, list_of_known
 from retake_flow.flow.names import SEPARATOR, join, last
 from retake_flow.flow.overlay.insert_state import insert
-from retake_flow.flow.overlay.tree import Node, from_source, path_of, plain, source_of, states, targets
+from retake_flow.flow.overlay.tree import Node, from_source, path_of, source_of, states, targets, to_data
 from retake_flow.flow.schema.state import KINDS
 from retake_flow.flow.text.yaml_source import EXTENDS, Path, Source
 from retake_flow.sanitize import one_line
@@ -64,7 +64,7 @@ def merge(over: Source, base: Source) -> Source:
 
 
 def _content(tree: Node) -> dict[str, Any]:
-    data: dict[str, Any] = plain(tree)
+    data: dict[str, Any] = to_data(tree)
     return {key: value for key, value in data.items() if key not in _IDENTITY}
 
 

@@ -58,12 +58,12 @@ def from_data(value: Any, at: Position) -> Node:
     return Node(value, at, at, at)
 
 
-def plain(node: Node) -> Any:
+def to_data(node: Node) -> Any:
     """The data of a tree."""
     if isinstance(node.value, dict):
-        return {key: plain(item) for key, item in node.value.items()}
+        return {key: to_data(item) for key, item in node.value.items()}
     if isinstance(node.value, list):
-        return [plain(item) for item in node.value]
+        return [to_data(item) for item in node.value]
     return node.value
 
 
@@ -83,7 +83,7 @@ def _node(source: Source, data: Any, path: Path) -> Node:
 
 def source_of(tree: Node, file: str, text: str) -> Source:
     """The source with the data and positions of a tree."""
-    source = Source(file, text, plain(tree))
+    source = Source(file, text, to_data(tree))
     for path, node in _walk(tree, ()):
         source.values[path], source.keys[path] = node.at, node.key
         if node.origin != node.key:

@@ -18,12 +18,12 @@ from retake_flow.flow.rules.model_checker import Breach
 
 def find_breaches(flow: Flow, catalogue: Catalogue) -> tuple[Breach, ...]:
     """The rules that a flow can break, from the platform and from the files that it names."""
-    return model_checker.find_breaches(flow, catalogue, _readable(load.own(flow, catalogue), catalogue))
+    return model_checker.find_breaches(flow, catalogue, _readable(load.read_named(flow, catalogue), catalogue))
 
 
 def problems(flow: Flow, catalogue: Catalogue) -> Iterator[Problem]:
     """The broken rules of a flow, and problems with its rules files; arguments as for `find_breaches`."""
-    own = list(load.own(flow, catalogue))
+    own = list(load.read_named(flow, catalogue))
     for read in own:
         yield from read.problems
     for breach in model_checker.find_breaches(flow, catalogue, _readable(own, catalogue)):
@@ -38,7 +38,7 @@ def _readable(own: Iterable[Read], catalogue: Catalogue) -> Iterator[RuleSet]:
 
 def rules_of(flow: Flow, catalogue: Catalogue) -> tuple[Rule, ...]:
     """The rules for a flow: the platform's, and its own if they can be read."""
-    return tuple(rule for rules in _readable(load.own(flow, catalogue), catalogue) for rule in rules.rules)
+    return tuple(rule for rules in _readable(load.read_named(flow, catalogue), catalogue) for rule in rules.rules)
 
 
 def subjects(flow: Flow, rules: Iterable[Rule]) -> Mapping[str, tuple[str, ...]]:

@@ -86,7 +86,7 @@ def platform(catalogue: Catalogue) -> RuleSet:
     return found.rules
 
 
-def own(flow: Flow, catalogue: Catalogue) -> Iterator[Read]:
+def read_named(flow: Flow, catalogue: Catalogue) -> Iterator[Read]:
     """The rules that a flow names."""
     catalogue = with_own(flow, catalogue)
     for name in flow.rules:
@@ -294,7 +294,7 @@ class _Reading:
         known = set(OUTSIDE)
         if self._flow is not None:
             moves = Moves.of_flow(self._flow, self._catalogue)
-            leaves = (state for state in self._flow.states.values() if state.innermost)
+            leaves = (state for state in self._flow.states.values() if state.can_be_innermost)
             known |= {move.occurrence.name for state in leaves for move in moves.of(state.path)} - {""}
         if not any(matches(name, event) for event in known):
             self._say(at, f"the flow takes no event {name!r}", did_you_mean(name, known))

@@ -39,7 +39,7 @@ class Reader:
             return False
         if term.where is not None and not _is_certain(fact.known, term.where.text, sure):
             return False
-        return self._matches_inputs(fact, term, sure) and self._then(fact, term)
+        return self._matches_inputs(fact, term, sure) and self._conditions_hold(fact, term)
 
     def _matches_inputs(self, fact: Fact, term: Term, sure: bool) -> bool:
         spec = self._catalogue.get(fact.name)
@@ -50,7 +50,7 @@ class Reader:
                 return False
         return True
 
-    def _then(self, fact: Fact, term: Term) -> bool:
+    def _conditions_hold(self, fact: Fact, term: Term) -> bool:
         """Whether the conditions of a term are met at that moment."""
         if term.during and not any(self.holds(condition, fact.at) for condition in term.during):
             return False

@@ -100,7 +100,7 @@ class Monitor:
         self._known: dict[Fact, tuple[bool, bool, bool]] = {}
         self._names = {term.name for term in rule.terms}
 
-    def said(self, fact: Fact) -> tuple[bool, bool, bool]:
+    def verdict(self, fact: Fact) -> tuple[bool, bool, bool]:
         """Whether a fact is forbidden, forbids from then on, or allows from then on."""
         if fact.name not in self._names and fact.verb not in _BY_PART:
             return _NOTHING
@@ -111,7 +111,7 @@ class Monitor:
     def follow(self, facts: Iterable[Fact], allowed: bool) -> bool | Fact:
         """Whether it is allowed after some facts, or the fact that breaks the rule."""
         for fact in facts:
-            offends, forbids, allows = self.said(fact)
+            offends, forbids, allows = self.verdict(fact)
             if offends and not allowed:
                 return fact
             allowed = allows or (allowed and not forbids)
@@ -149,7 +149,7 @@ def _suspects(space: StateSpace, monitors: list[Monitor]) -> list[Monitor]:
 def _masks(fact: Fact, monitors: list[Monitor]) -> tuple[int, int, int]:
     offends = forbids = allows = 0
     for place, monitor in enumerate(monitors):
-        if (says := monitor.said(fact)) is not _NOTHING:
+        if (says := monitor.verdict(fact)) is not _NOTHING:
             offends |= says[0] << place
             forbids |= says[1] << place
             allows |= says[2] << place

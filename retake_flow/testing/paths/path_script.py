@@ -266,7 +266,7 @@ def _always(place: str, answer: _Answer) -> Line:
 def _inputs(flow: Flow, inputs: Values) -> Iterator[Line]:
     """The steps that set the missing required inputs."""
     for name, declared in with_samples(flow).inputs.items():
-        if declared.required and name not in inputs:
+        if declared.is_required and name not in inputs:
             yield _input(name, sample(name, declared.schema))
 
 

@@ -165,7 +165,7 @@ def _known(observed: Observed, state: str) -> None:
 
 
 def _leaves(observed: Observed) -> list[str]:
-    return [path for path in seen.entered_states(observed) if observed.flow.states[path].innermost]
+    return [path for path in seen.entered_states(observed) if observed.flow.states[path].can_be_innermost]
 
 
 def _where(observed: Observed) -> str:

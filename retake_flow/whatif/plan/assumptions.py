@@ -179,7 +179,7 @@ def _places(flow: Flow, catalogue: Catalogue) -> Iterator[Place]:
     raised = [event for a in flow.activities() if a.do in catalogue for event in catalogue[a.do].events]
     external = (*OUTSIDE, *dict.fromkeys((*flow.events, *raised)))
     for state in flow.states.values():
-        if state.innermost and not isinstance(state, FinalState):
+        if state.can_be_innermost and not isinstance(state, FinalState):
             yield _place(state, state.path, catalogue, ("timeout",) if time_limits(state) else (), external)
         for activity in state.activities.values():
             yield _place(activity, activity.key, catalogue, (), ())

@@ -205,7 +205,7 @@ class World:
             )
             return
         leaf = self.flow.states[run.state]
-        assert leaf.innermost, "a composite is active without a state in it"
+        assert leaf.can_be_innermost, "a composite is active without a state in it"
         assert [state.path for state in self.flow.around(run.state)] == self.active[::-1]
         assert dict(run.visits) == self.entered
         assert {key.rpartition(":")[0] for key in run.activities} <= set(self.active)

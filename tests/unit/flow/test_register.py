@@ -46,7 +46,7 @@ def test_a_field_takes_the_same_wherever_it_is_given(name: str) -> None:
     """As an input of go-live.yaml, of register.yaml, and as an answer; nowhere does it have to be given."""
     schema = bare(REGISTER.inputs[name].schema)
     assert schema == bare(GO.inputs[name].schema) == bare(asked()[name])
-    assert not REGISTER.inputs[name].required
+    assert not REGISTER.inputs[name].is_required
 
 
 @pytest.mark.parametrize(

@@ -105,7 +105,7 @@ class Walk:
 
     def _everywhere(self) -> dict[str, int]:
         states = self._flow.states.values()
-        return {state.path: self.facts.every for state in states if state.innermost}
+        return {state.path: self.facts.every for state in states if state.can_be_innermost}
 
     def _explore(self) -> dict[str, list[_Edge]]:
         """The reachable innermost states, each after those it is reached from, with their onward ways."""

@@ -89,7 +89,7 @@ def _problem(
     if kind in ("event", "result"):
         if never:
             message = f"no event that leads here carries {name!r}"
-            return Problem(expression.position, "RF031", message, _brought(chain, sight, known) or default)
+            return Problem(expression.position, "RF031", message, _hint(chain, sight, known) or default)
         message = f"not every event that leads here carries {name!r}"
         return Problem(expression.position, "RF034", message, default)
     if never:
@@ -101,7 +101,7 @@ def _problem(
     return Problem(expression.position, "RF034", f"{name!r} is not set on every path{way}", hint)
 
 
-def _brought(chain: Chain, sight: Sight, declarations: Declarations) -> str:
+def _hint(chain: Chain, sight: Sight, declarations: Declarations) -> str:
     """The fields that a result has instead."""
     results = [declarations.result(now) for now in sight.occurrences if now is not None]
     names = {name for result in results if result is not None for name in fields(result)}

@@ -15,7 +15,7 @@ def test_a_picture_waits_for_a_page_that_is_being_opened_and_for_its_changes() -
         assert loop.time() == 0
 
         async def opening() -> None:
-            with paint.expected():
+            with paint.expect():
                 assert paint.pending
                 await asyncio.sleep(3)
 

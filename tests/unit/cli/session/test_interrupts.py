@@ -20,7 +20,7 @@ class Told:
 
     def __init__(self) -> None:
         self.over = False
-        self.parked = False
+        self.is_parked = False
         self.heard: list[str] = []
         self.arrived = asyncio.Event()
 
@@ -156,7 +156,7 @@ def test_a_run_that_waits_for_a_person_is_left_and_not_stopped() -> None:
 
     async def scene() -> list[str]:
         told = Told()
-        told.parked = True
+        told.is_parked = True
         with Interrupts() as interrupts:
             interrupted(interrupts, told)
             await send(told, signal.SIGTERM)

@@ -9,7 +9,7 @@ from flow_samples import codes
 from stored_run import World, later, play
 from talk import Talk
 
-from retake_flow.engine.core.external_events import accepted, read_data
+from retake_flow.engine.core.external_events import accepted_events, read_data
 from retake_flow.flow.load.load import load_flow
 from retake_flow.run import commands, events
 from retake_flow.run.errors import EventRefused
@@ -201,7 +201,7 @@ def test_what_cannot_be_extended_changes_nothing(data: dict[str, object]) -> Non
 def test_a_flow_may_have_an_event_of_that_name() -> None:
     """Then it means what the flow makes of it; without any timeout there is nothing to extend."""
     own = "flow: f\nevents: [extend]\ninitial: a\nstates: {a: {timeout: 1m, transitions: {timeout: b}}, b: {final: ok}}"
-    assert accepted(load_flow(own, "f")) == {"extend": {}}
+    assert accepted_events(load_flow(own, "f")) == {"extend": {}}
     none = load_flow("flow: f\ninitial: a\nstates: {a: {final: ok}}", "f")
     with pytest.raises(EventRefused):
         read_data(none, "extend", {"by": "1m"})
