@@ -7,10 +7,12 @@ import threading
 from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine
 from contextlib import asynccontextmanager, suppress
 from functools import partial
-from typing import Any, TypeVar
+from typing import Any, Final, TypeVar
 
 A = TypeVar("A")
 B = TypeVar("B")
+
+_STEP: Final = 0.25  # seconds
 
 
 async def end(*tasks: asyncio.Future[Any]) -> None:
@@ -34,13 +36,21 @@ async def beside(work: Coroutine[Any, Any, A], name: str) -> AsyncIterator[async
 async def first_of(
     one: Awaitable[A], other: Awaitable[B], within: float | None = None
 ) -> AsyncIterator[tuple[asyncio.Future[A], asyncio.Future[B]]]:
-    """Two tasks of which at least one has ended, unless `within` seconds have passed; the context ends both."""
+    """Two tasks of which at least one has ended, unless `within` seconds have elapsed; the context ends both."""
     first, second = asyncio.ensure_future(one), asyncio.ensure_future(other)
+    limits = [] if within is None else [asyncio.ensure_future(elapse(within))]
     try:
-        await asyncio.wait({first, second}, timeout=within, return_when=asyncio.FIRST_COMPLETED)
+        await asyncio.wait({first, second, *limits}, return_when=asyncio.FIRST_COMPLETED)
         yield first, second
     finally:
-        await end(first, second)
+        await end(first, second, *limits)
+
+
+async def elapse(seconds: float) -> None:
+    """Wait for some seconds, counted in steps: while the whole machine stands still, no more than one goes by."""
+    while seconds > 0:
+        await asyncio.sleep(min(seconds, _STEP))
+        seconds -= _STEP
 
 
 T = TypeVar("T")

@@ -49,3 +49,27 @@ def test_the_first_of_two_is_not_waited_for_longer():
         return found, neither, ended
 
     assert asyncio.run(main()) == (("quick", False), [False, False], [True] * 3)
+
+
+def test_a_machine_that_stands_still_uses_up_no_time_limit():
+    """What was about to be done when it stood still is done after it, and not given up."""
+
+    class Loop(asyncio.SelectorEventLoop):
+        stood_still = 0.0
+
+        def time(self):
+            return super().time() + self.stood_still
+
+    async def work():
+        await asyncio.sleep(0)
+        asyncio.get_running_loop().stood_still += 40.0
+        for _ in range(5):
+            await asyncio.sleep(0)
+        return "done"
+
+    async def main():
+        async with first_of(work(), asyncio.Event().wait(), within=20.0) as (worked, _):
+            return worked.done() and worked.result()
+
+    with asyncio.Runner(loop_factory=Loop) as runner:
+        assert runner.run(main()) == "done"

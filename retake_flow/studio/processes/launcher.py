@@ -26,7 +26,7 @@ from retake_flow.studio import programs
 from retake_flow.studio.processes import confinement, program_errors, stragglers
 from retake_flow.studio.processes.process import Output, Process
 from retake_flow.studio.processes.process_spec import ProcessSpec
-from retake_flow.tasks import first_of
+from retake_flow.tasks import elapse, first_of
 
 if TYPE_CHECKING:
     import psutil
@@ -122,12 +122,11 @@ class Launcher:
         """
         output = bytearray()
         async with self.process(spec, stdout=output.extend) as process:
-            try:
-                async with asyncio.timeout(timeout):
-                    ending = await process.wait()
-            except TimeoutError:
-                raise NotReady(f"{spec.name} did not finish within {timeout:g} s", hint=spec.hint) from None
-            return Completed(process.status or 0, bytes(output), process.lines, ending, self._lasting(process))
+            async with first_of(process.wait(), elapse(timeout)) as (ending, _):
+                if not ending.done():
+                    raise NotReady(f"{spec.name} did not finish within {timeout:g} s", hint=spec.hint)
+                said = ending.result()
+            return Completed(process.status or 0, bytes(output), process.lines, said, self._lasting(process))
 
     def _lasting(self, process: Process) -> HostError | MissingProgram | None:
         if not process.status:
