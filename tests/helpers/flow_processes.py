@@ -25,6 +25,7 @@ WITHIN = 150.0
 #: Seconds within which the programs of a run that has ended are gone: it has waited for them itself, and an encoder
 #: that it forgot would end 10 seconds after its ingest.
 SWEPT = 9.0
+_SLOW_LOOK = 2.0  # seconds
 #: The usual size takes twice the computing, and where nobody looks at the picture it only has to be there.
 SMALL = "size=320x240"
 
@@ -32,12 +33,17 @@ Record = dict[str, Any]
 
 
 def waited(wanted: Callable[[], Any], what: object = "", within: float = WITHIN, every: float = 0.02) -> Any:
-    """The first true value of a condition; looking takes a third of a processor at most."""
-    deadline = (looked := time.monotonic()) + within
+    """The first true value of a condition; looking takes a third of a processor at most.
+
+    A machine that stands still meanwhile uses up no more of the time than a slow look.
+    """
+    left, looked = within, time.monotonic()
     while not (value := wanted()):
-        now = time.monotonic()
-        assert now < deadline, f"waited in vain: {what or wanted}"
-        time.sleep(max(every, 2 * (now - looked)))
+        assert left > 0, f"waited in vain: {what or wanted}"
+        took = min(time.monotonic() - looked, _SLOW_LOOK)
+        pause = max(every, 2 * took)
+        time.sleep(pause)
+        left -= took + pause
         looked = time.monotonic()
     return value
 

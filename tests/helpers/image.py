@@ -31,7 +31,9 @@ mount -t tmpfs tmpfs "$1" && mkdir "$1/upper" "$1/work" "$1/root"
 mount -t overlay overlay -o "lowerdir=/,upperdir=$1/upper,workdir=$1/work" "$1/root"
 mount -t proc proc "$1/root/proc"; mount --rbind /dev "$1/root/dev"; mount -t tmpfs -o mode=1777 tmpfs "$1/root/tmp"
 printf '#!/bin/sh\\nexit 0\\n' >"$1/root/usr/local/sbin/apt-get"; chmod 755 "$1/root/usr/local/sbin/apt-get"
-mkdir "$1/root/src" && cp -r {kept} "$1/root/src"
+mkdir "$1/root/src"
+# Without what Python caches, which other tests may just be writing.
+tar -C {root} --exclude=__pycache__ -cf "$1/src.tar" {kept}; tar -C "$1/root/src" -xf "$1/src.tar"
 """
 
 
@@ -90,8 +92,8 @@ def run(image: Image, folder: Path, *arguments: str, **environment: str) -> subp
     building = [_chroot({**_OFFLINE, "PYTHONPATH": libraries}, ["sh", "-ec", step]) for step in image.steps]
     inside = {**image.environment, "PYTHONPATH": libraries, **environment}
     running = _chroot(inside, [*image.entry, *arguments], f"--userspec={image.user}")
-    kept = shlex.join(str(ROOT / name) for name in _KEPT)
-    script = "\n".join([_PREPARED.replace("{kept}", kept), *building, running])
+    prepared = _PREPARED.replace("{root}", shlex.quote(str(ROOT))).replace("{kept}", shlex.join(_KEPT))
+    script = "\n".join([prepared, *building, running])
     apart = ("unshare", "--mount", "--pid", "--fork", "--kill-child", "--mount-proc")
     return subprocess.run(
         [*apart, "sh", "-c", script, "sh", str(folder)],

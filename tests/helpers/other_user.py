@@ -33,7 +33,7 @@ def as_other(*command: str, **environment: str) -> subprocess.CompletedProcess[s
         cwd="/",
         capture_output=True,
         text=True,
-        timeout=180,
+        timeout=600,
         check=False,
     )
 
