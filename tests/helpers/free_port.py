@@ -10,7 +10,7 @@ _LOWEST, _COUNT = 12_000, 20_000
 
 
 def free_port() -> int:
-    """A port of 127.0.0.1 that was free a moment ago."""
+    """A port of 127.0.0.1 that stays free for one server of this test: no other test finds it free."""
     while True:
         port = _LOWEST + secrets.randbelow(_COUNT)
         with socket.socket() as taker:
@@ -18,4 +18,7 @@ def free_port() -> int:
                 taker.bind(("127.0.0.1", port))
             except OSError:
                 continue
+            # Bound for as long as this process lives; servers, which set the same option, can bind it as well.
+            taker.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+            taker.detach()
             return port
