@@ -42,8 +42,15 @@ Feature: Thumbnails
       | every POST /agent/update-thumbnail meets an HTML page     |
       | every POST /agent/update-thumbnail meets a challenge page |
 
-  Scenario: A single failed thumbnail has no effect
+  Scenario: A single failed screenshot has no effect
     Given the screenshot fails once
+    When the agent goes live
+    Then the run is completed
+    And thumbnail was performed 1 time
+    And the thumbnail was not black
+
+  Scenario: A single failed upload has no effect
+    Given the next POST /agent/update-thumbnail meets status 503
     When the agent goes live
     Then the run is completed
     And thumbnail was performed 2 times

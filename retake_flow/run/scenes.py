@@ -11,6 +11,9 @@ from retake_flow.run.records import Record
 #: program that has failed.
 LINGERS: Final = 1.5
 LONGEST: Final = 20.0
+#: How long "starting soon" stays after the first frames, in seconds. The platform shows most streams later, so that the
+#: first thumbnail can be taken ahead.
+OPENS: Final = 2.0
 #: After so many seconds of a running encoder the stream counts as live, also in a flow that does not ask the platform.
 UNASKED: Final = 10.0
 
@@ -56,14 +59,14 @@ class Scenes:
             return "ended"
         if self._healing_since is not None:
             return "brb"
-        return self._operators or self._chosen or ("starting" if self.on_air_since is None else "live")
+        return self._operators or self._chosen or ("live" if self._is_open(now) else "starting")
 
     def due(self, now: float) -> float | None:
         """When the scene may change by itself next; None when it does not."""
         self._settle(now)
         times = [self._back_at()] if self._healing_since is not None else []
         if self._encoding_since is not None and self.on_air_since is None:
-            times.append(self._encoding_since + UNASKED)
+            times.append(self._encoding_since + (UNASKED if self._is_open(now) else OPENS))
         if self._until is not None:
             times.append(self._until)
         return min(times, default=None)
@@ -159,6 +162,11 @@ class Scenes:
         self._healing_since = at if self._healing_since is None else self._healing_since
         self._healed_at = None
         self._unconfirmed = self._unconfirmed or unconfirmed
+
+    def _is_open(self, now: float) -> bool:
+        """Whether the start is over: the stream is live, or may be shown live at any moment."""
+        encoding = self._encoding_since
+        return self.on_air_since is not None or (encoding is not None and now >= encoding + OPENS)
 
     def _is_down(self) -> bool:
         return not all(self._up.values())

@@ -13,10 +13,11 @@ from retake_flow.errors import RetakeFlowError
 from retake_flow.ports.responders import OpenRealtime
 from retake_flow.tasks import beside
 
-#: Seconds from the start of an encoder to the first poll while the lag is unknown. A client that follows the guide
-#: literally polls just before: what that poll finds, this one finds too (docs/decisions).
-GUIDE_LOOK = 3.1
-_AFTER_A_CALL = 3.05  # plus the time of one call, which a client that follows the guide has made by then
+# While the lag is unknown, the first poll comes just after that of a client that follows the guide literally, so that
+# it finds what that poll finds (docs/decisions). Such a client polls 3 s after the start of its encoder, plus the time
+# of a call. Other programs that start at the same time delay our first frames a little, and therefore this poll.
+_GUIDE_LOOK = (3.05, 3.25)  # seconds from the start of our encoder
+_AFTER_FRAMES = 2.63  # seconds from our first frames
 _LISTED_AT = 0.4  # seconds after the first frames: the first fetch of the list of live agents while the lag is unknown
 _LISTED_EVERY = 0.8
 _SOON = 0.3  # seconds before a poll, when a response would come too late
@@ -30,7 +31,6 @@ class Push:
 
     Attributes:
         began: When its encoder was started.
-        guide_look: When to poll first while the lag is unknown.
         sent_at: When its first frames were sent; infinite before that.
         sends: Set once frames are sent.
         announced: Set when something other than the stream status shows that it is live.
@@ -41,13 +41,19 @@ class Push:
 
     def __init__(self, call_takes: float) -> None:
         self.began = _now()
-        self.guide_look = self.began + max(GUIDE_LOOK, _AFTER_A_CALL + call_takes)
+        self._call_takes = call_takes
         self.sent_at = inf
         self.sends = asyncio.Event()
         self.announced = asyncio.Event()
         self.listed = False
         self.shown = asyncio.Event()
         self.measurement: Measurement | None = None
+
+    @property
+    def guide_look(self) -> float:
+        """When to poll first while the lag is unknown."""
+        earliest, latest = (self.began + seconds for seconds in _GUIDE_LOOK)
+        return max(earliest, min(self.sent_at + _AFTER_FRAMES, latest)) + self._call_takes
 
     @property
     def lag(self) -> Lag | None:

@@ -12,8 +12,10 @@ from typing import Any, Final, Protocol
 from retake_flow.actions.agent_session import Access
 from retake_flow.actions.base import Family
 from retake_flow.actions.studio.content import FirstPaint
+from retake_flow.actions.studio.spec import THUMBNAIL_BYTES
 from retake_flow.errors import InputError, RetakeFlowError
 from retake_flow.ports.actions import Call, Completion, Service
+from retake_flow.quick_dataclasses import dataclass
 from retake_flow.redact import Secret
 from retake_flow.studio.encoding.progress import Health
 from retake_flow.studio.encoding.quality import Quality
@@ -25,6 +27,8 @@ PATIENCE: Final = 10.0
 _BLACK_AGAIN: Final = 0.5
 #: How long a picture that was not black counts as current, in seconds.
 _SEEN_FOR: Final = 30.0
+#: How long a picture that was taken ahead is good for a thumbnail, in seconds.
+FRESH_SECONDS: Final = 10.0
 #: How long the encoder has to be too slow until an event is raised, in seconds.
 STRUGGLING_SECONDS: Final = 60.0
 
@@ -64,6 +68,8 @@ class StudioActions(Family):
         self._advice = ""
         self._seen = _Seen()
         self._visible_at = -inf
+        self._ahead: _Shot | None = None
+        self._taking = asyncio.Lock()
         self.tasks = {"studio.health": self.health, "studio.picture": self.picture, "studio.thumbnail": self.thumbnail}
         self.services = {
             "studio.display": self.display,
@@ -73,7 +79,7 @@ class StudioActions(Family):
 
     def display(self, call: Call) -> AbstractAsyncContextManager[Service]:
         """Start a virtual display."""
-        self._seen, self._visible_at = _Seen(), -inf
+        self._seen, self._visible_at, self._ahead = _Seen(), -inf, None
         return self._studio.display(str(call.inputs["size"]))
 
     def window_manager(self, call: Call) -> AbstractAsyncContextManager[Service]:
@@ -104,7 +110,7 @@ class StudioActions(Family):
                 yield running
 
     async def _preview(self) -> None:
-        """Look at the display before the stream is live, so that the first thumbnail does not wait for it."""
+        """Take the first thumbnail before the stream is live, as soon as something can be seen after the start."""
         latest = _now() + PATIENCE
         with suppress(RetakeFlowError):
             while self._paint.pending or (await self._studio.picture()).black:
@@ -112,20 +118,34 @@ class StudioActions(Family):
                     return
                 await asyncio.sleep(_BLACK_AGAIN)
             self._visible_at = _now()
+            await self._paint.until_started()
+            async with self._taking:
+                self._ahead = await self._take(THUMBNAIL_BYTES, PATIENCE)
 
     async def thumbnail(self, call: Call) -> Completion:
-        """Take a picture and upload it; while the display is black, wait for a while, then upload it anyway."""
+        """Upload a picture; while the display is black, wait for a while, then upload it anyway."""
         limit, patience = int(call.inputs["limit"]), float(call.inputs["patience"])
+        async with self._taking:
+            ahead, self._ahead = self._ahead, None
+            usable = ahead is not None and ahead.shows(self._paint.scene, _now()) and len(ahead.image) <= limit
+            shot = ahead if ahead is not None and usable else await self._take(limit, patience)
+        uploaded = await self._access.client().update_thumbnail(shot.image, shot.kind)
+        return Completion(
+            value={"thumbnail_url": uploaded.thumbnail_url, "bytes": len(shot.image), "black": shot.black}
+        )
+
+    async def _take(self, limit: int, patience: float) -> _Shot:
+        """Take a picture; while the display is black, again for `patience` seconds."""
         latest = _now() + patience
         await self._paint.wait(patience)
-        shot = await self._studio.screenshot(limit, _now() - self._visible_at > _SEEN_FOR)
+        scene, taken_at = self._paint.scene, _now()
+        shot = await self._studio.screenshot(limit, taken_at - self._visible_at > _SEEN_FOR)
         while shot.black and _now() < latest:
             await asyncio.sleep(_BLACK_AGAIN)
+            scene, taken_at = self._paint.scene, _now()
             shot = await self._studio.screenshot(limit, look=True)
-        image = shot.path.read_bytes()
         kind = "image/jpeg" if shot.path.suffix in (".jpg", ".jpeg") else "image/png"
-        uploaded = await self._access.client().update_thumbnail(image, kind)
-        return Completion(value={"thumbnail_url": uploaded.thumbnail_url, "bytes": len(image), "black": shot.black})
+        return _Shot(shot.path.read_bytes(), kind, shot.black, scene, taken_at)
 
     async def picture(self, call: Call) -> Completion:
         """Check whether the picture is black or frozen."""
@@ -144,6 +164,27 @@ class StudioActions(Family):
             return Completion(value=value)
         data = {**{name: value[name] for name in ("speed", "fps", "slow_for")}, "advice": self._advice}
         return Completion(value=value, raised=[("struggling", data)])
+
+
+@dataclass(frozen=True, slots=True)
+class _Shot:
+    """A picture for a thumbnail.
+
+    Attributes:
+        kind: Its media type.
+        scene: The scene that it shows.
+        taken_at: When it was taken, in the loop's time.
+    """
+
+    image: bytes
+    kind: str
+    black: bool
+    scene: str
+    taken_at: float
+
+    def shows(self, scene: str, now: float) -> bool:
+        """Whether it shows a scene as it is now, or was a moment ago."""
+        return not self.black and self.scene == scene and now - self.taken_at <= FRESH_SECONDS
 
 
 class _Seen:

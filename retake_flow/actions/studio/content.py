@@ -13,6 +13,7 @@ from typing import Any, Final, Protocol
 from retake_flow.actions.base import Family
 from retake_flow.backoff import Backoff
 from retake_flow.errors import InputError, RetakeFlowError
+from retake_flow.flow.schema.builders import SCENES
 from retake_flow.ports.actions import Call, Completion, Service
 from retake_flow.quick_dataclasses import dataclass
 from retake_flow.stage import PAGE
@@ -98,7 +99,6 @@ class ContentActions(Family):
         self._now = now
         self._browses = browses
         self._tell_seen = seen
-        self._seen = ""
         self._unshown = ""
         self.tasks = {"studio.scene": self.scene, "studio.show": self.show}
         self.services = {"studio.content": self.content}
@@ -158,8 +158,8 @@ class ContentActions(Family):
 
     def _follow_scene(self, scene: str) -> None:
         """Report the scene that viewers see, if it has changed."""
-        if scene != self._seen:
-            self._seen = scene
+        if scene != self._paint.scene:
+            self._paint.change_scene(scene)
             if self._tell_seen is not None:
                 self._tell_seen(scene)
 
@@ -274,9 +274,15 @@ LONGEST_SETTLING: Final = 2.0
 
 
 class FirstPaint:
-    """Knows whether a page is being opened, and when it changed last."""
+    """Knows whether a page is being opened, when it changed last, and which scene it shows.
+
+    Attributes:
+        scene: The scene that viewers see; "" for none.
+    """
 
     def __init__(self) -> None:
+        self.scene = ""
+        self._scene_changed = asyncio.Event()
         self._painted = asyncio.Event()
         self._painted.set()
         self._changed_at = -inf
@@ -299,6 +305,18 @@ class FirstPaint:
     def changes(self) -> None:
         """Record that the page changes now."""
         self._changed_at = asyncio.get_running_loop().time()
+
+    def change_scene(self, scene: str) -> None:
+        """Record that the page changes to a scene now."""
+        self.scene = scene
+        self.changes()
+        self._scene_changed.set()
+
+    async def until_started(self) -> None:
+        """Wait until the scene before the start, if it is shown, has given way."""
+        while self.scene == SCENES[0]:
+            self._scene_changed.clear()
+            await self._scene_changed.wait()
 
     async def wait(self, seconds: float) -> None:
         """Wait until a page that is being opened is painted and has settled, but at most `seconds`."""

@@ -8,6 +8,8 @@ from retake_flow.actions.spec_schemas import AGAIN, CALLED, COUNT, FLAG, NUMBER,
 from retake_flow.flow.action_spec import ActionSpec
 from retake_flow.studio.encoding.quality import CODECS, PRESETS, SOFTWARE
 
+THUMBNAIL_BYTES: Final = 500_000
+
 _DATA: Final[dict[str, Any]] = {
     "type": "object",
     "properties": {
@@ -121,7 +123,7 @@ SPECS: Final = (
             "limit": {
                 "type": "integer",
                 "minimum": 20_000,
-                "default": 500_000,
+                "default": THUMBNAIL_BYTES,
                 "description": "The maximum size of the picture, in bytes; a larger one is shrunk.",
             },
             "patience": {

@@ -7,7 +7,7 @@ import pytest
 
 from retake_flow.run.figures import Figures
 from retake_flow.run.records import record
-from retake_flow.run.scenes import LINGERS, LONGEST, UNASKED, Scenes
+from retake_flow.run.scenes import LINGERS, LONGEST, OPENS, UNASKED, Scenes
 
 T = 1_796_000_000.0
 LIVE = {"is_live": True, "viewers": 3}
@@ -60,13 +60,26 @@ def test_from_starting_to_thank_you():
     assert told.hear("stop_requested", reason="stopped") == "ended"
 
 
+def test_the_start_is_over_shortly_after_the_first_frames():
+    """The live scene comes before the platform shows the stream, but never without a picture that is sent."""
+    told = Told()
+    told.start("studio.encoder")
+    assert told.wait(60) == "starting"
+    assert told.ready("studio.encoder") == "starting"
+    assert told.scenes.due(told.now) == told.now + OPENS
+    assert told.wait(OPENS) == "live"
+    assert told.status(live=False) == "live"
+
+
 def test_a_stream_that_nobody_asks_about_counts_as_live():
     """A stream that nobody asks about counts as live."""
     told = Told()
     told.start("studio.encoder")
     told.ready("studio.encoder")
+    assert told.wait(OPENS) == "live"
+    assert told.scenes.on_air_since is None
     assert told.scenes.due(told.now) == T + UNASKED
-    assert told.wait(UNASKED) == "live"
+    assert told.wait(UNASKED - OPENS) == "live"
     assert told.scenes.on_air_since == T
 
 
