@@ -263,7 +263,7 @@ def test_a_clock_that_is_wrong_is_a_warning(tmp_path: Path) -> None:
     found = finding(done, "clock")
     assert found["status"] == "warning"
     seconds, _, words = found["message"].partition(" ")
-    assert abs(float(seconds) - 600) <= 10, found  # the answer may be on its way for long
+    assert abs(float(seconds) - 600) <= 60, found  # the answer may be on its way for long
     assert words == "s behind retake.tv's"
     assert "timedatectl" in found["hint"]
 

@@ -21,6 +21,7 @@ from retake_flow.studio.studio import Studio
 from retake_flow.studio.window import Window
 from retake_flow.studio.windows import arrangement
 from retake_flow.studio.work_folder import work_folder
+from retake_flow.tasks import end
 
 pytestmark = [
     pytest.mark.real,
@@ -31,7 +32,7 @@ _SILENT_WAV = """
 import sys, wave
 with wave.open(sys.stdout.buffer, "wb") as file:
     file.setparams((1, 2, 8000, 0, "NONE", ""))
-    file.writeframes(bytes(2 * 8000 * 15))
+    file.writeframes(bytes(2 * 8000 * 120))  # longer than anybody waits for it to be heard
 """
 RED, YELLOW, GREEN, BLACK, BLUE = (3, 0, 0), (3, 3, 0), (0, 2, 0), (0, 0, 0), (0, 0, 3)
 
@@ -191,7 +192,7 @@ def test_windows_lie_as_they_are_written_and_music_gives_way_to_speech(tmp_path:
                 await until_louder(sound, -30, 0)
                 speaking = asyncio.ensure_future(stage.speak("silence"))
                 await until_louder(sound, -60, -35)
-                await speaking
+                await end(speaking)
                 await until_louder(sound, -30, 0)
 
     asyncio.run(scene())

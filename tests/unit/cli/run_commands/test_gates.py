@@ -60,7 +60,7 @@ def test_a_person_reads_what_is_asked_and_how_to_answer(command: Command, store:
 
 def test_a_question_that_is_due_says_so(command: Command, store: Runs) -> None:
     """When a question expires, or that its time is over, is to be seen."""
-    stored(store, "owl-1", a_gate(due=1.0), a_gate("b.1", due=time.time() + 3605))
+    stored(store, "owl-1", a_gate(due=1.0), a_gate("b.1", due=time.time() + 3700))
     out = command("gates").out
     assert ", overdue for " in out
     assert ", due in 1h (" in out
