@@ -165,7 +165,7 @@ def _of_size(
             "renew": cost(renew, rounds),
             "step": cost(lambda: claim.write(replace(run, vars={"at": time.time()}), [record]), rounds),
             "beat": cost(lambda: fleet.beat(host), rounds),
-            "look": cost(lambda: (fleet.placed(host.id), fleet.driven(host.id)), rounds),
+            "look": cost(lambda: (fleet.placed_runs(host.id), fleet.driven_runs(host.id)), rounds),
             "sweep": cost(lambda: fleet.place(choose), max(3, rounds // 30)),
         }
         began = time.monotonic()

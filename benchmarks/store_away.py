@@ -106,7 +106,7 @@ def outages(server: postgres_server.Server, network: CuttablePort, seconds: floa
         run = Run(name, "go-live", "d" * 64, {}, phase=Phase.RUNNING, state="on_air", undos=OWED)
         claim = Steadfast(begun(runs, name), run)
         longest, written, began, cut_at = 0.0, 0, time.monotonic(), time.monotonic() + 1.0
-        while time.monotonic() - began < seconds + 4 or claim.unwritten(once=True) is not None:
+        while time.monotonic() - began < seconds + 4 or claim.write_error(once=True) is not None:
             before = time.monotonic()
             if cut_at and before >= cut_at:
                 cut()  # a server would not outlive another thread

@@ -155,7 +155,7 @@ def _check(path: Path, status: os.stat_result) -> None:
     if not stat.S_ISREG(status.st_mode):
         raise CredentialsError(f"{path} is not a file")
     mode = stat.S_IMODE(status.st_mode)
-    if mode & _forbidden(status):
+    if mode & _forbidden_mode(status):
         raise CredentialsError(
             f"{path} is open to other users of this machine (mode {mode:04o})",
             hint=f"chmod 600 {shlex.quote(str(path))}, or pass the token in RETAKE_ACCESS_TOKEN",
@@ -164,7 +164,7 @@ def _check(path: Path, status: os.stat_result) -> None:
         raise CredentialsError(f"{path} is too large for a credentials file")
 
 
-def _forbidden(status: os.stat_result) -> int:
+def _forbidden_mode(status: os.stat_result) -> int:
     """The permissions that a secret file must not have.
 
     Others can read a root-owned file only by way of its group: Kubernetes mounts secrets so (mode 0440). PostgreSQL has

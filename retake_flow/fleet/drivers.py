@@ -113,7 +113,7 @@ class Drivers:
         given = None
         while not (self.lost or self._wanted.empty()):
             if given is None:
-                given = {placed.job: placed for placed in self._fleet.placed(host)}
+                given = {placed.job: placed for placed in self._fleet.placed_runs(host)}
             driver = self._wanted.get()
             job = driver.placed.job
             if draining or job not in given or job in self._by_job:
@@ -183,7 +183,7 @@ class Drivers:
     def settle(self, host: str) -> None:
         """Note which runs are claimed by now."""
         if self.are_starting:
-            given = {placed.job for placed in self._fleet.placed(host)}
+            given = {placed.job for placed in self._fleet.placed_runs(host)}
             for job, driver in self._by_job.items():
                 if driver.pid and job not in given:
                     driver.settled.set()

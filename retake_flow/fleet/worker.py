@@ -138,7 +138,7 @@ class Worker:
         """
         self._work = work
         self._fleet.beat(replace(self._host, accepts=False))
-        self._driven = set(self._fleet.driven(self._host.id))  # by drivers of an earlier worker
+        self._driven = set(self._fleet.driven_runs(self._host.id))  # by drivers of an earlier worker
         self._open()
         if not self._drain:
             self._hooks.log("worker_started", host=self._host.id, capacity=self._host.capacity, pid=os.getpid())
@@ -235,7 +235,7 @@ class Worker:
             else:
                 self._share_out()
             self._drivers.settle(self._host.id)
-            self._driven = set(self._fleet.driven(self._host.id))
+            self._driven = set(self._fleet.driven_runs(self._host.id))
         except StoreError as error:
             if error.message != self._away:
                 self._away = error.message
@@ -278,7 +278,7 @@ class Worker:
         for job in sweep.held:  # first, since no other sweep finds them
             self._hooks.report_held(job)
         self._queue.add(placed for placed in sweep.placed if placed.host != self._host.id)
-        ours = [each for each in self._fleet.placed(self._host.id) if each.job not in self._drivers]
+        ours = [each for each in self._fleet.placed_runs(self._host.id) if each.job not in self._drivers]
         self._enqueue(ours)
         if time.monotonic() - self._tidied > _TIDY_EVERY:
             self._tidied = time.monotonic()
@@ -310,10 +310,10 @@ class Worker:
 
     def _give_up_runs(self) -> None:
         """Give back what has not begun, and have the drivers hand their runs over, or end them cleanly."""
-        for placed in self._fleet.placed(self._host.id):
+        for placed in self._fleet.placed_runs(self._host.id):
             if placed.job not in self._drivers:
                 self._fleet.give_back(placed)
-        for run, pid in self._fleet.driven(self._host.id).items():
+        for run, pid in self._fleet.driven_runs(self._host.id).items():
             if run in self._asked:
                 continue
             if self._drain == "end":

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any, NoReturn
 from retake_flow.flow.diagnostics import did_you_mean
 from retake_flow.flow.formats import FORMATS
 from retake_flow.flow.schema.patterns import PatternError
-from retake_flow.flow.schema.quick_validate import fits, sound
+from retake_flow.flow.schema.quick_validate import fits, is_sound
 from retake_flow.quick_dataclasses import dataclass, field
 from retake_flow.redact import Secret
 from retake_flow.sanitize import cut
@@ -171,7 +171,7 @@ def _message(worst: ValidationError) -> str:
 
 def flaw(schema: Mapping[str, Any]) -> str:
     """Why a JSON Schema property is invalid, or nothing."""
-    if sound(_plain(schema)):
+    if is_sound(_plain(schema)):
         return ""
     from retake_flow.flow.schema import json_schema
 

@@ -170,7 +170,7 @@ class Retry:
         return {name: value for name, value in given.items() if value is not None}
 
     @property
-    def known(self) -> bool:
+    def is_constant(self) -> bool:
         """Whether no value depends on the run."""
         return not any(templates(self.values))
 

@@ -169,13 +169,13 @@ async def ask_person(
 
 def _readable(read: Callable[_P, Awaitable[_T]]) -> Callable[_P, Awaitable[_T]]:
     @wraps(read)
-    async def wrapped(*arguments: _P.args, **named: _P.kwargs) -> _T:
+    async def call(*arguments: _P.args, **named: _P.kwargs) -> _T:
         try:
             return await read(*arguments, **named)
         except ToolError as error:  # in a resource, the SDK would take it for a crash and log a traceback
             raise ResourceError(str(error)) from None
 
-    return wrapped
+    return call
 
 
 @server.resource("retake-flow://runs/{run}/journal", mime_type="text/plain")

@@ -78,7 +78,7 @@ def wait_until_taken(store: Runs, run: str, gate: Gate, within: float) -> bool:
         waits = not why_undriven(store, run)
         if gate.id not in store.load(run).run.gates:
             return True
-        if not waits or not polling.again():
+        if not waits or not polling.wait_for_next():
             return False
 
 

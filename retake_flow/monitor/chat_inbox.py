@@ -57,7 +57,7 @@ class ChatInbox:
         while True:
             ended = self._store.load(self._run).run.ended  # before the journal, so that no message is missed
             self.look()
-            if self.messages or ended or not polling.again():
+            if self.messages or ended or not polling.wait_for_next():
                 return ended
 
 

@@ -53,7 +53,7 @@ class Following:
         """Read the run until a condition is met, for at most `within` seconds, and return whether it was."""
         polling = Polling(within)
         while not met(self):
-            if not polling.again():
+            if not polling.wait_for_next():
                 return False
             self.look()
         return True
@@ -113,7 +113,7 @@ class Polling:
         self._deadline = time.monotonic() + within
         self._every = every
 
-    def again(self) -> bool:
+    def wait_for_next(self) -> bool:
         """Wait until the next reading is due; return False at once if the time is up."""
         if time.monotonic() >= self._deadline:
             return False

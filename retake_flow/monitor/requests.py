@@ -89,7 +89,7 @@ class SentRequest:
                 self._read = number
                 if record.get("request") == self.number and record["event"] in names:
                     return record
-            if gone or not polling.again():
+            if gone or not polling.wait_for_next():
                 return None
 
 

@@ -30,7 +30,7 @@ def moment(at: float) -> str:
     return datetime.fromtimestamp(at).astimezone().strftime("%Y-%m-%d %H:%M:%S")
 
 
-def ahead(at: float, now: float) -> str:
+def describe_due(at: float, now: float) -> str:
     """When something is due: `due in 3m (12:30:00)`, `overdue for 3m`."""
     if at < now:
         return f"overdue for {since(now - at)}"
@@ -92,7 +92,7 @@ def gate_lines(asked: OpenGate, now: float) -> list[str]:
     gate = asked.gate
     if asked.damage:
         return [printable.line(asked.damage)]
-    due = f", {ahead(gate.due, now)}" if gate.due is not None else ""
+    due = f", {describe_due(gate.due, now)}" if gate.due is not None else ""
     lines = [f"{gate.id}  asked of {gate.audience} {since(now - gate.opened_at)} ago{due}"]
     lines += [f"    {line}" for line in gate.message.splitlines()]
     for decision, fields in gate.decisions.items() or [("", gate.fields)]:

@@ -183,7 +183,7 @@ def limit_requests() -> None:
         def build_response(self, req: Any, resp: Any) -> Any:
             stream = resp.stream
 
-            def limited(amt: int = _AT_ONCE, decode_content: bool | None = None) -> Iterator[bytes]:
+            def read_limited(amt: int = _AT_ONCE, decode_content: bool | None = None) -> Iterator[bytes]:
                 late, read = time.monotonic() + _READ_WITHIN, 0
                 for chunk in stream(min(amt, _AT_ONCE), decode_content=decode_content):
                     read += len(chunk)
@@ -192,7 +192,7 @@ def limit_requests() -> None:
                         raise exceptions.ConnectionError("the answer has no end")
                     yield chunk
 
-            resp.stream = limited
+            resp.stream = read_limited
             return super().build_response(req, resp)
 
     if vars(sessions)["HTTPAdapter"] is adapters.HTTPAdapter:

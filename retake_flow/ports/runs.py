@@ -184,7 +184,7 @@ class Inbox(Protocol):
             StoreError: The store cannot be read.
         """
 
-    def unwritten(self, *, once: bool = False) -> StoreError | None:
+    def write_error(self, *, once: bool = False) -> StoreError | None:
         """The error that keeps the last write in memory, if its consequences have to wait until it is stored.
 
         Args:

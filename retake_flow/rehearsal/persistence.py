@@ -61,10 +61,10 @@ class StateFile:
             self._report()
             self._milestones = milestones
 
-    def around(self, app: ASGIApp) -> ASGIApp:
+    def wrap(self, app: ASGIApp) -> ASGIApp:
         """An app that writes the changes of a call before it answers."""
 
-        async def kept(scope: Scope, receive: Receive, send: Send) -> None:
+        async def keeping_app(scope: Scope, receive: Receive, send: Send) -> None:
             async def answer(message: Message) -> None:
                 if message["type"] == "http.response.start":
                     self.keep_if_possible()
@@ -75,7 +75,7 @@ class StateFile:
             finally:
                 self.keep_if_possible()  # a call whose connection is dropped may have done its work
 
-        return kept
+        return keeping_app
 
     def keep_if_possible(self) -> None:
         """Write the changes; if that fails the rehearsal continues, but its next part may know less."""

@@ -72,7 +72,7 @@ async def serve(
     app = create_app(platform, keep=files.thumbnail)
     keeper = None if keep is None else StateFile(platform, keep, lambda: files.report(platform, ended=False))
     if keeper is not None:
-        app = keeper.around(app)
+        app = keeper.wrap(app)
         _begin(keeper)
     realtime = Realtime(platform, app)
     try:

@@ -47,7 +47,7 @@ class Replies:
 
 
 @asynccontextmanager
-async def opened(
+async def open_agent(
     replies: Replies, others: Mapping[str, OpenResponder], settings: Mapping[str, Any], note: Callable[..., None]
 ) -> AsyncIterator[Agent]:
     """The agent of a flow."""
@@ -83,7 +83,7 @@ class Agent:
             self._came.setdefault(message.id, loop.time())
         while len(self._came) > _KNOWN:
             self._came.popitem(last=False)
-        left = self._left(batch, loop.time())
+        left = self._seconds_left(batch, loop.time())
         if left > 0:
             await self._replies.wait(left if left < _SOON else _LOOKS)
         answered = tuple(message.id for message in batch.messages if message.id in self._replies)
@@ -96,7 +96,7 @@ class Agent:
         given = await self._fallback.respond(replace(batch, messages=late))
         return replace(given, renewed=False, answered=done)
 
-    def _left(self, batch: Batch, now: float) -> float:
+    def _seconds_left(self, batch: Batch, now: float) -> float:
         """For how many seconds the agent can still answer all of it."""
         return self._after - max((now - self._came[message.id] for message in batch.messages), default=self._after)
 

@@ -166,7 +166,7 @@ class CommandResponder:
 
     def _lacking(self) -> str:
         lines = self._process.lines if self._process else ()
-        return lacking_hint(self._launcher.withheld(self._spec, lines))
+        return lacking_hint(self._launcher.withheld_variables(self._spec, lines))
 
     def _hear(self, line: str) -> None:
         """Keep the program's other output, up to the limit of what is recorded."""

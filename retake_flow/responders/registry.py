@@ -45,15 +45,15 @@ class Surroundings:
 
 def responders(around: Surroundings) -> dict[str, OpenResponder]:
     """All responders, by the key that names each in a flow; each is opened at its first request."""
-    return {kind: partial(_opened, around, kind) for kind in KINDS}
+    return {kind: partial(_open_when_asked, around, kind) for kind in KINDS}
 
 
 @asynccontextmanager
-async def _opened(
+async def _open_when_asked(
     around: Surroundings, kind: str, settings: Mapping[str, Any], note: Callable[..., None]
 ) -> AsyncIterator[Responder]:
     async with AsyncExitStack() as scope:
-        yield _WhenAsked(partial(_OPEN[kind], around, plain(settings), note), scope, plain(settings))
+        yield _WhenAsked(partial(_OPEN[kind], around, reveal_secrets(settings), note), scope, reveal_secrets(settings))
 
 
 class _WhenAsked:
@@ -102,13 +102,13 @@ def require_form(settings: Mapping[str, Any]) -> None:
         raise ResponderFailed(f"the flow's `responder` {problem}")
 
 
-def plain(value: Any) -> Any:
+def reveal_secrets(value: Any) -> Any:
     """A flow's settings, with filled-in secrets as texts."""
     if isinstance(value, Secret):
         return value.reveal()
     if isinstance(value, Mapping):
-        return {key: plain(item) for key, item in value.items()}
-    return [plain(item) for item in value] if isinstance(value, list | tuple) else value
+        return {key: reveal_secrets(item) for key, item in value.items()}
+    return [reveal_secrets(item) for item in value] if isinstance(value, list | tuple) else value
 
 
 # Imported on demand, so that a run does not wait for responders that it does not use.
@@ -149,7 +149,7 @@ def _module(around: Surroundings, settings: Mapping[str, Any], note: Callable[..
 def _agent(around: Surroundings, settings: Mapping[str, Any], note: Callable[..., None]) -> _Opened:
     from retake_flow.responders import agent
 
-    return agent.opened(around.replies, responders(around), settings, note)
+    return agent.open_agent(around.replies, responders(around), settings, note)
 
 
 _OPEN: Final[Mapping[str, Callable[[Surroundings, Mapping[str, Any], Callable[..., None]], _Opened]]] = {

@@ -34,15 +34,15 @@ def find_event(value: object) -> tuple[str, Mapping[str, Any]] | None:
     if not isinstance(value, dict) or not value.keys() <= {"name", "data"}:
         return None
     name, data = value.get("name"), value.get("data", {})
-    return (name, _scrubbed(data)) if isinstance(name, str) and isinstance(data, dict) else None
+    return (name, _scrub_all(data)) if isinstance(name, str) and isinstance(data, dict) else None
 
 
-def _scrubbed(value: Any) -> Any:
+def _scrub_all(value: Any) -> Any:
     if isinstance(value, str):
         return scrub(value)
     if isinstance(value, dict):
-        return {scrub(name): _scrubbed(item) for name, item in value.items()}
-    return [_scrubbed(item) for item in value] if isinstance(value, list) else value
+        return {scrub(name): _scrub_all(item) for name, item in value.items()}
+    return [_scrub_all(item) for item in value] if isinstance(value, list) else value
 
 
 def parse(text: bytes) -> object:

@@ -47,7 +47,7 @@ def _shift(run: Run, by: float) -> Run:
         timers={at: due + by for at, due in run.timers.items()},
         gates={key: _shift_gate(gate, by) for key, gate in run.gates.items()},
         attempt=None if attempt is None else replace(attempt, since=attempt.since + by),
-        stats=run.stats.shifted(by),
+        stats=run.stats.shift(by),
         retries={path: replace(retried, since=retried.since + by) for path, retried in run.retries.items()},
     )
 

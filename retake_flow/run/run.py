@@ -186,7 +186,7 @@ class Run:
         stats = self.stats.counting(records)
         return self if stats is self.stats else replace(self, stats=stats)
 
-    def killed(self, reason: str) -> Run:
+    def as_killed(self, reason: str) -> Run:
         """The run as it is once killed: it has ended, and nothing of it is undone."""
         return replace(self, phase=Phase.CANCELLED, outcome="killed", reason=reason, undos=(), undoing=())
 
@@ -230,7 +230,7 @@ class MutableRun:
         for name in self.__slots__:
             setattr(self, name, getattr(run, name))
 
-    def frozen(self) -> Run:
+    def freeze(self) -> Run:
         """The resulting run."""
         return Run(*[getattr(self, name) for name in self.__slots__])
 

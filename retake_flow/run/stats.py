@@ -64,20 +64,20 @@ class Stats:
                 "outcome": outcome,
                 "result": result,
             }:
-                return self._watched(result)._performed(self.doing.get(place) if outcome == "done" else "", record)
+                return self._add_viewers(result)._add_action(self.doing.get(place) if outcome == "done" else "", record)
             case {"event": "undo_finished", "action": "retake.stop_stream", **rest}:
-                return self._watched(rest.get("result"))._off_air(_time(record))
+                return self._add_viewers(rest.get("result"))._off_air(_time(record))
             case {"event": "run_ended"}:
                 return self._off_air(_time(record))
             case {"event": "notice", "kind": "recovered"}:
                 return self._plus("recoveries")
             case {"event": "chat_message", **rest}:
-                return (self._plus("authors") if rest.get("newcomer") else self)._plus("messages")._paid(rest)
+                return (self._plus("authors") if rest.get("newcomer") else self)._plus("messages")._add_payment(rest)
             case {"event": "chat_deed", **rest}:
-                return self._paid(rest)
+                return self._add_payment(rest)
         return self
 
-    def shifted(self, by: float) -> Self:
+    def shift(self, by: float) -> Self:
         """The stats by a clock that is ahead by some seconds."""
         return self if self.began is None else replace(self, began=self.began + by)
 
@@ -95,7 +95,7 @@ class Stats:
     def _plus(self, name: str) -> Self:
         return replace(self, counts={**self.counts, name: self.counts.get(name, 0) + 1})
 
-    def _performed(self, do: str | None, record: Record) -> Self:
+    def _add_action(self, do: str | None, record: Record) -> Self:
         match do:
             case "retake.stream_key":
                 return self._plus("keys")
@@ -105,7 +105,7 @@ class Stats:
                 return replace(self._plus("streams"), began=_time(record))
         return self
 
-    def _watched(self, result: object) -> Self:
+    def _add_viewers(self, result: object) -> Self:
         match result:
             case {"viewers": int(viewers)} if viewers >= 0:
                 most = max(self.counts.get("viewers_max", 0), viewers)
@@ -113,7 +113,7 @@ class Stats:
                 return replace(self, counts={**self.counts, "viewers_max": most}, seen=seen)
         return self
 
-    def _paid(self, deed: Record) -> Self:
+    def _add_payment(self, deed: Record) -> Self:
         match deed:
             case {"kind": "tip", "amount": int() | float() as amount}:
                 named = str(deed.get("currency") or "unknown")[:_LONGEST_CURRENCY]

@@ -74,7 +74,7 @@ class Feed:
 
     def begin(self, settings: Mapping[str, Any]) -> None:
         """Set the initial settings, which the flow and the operator may replace."""
-        self._settings.begin(plain(settings, _masked))
+        self._settings.begin(plain(settings, _mask))
         self.changed()
 
     def speaks(self, text: str, at: float) -> None:
@@ -125,7 +125,7 @@ class Feed:
             case {"event": "account", "agent": str(name)} if name:
                 self._agent = _line(name)
             case {"event": "scene_set"}:
-                self._settings.apply(plain(record, _masked), at)
+                self._settings.apply(plain(record, _mask), at)
             case {"event": "action_started" | "activity_started", "action": "studio.show", "inputs": {"text": text}}:
                 self._line(text, at)
             case {"event": "said", "how": how, "text": text} if "screen" in how:
@@ -183,13 +183,13 @@ class Feed:
         return lines
 
 
-def _masked(text: str) -> str:
+def _mask(text: str) -> str:
     scrubbed = scrub(text)
     return MASK if bears_secret(scrubbed) else strip_controls(scrubbed)
 
 
 def _text(text: Any) -> str:
-    return _masked(str(text))[:LONGEST_TEXT]
+    return _mask(str(text))[:LONGEST_TEXT]
 
 
 def _line(text: Any) -> str:

@@ -74,27 +74,27 @@ class Settings:
 
     def begin(self, settings: Mapping[str, Any]) -> None:
         """Take what the content begins with."""
-        self._first = merged({}, self._loaded(settings))
+        self._first = merge({}, self._load_pictures(settings))
 
     def apply(self, record: Mapping[str, Any], at: float) -> None:
         """Apply a record `scene_set`."""
         asked = "request" in record
-        settings = self._loaded(record.get("data") or {}, anywhere=asked)
+        settings = self._load_pictures(record.get("data") or {}, anywhere=asked)
         if record.get("clear"):
             self._uncover()
         elif asked:
-            self._operator = merged(self._operator, settings)
+            self._operator = merge(self._operator, settings)
             ends = dict.fromkeys(settings, at + record["for"]) if record.get("for") else {}
             self._until = {name: end for name, end in self._until.items() if name not in settings} | ends
         else:
-            self._flow = merged(self._flow, settings)
+            self._flow = merge(self._flow, settings)
 
     def at(self, now: float) -> dict[str, Any]:
         """The settings at a time."""
         for name in [name for name, end in self._until.items() if now >= end]:
             del self._until[name]
             self._operator.pop(name, None)
-        return merged(merged(self._first, self._flow), self._operator)
+        return merge(merge(self._first, self._flow), self._operator)
 
     def due(self, now: float) -> float | None:
         """When the operator's settings end; None when they do not."""
@@ -103,7 +103,7 @@ class Settings:
     def _uncover(self) -> None:
         self._operator, self._until = {}, {}
 
-    def _loaded(self, settings: Mapping[str, Any], *, anywhere: bool = False) -> dict[str, Any]:
+    def _load_pictures(self, settings: Mapping[str, Any], *, anywhere: bool = False) -> dict[str, Any]:
         names = (*NAMES, PAGE) if anywhere else NAMES
         found = {name: value for name, value in settings.items() if name in names}
         if found.get("picture"):
@@ -114,7 +114,7 @@ class Settings:
         return found
 
 
-def merged(under: Mapping[str, Any], over: Mapping[str, Any]) -> dict[str, Any]:
+def merge(under: Mapping[str, Any], over: Mapping[str, Any]) -> dict[str, Any]:
     """Settings with others over them; an empty value takes one back."""
     found = dict(under)
     for name, value in over.items():

@@ -86,7 +86,7 @@ class AccountLock:
 
     def _acquire(self, path: Path, identity: Identity) -> None:
         try:
-            lock = _locked(path)
+            lock = _lock(path)
         except BlockingIOError:
             raise self._in_use(path, identity) from None
         except OSError:
@@ -97,7 +97,7 @@ class AccountLock:
         self._held[path] = lock
 
     def _in_use(self, path: Path, identity: Identity) -> AccountInUse:
-        holder = _said(path)
+        holder = _read_holder(path)
         if holder is None:
             return AccountInUse(f"{identity.label} is in use by another run", run="", host="", pid=0)
         elsewhere = holder.store != self._store
@@ -121,7 +121,7 @@ class AccountLock:
                 folder.rmdir()
 
 
-def _locked(path: Path) -> Lock:
+def _lock(path: Path) -> Lock:
     """A lock on an existing file.
 
     Raises:
@@ -152,7 +152,7 @@ def _make_private(folder: Path) -> None:
         raise PermissionError(f"{folder} is another user's")
 
 
-def _said(path: Path) -> _Said | None:
+def _read_holder(path: Path) -> _Said | None:
     """The holder's description of itself; None when it is not written yet."""
     try:
         with path.open("rb") as file:

@@ -56,7 +56,7 @@ def _no_number(name: str) -> NoReturn:
     raise ValueError(f"{name} is no number")
 
 
-def stored(run: str, row: Sequence[Any]) -> Stored:
+def decode_stored(run: str, row: Sequence[Any]) -> Stored:
     """A run from its snapshot, its figures, its columns, its flow text and the flow's name.
 
     Raises:
@@ -85,7 +85,7 @@ def stored(run: str, row: Sequence[Any]) -> Stored:
     except NewerForm as error:
         raise NewerForm(f"the run {run} cannot be read: {error.message}") from None
     except Damaged as error:
-        raise damaged(run, error) from None
+        raise run_damaged(run, error) from None
 
 
 def load_figures(data: object) -> Figures:
@@ -105,7 +105,7 @@ def sign(event: str) -> str:
     return f'"event":{json.dumps(event)}'
 
 
-def damaged(run: str, why: Damaged) -> Damaged:
+def run_damaged(run: str, why: Damaged) -> Damaged:
     """The error that a run is damaged, and why."""
     return Damaged(f"the run {run} is damaged: {why.message}")
 

@@ -55,7 +55,7 @@ class Lease:
         return max(self._renewed, tried) + self.beat
 
     @property
-    def left(self) -> float:
+    def seconds_left(self) -> float:
         """For how many more seconds the holder is sure of the run; negative once it is not."""
         return self._renewed + self.length * _SURE - self.clock()
 

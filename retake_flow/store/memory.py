@@ -19,7 +19,7 @@ from retake_flow.run.ids import name_of
 from retake_flow.run.records import Record
 from retake_flow.run.run import Phase, Run
 from retake_flow.store.holders import is_alive
-from retake_flow.store.queries import only, unknown
+from retake_flow.store.queries import only, run_unknown
 
 _PLACE = "the memory of this process"
 
@@ -159,7 +159,7 @@ class MemoryRuns:
             raise GateUnknown(f"{gate} of {run} has expired")
         if not asked.open:
             raise GateUnknown(f"{gate} of {run} is no longer open")
-        asked.answer = replace(answer, fields=_wrapped(asked.gate, answer))
+        asked.answer = replace(answer, fields=_wrap_secrets(asked.gate, answer))
         self._kept[run].wake()
 
     def prune(self, before: float, *, dry_run: bool = False) -> list[str]:
@@ -176,7 +176,7 @@ class MemoryRuns:
 
     def _of(self, run: str) -> _Kept:
         if run not in self._kept:
-            raise unknown(run, _PLACE)
+            raise run_unknown(run, _PLACE)
         return self._kept[run]
 
 
@@ -239,7 +239,7 @@ class MemoryClaim:
         self._given.update(answers)
         return answers
 
-    def unwritten(self, *, once: bool = False) -> None:
+    def write_error(self, *, once: bool = False) -> None:
         """None: memory can always be written."""
 
     def on_news(self, wake: Callable[[], None]) -> bool:
@@ -273,7 +273,7 @@ def _surviving(run: Run) -> Run:
     return decode(encode(run))
 
 
-def _wrapped(gate: Gate, answer: Answer) -> dict[str, object]:
+def _wrap_secrets(gate: Gate, answer: Answer) -> dict[str, object]:
     hidden = gate.secrets_of(answer.decision)
     return {
         name: Secret(value) if name in hidden and isinstance(value, str) else value

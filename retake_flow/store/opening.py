@@ -72,7 +72,7 @@ def open_fleet(
     return SqlFleet(runs, shared=holders.locks_beside(place) is None)
 
 
-def reached(place: str) -> str:
+def describe_server(place: str) -> str:
     """The description of a store's database server, once it has answered; nothing in it is changed.
 
     Raises:

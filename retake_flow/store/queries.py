@@ -70,8 +70,8 @@ class RunReader:
 
         found = self._all(_STORED.format(clock=self._clock), run=run)
         if not found:
-            raise unknown(run, self._place)
-        return decoding.stored(run, found[0])
+            raise run_unknown(run, self._place)
+        return decoding.decode_stored(run, found[0])
 
     def find(self, name: str) -> str:
         """The id that a name means: an id, a name, a unique prefix, or `last` for the run that started last."""
@@ -132,7 +132,7 @@ class RunReader:
         between = {"first": after + 1, "final": LAST_RECORD if before is None else before - 1}
         found = self._all(query, run=run, **between, **signs, most=_ALL if last is None else last)
         if not found and not self._all("SELECT id FROM runs WHERE id = :run", run=run):
-            raise unknown(run, self._place)
+            raise run_unknown(run, self._place)
         return decoding.events(((int(n), decoding.record(int(n), data)) for n, data in reversed(found)), events)
 
     def open_gates(self, run: str | None = None) -> list[OpenGate]:
@@ -145,7 +145,7 @@ class RunReader:
         return [decoding.open_gate(*row) for row in found]
 
 
-def unknown(run: str, place: str) -> RunUnknown:
+def run_unknown(run: str, place: str) -> RunUnknown:
     """The error that a store called `place` has no run of an id."""
     hint = f"`retake-flow runs` lists those in {place}; another user's runs are in a store of their own"
     return RunUnknown(f"there is no run {run!r}", hint=hint)
@@ -159,7 +159,7 @@ def only(name: str, found: Sequence[str], place: str) -> str:
     """
     if not found:
         if name != "last":
-            raise unknown(name, place)
+            raise run_unknown(name, place)
         hint = "`retake-flow runs` lists those of all agents; `last` knows only those with the same credentials"
         raise RunUnknown(f"there is no run yet of this agent in {place}", hint=hint)
     if len(found) > 1:

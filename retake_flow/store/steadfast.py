@@ -96,7 +96,7 @@ class Steadfast:
                 self._fail(error)
         return nothing
 
-    def unwritten(self, *, once: bool = False) -> StoreError | None:
+    def write_error(self, *, once: bool = False) -> StoreError | None:
         """The error that keeps the last write in memory, if its consequences have to wait until it is stored."""
         return self._why if once or not self._on_air else None
 

@@ -99,7 +99,7 @@ class Sound:
         return self.process is not None and self.process.alive
 
     @property
-    def dead(self) -> bool:
+    def is_dead(self) -> bool:
         """Whether the sound was audible and no longer is. A sound that was silent from the start does not come back."""
         return self.process is not None and not self.process.alive
 
@@ -119,14 +119,14 @@ class Sound:
             return ""
         address = self.server.removeprefix("unix:")
 
-        async def greeted() -> bool:
+        async def is_answering() -> bool:
             if await _accepts_clients(address):
                 return True
             if not os.path.lexists(address):  # its folder was removed; existing listeners keep listening
                 self.renew()
             return False
 
-        unanswered = watchdog.until_unanswered(SILENCE_SECONDS, greeted)
+        unanswered = watchdog.until_unanswered(SILENCE_SECONDS, is_answering)
         return await watchdog.wait(self.process, unanswered, f"pulseaudio has not answered for {SILENCE_SECONDS:g} s")
 
 

@@ -131,6 +131,6 @@ async def _run_with_input(launcher: Launcher, spec: ProcessSpec, data: bytes, wi
             if not ended.done():
                 raise NotReady(f"{spec.name} did not finish within {within:g} s", hint=spec.hint)
             if process.status:
-                lacking = launcher.withheld(spec, process.lines)
+                lacking = launcher.withheld_variables(spec, process.lines)
                 raise ProcessFailed(ended.result(), hint=lacking_hint(lacking) or spec.hint)
     return bytes(output)

@@ -127,12 +127,12 @@ class Studio:
     def window_manager(self) -> AbstractAsyncContextManager[Window]:
         """A window manager on the display. Its value is `{display}`."""
         display, folder = self.current_display, self.folder.ensure("openbox")
-        return self._alone(window.open_window_manager(self._launcher, display, folder))
+        return self._open_alone(window.open_window_manager(self._launcher, display, folder))
 
     def content(self) -> AbstractAsyncContextManager[Window]:
         """The window that shows the stream log. Its value is `{display, log}`."""
         display = self.current_display
-        return self._alone(window.open_content(self._launcher, display, self._touched_log()))
+        return self._open_alone(window.open_content(self._launcher, display, self._touched_log()))
 
     def _touched_log(self) -> Path:
         """The file of the stream log, which now exists."""
@@ -141,7 +141,7 @@ class Studio:
         return self.log.path
 
     @asynccontextmanager
-    async def _alone(self, opening: AbstractAsyncContextManager[Window]) -> AsyncIterator[Window]:
+    async def _open_alone(self, opening: AbstractAsyncContextManager[Window]) -> AsyncIterator[Window]:
         """Start a window while no other starts: one mapped during a manager's takeover is never noticed by it."""
         async with AsyncExitStack() as stack:
             async with self._starting:
@@ -166,7 +166,7 @@ class Studio:
                 yield sound
             finally:
                 self._sound = None
-                if sound.dead:
+                if sound.is_dead:
                     self._restored.clear()
 
     @asynccontextmanager
@@ -221,7 +221,7 @@ class Studio:
 
     async def _audio(self) -> AudioInput:
         """The encoder's sound; waits a moment for a dead sound that may come back."""
-        if self._sound is not None and self._sound.dead:
+        if self._sound is not None and self._sound.is_dead:
             self._restored.clear()
         with suppress(TimeoutError):
             async with asyncio.timeout(SOUND_WITHIN):

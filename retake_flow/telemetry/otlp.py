@@ -37,7 +37,7 @@ def sending(tell: Callable[[str], None]) -> Iterator[None]:
     Args:
         tell: Reports once, in a sentence for people, that spans cannot be sent.
     """
-    _tell_once(tell)
+    _report_first_warning(tell)
     about: Attributes = {
         "service.name": "retake-flow",
         "service.version": __version__,
@@ -98,7 +98,7 @@ def _mask(value: Value) -> Value:
     return scrub(value)[:_LONGEST] if isinstance(value, str) else value
 
 
-def _tell_once(tell: Callable[[str], None]) -> None:
+def _report_first_warning(tell: Callable[[str], None]) -> None:
     """Report the first warning of the library, and keep all others from standard error, also after the end."""
     log = logging.getLogger("opentelemetry")
     log.propagate = False

@@ -80,7 +80,7 @@ class LiveRun:
         self.trouble: tuple[float, str] | None = None
         self.gates: list[OpenGate] = []
         self.driven = False
-        self._take(self._recent())
+        self._take(self._recent_records())
 
     def look(self, *, now: bool = False) -> None:
         """Read what is new; `now` also when the journal has nothing new."""
@@ -157,7 +157,7 @@ class LiveRun:
             "now": time.time(),
         }
 
-    def _recent(self) -> Mapping[int, Record]:
+    def _recent_records(self) -> Mapping[int, Record]:
         """The last records, and the last of chat, trouble and states, however long ago."""
         run, before = self.followed.run, self.number + 1
         found = self._store.journal(run, before=before, last=_AT_ONCE)

@@ -81,7 +81,7 @@ class Page:
         ]
         pages = Starlette(
             routes=routes,
-            exception_handlers={RetakeFlowError: _failed, HTTPException: _not_found},
+            exception_handlers={RetakeFlowError: _refusal, HTTPException: _not_found},
             lifespan=self._lifespan,
         )
         self._guard = Guard(pages, token, port, settings.page, read_only=read_only)
@@ -247,15 +247,15 @@ class Page:
                 said = await writes.go_on(self._desk, run)
             case _:
                 raise HTTPException(404)
-        return await self._done(request, run, said)
+        return await self._confirmation(request, run, said)
 
     async def _do(self, request: Request, work: Callable[[Desk, str, FormData, str], str]) -> Response:
         run = await self._find(request)
         form = await request.form(max_files=0)
         by = name_of(request, form)
-        return await self._done(request, run, await self._desk.do(lambda desk: work(desk, run, form, by)))
+        return await self._confirmation(request, run, await self._desk.do(lambda desk: work(desk, run, form, by)))
 
-    async def _done(self, request: Request, run: str, said: str) -> Response:
+    async def _confirmation(self, request: Request, run: str, said: str) -> Response:
         await self._desk.look_now(run)
         return (
             JSONResponse({"ok": True, "message": said})
@@ -281,7 +281,7 @@ async def _static(request: Request) -> Response:
     return FileResponse(_STATIC / name, headers={"cache-control": "no-cache"})
 
 
-async def _failed(request: Request, error: Exception) -> Response:
+async def _refusal(request: Request, error: Exception) -> Response:
     assert isinstance(error, RetakeFlowError)
     return refusal(request, _status(error), error.message, error.hint)
 

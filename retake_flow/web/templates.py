@@ -36,7 +36,7 @@ def _plain(value: Any) -> Any:
     return printable.text(value) if isinstance(value, str) and not isinstance(value, Markup) else value
 
 
-def _linked(text: str) -> Markup:
+def _link(text: str) -> Markup:
     """A text of the flow, with its addresses as links."""
     clean = printable.text(text)
     parts, end = [], 0
@@ -89,7 +89,7 @@ _environment = Environment(
 )
 
 
-_environment.filters.update(linked=_linked, ago=_ago, clock=_clock, span=_span, words=_words, since=since)
+_environment.filters.update(linked=_link, ago=_ago, clock=_clock, span=_span, words=_words, since=since)
 
 
 def wants_json(request: Request) -> bool:

@@ -49,17 +49,17 @@ def _segment(number: int, begins: float, length: float) -> list[dict[str, Any]]:
     talks = length * _TALKS
     over, until = talks * 0.98, begins + talks
 
-    def often(every: float, first: float, **cue: object) -> dict[str, Any]:
+    def repeat(every: float, first: float, **cue: object) -> dict[str, Any]:
         return {"at": begins + min(first, talks / 2), "repeat": every, "until": until, **cue}
 
     return [
         {"crowd": _crowd("regular", 12, max(1, int(talks / 6)), begins + 1, over)},
         {"crowd": _crowd(f"burst-{number}", 20, 40, begins + talks * _BURST, 4.0)},
         {"trolls": {"from": begins + talks * 0.1, "every": talks * 0.8 / len(TROLL_TEXTS)}},
-        often(45, 7, name=f"newcomer-{number}-{{n}}", text="hi, I am new here"),
-        often(70, 20, name="patron", type="tip", text="tip {n}, keep going", amount=5),
-        often(90, 30, name=f"fan-{number}-{{n}}", type="follow"),
-        often(100, 40, name="trader", type="trade", amount=12.5),
+        repeat(45, 7, name=f"newcomer-{number}-{{n}}", text="hi, I am new here"),
+        repeat(70, 20, name="patron", type="tip", text="tip {n}, keep going", amount=5),
+        repeat(90, 30, name=f"fan-{number}-{{n}}", type="follow"),
+        repeat(100, 40, name="trader", type="trade", amount=12.5),
     ]
 
 

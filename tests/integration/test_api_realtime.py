@@ -134,7 +134,7 @@ def test_a_connection_that_breaks_comes_back(tmp_path):
         async with serve(Options(agents=(OWL,), viewers=()), tmp_path) as server, connected(server, ear):
             server.platform.rooms.drop()
             await ear.until(lambda heard: len(heard) > 2)
-            await eventually(lambda: server.platform.rooms.occupied.issuperset(ROOMS))
+            await eventually(lambda: server.platform.rooms.occupied_rooms.issuperset(ROOMS))
             act(server, text="again")
             await ear.until(lambda heard: heard[-1][0] == "message")
         return ear

@@ -79,5 +79,5 @@ def _poll_records(store: ReadableRuns, run: str, args: argparse.Namespace) -> li
     while True:
         ended = store.load(run).run.ended  # before the journal, so that no record of the end is missed
         found = store.journal(run, args.after, events=args.kind)
-        if found or ended or not polling.again():
+        if found or ended or not polling.wait_for_next():
             return found[: args.limit]

@@ -111,5 +111,5 @@ def _wait(fleet: SqlFleet, name: str, within: float) -> Host | None:
     polling = Polling(within, _EVERY)
     while True:
         host = next((host for host in fleet.hosts() if host.id == name), None)
-        if host is None or host.away or not polling.again():
+        if host is None or host.away or not polling.wait_for_next():
             return host

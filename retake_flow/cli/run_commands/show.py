@@ -13,7 +13,7 @@ from retake_flow.cli.render import table
 from retake_flow.monitor.brief import next_for
 from retake_flow.monitor.journal_text import clock, lines
 from retake_flow.monitor.run_status import RunStatus, run_status
-from retake_flow.monitor.run_text import ahead, gate_lines, moment, process, since
+from retake_flow.monitor.run_text import describe_due, gate_lines, moment, process, since
 from retake_flow.run.records import plain
 from retake_flow.settings import Settings
 from retake_flow.wiring.storing import open_store
@@ -102,7 +102,7 @@ def _process_lines(found: RunStatus) -> list[str]:
     run, now = found.run, found.now
     owed = "not taken back" if run.ended else "pending undos"
     tables: dict[str, list[tuple[str, ...]]] = {
-        "timers": [(place, purpose, ahead(due, now)) for (place, purpose), due in found.timers],
+        "timers": [(place, purpose, describe_due(due, now)) for (place, purpose), due in found.timers],
         "activities": [] if run.ended else [(key, one.work.value) for key, one in run.activities.items()],
         owed: [(undo.state, undo.do) for undo in (*run.undoing, *reversed(run.undos))],
         "programs": [(f"pid {one.pid}", one.name, since(now - one.started)) for one in found.children],

@@ -83,7 +83,7 @@ def _ask_to_end(
         left = not driven and (is_over(stored) or stopped())
         if not (left or stored.run.ended):
             ask()
-        if left or not polling.again():
+        if left or not polling.wait_for_next():
             return stored
 
 
@@ -133,7 +133,7 @@ def _kill_undriven(store: Runs, run: str) -> Stored:
         last = stored.run
         if not last.ended:
             # Its gates stay in the snapshot: the store then closes them whether or not they are answered.
-            ended = last.killed("killed")
+            ended = last.as_killed("killed")
             stats = last.stats.figures(stored.updated)
             fields = {"run": run, "outcome": "killed", "state": last.state, "reason": "killed", "stats": stats}
             ended = replace(ended, stats=last.stats.counting([record("run_ended", stored.updated)]))

@@ -122,7 +122,7 @@ def _wait_until_stored(store: Runs, driver: _Driver, within: float) -> Following
         ended = driver.has_ended  # before the run is read, so that no run is missed
         with suppress(RunUnknown):
             return Following(store, driver.run)
-        if ended or not polling.again():
+        if ended or not polling.wait_for_next():
             return None
 
 

@@ -177,7 +177,7 @@ class Draft:
 
     def retry(self, retry: Retry | None, root: str) -> Retry | None:
         """A retry with its expressions filled in."""
-        if retry is None or retry.known:
+        if retry is None or retry.is_constant:
             return retry
         return retry.with_values(lambda value: self.fill(value, root), lambda value: self.seconds(value, root))
 

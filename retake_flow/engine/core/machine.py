@@ -73,7 +73,7 @@ class Machine:
             macrostep.settle()
         except Exception as raised:  # even after a bug, everything that the run has begun must end cleanly
             return self._redo_as_fault(run, event, now, as_expression_error(raised))
-        return Step(macrostep.run.frozen(), tuple(macrostep.commands))
+        return Step(macrostep.run.freeze(), tuple(macrostep.commands))
 
     def _redo_as_fault(self, run: Run, event: events.Event, now: float, error: ExpressionError) -> Step:
         """Redo a failed step as a fault, so that half a step is never visible."""
@@ -83,7 +83,7 @@ class Machine:
                 self._react(macrostep, event)
                 macrostep.fail(error)
                 macrostep.settle()
-                return Step(macrostep.run.frozen(), tuple(macrostep.commands))
+                return Step(macrostep.run.freeze(), tuple(macrostep.commands))
         stops = isinstance(event, events.StopRequested)
         return self.end(run, error.message, now, outcome="stopped" if stops else "failed")
 
@@ -91,7 +91,7 @@ class Machine:
         """End a run that cannot continue: all states are left in order, and no more expressions are evaluated."""
         macrostep = Macrostep(self.flow, self._chart, run, now)
         macrostep.end(outcome, why, Phase.CANCELLED if outcome == "stopped" else Phase.FAULTED)
-        return Step(macrostep.run.frozen(), tuple(macrostep.commands))
+        return Step(macrostep.run.freeze(), tuple(macrostep.commands))
 
     def refill_inputs(self, run: Run, key: str, inputs: Mapping[str, Any], now: float) -> Mapping[str, Any]:
         """The current inputs of a repeated activity; those that can no longer be filled in keep their last value.

@@ -72,7 +72,7 @@ class Macrostep(Draft):
 
     @contextmanager
     def _atomically(self, event: str) -> Iterator[None]:
-        before, arrived, count = self.run.frozen(), self._arrived, len(self.commands)
+        before, arrived, count = self.run.freeze(), self._arrived, len(self.commands)
         try:
             yield
         except Exception as raised:  # nothing that a viewer writes may end the stream

@@ -176,9 +176,9 @@ class InboxWatch:
             next_look.cancel()
             news.clear()
 
-    def unwritten(self, *, once: bool = False) -> StoreError | None:
+    def write_error(self, *, once: bool = False) -> StoreError | None:
         """The error that keeps the last write in memory, if its consequences have to wait; see `Inbox.unwritten`."""
-        return self._inbox.unwritten(once=once)
+        return self._inbox.write_error(once=once)
 
 
 #: How often to look whether the store is back, in seconds.
@@ -199,7 +199,7 @@ class Durability:
 
     def is_recorded(self) -> bool:
         """Whether everything that was written is stored."""
-        return self._inbox is None or self._inbox.unwritten(once=True) is None
+        return self._inbox is None or self._inbox.write_error(once=True) is None
 
     async def wait_until_stored(self) -> None:
         """Wait until what was written last is stored, unless a stream is on air.
@@ -207,7 +207,7 @@ class Durability:
         Raises:
             StoreError: The run was asked to stop meanwhile.
         """
-        while self._inbox is not None and (error := self._inbox.unwritten()) is not None:
+        while self._inbox is not None and (error := self._inbox.write_error()) is not None:
             if self._mailbox.holds(events.StopRequested):
                 raise error
             await self._clock.sleep_until(self._clock.now() + _EVERY)
@@ -224,6 +224,6 @@ class Durability:
 
         `look` asks the store for answers and returns whether there are any.
         """
-        while not (found := look()) and self._inbox is not None and self._inbox.unwritten() is not None:
+        while not (found := look()) and self._inbox is not None and self._inbox.write_error() is not None:
             await self.wait_until_stored()
         return found

@@ -125,7 +125,7 @@ class Runner:
             self._driving.uncancel()  # the caller continues
         if self._killed and not self.over and self.run.phase is not Phase.SUSPENDED:
             # A run that had decided how to end still counts as killed if its ending was not awaited.
-            self.run = self.run.killed(self._killed)
+            self.run = self.run.as_killed(self._killed)
             self._record_end("killed", self.run.state, self._killed)
         elif self._broken_off and not self.over and self.run.phase is not Phase.SUSPENDED:
             self.note("run_handed_over", run=self.run.id, state=self.run.state, reason=self._broken_off)

@@ -104,7 +104,7 @@ def _retry_problems(state: State, known: _Known) -> Iterator[Problem]:
         return
     polled = state.poll.timeout if state.poll else None
     for what, limit in (("timeout", known(state.timeout, state.root)), ("poll's timeout", known(polled, state.root))):
-        if limit is not None and state.retry.known and (lasts := _lasts(state.retry)) > limit:
+        if limit is not None and state.retry.is_constant and (lasts := _lasts(state.retry)) > limit:
             message = f"{state.name!r} would try again for {exact(lasts)}, but its {what} is over after {exact(limit)}"
             yield Problem(state.position, "RF080", message, "retry less often or sooner, or wait longer")
             return

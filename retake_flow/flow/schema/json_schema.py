@@ -77,18 +77,18 @@ def _bounded_validator() -> Any:
     """A validator that counts keyword checks and applies patterns as `patterns` does."""
     left = _MOST_STEPS
 
-    def counted(keyword: _Keyword) -> _Keyword:
-        def checked(validator: Any, value: Any, instance: Any, schema: Any) -> Iterator[ValidationError] | None:
+    def with_count(keyword: _Keyword) -> _Keyword:
+        def count_and_check(validator: Any, value: Any, instance: Any, schema: Any) -> Iterator[ValidationError] | None:
             nonlocal left
             left -= 1
             if left < 0:
                 raise TooMuch
             return keyword(validator, value, instance, schema)
 
-        return checked
+        return count_and_check
 
     keywords = {**Draft202012Validator.VALIDATORS, **_OURS}
-    limited = {name: counted(keyword) for name, keyword in keywords.items()}
+    limited = {name: with_count(keyword) for name, keyword in keywords.items()}
     return extend(Draft202012Validator, limited)  # type: ignore[no-untyped-call]
 
 

@@ -60,7 +60,7 @@ def fits(schema: Mapping[str, Any], data: Any) -> bool:
     return _surely(_CountingCompiler(schema).later(schema))(data)
 
 
-def sound(schema: Mapping[str, Any]) -> bool:
+def is_sound(schema: Mapping[str, Any]) -> bool:
     """Whether an author's schema is certainly valid."""
     try:
         _CountingCompiler(schema, eager=True).compile(schema)
@@ -162,13 +162,13 @@ class _CountingCompiler(_Compiler):
     def compile(self, schema: Any) -> _Check:
         check = super().compile(schema)
 
-        def counted(data: Any) -> bool:
+        def count_and_check(data: Any) -> bool:
             self._left -= len(schema)
             if self._left < 0:
                 raise Unsure
             return check(data)
 
-        return counted
+        return count_and_check
 
     def _checks(self, schema: Mapping[str, Any]) -> Iterator[_Check]:
         if "$schema" in schema:  # another draft may have other keywords
@@ -252,12 +252,12 @@ def _is_pattern(text: str) -> bool:
 def _limit(
     kind: type | tuple[type, ...], holds: Callable[[Any, Any], bool], *, whole: bool = True
 ) -> Callable[[Any], _Check]:
-    def made(value: Any) -> _Check:
+    def make(value: Any) -> _Check:
         if not _number(value) or (whole and (not isinstance(value, int) or value < 0)):
             raise Unsure
         return lambda data: isinstance(data, bool) or not isinstance(data, kind) or holds(data, value)
 
-    return made
+    return make
 
 
 def _has_required(value: Any) -> _Check:
@@ -265,7 +265,7 @@ def _has_required(value: Any) -> _Check:
     return lambda data: not isinstance(data, dict) or all(name in data for name in names)
 
 
-def _dependent(value: Any) -> _Check:
+def _has_dependents(value: Any) -> _Check:
     needs = {key: _texts(names) for key, names in _mapping(value).items()}
     return lambda data: (
         not isinstance(data, dict) or all(name in data for key, names in needs.items() if key in data for name in names)
@@ -297,7 +297,7 @@ _KEYWORDS: Mapping[str, Callable[[Any], _Check]] = {
     "maximum": _limit((int, float), lambda data, most: data <= most, whole=False),
     "format": _format,
     "required": _has_required,
-    "dependentRequired": _dependent,
+    "dependentRequired": _has_dependents,
 }
 
 

@@ -98,7 +98,7 @@ class ControlEndpoints:
         changed = dataclasses.replace(
             old,
             ingest=read_ingest(fields, old.ingest),
-            **{name: fields.typed(name, hints[name], getattr(old, name)) for name in _CHANGEABLE},
+            **{name: fields.of_type(name, hints[name], getattr(old, name)) for name in _CHANGEABLE},
         )
         verified = fields.flag("verified", False)
         fields.end()

@@ -44,15 +44,15 @@ class PublicEndpoints:
             "chat/top-tippers": self._top_tippers,
             "sessions/active/": self._active,
             "sessions/active/{streamer_id}/": self._active,
-            "sessions/recorded/": self._recorded,
-            "sessions/recorded/{streamer_id}/": self._recorded,
-            "sessions/scheduled/": self._scheduled,
-            "sessions/scheduled/{streamer_id}/": self._scheduled,
+            "sessions/recorded/": self._recorded_sessions,
+            "sessions/recorded/{streamer_id}/": self._recorded_sessions,
+            "sessions/scheduled/": self._scheduled_sessions,
+            "sessions/scheduled/{streamer_id}/": self._scheduled_sessions,
             "tokens/top/": self._endpoint_sorted_by(lambda quote: quote.market_cap),
             "tokens/trending/": self._endpoint_sorted_by(lambda quote: quote.growth_24h),
             "tokens/{address}/stats": self._stats,
-            "trades/recent/": self._recent,
-            "trades/recent/{token}/": self._recent,
+            "trades/recent/": self._recent_trades,
+            "trades/recent/{token}/": self._recent_trades,
             "trades/top-volume/": self._endpoint_sorted_by(lambda quote: quote.volume_24h),
             "trades/top-count/": self._endpoint_sorted_by(lambda quote: quote.trades),
         }
@@ -125,7 +125,7 @@ class PublicEndpoints:
         active = [(agent, agent.session) for agent in self._requested_agents(request)]
         return self._sessions([_session(request, agent, at) for agent, at in active if at is not None])
 
-    async def _recorded(self, request: Request) -> Response:
+    async def _recorded_sessions(self, request: Request) -> Response:
         ended = [
             (agent, session)
             for agent in self._requested_agents(request)
@@ -135,7 +135,7 @@ class PublicEndpoints:
         ended.sort(key=lambda each: each[1].started_at, reverse=True)
         return self._sessions([_session(request, agent, session) for agent, session in ended])
 
-    async def _scheduled(self, request: Request) -> Response:
+    async def _scheduled_sessions(self, request: Request) -> Response:
         now = self._platform.now()
         announced = [
             {
@@ -210,9 +210,9 @@ class PublicEndpoints:
             }
         )
 
-    async def _recent(self, request: Request) -> Response:
+    async def _recent_trades(self, request: Request) -> Response:
         token, cursor = request.path_params.get("token", ""), request.query_params.get("cursor", "")
-        page, following = self._market.recent(token, limit_of(request, 50), cursor)
+        page, following = self._market.recent_trades(token, limit_of(request, 50), cursor)
         return JSONResponse({"trades": [trade.as_json() for trade in page], "next_cursor": following or None})
 
     def _user(self, agent: Agent) -> dict[str, Any]:

@@ -48,11 +48,11 @@ class Fields:
         for field in dataclasses.fields(kind):  # type: ignore[arg-type]
             if field.name not in read:
                 default = None if field.default is dataclasses.MISSING else field.default
-                read[field.name] = self.typed(field.name, hints[field.name], default)
+                read[field.name] = self.of_type(field.name, hints[field.name], default)
         self.end()
         return kind(**read)
 
-    def typed(self, name: str, hint: Any, default: Any = None) -> Any:
+    def of_type(self, name: str, hint: Any, default: Any = None) -> Any:
         """A field of the annotated type: a text, a number, a flag, one of some literals, or one of these and None."""
         if get_origin(hint) is Literal:
             return self.choice(name, get_args(hint), default)
@@ -60,7 +60,7 @@ class Fields:
             if self.anything(name) is None:
                 return None
             hint = next(each for each in get_args(hint) if each is not type(None))
-            return self.typed(name, hint)
+            return self.of_type(name, hint)
         return _READERS[hint](self, name, default)
 
     def text(self, name: str, default: str | None = None) -> str:
@@ -123,7 +123,7 @@ class Fields:
         inner = Fields(self._get(name, {}), f"{self.where}.{name}")
         return {key: inner.text(key) for key in inner._value}
 
-    def named(self, name: str) -> dict[str, Fields]:
+    def mapping_of_objects(self, name: str) -> dict[str, Fields]:
         """An object whose values are objects; empty if it is missing."""
         inner = Fields(self._get(name, {}), f"{self.where}.{name}")
         return {key: Fields(value, f"{inner.where}.{key}") for key, value in inner._value.items()}

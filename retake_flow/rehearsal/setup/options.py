@@ -217,7 +217,7 @@ class Options:
             history=tuple(Cue.read(item) for item in fields.objects("history")),
             viewers=_viewers(fields),
             faults=tuple(read_fault(item) for item in fields.objects("faults")),
-            own={name: OwnAnswer.read(item) for name, item in fields.named("own").items()},
+            own={name: OwnAnswer.read(item) for name, item in fields.mapping_of_objects("own").items()},
             part=fields.whole("part", 1, least=1),
         )
 

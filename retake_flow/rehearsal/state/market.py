@@ -55,7 +55,7 @@ class Market:
                 return self._quote(agent)
         raise NotFound("Token not found")
 
-    def recent(self, token: str, limit: int, cursor: str) -> tuple[list[Trade], str]:
+    def recent_trades(self, token: str, limit: int, cursor: str) -> tuple[list[Trade], str]:
         """The newest trades of a token, or of all if it is empty, and the cursor of the next page.
 
         Raises:

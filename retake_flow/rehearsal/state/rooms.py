@@ -35,7 +35,7 @@ class Rooms:
         self._listeners: dict[str, list[Listener]] = {}
 
     @property
-    def occupied(self) -> frozenset[str]:
+    def occupied_rooms(self) -> frozenset[str]:
         """The rooms with listeners."""
         return frozenset(self._listeners)
 

@@ -121,7 +121,7 @@ class LanguageModel:
 
     def _over(self, most: Use) -> bool:
         """Whether a limit is reached; the operator is notified once."""
-        limit, amount = self._ledger.exceeded(self._model.limits, most)
+        limit, amount = self._ledger.exceeded_limit(self._model.limits, most)
         if limit and self._ledger.should_report(limit):
             instead = "newcomers are greeted" if self._instead else "nobody answers"
             message = f"{self._model.name} no longer answers chat, {instead} instead; {amount}"

@@ -98,7 +98,7 @@ class Ledger:
         self._now = now
         self._account: _Account | None = None
 
-    def exceeded(self, limits: Limits, use: Use) -> tuple[str, str]:
+    def exceeded_limit(self, limits: Limits, use: Use) -> tuple[str, str]:
         """The limit that a use of at most this size would exceed: its name and the amount used; "" and "" if none.
 
         Raises:

@@ -37,7 +37,7 @@ class BoundedConnection(Connection[Any]):
     passed = False
 
     @contextmanager
-    def bounded(self, seconds: float) -> Iterator[None]:
+    def limit_calls(self, seconds: float) -> Iterator[None]:
         """End any call that is not answered within so many seconds from now, while the context lasts."""
         self._deadline, self._suspensions = time.monotonic() + seconds, 0
         try:

@@ -181,7 +181,7 @@ class SqlClaim:
                     self._append(connection, new, self._number + len(records) - len(new))
                 if run.ended and run is not self._last:
                     connection.execute(delete(REQUESTS).where(REQUESTS.c.run == run.id))
-                self._done(connection, new)
+                self._delete_completed(connection, new)
                 open_now = self._gates.write(connection, run, now)
                 if flow_text is not None:
                     digest = shared_rows.keep_text(self._database, connection, flow_text)
@@ -196,7 +196,7 @@ class SqlClaim:
         self._last, self._doubt, self._late = run, False, False
         self._figures.count(enumerate(records, self._number + 1))
         self._number += len(records)
-        if self._gates.written(open_now):
+        if self._gates.note_committed(open_now):
             self._database.erase(self._connection)
 
     def _keep_and_append(self, connection: Connection, run: Run, records: Sequence[Record], now: float) -> None:
@@ -241,7 +241,7 @@ class SqlClaim:
             return records
         written = self._last_number(connection) - self._number
         if written:
-            self._gates.ask_anew(self._gates.stored(connection))
+            self._gates.ask_anew(self._gates.open_rows(connection))
         return records[written:]
 
     def _last_number(self, connection: Connection) -> int:
@@ -258,7 +258,7 @@ class SqlClaim:
             texts = enumerate(map(rows.as_json, records), after + 1)
             connection.execute(_RECORDS, [{"run": run, "number": number, "data": data} for number, data in texts])
 
-    def _done(self, connection: Connection, records: Sequence[Record]) -> None:
+    def _delete_completed(self, connection: Connection, records: Sequence[Record]) -> None:
         """Delete the requests that these records complete."""
         run = self._ours["our_run"]
         if any(record["event"] == "stop_requested" for record in records):
@@ -297,7 +297,7 @@ class SqlClaim:
             self._gates.ask_anew()
         return self._gates.answers(self._changes())
 
-    def unwritten(self, *, once: bool = False) -> None:
+    def write_error(self, *, once: bool = False) -> None:
         """None: a write that fails raises its error."""
 
     def on_news(self, wake: Callable[[], None]) -> bool:
@@ -308,7 +308,7 @@ class SqlClaim:
 
     def look_within(self) -> float:
         """For how many more seconds this process is sure of the run."""
-        return max(0.0, self._lease.left)
+        return max(0.0, self._lease.seconds_left)
 
     def _changes(self) -> int | None:
         return self._database.changes(self._connection) if self._held is None else self._held.changes
@@ -329,7 +329,7 @@ class SqlClaim:
         self._held.calls += 1
         if self._held.fenced:
             raise self._fenced_error()
-        if self._lease.left > 0:
+        if self._lease.seconds_left > 0:
             return
         try:
             self._renew(_LAST_TRY)  # possible if no process took it while this one was stopped
@@ -383,7 +383,7 @@ class SqlClaim:
             StoreError: That database cannot be used.
             Fenced: Another process has taken the run over there.
         """
-        if not self._database.lost(self._connection):
+        if not self._database.is_lost(self._connection):
             return
         run, lost = self._ours["our_run"], self._connection
         assert lost is not None  # only a file can be lost

@@ -20,7 +20,7 @@ from retake_flow.store.lease import Lease
 from retake_flow.store.queries import FILE_CLOCK
 from retake_flow.store.sql.db_errors import as_store_errors
 from retake_flow.store.sql.keeper import Held
-from retake_flow.store.sql.presence import Fate, Loss, Presence, alone_in, planted, remove_stale
+from retake_flow.store.sql.presence import Fate, Loss, Presence, alone_in, planted_file, remove_stale
 
 #: How long to wait for another process that is writing, in seconds.
 PATIENCE = 10.0
@@ -84,7 +84,7 @@ class Database:
         with as_store_errors(self.place), connection.begin():
             yield connection
 
-    def alone(self, connection: Connection) -> None:
+    def lock_tables(self, connection: Connection) -> None:
         """Keep other processes from changing the tables until the transaction ends."""
         raise NotImplementedError
 
@@ -112,7 +112,7 @@ class Database:
     def erase(self, connection: Connection | None) -> None:
         """Make sure, as far as possible here, that deleted data cannot be read from the disk."""
 
-    def lost(self, connection: Connection | None) -> bool:
+    def is_lost(self, connection: Connection | None) -> bool:
         """Whether other processes find another database at this place than `connection` is connected to."""
         return False
 
@@ -173,7 +173,7 @@ class SQLiteFile(Database):
                 self._presence = Presence(self._path)
         return connection
 
-    def lost(self, connection: Connection | None) -> bool:
+    def is_lost(self, connection: Connection | None) -> bool:
         """Whether the file at this path is another one than `connection` has open; checks files, and runs no query."""
         known = self._presence if connection is not None and connection.engine is self._writer else None
         return known is None or known.fate() is not Fate.THERE
@@ -223,7 +223,7 @@ class SQLiteFile(Database):
             self._presence.close()
             self._presence = None
 
-    def alone(self, connection: Connection) -> None:
+    def lock_tables(self, connection: Connection) -> None:
         """Do nothing: a writing transaction is alone from its beginning."""
 
     def make_ready(self) -> None:
@@ -307,7 +307,7 @@ def _private(path: Path) -> None:
             raise StoreError(
                 f"the store {path} cannot be opened: it is no file", hint="move away what is there, or " + _ELSEWHERE
             )
-        if (theirs := planted(path)) is not None:
+        if (theirs := planted_file(path)) is not None:
             hint = f"remove {theirs}, or {_ELSEWHERE}"
             raise StoreError(
                 f"the store {path} cannot be opened: {theirs} belongs to another user or is not a file", hint=hint

@@ -61,7 +61,7 @@ def as_store_errors(place: str) -> Iterator[None]:
     except sqlite3.Error as error:  # from code that uses the driver directly
         raise _store_error(place, error, type(error)) from error
     except UnicodeDecodeError as error:  # from SQLite, for a damaged name
-        raise damaged(place, "the name of a table or a column is no text") from error
+        raise store_damaged(place, "the name of a table or a column is no text") from error
     except SQLAlchemyError as error:
         raise StoreError(f"the store {place} cannot be used: {error}") from error
     except Exception as error:  # the drivers of servers, which need not be installed, are known by their codes
@@ -93,6 +93,6 @@ def _store_error(place: str, error: BaseException | None, kind: type[BaseExcepti
     return StoreError(f"the store {place} cannot be used: {said}", hint=f"see whether it is damaged, {_ELSEWHERE}")
 
 
-def damaged(place: str, why: str) -> StoreError:
+def store_damaged(place: str, why: str) -> StoreError:
     """The error that a store is damaged, and what to do about it."""
     return StoreError(f"the store {place} is damaged: {why}", hint=_RECOVER.replace("{place}", shlex.quote(place)))

@@ -81,7 +81,7 @@ class SqlFleet:
             return self._hosts(connection)
 
     def _hosts(self, connection: Connection) -> list[Host]:
-        used = jobs.used(connection)
+        used = jobs.usage_by_host(connection)
         found = []
         for row in connection.execute(_HOSTS.order_by(HOSTS.c.id)).all():
             cost, number = used.get(row.id, (0.0, 0))
@@ -192,15 +192,15 @@ class SqlFleet:
         each.job = jobs.fail(connection, each.job, jobs.DIED, "")
         return each.job.held is None and each.job.demand.not_before <= jobs.now(connection)
 
-    def placed(self, host: str) -> list[Placed]:
+    def placed_runs(self, host: str) -> list[Placed]:
         """The runs that a host was given and does not drive yet, in the order in which it should start them."""
         with self._database.reading() as connection:
-            return jobs.given(connection, host)
+            return jobs.given_runs(connection, host)
 
-    def driven(self, host: str) -> dict[str, int]:
+    def driven_runs(self, host: str) -> dict[str, int]:
         """The runs that the processes of a host drive, each with the id of its process."""
         with self._database.reading() as connection:
-            return jobs.driven(connection, host)
+            return jobs.driven_runs(connection, host)
 
     def give_back(self, placed: Placed, failure: str = "", *, after: float = 0.0) -> Job | None:
         """Take a run from its host, once the process that was to drive it has ended, or never began.
@@ -215,7 +215,7 @@ class SqlFleet:
         """
         ours = RUNS.c.id == placed.run
         with self._database.writing() as connection:
-            job = jobs.one(connection, placed.run)
+            job = jobs.job_of_run(connection, placed.run)
             row = connection.execute(select(RUNS.c.epoch, RUNS.c.outcome, *HOLDER).where(ours)).one_or_none()
             if job is None or row is None or not 0 <= row.epoch - placed.epoch <= 1 or job.epoch != placed.epoch:
                 return None

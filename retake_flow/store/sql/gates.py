@@ -28,11 +28,11 @@ class GateRows:
     def __init__(self, database: Database, connection: Connection, run: str) -> None:
         self._database = database
         self._run = run
-        self._open = self.stored(connection)
+        self._open = self.open_rows(connection)
         self._answers: dict[str, Answer] = {}
         self._changes: int | None = None
 
-    def stored(self, connection: Connection) -> dict[str, str]:
+    def open_rows(self, connection: Connection) -> dict[str, str]:
         """The open rows as they are in the database."""
         found = connection.execute(select(GATES.c.id, GATES.c.data).where((GATES.c.run == self._run) & _OPEN))
         return {row.id: row.data for row in found if columns.as_text(row.id) == row.id}
@@ -57,7 +57,7 @@ class GateRows:
                 connection.execute(update(GATES).where(_ROW).values(data=data), self._at(key))
         return open_now
 
-    def written(self, open_now: dict[str, str]) -> bool:
+    def note_committed(self, open_now: dict[str, str]) -> bool:
         """Note that the transaction of a `write` is committed, and return whether it closed a gate."""
         closed = self._open.keys() - open_now.keys()
         self._open = open_now

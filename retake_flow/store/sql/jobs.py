@@ -204,16 +204,16 @@ def fail(connection: Connection, job: Job, trouble: str, on: str) -> Job:
     }
     changed |= {"held": at} if wait is None else {"not_before": at + wait}
     connection.execute(update(JOBS).where(JOBS.c.run == job.run).values(changed))
-    return one(connection, job.run) or job
+    return job_of_run(connection, job.run) or job
 
 
-def one(connection: Connection, run: str) -> Job | None:
+def job_of_run(connection: Connection, run: str) -> Job | None:
     """The job of a run; None when it has none."""
     row = connection.execute(_jobs().where(JOBS.c.run == run)).one_or_none()
     return None if row is None else job_of(row)
 
 
-def given(connection: Connection, host: str) -> list[Placed]:
+def given_runs(connection: Connection, host: str) -> list[Placed]:
     """The runs that a host has and does not drive yet."""
     tried = (JOBS.c.not_before > RUNS.c.updated) & (JOBS.c.trouble != "")  # by a process that has written nothing since
     why = case(
@@ -234,14 +234,14 @@ def given(connection: Connection, host: str) -> list[Placed]:
     return [Placed(run, epoch, host, *more) for run, epoch, *more in connection.execute(query)]
 
 
-def driven(connection: Connection, host: str) -> dict[str, int]:
+def driven_runs(connection: Connection, host: str) -> dict[str, int]:
     """The runs that the processes of a host drive, each with the id of its process."""
     query = select(JOBS.c.run, RUNS.c.holder_pid).join(RUNS, RUNS.c.id == JOBS.c.run)
     found = connection.execute(query.where(JOBS.c.host == host, _DRIVEN).order_by(JOBS.c.run))
     return {row.run: row.holder_pid for row in found}
 
 
-def used(connection: Connection) -> dict[str, tuple[float, int]]:
+def usage_by_host(connection: Connection) -> dict[str, tuple[float, int]]:
     """What the runs of each host cost, and how many they are."""
     query = select(JOBS.c.host, func.sum(JOBS.c.cost), func.count()).join(RUNS, RUNS.c.id == JOBS.c.run)
     query = query.where(JOBS.c.host.is_not(None), or_(_GIVEN, _DRIVEN, false())).group_by(JOBS.c.host)

@@ -79,13 +79,13 @@ class _Server(Protocol):
     def own_connection(self) -> Connection:
         """A new connection in autocommit mode that belongs to the caller."""
 
-    def watched(self, connection: Connection, within: float = ...) -> Any:
+    def end_hanging_calls(self, connection: Connection, within: float = ...) -> Any:
         """A context in which calls over a connection are ended when they hang."""
 
     def lose(self, error: Exception) -> None:
         """Note that the server cannot be reached."""
 
-    def regain(self) -> None:
+    def reconnect(self) -> None:
         """Connect again, after the server was reached."""
 
 
@@ -161,7 +161,7 @@ class Keeper:
                 with self._connection() as connection:
                     while not self._closed:
                         self._beat(connection)
-                        self._server.regain()
+                        self._server.reconnect()
                         self._listen(connection)
             except Exception as error:  # of any kind: only this thread reconnects
                 if not self._closed:
@@ -175,7 +175,7 @@ class Keeper:
         try:
             # For notifications that arrive with the result of a beat; `_listen` takes the others.
             cast(Any, connection.connection.driver_connection).add_notify_handler(lambda each: self._hear(each.payload))
-            with self._server.watched(connection):
+            with self._server.end_hanging_calls(connection):
                 connection.execute(text(f"LISTEN {CHANNEL}"))
             for held in self._all():
                 held.changes = None  # notifications may have been missed
@@ -192,7 +192,7 @@ class Keeper:
             return
         told = [held[0].lease.length, *(value for each in held for value in (each.run, each.epoch))]
         driver = cast(Any, connection.connection.driver_connection)
-        with self._server.watched(connection, held[0].lease.beat_within):
+        with self._server.end_hanging_calls(connection, held[0].lease.beat_within):
             rows = driver.execute(beat_of(len(held)), told, prepare=True)
             found = {run: (asked, answered) for run, asked, answered in rows}
         for each in held:

@@ -24,7 +24,7 @@ from sqlalchemy import (
 from retake_flow.errors import StoreError
 from retake_flow.store.decoding import parse_json
 from retake_flow.store.sql.database import Database
-from retake_flow.store.sql.db_errors import damaged
+from retake_flow.store.sql.db_errors import store_damaged
 from retake_flow.store.sql.tables import (
     ACCOUNTS,
     HOSTS,
@@ -106,7 +106,7 @@ def _owners_and_figures(connection: Connection) -> None:
     connection.execute(text("ALTER TABLE snapshots ADD COLUMN figures TEXT NOT NULL DEFAULT ''"))
 
 
-def _fleet(connection: Connection) -> None:
+def _jobs_and_hosts(connection: Connection) -> None:
     connection.execute(text("ALTER TABLE runs ADD COLUMN due DOUBLE PRECISION"))
     JOBS.create(connection)
     HOSTS.create(connection)
@@ -121,7 +121,7 @@ STEPS: list[Callable[[Connection], None]] = [
     _runs_with_leases,
     _accounts,
     _owners_and_figures,
-    _fleet,
+    _jobs_and_hosts,
 ]
 
 #: The oldest version whose program can use the newest tables. Raise it with a step that does more than add a table, or
@@ -139,8 +139,8 @@ def make_current(database: Database) -> None:
         return
     database.make_ready()
     with database.writing(long=True) as connection:
-        database.alone(connection)
-        _migrate(connection, _checked(connection, database.place))  # again: another process may have been first
+        database.lock_tables(connection)
+        _migrate(connection, _check_version(connection, database.place))  # again: another process may have been first
 
 
 def version(database: Database) -> int:
@@ -150,17 +150,17 @@ def version(database: Database) -> int:
         StoreError: The tables are another program's, or of a version that this program cannot use.
     """
     with database.reading() as connection:
-        return _checked(connection, database.place)
+        return _check_version(connection, database.place)
 
 
-def _checked(connection: Connection, place: str) -> int:
+def _check_version(connection: Connection, place: str) -> int:
     """The version of the tables; 0 when there are none. This program can use them, at once or once migrated."""
     inspector = inspect(connection)
     if inspector.has_table(SCHEMA_VERSION.name):
         versions = connection.execute(text("SELECT * FROM schema_version")).mappings().all()
         found = versions[0]["version"] if len(versions) == 1 else [each["version"] for each in versions]
         if type(found) is not int or found < 1:
-            raise damaged(place, f"its version is {found!r}")
+            raise store_damaged(place, f"its version is {found!r}")
         if found > len(STEPS) and versions[0].get("readable_by", found) > len(STEPS):
             raise StoreError(
                 f"the store {place} is of version {found}; this program knows {len(STEPS)}", hint="update retake-flow"

@@ -76,11 +76,16 @@ class PostgreSQL(Database):
     @contextmanager
     def _transaction(self, within: float) -> Iterator[Connection]:
         self._require_contact()
-        with self._failing(), self._pooled() as connection, self._watching(connection, within), connection.begin():
+        with (
+            self._failing(),
+            self._pool_connection() as connection,
+            self._watching(connection, within),
+            connection.begin(),
+        ):
             yield connection
 
     @contextmanager
-    def _pooled(self) -> Iterator[Connection]:
+    def _pool_connection(self) -> Iterator[Connection]:
         generation = self._generation
         with self._engine.connect() as connection:
             try:
@@ -103,7 +108,7 @@ class PostgreSQL(Database):
     @contextmanager
     def _watching(self, connection: Connection, within: float) -> Iterator[None]:
         driver = cast(BoundedConnection, connection.connection.driver_connection)
-        with driver.bounded(within):
+        with driver.limit_calls(within):
             try:
                 yield
             except Exception as error:
@@ -130,7 +135,7 @@ class PostgreSQL(Database):
     def _pool_is_warm(self) -> bool:
         return bool(cast(Any, self._engine.pool).checkedin())
 
-    def alone(self, connection: Connection) -> None:
+    def lock_tables(self, connection: Connection) -> None:
         """Keep other processes from changing the tables until the transaction ends."""
         connection.execute(text("SELECT pg_advisory_xact_lock(5284001)"))
 
@@ -165,7 +170,7 @@ class PostgreSQL(Database):
             return self._keepers.connect()
 
     @contextmanager
-    def watched(self, connection: Connection, within: float = ANSWERS_WITHIN) -> Iterator[None]:
+    def end_hanging_calls(self, connection: Connection, within: float = ANSWERS_WITHIN) -> Iterator[None]:
         """A context in which calls over a connection are ended when they hang."""
         with as_store_errors(self.place), self._watching(connection, min(within, ANSWERS_WITHIN)):
             yield
@@ -184,11 +189,15 @@ class PostgreSQL(Database):
         with suppress(Exception):  # a connection that is gone may not even close
             self._engine.dispose()
 
-    def regain(self) -> None:
+    def reconnect(self) -> None:
         """Connect again, after the server was reached."""
         if self._away is None:
             return
-        with as_store_errors(self.place), self._pooled() as connection, self._watching(connection, ANSWERS_WITHIN):
+        with (
+            as_store_errors(self.place),
+            self._pool_connection() as connection,
+            self._watching(connection, ANSWERS_WITHIN),
+        ):
             connection.execute(text("SELECT 1"))
         self._away = None
         self._keeper.tell_all()
@@ -207,7 +216,7 @@ def _connect(_dialect: object, _record: object, arguments: tuple[Any, ...], name
 def _configure(driver: BoundedConnection, _record: object) -> None:
     try:
         before, driver.autocommit = driver.autocommit, True  # otherwise the settings would go with the transaction
-        with driver.bounded(ANSWERS_WITHIN):
+        with driver.limit_calls(ANSWERS_WITHIN):
             driver.execute(_BOUNDS)
         driver.autocommit = before
     except BaseException:

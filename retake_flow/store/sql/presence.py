@@ -163,7 +163,7 @@ def remove_stale(path: Path) -> None:
         Path(f"{path}{name}").unlink(missing_ok=True)
 
 
-def planted(path: Path) -> Path | None:
+def planted_file(path: Path) -> Path | None:
     """A file that another user put in place of the database or of SQLite's files next to it; None when there is none.
 
     SQLite would follow that user's links, and write into files of ours.

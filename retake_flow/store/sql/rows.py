@@ -91,7 +91,7 @@ def answer_columns(gate: Gate, answer: Answer) -> Columns:
     """The columns of an answer; its secret fields are apart, so that they can be erased."""
     hidden = gate.secrets_of(answer.decision)
     fields = {name: value for name, value in answer.fields.items() if name not in hidden}
-    secrets = {name: _revealed(value) for name, value in answer.fields.items() if name in hidden}
+    secrets = {name: _reveal(value) for name, value in answer.fields.items() if name in hidden}
     return {
         "answered": answer.at,
         "answered_by": storable(answer.by),
@@ -117,7 +117,7 @@ def answer(row: RowMapping) -> Answer:
     return Answer(decision, fields, by, channel, columns.time("time", row["answered"]))
 
 
-def _revealed(value: Any) -> str:
+def _reveal(value: Any) -> str:
     if isinstance(value, Secret):
         return value.reveal()
     return value if isinstance(value, str) else as_json(value)

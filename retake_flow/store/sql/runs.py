@@ -20,7 +20,7 @@ from retake_flow.run.identity import NOBODY, Identity
 from retake_flow.run.run import Phase, Run
 from retake_flow.settings import USUAL_LEASE
 from retake_flow.store import columns, decoding, holders
-from retake_flow.store.queries import RunReader, unknown
+from retake_flow.store.queries import RunReader, run_unknown
 from retake_flow.store.sql import gates, jobs, rows, shared_rows
 from retake_flow.store.sql.claim import SqlClaim
 from retake_flow.store.sql.database import Database
@@ -142,7 +142,7 @@ class SqlRuns(RunReader):
         with self.database.writing() as connection:
             row = connection.execute(select(RUNS.c.epoch, *HOLDER).where(row_of_run).with_for_update()).one_or_none()
             if row is None:
-                raise unknown(run, self._place)
+                raise run_unknown(run, self._place)
             found, held = _claimable(run, *row)
             if epoch not in (None, found):
                 raise Fenced(f"{run} was given to another process since")
@@ -179,14 +179,14 @@ class SqlRuns(RunReader):
         _, runs = self._held[holder]
         runs.add(run)
 
-        def moved() -> None:
+        def on_moved() -> None:
             lock, _ = self._held[holder]
             if lock is None or not lock.intact:
                 self._held[holder] = holders.lock(self._locks, holder), runs
                 if lock is not None:
                     lock.release()
 
-        def released() -> None:
+        def on_released() -> None:
             runs.discard(run)
             self._unlock_idle(holder)
 
@@ -197,8 +197,8 @@ class SqlRuns(RunReader):
             now=self._now,
             alive=self.alive,
             lease=self.lease,
-            moved=moved,
-            released=released,
+            moved=on_moved,
+            released=on_released,
         )
 
     def request(self, run: str, what: Wish, data: Mapping[str, Any] | None = None) -> int:
@@ -209,7 +209,7 @@ class SqlRuns(RunReader):
             _require_here(connection, run)
             number = connection.scalars(kept).one_or_none()
             if number is None:
-                raise unknown(run, self._place)
+                raise run_unknown(run, self._place)
             self.database.notify(connection, run)
         return int(number)
 
@@ -225,7 +225,7 @@ class SqlRuns(RunReader):
         ended = RUNS.c.outcome.is_not(None) & RUNS.c.phase.in_(_ENDED)  # both, or one of them is damaged
         old = ended & (RUNS.c.updated < before) & ~exists().where(SNAPSHOTS.c.run == RUNS.c.id, _NEWER_FORM)
         with self.database.writing(long=True) as connection:
-            driven = self._driven(connection, select(RUNS.c.id, *HOLDER).where(old))
+            driven = self._driven_runs(connection, select(RUNS.c.id, *HOLDER).where(old))
             perhaps_owing = connection.scalars(select(RUNS.c.id).where(old & RUNS.c.id.in_(_PERHAPS_OWING))).all()
             kept = driven + [run for run in perhaps_owing if jobs.owes_undos(connection, run)]
             free = old & RUNS.c.id.not_in(kept)
@@ -233,13 +233,13 @@ class SqlRuns(RunReader):
                 return sorted(columns.texts(connection.scalars(select(RUNS.c.id).where(free))))
             # Locked and judged again, since a process may have claimed one meanwhile; the driven ones are not locked,
             # since their processes renew their leases.
-            claimed = self._driven(connection, select(RUNS.c.id, *HOLDER).where(free).with_for_update())
+            claimed = self._driven_runs(connection, select(RUNS.c.id, *HOLDER).where(free).with_for_update())
             chosen = old & RUNS.c.id.not_in(kept + claimed)
             pruned = connection.scalars(delete(RUNS).where(chosen).returning(RUNS.c.id)).all()
             shared_rows.drop_unused_texts(self.database, connection)
         return sorted(columns.texts(pruned))
 
-    def _driven(self, connection: Connection, wanted: Select[Any]) -> list[str]:
+    def _driven_runs(self, connection: Connection, wanted: Select[Any]) -> list[str]:
         """The runs that may have a process that drives them, from their ids and holders."""
         return columns.texts(run for run, *holder in connection.execute(wanted) if self._may_live(*holder))
 
@@ -277,4 +277,4 @@ def _claimable(run: str, epoch: object, *holder: object) -> tuple[int, Holder | 
     try:
         return columns.number("epoch", epoch), columns.holder(*holder)
     except Damaged as error:
-        raise decoding.damaged(run, error) from None
+        raise decoding.run_damaged(run, error) from None

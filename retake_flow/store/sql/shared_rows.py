@@ -33,7 +33,7 @@ def hold_account(
     accounts = [sha256(key.encode("utf-8", "replace")).hexdigest()[:32] for key in account.shared_keys]
     if not accounts:
         return
-    database.alone(connection)
+    database.lock_tables(connection)
     others = select(ACCOUNTS.c.run, *HOLDER).join(RUNS, RUNS.c.id == ACCOUNTS.c.run)
     for other, *process in connection.execute(others.where(ACCOUNTS.c.account.in_(accounts), RUNS.c.id != run)).all():
         holder = columns.holder(*process)
@@ -53,7 +53,8 @@ def keep_text(database: Database, connection: Connection, text: str) -> str:
     """Store a text in the transaction of `connection`, and return its SHA-256."""
     raw = text.encode("utf-8", "replace")
     digest = sha256(raw).hexdigest()
-    database.alone(connection)  # otherwise `drop_unused_texts` could delete it before the run that needs it exists
+    # Otherwise `drop_unused_texts` could delete it before the run that needs it exists.
+    database.lock_tables(connection)
     if connection.scalar(select(FLOWS.c.digest).where(FLOWS.c.digest == digest)) is None:
         connection.execute(insert(FLOWS).values(digest=digest, text=raw.decode().replace("\0", "")))
     return digest
@@ -61,6 +62,6 @@ def keep_text(database: Database, connection: Connection, text: str) -> str:
 
 def drop_unused_texts(database: Database, connection: Connection) -> None:
     """Delete the texts that no run uses any more, in the transaction of `connection`."""
-    database.alone(connection)
+    database.lock_tables(connection)
     used = select(RUNS.c.id).where(RUNS.c.flow_text == FLOWS.c.digest)
     connection.execute(delete(FLOWS).where(~used.exists()))

@@ -118,7 +118,7 @@ class Browser:
         went = await self._call("Page.navigate", {"url": source.url}, within=LOADS_WITHIN)
         if failure := went.get("errorText"):
             raise ProcessFailed(f"the page {source.url} cannot be loaded: {failure}")
-        await self._painted(str(went.get("loaderId", "")))
+        await self._wait_until_painted(str(went.get("loaderId", "")))
 
     async def replace_renderer(self) -> None:
         """End the page's renderer, even one in an endless loop, and load the page in a new one.
@@ -166,7 +166,7 @@ class Browser:
                     return str(target["targetId"])
             await asyncio.sleep(_SOON)
 
-    async def _painted(self, document: str) -> None:
+    async def _wait_until_painted(self, document: str) -> None:
         """Wait until something of a document is painted; the wait is limited, since an empty one never is."""
         try:
             async with asyncio.timeout(PAINTS_WITHIN):

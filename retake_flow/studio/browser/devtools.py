@@ -71,7 +71,7 @@ class DevTools:
         number = next(self._numbers)
         answer: asyncio.Future[Mapping[str, Any]] = asyncio.get_running_loop().create_future()
         self._pending[number] = answer
-        self._send(_encoded(number, method, params, session))
+        self._send(_encode(number, method, params, session))
         try:
             async with asyncio.timeout(within):
                 await answer
@@ -84,7 +84,7 @@ class DevTools:
     def send(self, method: str, params: Mapping[str, Any] | None = None, *, session: str = "") -> None:
         """Send a command whose result does not matter."""
         if not self._closed:
-            self._send(_encoded(next(self._numbers), method, params, session))
+            self._send(_encode(next(self._numbers), method, params, session))
 
     def close(self, reason: str) -> None:
         """Fail all commands without an answer, and all later ones."""
@@ -113,7 +113,7 @@ class DevTools:
             answer.set_result(heard.get("result") or {})
 
 
-def _encoded(number: int, method: str, params: Mapping[str, Any] | None, session: str) -> bytes:
+def _encode(number: int, method: str, params: Mapping[str, Any] | None, session: str) -> bytes:
     message = {"id": number, "method": method, "params": params or {}, **({"sessionId": session} if session else {})}
     return json.dumps(message).encode() + b"\0"
 

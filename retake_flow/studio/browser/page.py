@@ -158,18 +158,18 @@ class Page:
     async def _renew(self, shown: Source) -> None:
         """Show a page in a browser of its own, and end the present one once it is painted."""
         async with AsyncExitStack() as stack:
-            browser = await stack.enter_async_context(self._opening(shown.hosts, self._refused, self._loaded))
+            browser = await stack.enter_async_context(self._opening(shown.hosts, self._on_refused, self._on_loaded))
             await browser.show(shown)
             await browser.reveal()
             earlier, self._stack = self._stack, stack.pop_all()
         self._browser = browser
         await earlier.aclose()
 
-    def _loaded(self) -> None:
+    def _on_loaded(self) -> None:
         self._given = ""
         self._stale.set()
 
-    def _refused(self, url: str, reason: str) -> None:
+    def _on_refused(self, url: str, reason: str) -> None:
         """Record a refused request: each once, and a limited number, since a page can make up any."""
         if url not in self._noted and len(self._noted) < _MOST_NOTED:
             self._noted.add(url)

@@ -175,7 +175,7 @@ class Launcher:
         """Whether a variable of this process is set and not empty."""
         return bool(self._variables.get(variable))
 
-    def withheld(self, spec: ProcessSpec, lines: Iterable[str]) -> list[str]:
+    def withheld_variables(self, spec: ProcessSpec, lines: Iterable[str]) -> list[str]:
         """The variables that a program names in its last lines, and that are set here but not passed to it."""
         words = dict.fromkeys(word for line in lines for word in re.findall(r"\b[A-Z][A-Z0-9_]{2,}\b", line))
         given = self._environment(spec)

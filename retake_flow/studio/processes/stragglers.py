@@ -30,7 +30,7 @@ _REAPED_EVERY: Final = 5.0  # seconds
 def find_marked(marks: Mapping[str, str]) -> Iterator[psutil.Process]:
     """Each process of this user that was started with all of `marks` in its environment."""
     me = os.getuid()
-    for pid in _marked(marks):
+    for pid in _marked_pids(marks):
         # Imported here, since the import takes longer than a search, and most searches find nothing.
         import psutil
 
@@ -40,7 +40,7 @@ def find_marked(marks: Mapping[str, str]) -> Iterator[psutil.Process]:
                 yield process
 
 
-def _marked(marks: Mapping[str, str]) -> Iterator[int]:
+def _marked_pids(marks: Mapping[str, str]) -> Iterator[int]:
     sought = {os.fsencode(f"{name}={value}") for name, value in marks.items()}
     deadline = time.monotonic() + _LOADED_WITHIN
     for pid in filter(str.isdecimal, os.listdir("/proc")):

@@ -66,23 +66,23 @@ class Arrangement:
         """
         if scene == self._scene or not self._scenes:
             return
-        hidden_before, self._scene = self._hidden, scene
+        hidden_before, self._scene = self._hidden_names, scene
         async with self._switching, connect(self._display()) as client:
             windows = await self._windows(client)
-            rising = [each for each in self._shown if each.name in hidden_before - self._hidden]
+            rising = [each for each in self._shown if each.name in hidden_before - self._hidden_names]
             lowest = min((each.order for each in rising), default=None)
             for each in sorted(self._shown, key=lambda shown: shown.order):
-                if lowest is not None and each.order >= lowest and each.name not in self._hidden:
+                if lowest is not None and each.order >= lowest and each.name not in self._hidden_names:
                     for window in windows.get(each.session, ()):
                         await self._show(client, window, each)
             await self._activate_highest(client, windows)
             for each in self._shown:
-                if each.name in self._hidden - hidden_before:
+                if each.name in self._hidden_names - hidden_before:
                     for window in windows.get(each.session, ()):
                         await self._hide(client, window)
 
     @property
-    def _hidden(self) -> frozenset[str]:
+    def _hidden_names(self) -> frozenset[str]:
         named = {name for names in self._scenes.values() for name in names}
         return frozenset(named - set(self._scenes.get(self._scene, ())))
 
@@ -95,7 +95,9 @@ class Arrangement:
         self._concealed.discard(process.pid)
         async with connect(self._display()) as client:
             windows = await self._windows(client)
-            for each in [each for each in self._shown if each.session == process.pid and each.name not in self._hidden]:
+            for each in [
+                each for each in self._shown if each.session == process.pid and each.name not in self._hidden_names
+            ]:
                 for window in windows.get(each.session, ()):
                     await self._show(client, window, each)
                 await self._lift_later(client, windows, each.order)
@@ -157,7 +159,7 @@ class Arrangement:
             client.keep_contents(window)
         if area is not None:
             await client.place(window, area)
-        if shown.name in self._hidden:
+        if shown.name in self._hidden_names:
             await self._hide(client, window)
         elif shown.on_top and not concealed:
             await client.keep_above(window)
@@ -171,7 +173,7 @@ class Arrangement:
 
     async def _lift_later(self, client: XClient, windows: Mapping[int, Sequence[int]], order: int) -> None:
         for each in sorted(self._shown, key=lambda shown: shown.order):
-            if each.order > order and each.name not in self._hidden:
+            if each.order > order and each.name not in self._hidden_names:
                 for window in windows.get(each.session, ()):
                     await client.lift(window)
 
@@ -181,7 +183,7 @@ class Arrangement:
         Returns:
             The window; 0 when there is none.
         """
-        seen = [each for each in reversed(self._shown) if each.name not in self._hidden]
+        seen = [each for each in reversed(self._shown) if each.name not in self._hidden_names]
         seen = [each for each in seen if each.session not in self._concealed]
         highest = max(seen, key=lambda shown: (shown.on_top, shown.order), default=None)
         sessions = [highest.session] if highest else sorted(windows.keys() - {each.session for each in self._shown})

@@ -65,7 +65,7 @@ class FakeStudio:
         self.said: list[str] = []
         self.spoken: list[str] = []
         self.strain = (1.0, 0.0)
-        self.screen = FakeScreen(self.run, self.shown)
+        self.screen = FakeScreen(self.run, self.display_name)
         self._platform = platform
         self._folder = folder
         self._troubles = list(troubles)
@@ -90,18 +90,18 @@ class FakeStudio:
 
     def window_manager(self) -> AbstractAsyncContextManager[Program]:
         """A window manager on the display."""
-        return self.run("window manager", {"display": self.shown()})
+        return self.run("window manager", {"display": self.display_name()})
 
     def content(self) -> AbstractAsyncContextManager[Program]:
         """A window on the display."""
-        return self.run("content window", {"display": self.shown(), "log": "stream.log"})
+        return self.run("content window", {"display": self.display_name(), "log": "stream.log"})
 
     @asynccontextmanager
     async def encoder(
         self, push_url: Secret, quality: Quality = GUIDE, *, adapt: bool = False
     ) -> AsyncIterator[Program]:
         """An encoder that pushes to the platform."""
-        value = {"display": self.shown(), "frames": quality.framerate}
+        value = {"display": self.display_name(), "frames": quality.framerate}
         async with self.run("encoder", value) as program:
             with self._publishing(push_url, quality.framerate, program):
                 await asyncio.sleep(FIRST_FRAMES)
@@ -109,7 +109,7 @@ class FakeStudio:
 
     async def screenshot(self, limit: int, look: bool = True) -> Screenshot:
         """A screenshot of the display, black until it shows a window."""
-        self.shown()
+        self.display_name()
         async with self.run("screenshot", {}):
             picture = self._folder / "screenshot.png"
             picture.write_bytes(_PNG)
@@ -117,7 +117,7 @@ class FakeStudio:
 
     async def picture(self) -> Picture:
         """The picture on the display: a different one each time, unless it is black or frozen."""
-        self.shown()
+        self.display_name()
         display = self._ready("display")
         moment = 0 if display is None or display.stalled else int(asyncio.get_running_loop().time() * 1000)
         seen = b"\x80" * (WIDTH * HEIGHT - 8) + moment.to_bytes(8, "big")
@@ -198,7 +198,7 @@ class FakeStudio:
     def _ready(self, part: str) -> Program | None:
         return next((each for each in self.alive if each.part == part and each.ready_at is not None), None)
 
-    def shown(self) -> str:
+    def display_name(self) -> str:
         """The name of the running display."""
         if not any(program.part == "display" and program.alive for program in self.alive):
             raise NoDisplay

@@ -30,7 +30,7 @@ def read(file: Path, phrases: Phrases) -> Feature:
         Flawed: It is not Gherkin, or has scenarios that would not be played or could not fail.
     """
     content = _content(file)
-    if flaws := list(_oversized(content, file)):
+    if flaws := list(_oversized_line(content, file)):
         raise Flawed(flaws)
     try:
         document = get_gherkin_document(str(file), _ENCODING)
@@ -44,7 +44,10 @@ def read(file: Path, phrases: Phrases) -> Feature:
     if flaws := list(_oversized_outlines(feature, len(content), file)):
         raise Flawed(flaws)
     _expand(feature, phrases)
-    flaws = [*_hidden(document, file), *(flaw for each in feature.scenarios.values() for flaw in _idle(each, file))]
+    flaws = [
+        *_skipped(document, file),
+        *(flaw for each in feature.scenarios.values() for flaw in _idle(each, file)),
+    ]
     if flaws:
         raise Flawed(flaws)
     return feature
@@ -64,7 +67,7 @@ def _content(file: Path) -> str:
         raise Flawed([Flaw(place(file, 1), "this is not UTF-8 text")]) from None
 
 
-def _oversized(content: str, file: Path) -> Iterator[Flaw]:
+def _oversized_line(content: str, file: Path) -> Iterator[Flaw]:
     """The first line that would be slow to match and fill in."""
     for number, line in enumerate(content.splitlines(), 1):
         if len(line) > _LONGEST_LINE:
@@ -105,7 +108,7 @@ def _scenarios(document: GherkinDocument) -> Iterator[Written]:
         yield from (each.scenario for each in inside if each.scenario)
 
 
-def _hidden(document: GherkinDocument, file: Path) -> Iterator[Flaw]:
+def _skipped(document: GherkinDocument, file: Path) -> Iterator[Flaw]:
     """The scenarios that would silently be skipped."""
     seen: dict[str, Position] = {}
     for scenario in _scenarios(document):

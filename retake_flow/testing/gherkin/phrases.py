@@ -133,12 +133,12 @@ class Phrases:
             seen[shape] = phrase
             if any(is_step(sample) for sample in phrase.samples(phrase.wording)):
                 yield Flaw(phrase.position, f"{phrase.wording!r} is already a step", "word it otherwise")
-            yield from self._unknown(phrase, inner[number], is_step, near)
+            yield from self._unknown_places(phrase, inner[number], is_step, near)
             if number in circles:
                 way = " → ".join(self.phrases[each].wording for each in circles[number])
                 yield Flaw(phrase.position, f"the phrase contains itself: {way}")
 
-    def _unknown(
+    def _unknown_places(
         self, phrase: Phrase, inner: list[list[int]], is_step: Callable[[str], bool], near: Callable[[str], str]
     ) -> Iterator[Flaw]:
         if len(set(phrase.places)) < len(phrase.places):

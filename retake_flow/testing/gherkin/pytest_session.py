@@ -69,7 +69,7 @@ def play(suite: Suite, features: Sequence[Path], select: str = "", *, python: bo
     suite.python = python
     suite.unread = [] if python else conftests(files, Path(common))
     said = io.StringIO()
-    with work_folder() as scratch, _isolated():
+    with work_folder() as scratch, _isolate():
         arguments = [*_OURS, "-c", os.devnull, "--rootdir", common, "--confcutdir", common, "-p", "no:warnings"]
         arguments += ["--import-mode", "importlib", "--basetemp", str(scratch.path / "tests"), "-k", select]
         arguments += [] if python else ["--noconftest"]
@@ -89,7 +89,7 @@ def play(suite: Suite, features: Sequence[Path], select: str = "", *, python: bo
 
 
 @contextmanager
-def _isolated() -> Iterator[None]:
+def _isolate() -> Iterator[None]:
     """Hide variables of the environment, and write no compiled files next to the features."""
     kept = {name: os.environ.pop(name) for name in tuple(os.environ) if name.startswith(_VARIABLES)}
     wrote = sys.dont_write_bytecode
@@ -145,14 +145,14 @@ def _inside(top: Path) -> Iterator[Path]:
             raise UsageError(
                 f"{one_line(display_path(top))} holds more than {_MOST_ENTRIES} files", hint="name the features"
             )
-        below = [entry.path for entry in entries if entry.is_dir(follow_symlinks=False) and not _hidden(entry.name)]
+        below = [entry.path for entry in entries if entry.is_dir(follow_symlinks=False) and not _is_hidden(entry.name)]
         waiting += reversed(below)
         for entry in entries:
             if entry.name.endswith(".feature") and not entry.is_dir(follow_symlinks=False):
                 yield from _feature(Path(entry.path), top)
 
 
-def _hidden(name: str) -> bool:
+def _is_hidden(name: str) -> bool:
     return name.startswith(".") or name in _SKIPPED
 
 

@@ -118,13 +118,13 @@ def nearest(text: str, kind: str, known: Iterable[StepFunctionContext]) -> Itera
         known: All steps.
     """
     wordings = {readable(context.parser): context.type for context in known}
-    plain = {_plain(wording): wording for wording in wordings}
-    near = difflib.get_close_matches(_plain(text), plain, n=_NEAREST, cutoff=0.4)
+    plain = {_without_values(wording): wording for wording in wordings}
+    near = difflib.get_close_matches(_without_values(text), plain, n=_NEAREST, cutoff=0.4)
     for wording in sorted((plain[word] for word in near), key=lambda each: wordings[each] not in (kind, None)):
         yield f"{(wordings[wording] or kind).capitalize()} {wording}"
 
 
-def _plain(text: str) -> str:
+def _without_values(text: str) -> str:
     """The words of a step without its values."""
     text = re.sub(r'"[^"]*"|\{\w+\}|[\w]+[./][\w./]+|\d[\w.]*', "_", text)
     return re.sub(r"[()]", "", text).lower()

@@ -77,7 +77,7 @@ class Script:
         self._flow = flow
         self._catalogue = with_own(flow, CATALOGUE)
         self._answers: dict[str, list[_Answer]] = {}
-        chosen = self._chosen(inputs, way)
+        chosen = self._choose_inputs(inputs, way)
         self._known = {"inputs": {**_defaults(flow), **inputs, **chosen}, "vars": {}}
         self.given: list[Line] = [*_inputs(flow, {**inputs, **chosen}), *(_input(*each) for each in chosen.items())]
         self.when: list[Line] = []
@@ -88,7 +88,7 @@ class Script:
             self._until(last.target or last.source)
         self.given += self._mocks()
 
-    def _chosen(self, inputs: Values, way: Path) -> Values:
+    def _choose_inputs(self, inputs: Values, way: Path) -> Values:
         """The inputs to set for the guards on a path."""
         wanted = [wish for move in way.moves for wish in self._asked_of(move)]
         free = {name: each.schema for name, each in self._flow.inputs.items() if name not in inputs}
@@ -230,7 +230,7 @@ class Script:
 
 def _retries(doing: ActionState | Activity, catalogue: Catalogue) -> int:
     retry = retry_of(doing, catalogue)
-    return retry.max if retry is not None and retry.known else 0
+    return retry.max if retry is not None and retry.is_constant else 0
 
 
 def _first(place: str, answer: _Answer) -> Line:

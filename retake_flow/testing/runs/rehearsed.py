@@ -343,7 +343,7 @@ class _Play:
                     access,
                     self._studio.say,
                     clock.now,
-                    {**rehearsal.responders, "agent": partial(agent.opened, replies, rehearsal.responders)},
+                    {**rehearsal.responders, "agent": partial(agent.open_agent, replies, rehearsal.responders)},
                     realtime,
                     self._studio.speak,
                     lambda: (record for _, record in self._runs.journal(RUN)),

@@ -135,13 +135,13 @@ class Trial:
         self.require_state(state)
         heard = len(self.journal)
 
-        def reached() -> bool:
+        def has_reached() -> bool:
             nonlocal heard
             new, heard = self.journal[heard:], len(self.journal)
             entered = (record["state"] for record in new if record["event"] == "state_entered")
             return self.within(state) or any(matches_name(state, path) for path in entered)
 
-        self._pass(reached, f"to come to {state!r}")
+        self._pass(has_reached, f"to come to {state!r}")
 
     def to_the_end(self) -> None:
         """Let time pass until the run has ended.

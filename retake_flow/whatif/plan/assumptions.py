@@ -80,7 +80,7 @@ class Assumptions:
 
     def end(self, path: str) -> str:
         """How a place is assumed to end; "" if nothing is assumed."""
-        for each in self._about(path):
+        for each in self._matching(path):
             if not each.field:
                 self._of.setdefault(each.written, path)
                 return str(each.value)
@@ -89,13 +89,13 @@ class Assumptions:
     def values(self, path: str) -> dict[str, Any]:
         """The fields that the result or the answer of a place is assumed to have."""
         values: dict[str, Any] = {}
-        for each in self._about(path):
+        for each in self._matching(path):
             if each.field and each.field not in values:
                 self._of.setdefault(each.written, path)
                 values[each.field] = each.value
         return values
 
-    def _about(self, path: str) -> Iterator[_Assumption]:
+    def _matching(self, path: str) -> Iterator[_Assumption]:
         for each in self._made:
             elsewhere = each.first and self._of.get(each.written, path) != path
             if path in each.places and not elsewhere:
@@ -121,7 +121,7 @@ class _Reading:
             return self._holding(written, found, last, value, exact=_in_full(target))
         found = [place for place in self._places.values() if name in place.fields]
         if not found:
-            raise self._unknown(name)
+            raise self._unknown_name(name)
         return self._holding(written, found, name, value, first=True)
 
     def _places_named(self, name: str) -> list[Place]:
@@ -157,7 +157,7 @@ class _Reading:
             raise UsageError(f"the assumption {shown!r} {reading.unfit[name]}")
         return _Assumption(shown, tuple(place.path for place in able), reading.values[name], name, first, exact)
 
-    def _unknown(self, name: str) -> UsageError:
+    def _unknown_name(self, name: str) -> UsageError:
         states = [path for path in self._flow.states if is_called(path, name)]
         if not states:
             return UsageError(f"the flow has no state or activity {name!r}", hint=did_you_mean(name, self._names()))

@@ -82,7 +82,7 @@ class Planner:
         """Plan a run with these inputs, to its end or until nothing more would happen."""
         self._run = Run(RUN, self._flow.name, self._flow.digest, inputs)
         self._take(events.Started())
-        while self._queue and not self._run.ended and not self._exceeded:
+        while self._queue and not self._run.ended and not self._exceeded_limit:
             self._now, _, _, happens = heapq.heappop(self._queue)
             self._log.now = self._now
             happens()
@@ -94,7 +94,7 @@ class Planner:
             round(self._last, 3),
             run.state,
             scrub(run.reason) if run.ended else self._reason(),
-            () if run.ended or self._exceeded else self._expected_events(),
+            () if run.ended or self._exceeded_limit else self._expected_events(),
             self._assumptions.used,
         )
 
@@ -105,15 +105,15 @@ class Planner:
         return tuple(dict.fromkeys((*asked, *declared, *OUTSIDE)))
 
     @property
-    def _exceeded(self) -> str:
+    def _exceeded_limit(self) -> str:
         """The limit of a plan that is exceeded; "" if none is."""
         if self._run.visits.get(self._run.state, 0) > MOST_TURNS or self._taken >= MOST_STEPS:
             return "it loops without end"
         return "its expressions take more work than a plan allows" if work_done() - self._work > _MOST_WORK else ""
 
     def _reason(self) -> str:
-        if self._exceeded:
-            return self._exceeded
+        if self._exceeded_limit:
+            return self._exceeded_limit
         attempt = self._run.attempt
         if attempt is not None and attempt.number >= MOST_TURNS:
             return "it polls without end"

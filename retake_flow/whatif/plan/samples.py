@@ -40,20 +40,20 @@ def _with_sample(declared: Input) -> Input:
     if not is_required(schema) or not {"env", "file", "secret"} & schema.keys():
         return declared
     value = sample(declared.name, schema)
-    return replace(declared, schema={**schema, "default": _hidden(value) if is_secret(schema) else value})
+    return replace(declared, schema={**schema, "default": _hide(value) if is_secret(schema) else value})
 
 
 def result(spec: ActionSpec, given: Mapping[str, Any]) -> dict[str, Any]:
     """A possible result of an action."""
     usual = {name: spec.samples.get(name, sample(name, schema)) for name, schema in spec.result.items()}
     made = {**usual, **given}
-    return {name: _hidden(value) if name in spec.secrets else value for name, value in made.items()}
+    return {name: _hide(value) if name in spec.secrets else value for name, value in made.items()}
 
 
 def answer(fields: Declared, given: Mapping[str, Any]) -> dict[str, Any]:
     """A possible answer of a person."""
     values = {name: given.get(name, sample(name, schema)) for name, schema in fields.items()}
-    return {name: _hidden(value) if fields[name].get("secret") is True else value for name, value in values.items()}
+    return {name: _hide(value) if fields[name].get("secret") is True else value for name, value in values.items()}
 
 
 def sample(name: str, schema: Mapping[str, Any]) -> Any:
@@ -87,5 +87,5 @@ def _number(schema: Mapping[str, Any], above: float) -> Any:
     return most if most is not None and most < 0 else 0
 
 
-def _hidden(value: Any) -> Any:
+def _hide(value: Any) -> Any:
     return Secret(value) if isinstance(value, str) else value

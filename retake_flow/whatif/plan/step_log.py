@@ -93,8 +93,8 @@ class StepLog:
         if answer is not None:
             hidden = gate.secrets_of(answer.decision)
             fields = {name: "•••" if name in hidden else value for name, value in answer.fields.items()}
-            answered = {"decision": answer.decision, **({"fields": plain(fields)} if fields else {})}
-        facts: dict[str, Any] = {"message": plain(gate.message), "schema": schema(gate), "answered": answered}
+            answered = {"decision": answer.decision, **({"fields": without_secrets(fields)} if fields else {})}
+        facts: dict[str, Any] = {"message": without_secrets(gate.message), "schema": schema(gate), "answered": answered}
         scope, colon, _ = gate.place.rpartition(":")
         if colon:
             facts["activity"] = gate.place
@@ -119,7 +119,7 @@ class StepLog:
 
     def notice(self, message: str) -> None:
         """Record that an effect notifies the operator."""
-        self._add(Kind.TELL, self._entered, {"says": plain(message)})
+        self._add(Kind.TELL, self._entered, {"says": without_secrets(message)})
 
     def scene(self, name: str) -> None:
         """Record that the stage changes its scene."""
@@ -207,21 +207,21 @@ def _turn(attempt: int) -> int:
     return SHOWN_ALONE + 1 if attempt > 1 else 1
 
 
-def plain(value: Any) -> Any:
+def without_secrets(value: Any) -> Any:
     """A value as plain data, without secrets."""
     if isinstance(value, Secret):
         return str(value)
     if isinstance(value, str):
         return scrub(value)
     if isinstance(value, Mapping):
-        return {str(key): plain(item) for key, item in value.items()}
+        return {str(key): without_secrets(item) for key, item in value.items()}
     if isinstance(value, list | tuple):
-        return [plain(item) for item in value]
+        return [without_secrets(item) for item in value]
     return value
 
 
 def _given_inputs(spec: ActionSpec, inputs: Mapping[str, Any]) -> dict[str, Any]:
-    given = {name: plain(value) for name, value in inputs.items() if value is not None}
+    given = {name: without_secrets(value) for name, value in inputs.items() if value is not None}
     says = {"says": str(given[spec.says])} if spec.says in given else {}
     return {**says, **({"with": given} if given else {})}
 
@@ -229,7 +229,7 @@ def _given_inputs(spec: ActionSpec, inputs: Mapping[str, Any]) -> dict[str, Any]
 def _end(prospect: Prospect) -> dict[str, Any]:
     answer: dict[str, Any] = {"outcome": prospect.outcome}
     if prospect.telling:
-        answer["result"] = plain(prospect.telling)
+        answer["result"] = without_secrets(prospect.telling)
     if prospect.failure is not None:
         answer["message"] = prospect.failure.message
     return answer

@@ -145,7 +145,7 @@ class Reply:
         """
         if self.fault is not None:
             raise self.fault.error(spec)
-        shown = {name: _hidden(value) if name in spec.secrets else value for name, value in self.value.items()}
+        shown = {name: _hide(value) if name in spec.secrets else value for name, value in self.value.items()}
         return Completion(self.outcome, shown)
 
 
@@ -182,5 +182,5 @@ def _usual(spec: ActionSpec, ready: bool, path: Path) -> str:
     raise InvalidField(path, f"the 'outcome' of {spec.name!r} is missing", f"there are: {', '.join(spec.outcomes)}")
 
 
-def _hidden(value: Any) -> Any:
+def _hide(value: Any) -> Any:
     return Secret(value) if isinstance(value, str) else value

@@ -22,7 +22,7 @@ from retake_flow import os_errors
 from retake_flow.api import credentials
 from retake_flow.errors import HostError, ProcessFailed, RetakeFlowError
 from retake_flow.settings import Settings
-from retake_flow.store.opening import reached
+from retake_flow.store.opening import describe_server
 from retake_flow.studio import programs
 from retake_flow.studio.processes.launcher import Launcher
 from retake_flow.studio.processes.process_spec import ProcessSpec
@@ -200,7 +200,7 @@ def _store(settings: Settings) -> Finding:
     settings.require_home()
     place = settings.store.removeprefix("sqlite:///")
     if "://" in place:
-        return Finding("store", "ok", f"runs are kept in {reached(place)}, which answers")
+        return Finding("store", "ok", f"runs are kept in {describe_server(place)}, which answers")
     file = Path(place)
     if not file.exists():
         with temporarily_created(file.parent):

@@ -87,10 +87,10 @@ class _World:
         sweep, self.sweep = self.sweep, Sweep()
         return sweep
 
-    def placed(self, host: str) -> list[Placed]:
+    def placed_runs(self, host: str) -> list[Placed]:
         return list(self.given)
 
-    def driven(self, host: str) -> dict[str, int]:
+    def driven_runs(self, host: str) -> dict[str, int]:
         return dict(self.running)
 
     def give_back(self, placed: Placed, failure: str = "", *, after: float = 0.0) -> Job | None:

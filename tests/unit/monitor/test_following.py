@@ -53,6 +53,6 @@ def test_records_are_read_from_a_number_on_and_counted_once() -> None:
 
 def test_it_goes_on_until_the_time_is_over() -> None:
     """Without any time there is one look, the one that was taken."""
-    assert not Polling(0.0).again()
+    assert not Polling(0.0).wait_for_next()
     polling = Polling(3600.0, 0.0)
-    assert all(polling.again() for _ in range(3))
+    assert all(polling.wait_for_next() for _ in range(3))

@@ -47,7 +47,7 @@ class Kept:
     def __init__(self, platform, folder):
         self.platform, self.file, self.reports = platform, folder / "kept.json", []
         self.keeper = StateFile(platform, self.file, lambda: self.reports.append(report.build(platform)))
-        self.app = self.keeper.around(create_app(platform, dropped=lambda: httpx.ReadError("dropped")))
+        self.app = self.keeper.wrap(create_app(platform, dropped=lambda: httpx.ReadError("dropped")))
 
     def call(self, call, **arguments):
         """Make one call."""

@@ -10,7 +10,7 @@ from retake_flow.actions.registry import CATALOGUE
 from retake_flow.flow.check.check import check
 from retake_flow.flow.fields import mismatch
 from retake_flow.flow.load.load import load
-from retake_flow.flow.schema.quick_validate import fits, sound
+from retake_flow.flow.schema.quick_validate import fits, is_sound
 from retake_flow.responders.schema import KINDS, RESPONDER
 
 GOOD: dict[str, Any] = {
@@ -50,7 +50,7 @@ def test_each_kind_has_a_form_that_is_known_quickly(kind: str) -> None:
     assert set(GOOD) == set(KINDS)
     assert fits(RESPONDER, {kind: GOOD[kind]})
     assert fits(RESPONDER, {kind: GOOD[kind], "timeout": "5s"})
-    assert sound(RESPONDER)
+    assert is_sound(RESPONDER)
 
 
 @pytest.mark.parametrize("fallback", ["greeter", "silence", {"greeter": {}}])

@@ -88,7 +88,7 @@ def test_a_session_that_is_started_again_is_no_new_stream() -> None:
     back = ("notice", {"kind": "recovered", "message": "back"})
     stats = counted(*begun(0), *begun(50), (51, *back), *begun(70), (71, *back))
     assert stats.on_air
-    assert (stats.figures(80)["seconds_on_air"], stats.shifted(-10).figures(70)["seconds_on_air"]) == (80, 80)
+    assert (stats.figures(80)["seconds_on_air"], stats.shift(-10).figures(70)["seconds_on_air"]) == (80, 80)
     figures = stats.counting([record(stopped(90)[1], 90, **stopped(90, 9)[2])]).figures(200)
     assert summary(figures) == "On air for 1m30s; 9 watching at most; messages: 0; tips: 0; recoveries: 2."
 

@@ -91,7 +91,7 @@ class Driver:
 
     async def in_touch(self) -> None:
         """Go on until everything is stored."""
-        await self.until(lambda: self.written and self.claim.unwritten(once=True) is None)
+        await self.until(lambda: self.written and self.claim.write_error(once=True) is None)
 
 
 def events(runs: Runs) -> list[str]:
@@ -141,7 +141,7 @@ def test_an_outage_costs_nothing(lab: Lab, outage: str, hung: list[str], monkeyp
             lab.server.stop()
         else:
             lab.network.cut("refused" if outage == "refused" else "silent")
-        await driver.until(lambda: driver.claim.unwritten(once=True) is not None)
+        await driver.until(lambda: driver.claim.write_error(once=True) is not None)
         await driver.for_(2)
         assert hung in ([], ["a call"])
         if outage == "restart":

@@ -175,7 +175,7 @@ def test_a_submitted_run_gets_a_host_in_the_target(source: str, place: str) -> N
     assert copy(source, place).runs == 1
     with closing(open_fleet(place)) as new:
         [job] = new.jobs()
-        assert (job.demand, job.waits, new.placed("here")) == (demand, True, [])
+        assert (job.demand, job.waits, new.placed_runs("here")) == (demand, True, [])
         new.beat(replace(host, id="there"))
         assert [placed.host for placed in new.place(choose).placed] == ["there"]
 

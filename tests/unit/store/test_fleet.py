@@ -69,15 +69,15 @@ def test_a_submitted_run_gets_a_host_whose_driver_alone_can_claim_it(fleet: SqlF
     fleet.beat(_host())
     given = fleet.place(choose).placed
     fleet.place(choose)
-    (placed,) = fleet.placed("a")
+    (placed,) = fleet.placed_runs("a")
     assert given == [placed]
-    assert (placed.job, _jobs(fleet)["r1"].waits, fleet.driven("a")) == ("r1/1", True, {})
+    assert (placed.job, _jobs(fleet)["r1"].waits, fleet.driven_runs("a")) == ("r1/1", True, {})
     assert (placed.since, placed.why) == (10.0, "submitted")
     with pytest.raises(Fenced):
         fleet.runs.claim("r1", US, epoch=0)
     claim = fleet.runs.claim("r1", US, epoch=placed.epoch)
     claim.write(a_run("r1"), [])
-    assert (fleet.placed("a"), fleet.driven("a"), _jobs(fleet)["r1"].waits) == ([], {"r1": US.pid}, False)
+    assert (fleet.placed_runs("a"), fleet.driven_runs("a"), _jobs(fleet)["r1"].waits) == ([], {"r1": US.pid}, False)
     (host,) = fleet.hosts()
     assert (host.used, host.runs, host.away) == (0.75, 1, False)
     claim.write(a_run("r1", phase=Phase.COMPLETED, outcome="completed"), [])
@@ -96,8 +96,8 @@ def test_what_is_given_never_exceeds_the_capacity_and_keeps_the_order(fleet: Sql
     fleet.drain("leaving", "hand-over")
     assert fleet.beat(_host("leaving")) == "hand-over"
     fleet.place(choose)
-    assert [placed.run for placed in fleet.placed("a")] == ["r5", "r4"]
-    assert [fleet.placed(other) for other in ("full", "leaving")] == [[], []]
+    assert [placed.run for placed in fleet.placed_runs("a")] == ["r5", "r4"]
+    assert [fleet.placed_runs(other) for other in ("full", "leaving")] == [[], []]
     assert [job.run for job in fleet.jobs()] == ["r5", "r4", "r3", "r2", "r1", "r0"]
     with pytest.raises(HostUnknown, match="no host 'b'"):
         fleet.drain("b", "end")
@@ -117,7 +117,7 @@ def test_a_sweep_ends_in_time(fleet: SqlFleet, submit: Submit, monkeypatch: pyte
 
     assert [placed.run for placed in fleet.place(slow).placed] == ["r0", "r1", "r2"]
     assert [placed.run for placed in fleet.place(slow).placed] == ["r3", "r4"]
-    assert len(fleet.placed("a")) == 5
+    assert len(fleet.placed_runs("a")) == 5
 
 
 def test_runs_that_no_host_fits_keep_none_from_a_host(
@@ -177,13 +177,13 @@ def test_a_gate_holds_no_slot_and_an_answer_asks_for_one(fleet: SqlFleet, submit
     assert (_jobs(fleet)["r1"].waits, _jobs(fleet)["r1"].host, fleet.hosts()[0].used) == (False, "", 0)
     fleet.runs.answer("r1", CHOICE.id, Answer("retry", {"wait": 1}, "ada", "test", 60.0))
     fleet.place(choose)
-    assert [(each.job, each.why, each.since) for each in fleet.placed("a")] == [("r1/3", "answer", 60.0)]
+    assert [(each.job, each.why, each.since) for each in fleet.placed_runs("a")] == [("r1/3", "answer", 60.0)]
     claim = fleet.runs.claim("r1", US, epoch=3)
     claim.answers()
     claim.write(replace(asks, gates={}, timers={("a", "after"): 5.0}), [])
     claim.release()
     fleet.place(choose)
-    assert [placed.job for placed in fleet.placed("a")] == ["r1/5"], "its timer is due"
+    assert [placed.job for placed in fleet.placed_runs("a")] == ["r1/5"], "its timer is due"
 
 
 def test_a_dead_driver_is_replaced_and_a_living_one_is_not(fleet: SqlFleet, submit: Submit, world: World) -> None:
@@ -196,11 +196,11 @@ def test_a_dead_driver_is_replaced_and_a_living_one_is_not(fleet: SqlFleet, subm
     left = fleet.place(choose).lease_ends
     assert left is not None, "when the next look has to be"
     assert 0 < left <= USUAL_LEASE
-    assert fleet.driven("a") == {"r1": THEM.pid}
+    assert fleet.driven_runs("a") == {"r1": THEM.pid}
     world.living.clear()
     _die(fleet)
     fleet.place(choose)
-    assert [(again.job, again.why) for again in fleet.placed("a")] == [("r1/4", "expired")]
+    assert [(again.job, again.why) for again in fleet.placed_runs("a")] == [("r1/4", "expired")]
     assert fleet.place(choose).lease_ends is None
     assert "died" in _jobs(fleet)["r1"].trouble
     with pytest.raises(Fenced):
@@ -218,7 +218,7 @@ def test_a_frozen_driver_loses_its_run_while_that_waits_for_a_host(fleet: SqlFle
     _die(fleet)
     fleet.beat(_host(accepts=False))
     fleet.place(choose)
-    assert fleet.placed("a") == []
+    assert fleet.placed_runs("a") == []
     with pytest.raises(Fenced):
         claim.write(a_run("r1"), [])
 
@@ -231,18 +231,18 @@ def test_five_failures_hold_a_run_until_it_is_wanted_again(fleet: SqlFleet, subm
         with fleet._database.writing() as connection:
             connection.exec_driver_sql("UPDATE jobs SET not_before = 0")
         fleet.place(choose)
-        (placed,) = fleet.placed("a")
+        (placed,) = fleet.placed_runs("a")
         held = fleet.give_back(placed, "ffmpeg is missing")
         assert (held is not None) == (number == 4)
-        assert fleet.placed("a") == []
+        assert fleet.placed_runs("a") == []
     job = _jobs(fleet)["r1"]
     assert (job.trouble, job.failed_on, len(job.failures)) == ("ffmpeg is missing", ("a",) * 5, 5)
     assert job.held is not None
     fleet.place(choose)
-    assert (fleet.placed("a"), fleet.hosts()[0].used) == ([], 0)
+    assert (fleet.placed_runs("a"), fleet.hosts()[0].used) == ([], 0)
     fleet.want("r1", Demand(cost=0.5))
     fleet.place(choose)
-    assert [placed.run for placed in fleet.placed("a")] == ["r1"]
+    assert [placed.run for placed in fleet.placed_runs("a")] == ["r1"]
     with pytest.raises(RunUnknown):
         fleet.want("r2", Demand())
 
@@ -299,7 +299,7 @@ def test_a_run_that_was_handed_over_is_no_failure(fleet: SqlFleet, submit: Submi
     submit("r1")
     fleet.beat(_host())
     fleet.place(choose)
-    (placed,) = fleet.placed("a")
+    (placed,) = fleet.placed_runs("a")
     claim = fleet.runs.claim("r1", US, epoch=placed.epoch)
     claim.write(a_run("r1"), [])
     claim.release()
@@ -307,17 +307,17 @@ def test_a_run_that_was_handed_over_is_no_failure(fleet: SqlFleet, submit: Submi
     job = _jobs(fleet)["r1"]
     assert (job.waits, job.host, job.failures, job.demand.not_before) == (True, "", (), 0.0)
     fleet.place(choose)
-    (again,) = fleet.placed("a")
+    (again,) = fleet.placed_runs("a")
     assert (again.since, again.why) == (fleet.runs.load("r1").updated, "handover")
     assert fleet.give_back(placed, "too late") is None, "it is about an earlier order"
-    assert fleet.placed("a") == [again]
+    assert fleet.placed_runs("a") == [again]
     fleet.give_back(again, "its account is in use", after=60)
     fleet.place(choose)
-    assert fleet.placed("a") == []
+    assert fleet.placed_runs("a") == []
     with fleet._database.writing() as connection:
         connection.exec_driver_sql("UPDATE jobs SET not_before = 20")
     fleet.place(choose)
-    assert [(each.why, each.since) for each in fleet.placed("a")] == [("exit", 20.0)]
+    assert [(each.why, each.since) for each in fleet.placed_runs("a")] == [("exit", 20.0)]
 
 
 def test_what_an_absent_host_was_given_goes_to_another(fleet: SqlFleet, submit: Submit) -> None:
@@ -331,7 +331,7 @@ def test_what_an_absent_host_was_given_goes_to_another(fleet: SqlFleet, submit: 
     with fleet._database.writing() as connection:
         connection.exec_driver_sql("UPDATE hosts SET seen = 5 WHERE id = 'a'")
     fleet.place(choose)
-    assert [[placed.job for placed in fleet.placed(name)] for name in ("a", "b")] == [[], ["r1/2"]]
+    assert [[placed.job for placed in fleet.placed_runs(name)] for name in ("a", "b")] == [[], ["r1/2"]]
     fleet.leave("a")
     assert [host.id for host in fleet.hosts()] == ["b"]
 
@@ -358,12 +358,12 @@ def test_undos_of_a_run_that_has_ended_are_not_lost(fleet: SqlFleet, submit: Sub
     _die(fleet)
     for _ in range(2):
         fleet.place(choose)
-        assert [placed.job for placed in fleet.placed("a")] == ["r1/4"]
-    fleet.give_back(fleet.placed("a")[0])  # its host is drained
+        assert [placed.job for placed in fleet.placed_runs("a")] == ["r1/4"]
+    fleet.give_back(fleet.placed_runs("a")[0])  # its host is drained
     fleet.place(choose)
-    assert [placed.job for placed in fleet.placed("a")] == ["r1/5"]
+    assert [placed.job for placed in fleet.placed_runs("a")] == ["r1/5"]
     failures = 1
-    while fleet.give_back(fleet.placed("a")[0], "no flow here") is None:
+    while fleet.give_back(fleet.placed_runs("a")[0], "no flow here") is None:
         failures += 1
         with fleet._database.writing() as connection:
             connection.exec_driver_sql("UPDATE jobs SET not_before = 0")
@@ -371,7 +371,7 @@ def test_undos_of_a_run_that_has_ended_are_not_lost(fleet: SqlFleet, submit: Sub
     assert failures == 4
     fleet.want("r1", Demand())
     fleet.place(choose)
-    claim = fleet.runs.claim("r1", US, epoch=fleet.placed("a")[0].epoch)
+    claim = fleet.runs.claim("r1", US, epoch=fleet.placed_runs("a")[0].epoch)
     claim.write(ended, [])
     claim.release()
     fleet.place(choose)

@@ -27,17 +27,17 @@ def test_the_holder_stops_before_others_begin(monkeypatch: pytest.MonkeyPatch) -
     now = 100.0
     monkeypatch.setattr(Lease, "clock", staticmethod(lambda: now))
     lease = Lease(35.0)
-    assert (round(lease.beat, 2), lease.left, lease.due) == (3.0, 25.0, False)
+    assert (round(lease.beat, 2), lease.seconds_left, lease.due) == (3.0, 25.0, False)
     assert (round(Lease(6.0).beat, 2), round(Lease(600.0).beat)) == (1.71, 36)
-    assert Lease(6.0).beat + Lease(6.0).beat_within < 0.8 * Lease(6.0).left  # there is time for another one
+    assert Lease(6.0).beat + Lease(6.0).beat_within < 0.8 * Lease(6.0).seconds_left  # there is time for another one
     assert round(lease.beat_due(tried=102.0) - lease.beat_due(tried=0.0), 2) == 2.0  # a write has renewed it at 100
     began = lease.note_try()
     now = 104.0
     lease.note_renewal(began)
-    assert lease.left == 21.0
+    assert lease.seconds_left == 21.0
     lease.note_renewal(began - 50)  # an older one that comes late
     now = 125.0
-    assert (lease.left, lease.due) == (0.0, True)
+    assert (lease.seconds_left, lease.due) == (0.0, True)
 
 
 def until(runs: Runs, change: float = 0.0) -> float:

@@ -226,7 +226,7 @@ def test_a_run_that_moves_stays_with_its_host(path: Path) -> None:
         remove_all(path)
         claim.write(a_run(RUN, state="b"), [said("x")])
         fleet.beat(HOST)
-        assert (fleet.driven("a"), fleet.hosts()[0].used) == ({RUN: US.pid}, 0.75)
+        assert (fleet.driven_runs("a"), fleet.hosts()[0].used) == ({RUN: US.pid}, 0.75)
     fleet.close()
 
 

@@ -80,7 +80,7 @@ def test_a_suspended_machine_breaks_off_no_call(
             now[0] += driver
 
     connection: Any = BoundedConnection.__new__(BoundedConnection)
-    with connection.bounded(3.0):
+    with connection.limit_calls(3.0):
         waiting = connection._within(answer())
         next(waiting)
         for now[0] in looks:

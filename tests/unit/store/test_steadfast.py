@@ -94,14 +94,14 @@ def test_a_file_that_another_program_locks_is_waited_for(tmp_path: Path, opened:
             began = time.monotonic()
             disk.claim.write(run, [said(f"for {seconds:g} s")])
             assert 2.5 < time.monotonic() - began < 120
-            assert isinstance(disk.claim.unwritten(once=True), StoreAway)
-            assert (disk.claim.unwritten() is None) == bool(run.undos)
+            assert isinstance(disk.claim.write_error(once=True), StoreAway)
+            assert (disk.claim.write_error() is None) == bool(run.undos)
             assert disk.claim.troubles() == []
             other.execute("ROLLBACK")
             disk.time += seconds
             told = disk.claim.troubles()
             disk.claim.write(run, [said("after")])
-            assert disk.claim.unwritten(once=True) is None
+            assert disk.claim.write_error(once=True) is None
             told += disk.claim.troubles()
             assert [("busy" in said or "again" in said) for said in told] == ([True, True] if seconds > 10 else [])
     assert disk.events == ["for 5 s", "after", "for 11 s", "after"]

@@ -211,7 +211,7 @@ def test_an_error_with_status_200_is_an_error(error: Any, told: str) -> None:
     with pytest.raises(ResponderFailed) as raised:
         model()
     assert raised.value.message == f"models.example answered with an error: {told}"
-    assert ledger.exceeded(Limits(tokens=0), Use(1, 0))[1].startswith("0 of")
+    assert ledger.exceeded_limit(Limits(tokens=0), Use(1, 0))[1].startswith("0 of")
 
 
 @pytest.mark.parametrize(
@@ -307,7 +307,7 @@ def test_what_was_surely_not_answered_is_not_counted() -> None:
         ledger = Ledger()
         with pytest.raises(ResponderFailed):
             Asked(Service(answer), ledger, limits=limits)()
-        told = ledger.exceeded(Limits(tokens=0), Use(1, 0))[1]
+        told = ledger.exceeded_limit(Limits(tokens=0), Use(1, 0))[1]
         assert (not told.startswith("0 of")) == bool(used)
 
 

@@ -24,16 +24,16 @@ def test_a_run_may_use_so_many_tokens() -> None:
     """What would pass the limit is told beforehand; what just fits is not."""
     ledger, limits = Ledger(), Limits(tokens=100)
     ledger.book(limits, Use(50, 30))
-    assert ledger.exceeded(limits, Use(10, 10)) == ("", "")
-    assert ledger.exceeded(limits, Use(11, 10)) == ("tokens", "80 of 100 tokens in this run are used")
+    assert ledger.exceeded_limit(limits, Use(10, 10)) == ("", "")
+    assert ledger.exceeded_limit(limits, Use(11, 10)) == ("tokens", "80 of 100 tokens in this run are used")
 
 
 def test_a_run_may_cost_so_much() -> None:
     """Questions and answers have prices of their own, for a million tokens each."""
     ledger, limits = Ledger(), Limits.of({"cost": 2.0, "price": {"input": 1.0, "output": 10.0}})
     ledger.book(limits, Use(500_000, 100_000))
-    assert ledger.exceeded(limits, Use(0, 50_000)) == ("", "")
-    assert ledger.exceeded(limits, Use(1, 50_000)) == ("cost", "1.50 of 2.00 in this run are spent")
+    assert ledger.exceeded_limit(limits, Use(0, 50_000)) == ("", "")
+    assert ledger.exceeded_limit(limits, Use(1, 50_000)) == ("cost", "1.50 of 2.00 in this run are spent")
 
 
 def test_an_hour_passes() -> None:
@@ -43,10 +43,10 @@ def test_an_hour_passes() -> None:
     ledger.book(limits, Use(60, 0))
     clock.now += 1_800
     ledger.book(limits, Use(40, 0))
-    assert ledger.exceeded(limits, Use(1, 0)) == ("tokens_per_hour", "100 of 100 tokens in an hour are used")
+    assert ledger.exceeded_limit(limits, Use(1, 0)) == ("tokens_per_hour", "100 of 100 tokens in an hour are used")
     clock.now += 1_801
-    assert ledger.exceeded(limits, Use(60, 0)) == ("", "")
-    assert ledger.exceeded(limits, Use(61, 0))[0] == "tokens_per_hour"
+    assert ledger.exceeded_limit(limits, Use(60, 0)) == ("", "")
+    assert ledger.exceeded_limit(limits, Use(61, 0))[0] == "tokens_per_hour"
 
 
 def test_what_was_used_takes_the_place_of_what_was_expected() -> None:
@@ -55,9 +55,9 @@ def test_what_was_used_takes_the_place_of_what_was_expected() -> None:
     first, second = ledger.book(limits, Use(400, 400)), ledger.book(limits, Use(100, 0))
     ledger.settle(first, limits, Use(10, 5))
     ledger.settle(second, limits, Use(0, 0))
-    assert ledger.exceeded(limits, Use(985, 0)) == ("", "")
-    assert ledger.exceeded(limits, Use(986, 0)) == ("tokens", "15 of 1000 tokens in this run are used")
-    assert ledger.exceeded(Limits(tokens_per_hour=1_000), Use(986, 0))[1].startswith("15 of 1000")
+    assert ledger.exceeded_limit(limits, Use(985, 0)) == ("", "")
+    assert ledger.exceeded_limit(limits, Use(986, 0)) == ("tokens", "15 of 1000 tokens in this run are used")
+    assert ledger.exceeded_limit(Limits(tokens_per_hour=1_000), Use(986, 0))[1].startswith("15 of 1000")
 
 
 def test_a_limit_is_told_once_in_a_run_and_an_hourly_one_once_an_hour() -> None:
@@ -79,8 +79,8 @@ def test_a_restart_does_not_begin_to_count_anew(tmp_path: Path) -> None:
     first.book(limits, Use(50, 0))
     first.should_report("tokens")
     second = Ledger(path, clock)
-    assert second.exceeded(limits, Use(21, 0)) == ("tokens", "80 of 100 tokens in this run are used")
-    assert second.exceeded(limits, Use(11, 0))[0] == "tokens_per_hour"
+    assert second.exceeded_limit(limits, Use(21, 0)) == ("tokens", "80 of 100 tokens in this run are used")
+    assert second.exceeded_limit(limits, Use(11, 0))[0] == "tokens_per_hour"
     assert not second.should_report("tokens")
     assert path.stat().st_mode & 0o777 == 0o600
 
@@ -113,7 +113,7 @@ def test_an_account_that_cannot_be_read_lets_nothing_be_used(tmp_path: Path, con
     path.write_text(content)
     path.chmod(0o600)
     with pytest.raises(ResponderFailed, match="cannot be read") as raised:
-        Ledger(path).exceeded(Limits(tokens=1), Use(1, 0))
+        Ledger(path).exceeded_limit(Limits(tokens=1), Use(1, 0))
     assert "delete it" in raised.value.hint
 
 
