@@ -79,7 +79,7 @@ async def connected(server, ear):
     """A connection to a rehearsal that has joined the rooms."""
     async with connection.open_realtime(server.address, lambda: ROOMS, ear):
         await ear.until(lambda heard: heard)
-        await eventually(lambda: server.platform.rooms.occupied.issuperset(ROOMS))
+        await eventually(lambda: server.platform.rooms.occupied_rooms.issuperset(ROOMS))
         yield
 
 

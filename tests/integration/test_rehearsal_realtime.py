@@ -55,7 +55,7 @@ class Client:
         await self.sio.connect(server.address, transports=transports, wait_timeout=WITHIN)
         for room in rooms:
             await self.sio.emit("joinRoom", {"roomId": room})
-        await eventually(lambda: server.platform.rooms.occupied.issuperset(rooms))
+        await eventually(lambda: server.platform.rooms.occupied_rooms.issuperset(rooms))
 
     async def next(self, count=1):
         async with asyncio.timeout(WITHIN):
@@ -152,7 +152,7 @@ def test_a_room_that_was_left_is_silent(tmp_path):
     async def scene(server, client):
         await client.join(server, "user_owl", "live_user_owl")
         await client.sio.emit("leaveRoom", {"roomId": "user_owl"})
-        await eventually(lambda: server.platform.rooms.occupied == {"live_user_owl"})
+        await eventually(lambda: server.platform.rooms.occupied_rooms == {"live_user_owl"})
         act(server, text="unheard")
         act(server, type="follow")
         return await client.next()
@@ -204,7 +204,7 @@ def test_sockets_are_broken_on_demand(tmp_path):
             assert (await http.delete("/_rehearsal/sockets")).status_code == 200
         async with asyncio.timeout(WITHIN):
             await client.gone.wait()
-        await eventually(lambda: not server.platform.rooms.occupied)
+        await eventually(lambda: not server.platform.rooms.occupied_rooms)
 
     run(tmp_path, scene)
 
@@ -262,6 +262,6 @@ def test_nonsense_from_a_stranger_breaks_nothing(tmp_path):
             await second.join(server, "user_owl")
             act(server, text="still here")
             assert [entry["text"] for _, entry in await second.next()] == ["still here"]
-        return len([room for room in server.platform.rooms.occupied if room.startswith("room ")])
+        return len([room for room in server.platform.rooms.occupied_rooms if room.startswith("room ")])
 
     assert run(tmp_path, scene) <= 50
