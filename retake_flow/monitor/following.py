@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Mapping
-from typing import Any
+from typing import Any, Final
 
 from retake_flow.monitor.run_text import not_driven
 from retake_flow.ports.runs import OpenGate, ReadableRuns, Stored
@@ -13,6 +13,7 @@ from retake_flow.run.run import Phase
 from retake_flow.wiring.storing import is_driven, load_with_driver
 
 EVERY = 0.2  # seconds between two readings
+_SLOW_READING: Final = 5.0  # seconds
 
 
 class Following:
@@ -107,15 +108,21 @@ def is_over(stored: Stored) -> bool:
 
 
 class Polling:
-    """Paces the readings of a caller that waits; in seconds."""
+    """Paces the readings of a caller that waits; in seconds.
+
+    Time during which the whole machine stands still counts as no more than a slow reading.
+    """
 
     def __init__(self, within: float, every: float = EVERY) -> None:
-        self._deadline = time.monotonic() + within
+        self._left = within
+        self._read = time.monotonic()
         self._every = every
 
     def wait_for_next(self) -> bool:
         """Wait until the next reading is due; return False at once if the time is up."""
-        if time.monotonic() >= self._deadline:
+        before, self._read = self._read, time.monotonic()
+        self._left -= min(self._read - before, _SLOW_READING)
+        if self._left <= 0:
             return False
         time.sleep(self._every)
         return True

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 from dataclasses import replace
 
+import pytest
 from store_samples import US, a_run, created, said
 
+from retake_flow.monitor import following
 from retake_flow.monitor.following import Following, Polling
 from retake_flow.ports.runs import Stored
 from retake_flow.run.run import PendingUndo, Phase
@@ -56,3 +58,22 @@ def test_it_goes_on_until_the_time_is_over() -> None:
     assert not Polling(0.0).wait_for_next()
     polling = Polling(3600.0, 0.0)
     assert all(polling.wait_for_next() for _ in range(3))
+
+
+def test_a_machine_that_stands_still_leaves_time_for_the_next_reading(monkeypatch: pytest.MonkeyPatch) -> None:
+    """It uses up no more of the time than a slow reading."""
+
+    class Clock:
+        now = 0.0
+
+        def monotonic(self) -> float:
+            return self.now
+
+        def sleep(self, seconds: float) -> None:
+            self.now += seconds
+
+    clock = Clock()
+    monkeypatch.setattr(following, "time", clock)
+    polling = Polling(10.0, 1.0)
+    clock.now += 30.0
+    assert [polling.wait_for_next() for _ in range(7)] == [True] * 5 + [False] * 2
