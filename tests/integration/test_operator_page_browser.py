@@ -16,6 +16,7 @@ from typing import Any
 import pytest
 from axe_playwright_python.sync_playwright import Axe
 from flow_processes import WITHIN, Home, at_home, gone, waited
+from free_port import free_port
 from playwright.sync_api import Browser, Page, expect, sync_playwright
 from recorded import HEARD, heard, levels
 
@@ -46,7 +47,7 @@ class Server:
     def __init__(self, home: Home) -> None:
         self._home = home
         self._process: subprocess.Popen[str] | None = None
-        self._port = "0"
+        self._port = str(free_port())
         self.link = ""
 
     def start(self) -> None:
@@ -56,7 +57,6 @@ class Server:
         self._process = subprocess.Popen(command, stdout=subprocess.PIPE, text=True, env=environment)
         assert self._process.stdout is not None
         self.link = self._process.stdout.readline().strip()
-        self._port = self.link.split("/enter")[0].rpartition(":")[2]
 
     def kill(self, how: signal.Signals = signal.SIGKILL) -> None:
         """End it."""
