@@ -11,7 +11,7 @@ from stored_runs import AWAY, DEAD
 from waiting_runs import ASKING, begun, names, put, suspended
 
 from retake_flow.ports.runs import Holder, Runs
-from retake_flow.run.run import Phase, Run
+from retake_flow.run.run import PendingUndo, Phase, Run
 from retake_flow.store.holders import this_process
 
 
@@ -109,6 +109,22 @@ def test_what_has_ended_is_said_to_have_ended(command: Command, store: Runs, fol
     assert (store.load(run).epoch, len(store.journal(run))) == before
     begun(store, folder, "bad-1", holder=None, outcome="failed", phase=Phase.FAULTED)
     assert command("resume", "bad-1").code == 1
+
+
+@pytest.mark.parametrize("verb", ["resume", "stop"])
+@pytest.mark.parametrize("holder", [DEAD, None])
+def test_a_run_that_has_ended_is_still_undone(
+    command: Command, store: Runs, folder: Path, verb: str, holder: Holder | None
+) -> None:
+    """Its process died, or let go of it, before all was undone."""
+    owed = (PendingUndo("nap", "nap", "operator.tell", {"message": "undone"}),)
+    over = {"outcome": "completed", "phase": Phase.COMPLETED, "state": "rested", "undoing": owed}
+    begun(store, folder, "nap-1", holder=holder, **over)
+    assert command(verb, "nap-1").code == 0
+    found = store.load("nap-1")
+    assert (found.run.outcome, found.run.undoing, found.holder) == ("completed", (), None)
+    told = [record["event"] for _, record in store.journal("nap-1")]
+    assert (told.count("undo_finished"), told[-1]) == (1, "run_ended")
 
 
 @pytest.mark.parametrize("holder", [this_process(), AWAY])
