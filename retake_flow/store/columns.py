@@ -116,3 +116,15 @@ def _encodes(value: str) -> bool:
     except UnicodeEncodeError:
         return False
     return True
+
+
+def storable(value: str) -> str:
+    """A text that every database accepts: no lone surrogates, no NUL."""
+    return (
+        value if value.isascii() and "\0" not in value else value.encode("utf-8", "replace").decode().replace("\0", "")
+    )
+
+
+def storable_row(row: Mapping[Any, Any]) -> dict[str, Any]:
+    """A row with texts that every database accepts."""
+    return {name: storable(value) if isinstance(value, str) else value for name, value in row.items()}

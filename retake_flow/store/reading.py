@@ -11,6 +11,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, Final
 
+from retake_flow.store import columns
 from retake_flow.store.queries import FILE_CLOCK, RunReader
 
 #: The version of the tables that this module knows; `migrations.STEPS` leads to it.
@@ -40,7 +41,7 @@ class FileReader(RunReader):
 
     def _all(self, query: str, **values: object) -> Sequence[Sequence[Any]]:
         try:
-            return self._connection.execute(query, values).fetchall()
+            return self._connection.execute(query, columns.storable_row(values)).fetchall()
         except (sqlite3.Error, UnicodeDecodeError):
             from retake_flow.store.sql.db_errors import as_store_errors  # it imports SQLAlchemy
 

@@ -31,7 +31,7 @@ from retake_flow.run.gates import Answer
 from retake_flow.run.identity import Identity
 from retake_flow.run.records import Record, timestamp
 from retake_flow.run.run import Run
-from retake_flow.store import decoding
+from retake_flow.store import columns, decoding
 from retake_flow.store.lease import Lease
 from retake_flow.store.queries import LAST_RECORD
 from retake_flow.store.sql import moving, rows, shared_rows
@@ -207,7 +207,7 @@ class SqlClaim:
             raise self._fenced_error()
 
     def _progress(self, run: Run, now: float) -> dict[str, Any]:
-        about = {"agent": rows.storable(run.identity.name), "lease": self._lease.length}
+        about = {"agent": columns.storable(run.identity.name), "lease": self._lease.length}
         return {**self._ours, **rows.progress(run, now), **about}
 
     def _keep(self, connection: Connection, run: Run, now: float) -> None:

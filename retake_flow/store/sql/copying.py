@@ -168,7 +168,7 @@ def _copy(source: Database, target: Database, row: _Row, copied: Copied) -> str:
                 copied.there += 1
                 return ""
             values = {column.name: row[column.name] for column in RUNS.c} | rows.holder_columns(None)
-            connection.execute(insert(RUNS), [rows.storable_row({**values, "flow_text": digest})])
+            connection.execute(insert(RUNS), [columns.storable_row({**values, "flow_text": digest})])
             for table, page in _pages(source, run):
                 connection.execute(insert(table), page)
                 if table.name in counts:
@@ -193,7 +193,7 @@ def _flow(source: Database, row: _Row) -> str:
         found = connection.scalar(select(FLOWS.c.text).where(FLOWS.c.digest == row["flow_text"]))
     if not isinstance(found, str):
         raise Damaged("the text of its flow is missing")
-    return rows.storable(found)
+    return columns.storable(found)
 
 
 def _pages(source: Database, run: str) -> Iterator[tuple[Table, list[dict[str, Any]]]]:
@@ -205,7 +205,7 @@ def _pages(source: Database, run: str) -> Iterator[tuple[Table, list[dict[str, A
         while True:
             paged = query.where(RECORDS.c.number > after) if limit else query
             with source.reading() as connection:
-                page = [rows.storable_row(row) for row in connection.execute(paged.limit(limit)).mappings()]
+                page = [columns.storable_row(row) for row in connection.execute(paged.limit(limit)).mappings()]
             if page:
                 yield table, page
             if not limit or len(page) < limit:

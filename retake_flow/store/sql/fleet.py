@@ -133,7 +133,9 @@ class SqlFleet:
             HostUnknown: There is no host of this name.
         """
         with self._database.writing() as connection:
-            if not connection.execute(update(HOSTS).where(HOSTS.c.id == host).values(draining=how)).rowcount:
+            if not connection.execute(
+                update(HOSTS).where(HOSTS.c.id == columns.storable(host)).values(draining=how)
+            ).rowcount:
                 known = list(connection.scalars(select(HOSTS.c.id).order_by(HOSTS.c.id)))
                 raise HostUnknown(host, known)
 
@@ -230,7 +232,9 @@ class SqlFleet:
                 failed = jobs.fail(connection, job, failure, placed.host)
                 return failed if failed.held is not None else None
             changed: dict[str, Any] = {"host": None}
-            changed |= {"not_before": jobs.now(connection) + after, "trouble": rows.storable(failure)} if after else {}
+            changed |= (
+                {"not_before": jobs.now(connection) + after, "trouble": columns.storable(failure)} if after else {}
+            )
             connection.execute(update(JOBS).where(JOBS.c.run == placed.run).values(changed))
         return None
 

@@ -65,7 +65,7 @@ _PAGE = 2_000  # jobs that are read at a time
 def demand_columns(demand: Demand) -> dict[str, Any]:
     """The columns of a demand; a job with new ones starts anew."""
     return {
-        "agent": rows.storable(demand.agent),
+        "agent": columns.storable(demand.agent),
         "cost": demand.cost,
         "labels": rows.as_json(sorted(demand.labels)),
         "priority": demand.priority,
@@ -187,7 +187,9 @@ def waiting(
 def hold(connection: Connection, job: Job) -> Job:
     """Hold a job that cannot be read, so that it is not tried again; returns the job as it is now."""
     held = now(connection)
-    connection.execute(update(JOBS).where(JOBS.c.run == job.run).values(held=held, trouble=rows.storable(job.trouble)))
+    connection.execute(
+        update(JOBS).where(JOBS.c.run == job.run).values(held=held, trouble=columns.storable(job.trouble))
+    )
     return replace(job, held=held)
 
 
@@ -199,7 +201,7 @@ def fail(connection: Connection, job: Job, trouble: str, on: str) -> Job:
     changed: dict[str, Any] = {
         "failures": json.dumps(failed),
         "failed_on": rows.as_json((*job.failed_on, on)[-len(failed) :]),
-        "trouble": rows.storable(trouble),
+        "trouble": columns.storable(trouble),
         "host": None,
     }
     changed |= {"held": at} if wait is None else {"not_before": at + wait}

@@ -40,7 +40,7 @@ def read(connection: Connection, run: str, tables: tuple[Table, ...]) -> Rows:
 def _rows(connection: Connection, table: Table, run: str) -> list[dict[str, Any]]:
     whose = table.c.id if table is RUNS else table.c.run
     found = connection.execute(select(_ALL).select_from(table).where(whose == run)).mappings()
-    return list(map(rows.storable_row, found))
+    return list(map(columns.storable_row, found))
 
 
 def write(
@@ -142,7 +142,7 @@ def rows_in_memory(kept: Rows, run: Run | None, now: float) -> Rows:
     if run is None:
         return kept
     (row,) = kept[RUNS.name]
-    agent = {"agent": rows.storable(run.identity.name)} if run.identity.name else {}
+    agent = {"agent": columns.storable(run.identity.name)} if run.identity.name else {}
     gates = () if run.ended else run.gates.values()
     return {
         **kept,

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
 from typing import Any, get_args
 
 from sqlalchemy import RowMapping
@@ -33,25 +32,13 @@ def as_json(data: Any) -> str:
     return _JSON.encode(data)
 
 
-def storable(value: str) -> str:
-    """A text that every database accepts: no lone surrogates, no NUL."""
-    return (
-        value if value.isascii() and "\0" not in value else value.encode("utf-8", "replace").decode().replace("\0", "")
-    )
-
-
-def storable_row(row: Mapping[str, Any] | RowMapping) -> Columns:
-    """A row with texts that every database accepts."""
-    return {name: storable(value) if isinstance(value, str) else value for name, value in row.items()}
-
-
 def progress(run: Run, now: float) -> Columns:
     """The columns of a run's progress (`PROGRESS`), written at `now`."""
     return {
         "phase": run.phase.value,
-        "state": storable(run.state),
-        "outcome": None if run.outcome is None else storable(run.outcome),
-        "reason": scrub(storable(run.reason)),
+        "state": columns.storable(run.state),
+        "outcome": None if run.outcome is None else columns.storable(run.outcome),
+        "reason": scrub(columns.storable(run.reason)),
         "updated": now,
         "due": due(run),
     }
@@ -94,9 +81,9 @@ def answer_columns(gate: Gate, answer: Answer) -> Columns:
     secrets = {name: _reveal(value) for name, value in answer.fields.items() if name in hidden}
     return {
         "answered": answer.at,
-        "answered_by": storable(answer.by),
-        "channel": storable(answer.channel),
-        "decision": storable(answer.decision),
+        "answered_by": columns.storable(answer.by),
+        "channel": columns.storable(answer.channel),
+        "decision": columns.storable(answer.decision),
         "fields": as_json(plain(fields)),
         "secrets": as_json(secrets) if secrets else None,
     }

@@ -66,7 +66,7 @@ class SqlRuns(RunReader):
         except BaseException:
             database.close()
             raise
-        super().__init__(database.place, rows.storable(owner), database.clock)
+        super().__init__(database.place, columns.storable(owner), database.clock)
         self.database = database
         self.alive = alive
         self.lease = lease
@@ -76,7 +76,7 @@ class SqlRuns(RunReader):
 
     def _all(self, query: str, **values: object) -> Sequence[Sequence[Any]]:
         with self.database.reading() as connection:
-            return connection.execute(text(query), values).all()
+            return connection.execute(text(query), columns.storable_row(values)).all()
 
     def create(
         self, run: Run, *, agent: str, flow_file: str, flow_text: str, holder: Holder, account: Identity = NOBODY
@@ -100,16 +100,16 @@ class SqlRuns(RunReader):
         now = self._now()
         row = {
             "id": run.id,
-            "flow": rows.storable(run.flow),
-            "agent": rows.storable(agent),
-            "flow_file": rows.storable(flow_file),
+            "flow": columns.storable(run.flow),
+            "agent": columns.storable(agent),
+            "flow_file": columns.storable(flow_file),
             "flow_text": shared_rows.keep_text(self.database, connection, flow_text),
             "epoch": 0,
             "owner": self._owner,
             "created": now,
             **held,
             **rows.progress(run, now),
-            **({"rehearsal": rows.storable(run.rehearsal)} if run.rehearsal else {}),
+            **({"rehearsal": columns.storable(run.rehearsal)} if run.rehearsal else {}),
         }
         try:
             connection.execute(insert(RUNS).values(row))

@@ -132,3 +132,24 @@ def test_a_store_that_is_none_is_told_in_one_message(
         assert len(said.err.splitlines()) == 2
     assert file.read_bytes().endswith(b"nonsense")
     assert [one["kind"] for one in command("runs", "--json").records] == ["store"]
+
+
+@pytest.mark.parametrize(
+    ("words", "code", "said"),
+    [
+        (("show", "\udcff"), 2, "there is no run '\\udcff'"),
+        (("stop", "\udcff"), 2, "there is no run '\\udcff'"),
+        (("gates", "\udcff"), 2, "there is no run '\\udcff'"),
+        (("graph", "go-live.yaml", "--run", "\udcff"), 2, "there is no run '\\udcff'"),
+        (("drain", "\udcff"), 2, "there is no host '\\udcff'"),
+        (("runs", "--agent", "\udcff"), 0, "no such runs"),
+        (("runs", "--flow", "\udcff"), 0, "no such runs"),
+    ],
+)
+def test_what_is_no_utf8_means_no_run(
+    command: Command, store: Runs, words: tuple[str, ...], code: int, said: str
+) -> None:
+    """Arguments may be any bytes; no database takes those that are no text."""
+    stored(store, "owl-1")
+    done = command(*words)
+    assert (done.code, said in done.out + done.err) == (code, True), done
