@@ -29,7 +29,7 @@ from flow_processes import (
     waited,
     write_credentials,
 )
-from run_programs import lives, program
+from run_programs import lives, processes, program
 
 #: The longest time that a run has without renewing its lease, in seconds; its process gives up after five sevenths.
 LEASE = 6.0
@@ -139,7 +139,7 @@ class FleetHost:
 
     def processes(self) -> list[psutil.Process]:
         """All its processes."""
-        return [each for each in psutil.process_iter() if self.has(each) and each != self._first]
+        return [each for each in processes() if self.has(each) and each != self._first]
 
 
 def namespace(pid: int) -> int:

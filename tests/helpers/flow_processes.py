@@ -18,7 +18,7 @@ from typing import Any
 
 import json_output
 import psutil
-from run_programs import living, programs
+from run_programs import living, processes, programs
 
 #: Seconds after which something that is waited for counts as not coming, also on a slow and busy machine.
 WITHIN = 150.0
@@ -234,7 +234,7 @@ class Home:
 
     def _kill_detached(self) -> list[psutil.Process]:
         """Kill the programs of this home that still live; gives them."""
-        left = living(psutil.process_iter(), lambda one: one.environ().get("HOME") == str(self.folder))
+        left = living(processes(), lambda one: one.environ().get("HOME") == str(self.folder))
         for process in left:
             with suppress(psutil.Error):
                 process.kill()

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import suppress
 
 import psutil
 
@@ -11,7 +12,14 @@ from retake_flow.studio.processes.launcher import RUN_VARIABLE
 
 def programs(run: str, name: str = "", word: str = "") -> list[psutil.Process]:
     """Those that bear a run's mark, by their name and a word of their command line."""
-    return living(psutil.process_iter(), lambda one: one.environ().get(RUN_VARIABLE) == run and _is(one, name, word))
+    return living(processes(), lambda one: one.environ().get(RUN_VARIABLE) == run and _is(one, name, word))
+
+
+def processes() -> Iterator[psutil.Process]:
+    """All of this machine: unlike those of `psutil.process_iter`, never an earlier one of the same id."""
+    for pid in psutil.pids():
+        with suppress(psutil.Error):
+            yield psutil.Process(pid)
 
 
 def program(run: str, name: str, word: str = "") -> psutil.Process | None:
