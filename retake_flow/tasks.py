@@ -53,6 +53,18 @@ async def elapse(seconds: float) -> None:
         seconds -= _STEP
 
 
+@asynccontextmanager
+async def time_limit(seconds: float) -> AsyncIterator[None]:
+    """Raise TimeoutError if the context takes longer than some seconds, counted as by `elapse`."""
+
+    async def expire() -> None:
+        await elapse(seconds)
+        limit.reschedule(asyncio.get_running_loop().time())
+
+    async with asyncio.timeout(None) as limit, beside(expire(), "time limit"):
+        yield
+
+
 T = TypeVar("T")
 
 

@@ -12,6 +12,7 @@ from collections.abc import Callable, Mapping
 from typing import Any, Final
 
 from retake_flow.errors import NotReady, ProcessFailed
+from retake_flow.tasks import time_limit
 
 #: The longest accepted message, in bytes. A request that uploads something is reported with its content.
 LONGEST_MESSAGE: Final = 64 * 1024 * 1024
@@ -73,7 +74,7 @@ class DevTools:
         self._pending[number] = answer
         self._send(_encode(number, method, params, session))
         try:
-            async with asyncio.timeout(within):
+            async with time_limit(within):
                 await answer
         except TimeoutError:
             raise NotReady(f"Chromium did not answer {method} within {within:g} s") from None

@@ -15,6 +15,7 @@ from retake_flow.studio.layout import Area
 from retake_flow.studio.processes.launcher import Probe
 from retake_flow.studio.processes.process import Process
 from retake_flow.studio.windows.x_client import XClient, connect
+from retake_flow.tasks import time_limit
 
 WITHIN: Final = 20.0  # seconds until a program has a window
 #: Windows of this X class lie below all others until `reveal`.
@@ -126,7 +127,7 @@ class Arrangement:
             placed.append(_Shown(key.rpartition(":")[2], self.reserve(key), process.pid, on_top))
             self._shown.append(placed[-1])
             try:
-                async with asyncio.timeout(WITHIN):
+                async with time_limit(WITHIN):
                     await self._arrange(placed[-1], area)
             except TimeoutError:
                 raise NotReady(f"{process.name} has no window within {WITHIN:g} s", hint=_MANAGER) from None

@@ -14,6 +14,7 @@ from typing import Final
 from retake_flow.errors import ProcessFailed
 from retake_flow.studio.display import Display, socket_of
 from retake_flow.studio.layout import Area
+from retake_flow.tasks import time_limit
 
 _ANSWERS_WITHIN: Final = 5.0  # seconds
 _INTERN_ATOM, _GET_PROPERTY, _SEND_EVENT = 16, 20, 25
@@ -139,7 +140,7 @@ async def connect(display: Display) -> AsyncIterator[XClient]:
         ProcessFailed: The display does not answer.
     """
     try:
-        async with asyncio.timeout(_ANSWERS_WITHIN):
+        async with time_limit(_ANSWERS_WITHIN):
             reader, writer = await asyncio.open_unix_connection(socket_of(display.name))
             try:
                 client = XClient(reader, writer)
