@@ -18,7 +18,7 @@ _TOLD: Final = ("description", "default", "examples")
 
 
 def schema(catalogue: Catalogue) -> Schema:
-    """The schema of flow files that knows the actions of a catalogue; others may be named, too."""
+    """The schema of flow files that knows the actions of a catalogue; other names are allowed."""
     made = deepcopy(flow.schema())  # its pieces are shared
     pieces = made["$defs"]
     known = [{"const": spec.name, "description": _words(spec)} for spec in catalogue.values()]

@@ -66,7 +66,7 @@ class Performer:
         """Find out whether a task was done when its process died."""
         complete = self._prepare(call)
         if call.do not in self.checks:
-            raise InDoubt(f"the process ended while {call.do} was under way; whether it was done is not known")
+            raise InDoubt(f"the process ended while {call.do} was under way; it is not known whether it was done")
         return await self.checks[call.do](complete)
 
     def serve(self, call: Call) -> AbstractAsyncContextManager[Service]:

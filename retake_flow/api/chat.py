@@ -33,7 +33,7 @@ from retake_flow.quick_dataclasses import dataclass
 
 _MODERATION = frozenset({"jail", "unjail", "delete", "deleteall"})
 #: The acts of viewers besides messages and tips.
-DEEDS = frozenset({"follow", "trade"})
+VIEWER_EVENTS = frozenset({"follow", "trade"})
 _LONGEST_KIND = 40
 _AT_ONCE = 100  # entries
 # Per page: the entries that are looked at, and those that are returned; a hundred are requested.
@@ -92,7 +92,7 @@ class ChatMessage:
     @property
     def is_message(self) -> bool:
         """Whether the entry is a message to answer, and not an act without words, such as a follow or a trade."""
-        return not self.is_moderation and (bool(self.text) or self.kind not in DEEDS)
+        return not self.is_moderation and (bool(self.text) or self.kind not in VIEWER_EVENTS)
 
     @property
     def is_moderation(self) -> bool:

@@ -8,7 +8,7 @@ from typing import Any
 
 from retake_flow.errors import UsageError
 from retake_flow.monitor.following import Polling
-from retake_flow.ports.runs import READY_WITHIN, Runs, Stored, Wish
+from retake_flow.ports.runs import READY_WITHIN, RequestKind, Runs, Stored
 from retake_flow.redact import bears_secret
 from retake_flow.run.errors import EventNotNow, EventRefused, RunBusy, RunEnded, RunMoved, RunUnheard
 from retake_flow.run.records import Record
@@ -72,7 +72,7 @@ class SentRequest:
     _read: int
 
     @classmethod
-    def send(cls, store: Runs, run: str, what: Wish, data: Mapping[str, Any]) -> SentRequest:
+    def send(cls, store: Runs, run: str, what: RequestKind, data: Mapping[str, Any]) -> SentRequest:
         """Send a request to a run."""
         read = store.journal(run, last=1)[-1:]
         return cls(store, run, store.request(run, what, data), read[0][0] if read else 0)

@@ -31,7 +31,7 @@ def moment(at: float) -> str:
 
 
 def describe_due(at: float, now: float) -> str:
-    """When something is due: `due in 3m (12:30:00)`, `overdue for 3m`."""
+    """Say when something is due: `due in 3m (12:30:00)`, `overdue for 3m`."""
     if at < now:
         return f"overdue for {since(now - at)}"
     soon = f"{datetime.fromtimestamp(at).astimezone():%H:%M:%S}"

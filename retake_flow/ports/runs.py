@@ -14,7 +14,7 @@ from retake_flow.run.records import Record
 from retake_flow.run.run import Phase, Run
 
 #: The requests to a run that another process drives: end, say something, take an event, change the stage.
-Wish = Literal["stop", "kill", "say", "event", "screen"]
+RequestKind = Literal["stop", "kill", "say", "event", "screen"]
 #: Seconds for which a request waits for services that are starting, until it is carried out without them.
 READY_WITHIN: Final = 30.0
 #: `Holder.where` of a run that was moved to another store.
@@ -32,7 +32,7 @@ class Request:
         number: Its number in the store.
     """
 
-    what: Wish
+    what: RequestKind
     data: Mapping[str, Any] = field(default_factory=dict)
     number: int = 0
 
@@ -316,7 +316,7 @@ class Runs(ReadableRuns, Protocol):
             AccountInUse: Another run, on any host that shares the store, streams as the account.
         """
 
-    def request(self, run: str, what: Wish, data: Mapping[str, Any] | None = None) -> int:
+    def request(self, run: str, what: RequestKind, data: Mapping[str, Any] | None = None) -> int:
         """Send a request to the process that drives a run, with its data as plain JSON data; see `Request`.
 
         Returns:

@@ -115,7 +115,7 @@ class Settings:
 
 
 def merge(under: Mapping[str, Any], over: Mapping[str, Any]) -> dict[str, Any]:
-    """Settings with others over them; an empty value takes one back."""
+    """Merge settings over others; an empty value removes a setting."""
     found = dict(under)
     for name, value in over.items():
         if name in _MERGED and isinstance(value, Mapping):

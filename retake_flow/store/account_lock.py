@@ -31,7 +31,7 @@ _TRIES, _PAUSE = 20, 0.01
 
 
 @dataclass(frozen=True, slots=True)
-class _Said:
+class _LockHolder:
     """Who holds a lock: a run, its process, and the store in which it is kept."""
 
     run: str
@@ -91,7 +91,7 @@ class AccountLock:
             raise self._in_use(path, identity) from None
         except OSError:
             return
-        us = _Said(self._run, os.getpid(), os.uname().nodename, self._store)
+        us = _LockHolder(self._run, os.getpid(), os.uname().nodename, self._store)
         with suppress(OSError):  # a full disk does not weaken the lock
             path.write_text(json.dumps(asdict(us)), encoding="utf-8")
         self._held[path] = lock
@@ -152,11 +152,11 @@ def _make_private(folder: Path) -> None:
         raise PermissionError(f"{folder} is another user's")
 
 
-def _read_holder(path: Path) -> _Said | None:
+def _read_holder(path: Path) -> _LockHolder | None:
     """The holder's description of itself; None when it is not written yet."""
     try:
         with path.open("rb") as file:
             said = json.loads(file.read(_LONGEST))
-        return _Said(str(said["run"]), int(said["pid"]), str(said["host"]), str(said["store"]))
+        return _LockHolder(str(said["run"]), int(said["pid"]), str(said["host"]), str(said["store"]))
     except (OSError, ValueError, TypeError, KeyError):
         return None

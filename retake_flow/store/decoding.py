@@ -57,7 +57,7 @@ def _no_number(name: str) -> NoReturn:
 
 
 def decode_stored(run: str, row: Sequence[Any]) -> Stored:
-    """A run from its snapshot, its figures, its columns, its flow text and the flow's name.
+    """Decode a run from its snapshot, its figures, its columns, its flow text and the flow's name.
 
     Raises:
         Damaged: A part of the run cannot be read, or is missing.

@@ -9,7 +9,7 @@ from math import inf
 from typing import Any
 
 from retake_flow.errors import StoreError
-from retake_flow.ports.runs import Holder, OpenGate, Request, Stored, Summary, Wish
+from retake_flow.ports.runs import Holder, OpenGate, Request, RequestKind, Stored, Summary
 from retake_flow.redact import Secret, scrub
 from retake_flow.run.codec import decode, encode
 from retake_flow.run.errors import AlreadyAnswered, AnswerWaiting, Fenced, GateUnknown, RunHeld
@@ -25,7 +25,7 @@ _PLACE = "the memory of this process"
 
 
 @dataclass
-class _Asked:
+class _GateEntry:
     gate: Gate
     open: bool = True
     answer: Answer | None = None
@@ -36,10 +36,10 @@ class _Asked:
 
 
 @dataclass
-class _Kept:
+class _RunEntry:
     stored: Stored
     journal: list[Record] = field(default_factory=list)
-    gates: dict[str, _Asked] = field(default_factory=dict)
+    gates: dict[str, _GateEntry] = field(default_factory=dict)
     requests: list[Request] = field(default_factory=list)
     asked: int = 0
     wake: Callable[[], None] = lambda: None
@@ -54,7 +54,7 @@ class MemoryRuns:
     """
 
     def __init__(self, *, alive: Callable[[Holder], bool] = is_alive, now: Callable[[], float] = time.time) -> None:
-        self._kept: dict[str, _Kept] = {}
+        self._kept: dict[str, _RunEntry] = {}
         self._alive = alive
         self._now = now
 
@@ -65,7 +65,7 @@ class MemoryRuns:
         if run.id in self._kept:
             raise StoreError(f"there is already a run {run.id}")
         now = self._now()
-        kept = _Kept(Stored(_surviving(run), agent, flow_file, flow_text, 1, holder, now, now))
+        kept = _RunEntry(Stored(_surviving(run), agent, flow_file, flow_text, 1, holder, now, now))
         self._kept[run.id] = kept
         return MemoryClaim(kept, 1, self._now)
 
@@ -128,7 +128,7 @@ class MemoryRuns:
         found = [(number, record) for number, record in found if not events or record["event"] in events]
         return found if last is None else found[max(0, len(found) - last) :]
 
-    def request(self, run: str, what: Wish, data: Mapping[str, Any] | None = None) -> int:
+    def request(self, run: str, what: RequestKind, data: Mapping[str, Any] | None = None) -> int:
         """Send a request to the process that drives a run."""
         kept = self._of(run)
         kept.asked += 1
@@ -174,7 +174,7 @@ class MemoryRuns:
     def close(self) -> None:
         """Do nothing: there is nothing to close."""
 
-    def _of(self, run: str) -> _Kept:
+    def _of(self, run: str) -> _RunEntry:
         if run not in self._kept:
             raise run_unknown(run, _PLACE)
         return self._kept[run]
@@ -183,7 +183,7 @@ class MemoryRuns:
 class MemoryClaim:
     """A claim on a run in memory."""
 
-    def __init__(self, kept: _Kept, epoch: int, now: Callable[[], float]) -> None:
+    def __init__(self, kept: _RunEntry, epoch: int, now: Callable[[], float]) -> None:
         self.epoch = epoch
         self._kept = kept
         self._now = now
@@ -203,7 +203,7 @@ class MemoryClaim:
             self._given.discard(key)
         for key, gate in held.items():
             asked = gates.get(key)
-            gates[key] = replace(asked, gate=gate) if asked is not None and asked.open else _Asked(gate)
+            gates[key] = replace(asked, gate=gate) if asked is not None and asked.open else _GateEntry(gate)
         if run.ended:
             self._kept.requests.clear()
         agent = run.identity.name or self._kept.stored.agent
@@ -281,14 +281,14 @@ def _wrap_secrets(gate: Gate, answer: Answer) -> dict[str, object]:
     }
 
 
-def _close(asked: _Asked) -> None:
+def _close(asked: _GateEntry) -> None:
     asked.open = False
     if asked.answer is not None:
         shown = {name: value for name, value in asked.answer.fields.items() if not isinstance(value, Secret)}
         asked.answer = replace(asked.answer, fields=shown)
 
 
-def _summary(kept: _Kept) -> Summary:
+def _summary(kept: _RunEntry) -> Summary:
     stored, run = kept.stored, kept.stored.run
     gates = sum(asked.waits for asked in kept.gates.values())
     return Summary(

@@ -50,7 +50,7 @@ class OwnProgram:
 
 
 @dataclass(frozen=True, slots=True)
-class Ran:
+class ProgramResult:
     """How a program ended.
 
     Attributes:
@@ -69,7 +69,7 @@ class OwnPrograms:
         self._launcher = launcher
         self._media = media
 
-    async def run(self, program: OwnProgram, timeout: float) -> Ran:
+    async def run(self, program: OwnProgram, timeout: float) -> ProgramResult:
         """Run a program to its end.
 
         Raises:
@@ -101,7 +101,9 @@ class OwnPrograms:
             if len(output) > MOST_OUTPUT:
                 message = f"{program.label} wrote more than {MOST_OUTPUT // 1024} KiB"
                 raise _unsure(ProcessFailed(message, hint="let it write long output to a file"))
-            return Ran(process.status or 0, bytes(output), process.with_lines(f"{program.label} {process.ending}"))
+            return ProgramResult(
+                process.status or 0, bytes(output), process.with_lines(f"{program.label} {process.ending}")
+            )
 
     @asynccontextmanager
     async def listen(self, program: OwnProgram, hear: Callable[[bytes], None]) -> AsyncIterator[Window]:

@@ -123,7 +123,7 @@ def serving(
     readings = Readings(open_reader)
 
     every = collector.FlowCollector(host, figures, readings.latest, readings.store, _load)
-    page = _Kept(lambda: Answer(200, collector.exposition(every), "text/plain; version=0.0.4; charset=utf-8"))
+    page = _CachedResponse(lambda: Answer(200, collector.exposition(every), "text/plain; version=0.0.4; charset=utf-8"))
     pages = {
         "/metrics": page.answer,
         "/healthz": lambda: _healthz(figures),
@@ -139,7 +139,7 @@ def serving(
         readings.close()
 
 
-class _Kept:
+class _CachedResponse:
     """A response that is cached for a while, and that one thread at a time makes."""
 
     def __init__(self, make: Callable[[], Answer]) -> None:

@@ -78,14 +78,14 @@ class _Tracer:
             set_status_on_exception=False,
         ) as recorded:
             try:
-                yield _Recorded(recorded)
+                yield _RecordedSpan(recorded)
             except Exception as error:
                 recorded.set_attribute("error.type", str(getattr(error, "kind", type(error).__name__)))
                 recorded.set_status(StatusCode.ERROR)
                 raise
 
 
-class _Recorded:
+class _RecordedSpan:
     def __init__(self, span: OtelSpan) -> None:
         self._span = span
 

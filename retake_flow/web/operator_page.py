@@ -77,7 +77,7 @@ class Page:
             Route("/runs/{run}/scene", self._scene, methods=["POST"]),
             Route("/runs/{run}/title", self._title, methods=["POST"]),
             Route("/runs/{run}/send/{event}", self._send, methods=["POST"]),
-            Route("/runs/{run}/{wish}", self._end, methods=["POST"]),
+            Route("/runs/{run}/{what}", self._end, methods=["POST"]),
         ]
         pages = Starlette(
             routes=routes,
@@ -239,10 +239,10 @@ class Page:
         )
 
     async def _end(self, request: Request) -> Response:
-        run, wish = await self._find(request), request.path_params["wish"]
-        match wish:
+        run, what = await self._find(request), request.path_params["what"]
+        match what:
             case "stop" | "kill":
-                said = await writes.end(self._desk, run, wish)
+                said = await writes.end(self._desk, run, what)
             case "resume":
                 said = await writes.go_on(self._desk, run)
             case _:

@@ -10,7 +10,7 @@ from retake_flow.errors import RetakeFlowError, UsageError
 from retake_flow.monitor.answering import GivenAnswer, store_answer
 from retake_flow.monitor.requests import require_driver, text_to_say, text_to_show
 from retake_flow.monitor.subcommand import run_command
-from retake_flow.ports.runs import Wish
+from retake_flow.ports.runs import RequestKind
 from retake_flow.web.charts import StateCharts
 from retake_flow.web.desk import Desk
 from retake_flow.web.question_form import filled_in
@@ -101,7 +101,7 @@ def _fields(form: Form) -> Form:
     return {name: value for name, value in form.items() if not name.startswith(":")}
 
 
-async def end(desk: Desk, run: str, wish: Wish) -> str:
+async def end(desk: Desk, run: str, what: RequestKind) -> str:
     """Stop or kill a run, whether or not a process drives it.
 
     Raises:
@@ -113,17 +113,17 @@ async def end(desk: Desk, run: str, wish: Wish) -> str:
         if stored.run.ended:
             raise UsageError(f"{run} has already ended")
         if driven:
-            desk.store.request(run, wish)
+            desk.store.request(run, what)
         return driven
 
     if not await desk.do(ask):
-        ended = await _command(wish, run, "--json", "--within", f"{_WITHIN - 10:g}s")
+        ended = await _command(what, run, "--json", "--within", f"{_WITHIN - 10:g}s")
         if not ended.get("ended"):
             if (waits := ended.get("waits")) is None:
-                return f"Asked to {wish}; the run is about to end."
-            return f"Asked to {wish}; a host does it once it has the run" + (f": {waits}" if waits else "")
+                return f"Asked to {what}; the run is about to end."
+            return f"Asked to {what}; a host does it once it has the run" + (f": {waits}" if waits else "")
         return "Ended."
-    return "Asked to stop; the run ends cleanly." if wish == "stop" else "Asked to end at once."
+    return "Asked to stop; the run ends cleanly." if what == "stop" else "Asked to end at once."
 
 
 async def go_on(desk: Desk, run: str) -> str:

@@ -30,7 +30,7 @@ from retake_flow.redact import Secret
 from retake_flow.rehearsal.setup.options import Options, OwnAnswer
 from retake_flow.settings import PYTHON, Settings, is_loopback
 from retake_flow.studio import recordings
-from retake_flow.studio.own_program import OwnProgram, Ran
+from retake_flow.studio.own_program import OwnProgram, ProgramResult
 from retake_flow.studio.processes.launcher import Launcher
 from retake_flow.studio.processes.process import Process
 from retake_flow.studio.processes.process_spec import ProcessSpec
@@ -290,7 +290,7 @@ class RehearsedPrograms:
         self._answers = answers
         self._programs = programs
 
-    async def run(self, program: OwnProgram, timeout: float) -> Ran:
+    async def run(self, program: OwnProgram, timeout: float) -> ProgramResult:
         """End as the rehearsal says, or run."""
         answer = self._answer(program)
         if answer is None and self._programs is not None:
@@ -298,7 +298,7 @@ class RehearsedPrograms:
         answer = answer or OwnAnswer()
         said = f"{program.label} ended with status {answer.status or 0}"
         lines = f"; its last lines: {answer.error}" if answer.error else ""
-        return Ran(answer.status or 0, answer.output.encode(), said + lines)
+        return ProgramResult(answer.status or 0, answer.output.encode(), said + lines)
 
     def listen(self, program: OwnProgram, hear: Callable[[bytes], None]) -> AbstractAsyncContextManager[Service]:
         """Write the lines that the rehearsal says, and go on; or run."""

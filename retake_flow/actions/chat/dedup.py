@@ -9,7 +9,7 @@ from datetime import datetime
 from hashlib import blake2b
 from typing import Any, Literal
 
-from retake_flow.api.chat import DEEDS, ChatMessage
+from retake_flow.api.chat import VIEWER_EVENTS, ChatMessage
 
 
 def digest_of(text: str) -> str:
@@ -177,7 +177,7 @@ class Dedup:
 def _traits(message: ChatMessage) -> list[Any]:
     """The fields that are the same however a message arrives: its kind, author, text and time."""
     who = [digest_of(key) for key in (message.author_user_id, message.wallet, message.author_name.casefold()) if key]
-    what = f"{message.amount}" if message.kind == "tip" or message.kind in DEEDS else message.text
+    what = f"{message.amount}" if message.kind == "tip" or message.kind in VIEWER_EVENTS else message.text
     return [message.kind, who, digest_of(what), _seconds(message.sent_at)]
 
 

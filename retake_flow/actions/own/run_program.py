@@ -16,7 +16,7 @@ from retake_flow.ports.actions import Call, Completion, Service
 from retake_flow.redact import bears_secret, scrub
 from retake_flow.responders.replies import find_event, parse
 from retake_flow.sanitize import cut, strip_controls
-from retake_flow.studio.own_program import OwnProgram, Ran
+from retake_flow.studio.own_program import OwnProgram, ProgramResult
 
 _HINT: Final = "pass secrets by `env_from`, and do not print them"
 
@@ -24,7 +24,7 @@ _HINT: Final = "pass secrets by `env_from`, and do not print them"
 class Programs(Protocol):
     """Starts programs; `retake_flow.studio.own_program.OwnPrograms` starts real ones."""
 
-    async def run(self, program: OwnProgram, timeout: float) -> Ran:
+    async def run(self, program: OwnProgram, timeout: float) -> ProgramResult:
         """Run a program to its end."""
 
     def listen(self, program: OwnProgram, hear: Callable[[bytes], None]) -> AbstractAsyncContextManager[Service]:

@@ -66,7 +66,7 @@ class StudioActions(Family):
         self._paint = paint
         self._struggling = False
         self._advice = ""
-        self._seen = _Seen()
+        self._seen = _PictureHistory()
         self._visible_at = -inf
         self._ahead: _Shot | None = None
         self._taking = asyncio.Lock()
@@ -79,7 +79,7 @@ class StudioActions(Family):
 
     def display(self, call: Call) -> AbstractAsyncContextManager[Service]:
         """Start a virtual display."""
-        self._seen, self._visible_at, self._ahead = _Seen(), -inf, None
+        self._seen, self._visible_at, self._ahead = _PictureHistory(), -inf, None
         return self._studio.display(str(call.inputs["size"]))
 
     def window_manager(self, call: Call) -> AbstractAsyncContextManager[Service]:
@@ -187,7 +187,7 @@ class _Shot:
         return not self.black and self.scene == scene and now - self.taken_at <= FRESH_SECONDS
 
 
-class _Seen:
+class _PictureHistory:
     """Compares the display with earlier pictures of it."""
 
     def __init__(self) -> None:

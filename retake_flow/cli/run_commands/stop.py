@@ -17,7 +17,7 @@ from retake_flow.errors import AccountInUse, CredentialsError
 from retake_flow.fleet.placement import waiting_reason
 from retake_flow.monitor.brief import next_for
 from retake_flow.monitor.following import Polling, is_over
-from retake_flow.ports.runs import Runs, Stored, Wish
+from retake_flow.ports.runs import RequestKind, Runs, Stored
 from retake_flow.run.errors import RunHeld
 from retake_flow.run.records import plain, record
 from retake_flow.settings import Settings
@@ -37,7 +37,7 @@ def kill(args: argparse.Namespace) -> int:
     return _end(args, "kill")
 
 
-def _end(args: argparse.Namespace, what: Wish) -> int:
+def _end(args: argparse.Namespace, what: RequestKind) -> int:
     settings = Settings.from_environment()
     with closing(open_store(settings)) as store:
         before = store.load(store.find(args.run))
@@ -154,7 +154,9 @@ def _forget(rehearsal: str) -> None:
     rehearsing.forget(Path(rehearsal))
 
 
-def _tell(stored: Stored, what: Wish, commands: list[str], *, already: bool, as_json: bool, waits: str | None) -> None:
+def _tell(
+    stored: Stored, what: RequestKind, commands: list[str], *, already: bool, as_json: bool, waits: str | None
+) -> None:
     run = stored.run
     if as_json:
         effect = "done" if is_over(stored) else "queued" if waits is not None or is_driven(stored.holder) else "none"
@@ -173,7 +175,7 @@ def _tell(stored: Stored, what: Wish, commands: list[str], *, already: bool, as_
     terminal.advise(_next(stored, what))
 
 
-def _next(stored: Stored, what: Wish) -> str:
+def _next(stored: Stored, what: RequestKind) -> str:
     """The next step for a run that does not end."""
     run, holder = printable.line(stored.run.id), stored.holder
     if holder is not None and not is_certain(holder):

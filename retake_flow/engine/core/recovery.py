@@ -121,7 +121,7 @@ def _policy(on_crash: str, spec: ActionSpec | None) -> str:
 
 
 def _fail(macrostep: Macrostep, doing: ActionState | Activity, *events: str, scope: str = "") -> None:
-    message = f"the process ended while {doing.do} was under way; whether it was done is not known"
+    message = f"the process ended while {doing.do} was under way; it is not known whether it was done"
     origins = ["" if number == 0 else scope for number in range(len(events))]
     error = {"source": doing.key, "kind": "interrupted", "fault": fault_of("interrupted"), "message": message}
     macrostep.signal(error, *zip(events, origins, strict=True))

@@ -372,8 +372,8 @@ class Macrostep(Draft):
         """Find out whether the action that was in progress when the process died was done."""
         if self.run.attempt is not None:
             inputs = self.fill(state.inputs, state.root)
-            wish = self._start_command(state, self.run.visits[state.path], self.run.attempt.number, inputs)
-            self.commands.append(replace(wish, look_up=True))
+            begin = self._start_command(state, self.run.visits[state.path], self.run.attempt.number, inputs)
+            self.commands.append(replace(begin, look_up=True))
 
     def _start_command(self, state: ActionState, visit: int, number: int, inputs: Mapping[str, Any]) -> StartAction:
         memory, retry = self.run.memory.get(group(state.do), {}), self.retry(state.retry, state.root)

@@ -151,7 +151,7 @@ class Execution:
                     ready_at = self._clock.now()
                     self._post(events.ActivityReady(key, visit, running.value))
                     reason = await running.wait()
-                error: RetakeFlowError = _Exited(reason)
+                error: RetakeFlowError = _ServiceExited(reason)
                 ended: events.Event = events.ActivityExited(key, visit, reason)
             except Finished as finished:
                 error, ended = finished, events.ActivityExited(key, visit, finished.message)
@@ -238,7 +238,7 @@ def _after_failure(retry: Retry | None, error: RetakeFlowError, failures: int, e
     return min(wait, retry.wait(failures, error.retry_after))
 
 
-class _Exited(RetakeFlowError):
+class _ServiceExited(RetakeFlowError):
     """A service ended by itself."""
 
     kind = "exited"

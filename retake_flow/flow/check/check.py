@@ -12,7 +12,7 @@ from retake_flow.flow.check import action_usage, asks, reachability, routing, se
 from retake_flow.flow.check.dataflow import undefined_values
 from retake_flow.flow.check.dataflow.analysis import Walk
 from retake_flow.flow.check.dataflow.symbols import Declarations
-from retake_flow.flow.check.dataflow.undefined_values import Sight, lookup
+from retake_flow.flow.check.dataflow.undefined_values import Evaluation, lookup
 from retake_flow.flow.check.references import all_expressions
 from retake_flow.flow.diagnostics import Position, Problem
 from retake_flow.flow.expressions.expression import Expression, Template
@@ -52,12 +52,13 @@ def _problems_of_flow(flow: Flow, damaged: frozenset[str], catalogue: Catalogue)
     whole = all(path in flow.states for path in (flow.initial, *_initials(flow)))
     misnamed = list(undefined_names.problems(flow, declarations))
     yield from misnamed
-    seen: Mapping[Expression, Sight] = {}
+    seen: Mapping[Expression, Evaluation] = {}
     if whole:
         partly = bool(damaged) or any(doing.do not in catalogue for doing in flow.performers())
         walk = Walk(flow, moves, declarations, guessing=partly)
         reported = {problem.position for problem in misnamed}
-        seen = {each: sight for each, sight in undefined_values.sights(walk).items() if each.position not in reported}
+        found = undefined_values.evaluations(walk).items()
+        seen = {each: evaluation for each, evaluation in found if each.position not in reported}
         yield from undefined_values.problems(walk, seen, declarations)
     typed = partial(_types_of, seen, declarations)
     yield from action_usage.problems(flow, catalogue, typed)
@@ -77,10 +78,10 @@ def _initials(flow: Flow) -> Iterator[str]:
             yield state.initial
 
 
-def _types_of(seen: Mapping[Expression, Sight], declarations: Declarations, expression: Expression) -> Types:
+def _types_of(seen: Mapping[Expression, Evaluation], declarations: Declarations, expression: Expression) -> Types:
     """The types that an expression can give at its place; None when unknown."""
-    sight = seen.get(expression)
-    return types(expression, partial(lookup, sight, declarations)) if sight is not None else None
+    evaluation = seen.get(expression)
+    return types(expression, partial(lookup, evaluation, declarations)) if evaluation is not None else None
 
 
 def _conditions(flow: Flow, typed: Typed) -> Iterator[Problem]:
@@ -95,13 +96,13 @@ def _conditions(flow: Flow, typed: Typed) -> Iterator[Problem]:
             yield Problem(expression.position, "RF035", message, hint)
 
 
-def _comparisons(flow: Flow, seen: Mapping[Expression, Sight], declarations: Declarations) -> Iterator[Problem]:
+def _comparisons(flow: Flow, seen: Mapping[Expression, Evaluation], declarations: Declarations) -> Iterator[Problem]:
     """Conditions that compare values that are never equal."""
     for _, expression in all_expressions(flow):
-        sight = seen.get(expression)
-        if sight is None or isinstance(expression, Template):
+        evaluation = seen.get(expression)
+        if evaluation is None or isinstance(expression, Template):
             continue
-        if compares_number_with_text(expression, partial(lookup, sight, declarations)):
+        if compares_number_with_text(expression, partial(lookup, evaluation, declarations)):
             message = f"the condition `{expression.text}` compares a number with a text"
             yield Problem(expression.position, "RF043", message, "write numbers without quotes, `== 0`")
 

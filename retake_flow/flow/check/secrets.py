@@ -7,7 +7,7 @@ from typing import Any
 
 from retake_flow.flow.action_spec import Catalogue
 from retake_flow.flow.check.dataflow.symbols import Declarations
-from retake_flow.flow.check.dataflow.undefined_values import Sight
+from retake_flow.flow.check.dataflow.undefined_values import Evaluation
 from retake_flow.flow.check.references import Chain, mentions
 from retake_flow.flow.diagnostics import Problem
 from retake_flow.flow.expressions.expression import Expression, templates
@@ -21,7 +21,7 @@ _HINT = "secrets are for actions that need them, such as `studio.encoder`; leave
 
 
 def problems(
-    flow: Flow, catalogue: Catalogue, declarations: Declarations, seen: Mapping[Expression, Sight]
+    flow: Flow, catalogue: Catalogue, declarations: Declarations, seen: Mapping[Expression, Evaluation]
 ) -> Iterator[Problem]:
     """The places where people would read a secret."""
     secrets = Secrets(flow, catalogue, declarations, seen)
@@ -64,7 +64,7 @@ class Secrets:
     """Knows which names of a flow hold a secret."""
 
     def __init__(
-        self, flow: Flow, catalogue: Catalogue, declarations: Declarations, seen: Mapping[Expression, Sight]
+        self, flow: Flow, catalogue: Catalogue, declarations: Declarations, seen: Mapping[Expression, Evaluation]
     ) -> None:
         self._flow = flow
         self._seen = seen
@@ -113,8 +113,8 @@ class Secrets:
 
     def _result(self, expression: Expression, names: list[str]) -> bool:
         """Whether the result has secrets; when anything may have led there, its names decide."""
-        sight = self._seen.get(expression)
-        for now in sight.occurrences if sight is not None else ():
+        evaluation = self._seen.get(expression)
+        for now in evaluation.occurrences if evaluation is not None else ():
             places = [now.place] if now is not None else list(self._fields) if names else []
             for place in places:
                 state = self._flow.states.get(place)

@@ -87,7 +87,7 @@ def platform(catalogue: Catalogue) -> RuleSet:
 
 
 def read_named(flow: Flow, catalogue: Catalogue) -> Iterator[Read]:
-    """The rules that a flow names."""
+    """Read the rules files that a flow names."""
     catalogue = with_own(flow, catalogue)
     for name in flow.rules:
         try:

@@ -45,13 +45,13 @@ class Breach:
 
 
 @dataclass(frozen=True, slots=True)
-class _Found:
+class _Violation:
     """The end of a path that breaks a rule."""
 
     fact: Fact
 
 
-_Step = tuple[Node, bool] | _Found
+_Step = tuple[Node, bool] | _Violation
 
 
 def find_breaches(flow: Flow, catalogue: Catalogue, rule_sets: Iterable[RuleSet]) -> tuple[Breach, ...]:
@@ -164,7 +164,7 @@ def _shortest(space: StateSpace, monitor: Monitor) -> Breach | None:
     pending = deque([first])
     while pending:
         here = pending.popleft()
-        if isinstance(here, _Found):
+        if isinstance(here, _Violation):
             path = tuple(_back(came, here, origin))[::-1]
             return Breach(rule, path, here.fact.position, _verdict_of(rule), _happens(here.fact))
         if len(came) > _MOST:
@@ -183,7 +183,7 @@ def _shortest(space: StateSpace, monitor: Monitor) -> Breach | None:
 
 
 def _step(edge: Edge, said: bool | Fact) -> _Step:
-    return _Found(said) if isinstance(said, Fact) else (edge.after, said)
+    return _Violation(said) if isinstance(said, Fact) else (edge.after, said)
 
 
 def _back(came: dict[_Step, tuple[_Step, Edge]], step: _Step, origin: _Step) -> Iterator[Move]:

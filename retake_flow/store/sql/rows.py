@@ -8,7 +8,7 @@ from typing import Any, get_args
 from sqlalchemy import RowMapping
 
 from retake_flow.errors import Damaged
-from retake_flow.ports.runs import Holder, Request, Wish
+from retake_flow.ports.runs import Holder, Request, RequestKind
 from retake_flow.redact import Secret, scrub
 from retake_flow.run.codec import plain
 from retake_flow.run.gates import Answer, Gate
@@ -67,7 +67,7 @@ def holder_columns(holder: Holder | None, epoch: int | None = None, lease: float
 def request(number: int, what: Any, data: str) -> Request:
     """A request to a run. An unreadable one becomes an event that no flow takes, and so is refused and reported."""
     try:
-        if what not in get_args(Wish):
+        if what not in get_args(RequestKind):
             raise Damaged(f"nothing that can be asked: {columns.quote(what)}")
         return Request(what, parse_object(data), number)
     except Damaged as error:

@@ -12,7 +12,7 @@ from sqlalchemy.exc import IntegrityError
 
 from retake_flow.errors import Damaged, StoreError
 from retake_flow.locks import Lock
-from retake_flow.ports.runs import MOVED, Holder, Wish
+from retake_flow.ports.runs import MOVED, Holder, RequestKind
 from retake_flow.run.codec import VERSION, encode
 from retake_flow.run.errors import Fenced, RunHeld, RunMoved
 from retake_flow.run.gates import Answer
@@ -201,7 +201,7 @@ class SqlRuns(RunReader):
             released=on_released,
         )
 
-    def request(self, run: str, what: Wish, data: Mapping[str, Any] | None = None) -> int:
+    def request(self, run: str, what: RequestKind, data: Mapping[str, Any] | None = None) -> int:
         """Send a request to the process that drives a run."""
         asked = select(RUNS.c.id, literal(what), literal(rows.as_json(data or {}))).where(RUNS.c.id == run)
         kept = insert(REQUESTS).from_select(["run", "what", "data"], asked).returning(REQUESTS.c.number)

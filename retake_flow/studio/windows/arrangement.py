@@ -26,7 +26,7 @@ _FOCUS_LOOKS: Final = 80
 
 
 @dataclass(frozen=True, slots=True)
-class _Shown:
+class _ProgramWindow:
     """A program with a window."""
 
     name: str
@@ -45,7 +45,7 @@ class Arrangement:
     def __init__(self, display: Callable[[], Display]) -> None:
         self._display = display
         self._orders: dict[str, int] = {}
-        self._shown: list[_Shown] = []
+        self._shown: list[_ProgramWindow] = []
         self._scenes: Mapping[str, Sequence[str]] = {}
         self._scene = ""
         self._switching = asyncio.Lock()
@@ -119,12 +119,12 @@ class Arrangement:
         Returns:
             A function that waits for a window of a program, and puts it in its place.
         """
-        placed: list[_Shown] = []
+        placed: list[_ProgramWindow] = []
 
         async def arrange(process: Process) -> None:
             if concealed:
                 self._concealed.add(process.pid)
-            placed.append(_Shown(key.rpartition(":")[2], self.reserve(key), process.pid, on_top))
+            placed.append(_ProgramWindow(key.rpartition(":")[2], self.reserve(key), process.pid, on_top))
             self._shown.append(placed[-1])
             try:
                 async with time_limit(WITHIN):
@@ -139,7 +139,7 @@ class Arrangement:
                 self._shown.remove(shown)
                 self._concealed.discard(shown.session)
 
-    async def _arrange(self, shown: _Shown, area: Area | None) -> None:
+    async def _arrange(self, shown: _ProgramWindow, area: Area | None) -> None:
         while True:
             async with connect(self._display()) as client:
                 windows = await self._windows(client)
@@ -154,7 +154,7 @@ class Arrangement:
                     return
             await asyncio.sleep(_SOON)
 
-    async def _place(self, client: XClient, window: int, shown: _Shown, area: Area | None) -> None:
+    async def _place(self, client: XClient, window: int, shown: _ProgramWindow, area: Area | None) -> None:
         concealed = shown.session in self._concealed
         if self._scenes or concealed:
             client.keep_contents(window)
@@ -194,7 +194,7 @@ class Arrangement:
         await client.activate(found[-1])
         return found[-1]
 
-    async def _show(self, client: XClient, window: int, shown: _Shown) -> None:
+    async def _show(self, client: XClient, window: int, shown: _ProgramWindow) -> None:
         await client.keep_below(window, below=False)
         if shown.on_top:
             await client.keep_above(window)

@@ -24,7 +24,7 @@ class Coverage:
         self.flow = flow
         self._states: set[str] = set()
         self._taken: set[Key] = set()
-        self._chart = _Heard(flow, self._taken)
+        self._chart = _RecordingChart(flow, self._taken)
 
     def machine(self, flow: Flow) -> Machine:
         """The machine of a flow; for the flow under test, it counts each transition that is taken."""
@@ -94,7 +94,7 @@ def words(route: Route) -> str:
     return f"{route.source}: {route.event or 'always'} → {route.to or '(stays)'}{condition}"
 
 
-class _Heard(Chart):
+class _RecordingChart(Chart):
     """Notes each route that it finds."""
 
     def __init__(self, flow: Flow, taken: set[Key]) -> None:

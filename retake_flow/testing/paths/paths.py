@@ -80,7 +80,7 @@ class Paths:
 
 
 #: A guard, and whether it should hold.
-Wish = tuple[Expression, bool]
+WantedGuard = tuple[Expression, bool]
 
 _MOST_TRIED: Final = 2_000
 _NUMBERS: Final = (0, 1, 2, 10, 100, 1000, -1)
@@ -88,13 +88,13 @@ _NUMBER = re.compile(r"(?<![\w.])\d+(?:\.\d+)?")
 _TEXT = re.compile(r"'([^']*)'|\"([^\"]*)\"")
 
 
-def wanted_values(refused: Sequence[Expression], when: Expression | None) -> list[Wish]:
+def wanted_values(refused: Sequence[Expression], when: Expression | None) -> list[WantedGuard]:
     """The conditions for a route to be taken."""
     return [*((guard, False) for guard in refused), *([(when, True)] if when is not None else [])]
 
 
 def solve(
-    wanted: Sequence[Wish], name: str, schema: Mapping[str, Mapping[str, Any]], known: Mapping[str, Any]
+    wanted: Sequence[WantedGuard], name: str, schema: Mapping[str, Mapping[str, Any]], known: Mapping[str, Any]
 ) -> dict[str, Any] | None:
     """Values for the fields of a name that make guards hold or fail as wanted.
 
@@ -121,7 +121,7 @@ def solve(
 
 
 def inputs(
-    wanted: Sequence[Wish], declared: Mapping[str, Mapping[str, Any]], known: Mapping[str, Any]
+    wanted: Sequence[WantedGuard], declared: Mapping[str, Mapping[str, Any]], known: Mapping[str, Any]
 ) -> dict[str, Any]:
     """The inputs to set so that guards hold or fail as wanted; empty if none are needed, or none are known.
 
@@ -135,7 +135,7 @@ def inputs(
     return {} if _right(asking, names) else solve(asking, "inputs", declared, names) or {}
 
 
-def _right(wanted: Iterable[Wish], names: Mapping[str, Any]) -> bool:
+def _right(wanted: Iterable[WantedGuard], names: Mapping[str, Any]) -> bool:
     for guard, holds in wanted:
         try:
             if guard.holds(names) is not holds:

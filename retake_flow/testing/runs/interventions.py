@@ -10,7 +10,7 @@ from typing import Any
 
 from retake_flow.engine.driver.runner import Runner
 from retake_flow.errors import RetakeFlowError
-from retake_flow.ports.runs import Runs, Wish
+from retake_flow.ports.runs import RequestKind, Runs
 from retake_flow.rehearsal.state.platform import Platform
 from retake_flow.run import answers
 from retake_flow.run.errors import GateUnknown
@@ -45,7 +45,7 @@ class Scene:
         """Kill the process that drives the run, as with kill -9."""
         self.sitting.cancel()
 
-    def ask(self, what: Wish, **data: Any) -> None:
+    def ask(self, what: RequestKind, **data: Any) -> None:
         """Send a request to the run from another process."""
         self.runs.request(RUN, what, data)
 

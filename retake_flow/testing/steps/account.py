@@ -25,13 +25,13 @@ def agent(rehearsal: Rehearsal) -> None:
 
 
 @given("an agent that nobody has vouched for")
-def unverified(rehearsal: Rehearsal) -> None:
+def use_unverified_agent(rehearsal: Rehearsal) -> None:
     """The platform knows it and says `verified: false`."""
     rehearsal.options = replace(rehearsal.options, verified=False)
 
 
 @given("an agent that was never registered")
-def unregistered(rehearsal: Rehearsal) -> None:
+def use_unregistered_agent(rehearsal: Rehearsal) -> None:
     """Neither the platform nor this machine knows the agent."""
     rehearsal.credentials.unlink()
     rehearsal.options = replace(rehearsal.options, agents=())
@@ -51,13 +51,13 @@ def no_credentials(rehearsal: Rehearsal) -> None:
 
 
 @given(parsers.parse("its credentials were issued by {origin}"))
-def issued_by(rehearsal: Rehearsal, origin: str) -> None:
+def set_issuer(rehearsal: Rehearsal, origin: str) -> None:
     """The token belongs to another origin."""
     rehearsal.give_credentials(issued_by=origin)
 
 
 @given(parsers.parse('its credentials call it "{name}"'))
-def called(rehearsal: Rehearsal, name: str) -> None:
+def rename_in_credentials(rehearsal: Rehearsal, name: str) -> None:
     """The name in the file, whatever the platform's name is."""
     known = credentials.load(rehearsal.credentials)
     assert known is not None
@@ -77,7 +77,7 @@ def credentials_text(rehearsal: Rehearsal, docstring: str) -> None:
 
 
 @given("its credentials cannot be saved")
-def unsaveable(rehearsal: Rehearsal) -> None:
+def make_credentials_unsaveable(rehearsal: Rehearsal) -> None:
     """A file is in the place of the folder; permissions would not stop root."""
     rehearsal.credentials.parent.rmdir()
     rehearsal.credentials.parent.touch()
@@ -114,7 +114,7 @@ def put_others(rehearsal: Rehearsal, other: str, after: float, state: str) -> No
 
 
 @then("the credentials are saved, readable by their owner alone")
-def saved(rehearsal: Rehearsal, rehearsed: Rehearsed) -> None:
+def credentials_are_saved(rehearsal: Rehearsal, rehearsed: Rehearsed) -> None:
     """What the registration returned, with the origin that issued it."""
     file = rehearsal.credentials
     content = json.loads(file.read_text(encoding="utf-8"))
@@ -127,7 +127,7 @@ def saved(rehearsal: Rehearsal, rehearsed: Rehearsed) -> None:
 
 
 @then("the credentials name the token that the platform made")
-def token_learnt(rehearsal: Rehearsal, rehearsed: Rehearsed) -> None:
+def credentials_name_token(rehearsal: Rehearsal, rehearsed: Rehearsed) -> None:
     """The first stream reports the token's address."""
     content = json.loads(rehearsal.credentials.read_text(encoding="utf-8"))
     agent = next(iter(rehearsed.platform.agents))
@@ -135,7 +135,7 @@ def token_learnt(rehearsal: Rehearsal, rehearsed: Rehearsed) -> None:
 
 
 @then("there are no credentials")
-def nothing_saved(rehearsal: Rehearsal) -> None:
+def no_credentials_are_saved(rehearsal: Rehearsal) -> None:
     """No credentials were saved."""
     assert not rehearsal.credentials.exists()
 
@@ -147,7 +147,7 @@ def credentials_say(rehearsal: Rehearsal, words: str) -> None:
 
 
 @then("the token was not sent at all")
-def token_kept(rehearsed: Rehearsed) -> None:
+def token_is_not_sent(rehearsed: Rehearsed) -> None:
     """No call carried the token, and none went elsewhere."""
     assert rehearsed.network.strays == []
     assert rehearsed.network.authorized == 0

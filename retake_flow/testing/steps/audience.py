@@ -35,7 +35,7 @@ def crowd(rehearsal: Rehearsal, viewers: int, messages: int, start: float, last:
 
 
 @given(parsers.parse("reading the chat fails {times:d} times in 10, by chance"))
-def unreliable(rehearsal: Rehearsal, times: int) -> None:
+def make_chat_unreliable(rehearsal: Rehearsal, times: int) -> None:
     """Random failures of the platform or the network."""
     dice = Random(7)
     for number in range(_CALLS):
@@ -45,7 +45,7 @@ def unreliable(rehearsal: Rehearsal, times: int) -> None:
 
 
 @given(parsers.parse("of the real-time events every {nth:d}th is lost and every {other:d}th comes twice"))
-def lossy(rehearsal: Rehearsal, nth: int, other: int) -> None:
+def lose_realtime_events(rehearsal: Rehearsal, nth: int, other: int) -> None:
     """Lost and repeated real-time events."""
     for number in range(0, _CALLS, nth):
         rehearsal.options = _with(rehearsal, SocketFault("lose", after=number))
@@ -99,7 +99,7 @@ def each_at_some_time(rehearsed: Rehearsed) -> None:
 
 
 @then("the brain was asked about each message of a viewer, in order")
-def each_asked(rehearsed: Rehearsed, brain: FakeResponder) -> None:
+def each_message_reaches_brain(rehearsed: Rehearsed, brain: FakeResponder) -> None:
     """In order; repeated only after a crash."""
     asked = list(dict.fromkeys(m.text for batch in brain.asked for m in batch.messages))
     assert asked == [c["text"] for c in rehearsed.agent["chat"] if not c["agent"]]
@@ -138,7 +138,7 @@ def connection(rehearsed: Rehearsed, datatable: Table) -> None:
 
 
 @then("the chat begins on stream with")
-def shown(rehearsed: Rehearsed, datatable: Table) -> None:
+def chat_on_stream_begins_with(rehearsed: Rehearsed, datatable: Table) -> None:
     """The first lines of chat on stream, the agent's included."""
     assert rehearsed.studio.said[: len(datatable)] == [row[0] for row in datatable]
 
@@ -153,7 +153,7 @@ def harmless(rehearsed: Rehearsed) -> None:
 
 
 @then(parsers.parse("{place} is still asked"))
-def still_asked(rehearsed: Rehearsed, place: str) -> None:
+def question_is_still_open(rehearsed: Rehearsed, place: str) -> None:
     """The question stayed open to the end."""
     assert f"{ON_AIR}:{place}" in {record["gate"].rpartition(".")[0] for record in rehearsed.records("gate_opened")}
     assert rehearsed.records("gate_answered") == []
@@ -177,7 +177,7 @@ def only_data(rehearsed: Rehearsed, rehearsal: Rehearsal) -> None:
 
 
 @then(parsers.parse("the agent wrote at intervals of {least:g} s to {most:g} s"))
-def spaced(rehearsed: Rehearsed, least: float, most: float) -> None:
+def agent_writes_at_intervals(rehearsed: Rehearsed, least: float, most: float) -> None:
     """The time between two messages."""
     times = [c["t"] for c in rehearsed.agent["chat"] if c["agent"]]
     assert len(times) > 1

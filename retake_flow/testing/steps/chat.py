@@ -117,28 +117,28 @@ def brain_chokes(brain: FakeResponder, text: str) -> None:
 
 
 @then("the brain was asked about")
-def brain_asked(brain: FakeResponder, datatable: Table) -> None:
+def brain_gets_messages(brain: FakeResponder, datatable: Table) -> None:
     """All messages that it was asked about, in order, with repetitions."""
     asked = [[message.author, message.text] for batch in brain.asked for message in batch.messages]
     assert asked == [[row["name"], row["text"]] for row in rows(datatable)]
 
 
 @then("the brain has ended")
-def brain_ended(brain: FakeResponder) -> None:
+def brain_has_ended(brain: FakeResponder) -> None:
     """No task of it is left."""
     assert brain.asked
     assert brain.open == 0
 
 
 @then(Wording("the journal tells of {count} failure(s) of the brain"))
-def brain_failed(rehearsed: Rehearsed, count: int) -> None:
+def brain_has_failed(rehearsed: Rehearsed, count: int) -> None:
     """Repeated failures with the same reason count once."""
     told = rehearsed.records("error", place=f"{ON_AIR}:chat", kind="responder")
     assert len(told + rehearsed.records("responder_failed", kind="responder")) == count
 
 
 @then(Wording("the operator is told of {count} failure(s) of the brain"))
-def brain_failures_told(rehearsed: Rehearsed, count: int) -> None:
+def operator_learns_of_failures(rehearsed: Rehearsed, count: int) -> None:
     """One notice per reason, never twice in a row."""
     assert len(rehearsed.records("error", place=f"{ON_AIR}:chat", kind="responder")) == count
 
@@ -160,7 +160,7 @@ def wrote(rehearsed: Rehearsed, datatable: Table) -> None:
 
 
 @then(parsers.parse("{count:d} viewers were greeted, in order and once each"))
-def greeted(rehearsed: Rehearsed, count: int) -> None:
+def each_viewer_is_greeted(rehearsed: Rehearsed, count: int) -> None:
     """Every viewer is greeted exactly once."""
     results = rehearsed.records("activity_result", activity=f"{ON_AIR}:chat")
     names = [name for result in results for name in result["result"]["greeted"]]
@@ -168,13 +168,13 @@ def greeted(rehearsed: Rehearsed, count: int) -> None:
 
 
 @then("the chat's reading has not failed once")
-def chat_kept(rehearsed: Rehearsed) -> None:
+def chat_reading_never_fails(rehearsed: Rehearsed) -> None:
     """No reading of chat has failed."""
     assert rehearsed.records("activity_failed", activity=f"{ON_AIR}:chat") == []
 
 
 @then(parsers.parse("{name} is answered within {seconds:g} s"))
-def answered(rehearsed: Rehearsed, name: str, seconds: float) -> None:
+def viewer_is_answered(rehearsed: Rehearsed, name: str, seconds: float) -> None:
     """The time from a viewer's first comment to the greeting."""
     chat = rehearsed.agent["chat"]
     asked = next(comment["t"] for comment in chat if comment["name"] == name)

@@ -62,6 +62,6 @@ def exits(trial: Trial, service: str) -> None:
 
 
 @when("it is stopped")
-def stopped(trial: Trial) -> None:
+def stop_run(trial: Trial) -> None:
     """Asks the run to end cleanly, like `stop` or Ctrl-C."""
     trial.apply({"event": "stop"})

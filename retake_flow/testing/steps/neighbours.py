@@ -80,14 +80,14 @@ def lists(rehearsal: Rehearsal, call: str, datatable: Table) -> None:
 
 
 @given(parsers.parse("the run is stopped after {time}"))
-def stopped(rehearsal: Rehearsal, time: str) -> None:
+def stop_after(rehearsal: Rehearsal, time: str) -> None:
     """The run is stopped after this time."""
     rehearsal.within += duration.seconds(time)
     rehearsal.intervene("", duration.seconds(time), lambda scene: scene.runner.stop("seen enough"))
 
 
 @then("the operator was told, so long after the start")
-def told(rehearsed: Rehearsed, datatable: Table) -> None:
+def operator_gets_notices(rehearsed: Rehearsed, datatable: Table) -> None:
     """All messages to the operator, in order: `after` (to the minute) and `words`."""
     notices = [(60 * round(_at(record) / 60), str(record["message"])) for record in rehearsed.records("notice")]
     assert [at for at, _ in notices] == [duration.seconds(row["after"]) for row in rows(datatable)], notices
@@ -96,7 +96,7 @@ def told(rehearsed: Rehearsed, datatable: Table) -> None:
 
 
 @then("the operator was told nothing")
-def told_nothing(rehearsed: Rehearsed) -> None:
+def operator_gets_no_notice(rehearsed: Rehearsed) -> None:
     """There was no message to the operator."""
     assert rehearsed.records("notice") == []
 

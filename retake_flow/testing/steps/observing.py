@@ -27,14 +27,14 @@ def within(observed: Observed, state: str) -> None:
 
 
 @then(Wording('it has been in "{state}"'))
-def been(observed: Observed, state: str) -> None:
+def state_was_entered(observed: Observed, state: str) -> None:
     """A state was entered."""
     if not _visits(observed, state):
         raise Unmet(f"{state!r} was entered", _way(observed))
 
 
 @then(Wording('it has been in "{state}" {count} time(s)'))
-def been_times(observed: Observed, state: str, count: int) -> None:
+def state_was_entered_times(observed: Observed, state: str, count: int) -> None:
     """A state was entered this many times."""
     visits = _visits(observed, state)
     if visits != count:
@@ -42,7 +42,7 @@ def been_times(observed: Observed, state: str, count: int) -> None:
 
 
 @then(Wording('it was never in "{state}"'))
-def never_been(observed: Observed, state: str) -> None:
+def state_was_never_entered(observed: Observed, state: str) -> None:
     """A state was not entered."""
     if _visits(observed, state):
         raise Unmet(f"{state!r} was never entered", _way(observed))
@@ -60,7 +60,7 @@ def states(observed: Observed, datatable: Table) -> None:
 
 
 @then(Wording("the run is {end}"))
-def ended(observed: Observed, end: str) -> None:
+def run_has_outcome(observed: Observed, end: str) -> None:
     """The outcome: `completed`, `failed`, `stopped`, or that of a final state."""
     if observed.run.outcome != end:
         raise Unmet(end, _where(observed))
@@ -85,7 +85,7 @@ def reason(observed: Observed, words: str) -> None:
 
 
 @then(Wording("{place} was performed {count} time(s)"))
-def performed(observed: Observed, place: str, count: int) -> None:
+def place_was_performed(observed: Observed, place: str, count: int) -> None:
     """How often an action, state or activity was performed, including undos and each repetition."""
     found = len(_performances(observed, place))
     if found != count:
@@ -95,7 +95,7 @@ def performed(observed: Observed, place: str, count: int) -> None:
 @then(Wording("{place} was never performed"))
 def never_performed(observed: Observed, place: str) -> None:
     """An action was never started."""
-    performed(observed, place, 0)
+    place_was_performed(observed, place, 0)
 
 
 @then(Wording("{place} got"))
@@ -119,7 +119,7 @@ def asks(observed: Observed, words: str) -> None:
 
 
 @then("nothing is asked")
-def silent(observed: Observed) -> None:
+def asks_nothing(observed: Observed) -> None:
     """No question is open."""
     if observed.run.gates:
         raise Unmet("no question", ", ".join(observed.run.gates))
@@ -135,7 +135,7 @@ def variable(observed: Observed, variable: str, value: Any) -> None:
 
 
 @then(Wording('the operator is told "{words}"'))
-def told(observed: Observed, words: str) -> None:
+def operator_is_told(observed: Observed, words: str) -> None:
     """A message to the operator contains these words."""
     said = seen.messages(observed)
     if not any(words in message for message in said):

@@ -19,7 +19,7 @@ from retake_flow.testing.steps.tables import ON_AIR, rows, since_start
 
 
 @given(parsers.parse("{by} answers {place} after {time}"))
-def answered(rehearsal: Rehearsal, by: str, place: str, time: str, datatable: Table) -> None:
+def answer_question(rehearsal: Rehearsal, by: str, place: str, time: str, datatable: Table) -> None:
     """Answers from another process, this long after the question; a row `decision` names the decision."""
     given_fields = dict(datatable)
     decision = given_fields.pop("decision", "")
@@ -31,32 +31,32 @@ def answered(rehearsal: Rehearsal, by: str, place: str, time: str, datatable: Ta
 
 
 @given(parsers.parse("the run is resumed {time} after its process has gone"))
-def resumed(rehearsal: Rehearsal, time: str) -> None:
+def resume_run(rehearsal: Rehearsal, time: str) -> None:
     """Another process resumes the run; each such step resumes it once more."""
     rehearsal.comebacks.append(duration.seconds(time))
     rehearsal.within += duration.seconds(time)
 
 
 @given(parsers.parse("the process is killed {after:g} s into {state}"))
-def killed(rehearsal: Rehearsal, after: float, state: str) -> None:
+def kill_process(rehearsal: Rehearsal, after: float, state: str) -> None:
     """Like `kill -9`: nothing more is written or sent."""
     rehearsal.intervene(state, after, lambda scene: scene.crash())
 
 
 @given(parsers.parse("somebody stops the run {after:g} s into {state}"))
-def stopped(rehearsal: Rehearsal, after: float, state: str) -> None:
+def stop_run(rehearsal: Rehearsal, after: float, state: str) -> None:
     """With `stop`, from another process."""
     rehearsal.intervene(state, after, lambda scene: scene.ask("stop"))
 
 
 @given(parsers.parse("somebody kills the run {after:g} s into {state}"))
-def kill_requested(rehearsal: Rehearsal, after: float, state: str) -> None:
+def kill_run(rehearsal: Rehearsal, after: float, state: str) -> None:
     """With `kill`, from another process."""
     rehearsal.intervene(state, after, lambda scene: scene.ask("kill"))
 
 
 @given(parsers.parse('the post {url} says "{text}"'))
-def posted(rehearsal: Rehearsal, url: str, text: str) -> None:
+def publish_post(rehearsal: Rehearsal, url: str, text: str) -> None:
     """A post by a person; `{message}` stands for the text to post."""
     rehearsal.options = replace(rehearsal.options, tweets={**rehearsal.options.tweets, url: text})
 
@@ -71,13 +71,13 @@ def registered_meanwhile(rehearsal: Rehearsal, name: str) -> None:
 
 
 @given(parsers.parse("notices go to {audience}"))
-def told(rehearsal: Rehearsal, audience: str) -> None:
+def add_audience(rehearsal: Rehearsal, audience: str) -> None:
     """A notification service for this audience."""
     rehearsal.channels.append(RecordingNotifier(audience))
 
 
 @given(parsers.parse("the first {count:d} notices to {audience} do not arrive"))
-def unreached(rehearsal: Rehearsal, count: int, audience: str) -> None:
+def fail_notices(rehearsal: Rehearsal, count: int, audience: str) -> None:
     """The service fails this many times."""
     rehearsal.channels.append(RecordingNotifier(audience, fails=count))
 
@@ -108,7 +108,7 @@ def hears(rehearsal: Rehearsal, audience: str, kind: str, words: str) -> None:
 
 
 @then(parsers.parse("{count:d} notices are journalled as failed"))
-def failed(rehearsed: Rehearsed, count: int) -> None:
+def notice_fails(rehearsed: Rehearsed, count: int) -> None:
     """The journal records each failure and its next try."""
     assert len(rehearsed.records("notice_failed")) == count
 
@@ -122,7 +122,7 @@ def waits(rehearsed: Rehearsed, place: str) -> None:
 
 
 @then(Wording("{place} was asked {times} time(s)"))
-def asked(rehearsed: Rehearsed, place: str, times: int) -> None:
+def gate_is_asked(rehearsed: Rehearsed, place: str, times: int) -> None:
     """Exactly this many times, over all processes."""
     assert len([record for record in rehearsed.records("gate_opened") if asking(place)(record)]) == times
 
@@ -146,7 +146,7 @@ def question(rehearsed: Rehearsed, place: str, words: str) -> None:
 
 
 @then("reminders came after")
-def reminded(rehearsed: Rehearsed, datatable: Table) -> None:
+def gate_is_reminded(rehearsed: Rehearsed, datatable: Table) -> None:
     """Exactly these reminders, by the time after the question."""
     opened = _at(rehearsed.records("gate_opened")[0])
     came = [round(_at(record) - opened) for record in rehearsed.records("gate_reminder")]
@@ -154,7 +154,7 @@ def reminded(rehearsed: Rehearsed, datatable: Table) -> None:
 
 
 @then(parsers.parse("{audience} was told after {time}"))
-def escalated(rehearsed: Rehearsed, audience: str, time: str) -> None:
+def gate_is_escalated(rehearsed: Rehearsed, audience: str, time: str) -> None:
     """The question was escalated to this audience."""
     opened = _at(rehearsed.records("gate_opened")[0])
     (record,) = rehearsed.records("gate_escalated", audience=audience)
@@ -162,7 +162,7 @@ def escalated(rehearsed: Rehearsed, audience: str, time: str) -> None:
 
 
 @then(parsers.parse("the question expired after {time}"))
-def expired(rehearsed: Rehearsed, time: str) -> None:
+def gate_expires(rehearsed: Rehearsed, time: str) -> None:
     """The question expired without an answer."""
     opened = _at(rehearsed.records("gate_opened")[0])
     (record,) = rehearsed.records("gate_expired")
@@ -170,7 +170,7 @@ def expired(rehearsed: Rehearsed, time: str) -> None:
 
 
 @then(parsers.parse('{by} hears "{words}"'))
-def refused(rehearsed: Rehearsed, by: str, words: str) -> None:
+def answer_is_refused(rehearsed: Rehearsed, by: str, words: str) -> None:
     """The answer was refused with these words."""
     assert any(said.startswith(f"{by}: ") and words in said for said in rehearsed.refused), rehearsed.refused
 
@@ -197,7 +197,7 @@ def processes(rehearsed: Rehearsed, count: int) -> None:
 
 
 @then(parsers.parse('the journal nowhere says "{words}"'))
-def unsaid(rehearsed: Rehearsed, words: str) -> None:
+def no_record_contains(rehearsed: Rehearsed, words: str) -> None:
     """No record contains these words."""
     assert words not in repr(rehearsed.journal)
 

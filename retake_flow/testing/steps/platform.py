@@ -84,7 +84,7 @@ def clock_behind(rehearsal: Rehearsal, time: str) -> None:
 
 
 @given("its answers do not tell the time")
-def undated(rehearsal: Rehearsal) -> None:
+def omit_dates(rehearsal: Rehearsal) -> None:
     """Responses have no `Date` header."""
     rehearsal.options = replace(rehearsal.options, date=False)
 
@@ -166,26 +166,26 @@ def last_call(rehearsed: Rehearsed, call: str) -> None:
 
 
 @then(parsers.re(r"(?P<call>[A-Z]+ /\S+) was called (?P<times>[0-9]{1,4}) times?"), converters={"times": int})
-def called(rehearsed: Rehearsed, call: str, times: int) -> None:
+def call_was_made(rehearsed: Rehearsed, call: str, times: int) -> None:
     """Exactly this many times."""
     assert len(calls(rehearsed, call)) == times
 
 
 @then(parsers.re(r"(?P<call>[A-Z]+ /\S+) was never called"))
-def never_called(rehearsed: Rehearsed, call: str) -> None:
+def call_was_never_made(rehearsed: Rehearsed, call: str) -> None:
     """No such call was made."""
     assert calls(rehearsed, call) == []
 
 
 @then(parsers.parse("the second {call} came {seconds:g} s or more after the first"))
-def spaced(rehearsed: Rehearsed, call: str, seconds: float) -> None:
+def second_call_is_late(rehearsed: Rehearsed, call: str, seconds: float) -> None:
     """`Retry-After` was honoured."""
     first, second, *_ = calls(rehearsed, call)
     assert round(second["t"] - first["t"], 6) >= seconds
 
 
 @then(parsers.parse("{call} was never called closer than {seconds:g} s"))
-def paced(rehearsed: Rehearsed, call: str, seconds: float) -> None:
+def calls_are_spaced(rehearsed: Rehearsed, call: str, seconds: float) -> None:
     """The shortest interval between two calls."""
     times = [made["t"] for made in calls(rehearsed, call)]
     assert len(times) > 1
@@ -218,7 +218,7 @@ def thumbnails(rehearsed: Rehearsed, seconds: float) -> None:
 
 
 @then(parsers.parse("the guide of version {version} is kept as a text"))
-def guide_kept(rehearsal: Rehearsal, version: str) -> None:
+def guide_is_stored(rehearsal: Rehearsal, version: str) -> None:
     """The guide's text is stored for people."""
     assert (rehearsal.folder / "guides" / f"guide-{version}.md").read_text(encoding="utf-8").strip()
 

@@ -106,7 +106,7 @@ def service_redirects(service: Service) -> None:
 
 
 @then("the service was asked about")
-def service_asked(service: Service, datatable: Table) -> None:
+def service_gets_messages(service: Service, datatable: Table) -> None:
     """All messages that it was asked about, in order, with repetitions."""
     assert service.questions == [(row["name"], row["text"]) for row in rows(datatable)]
 
@@ -143,13 +143,13 @@ def failures_say(rehearsed: Rehearsed, words: str) -> None:
 
 
 @then(Wording("the brain raised {count} event(s)"))
-def brain_raised(rehearsed: Rehearsed, count: int) -> None:
+def brain_raises_events(rehearsed: Rehearsed, count: int) -> None:
     """The events in its answers that the flow declares."""
     raised = rehearsed.records("event_raised", by=f"{ON_AIR}:chat")
     assert len([record for record in raised if record["name"] in rehearsed.flow.events]) == count
 
 
 @then(Wording("the brain was refused {count} event(s)"))
-def brain_refused(rehearsed: Rehearsed, count: int) -> None:
+def brain_events_are_refused(rehearsed: Rehearsed, count: int) -> None:
     """The other events in its answers."""
     assert len(rehearsed.records("event_refused", by=f"{ON_AIR}:chat")) == count

@@ -31,19 +31,19 @@ def duration(premise: Premise, time: str) -> None:
 
 
 @given(parsers.parse("Ctrl-C is pressed {after:g} s into {state}"))
-def interrupted(rehearsal: Rehearsal, after: float, state: str) -> None:
+def press_ctrl_c(rehearsal: Rehearsal, after: float, state: str) -> None:
     """The first Ctrl-C stops the run cleanly."""
     rehearsal.intervene(state, after, lambda scene: scene.runner.stop("interrupted"))
 
 
 @given(parsers.parse("Ctrl-C is pressed again {after:g} s into {state}"))
-def interrupted_again(rehearsal: Rehearsal, after: float, state: str) -> None:
+def press_ctrl_c_again(rehearsal: Rehearsal, after: float, state: str) -> None:
     """The second Ctrl-C kills the run."""
     rehearsal.intervene(state, after, lambda scene: scene.runner.kill())
 
 
 @when("the agent goes live", target_fixture="rehearsed")
-def played(premise: Premise, rehearsal: Rehearsal, subject: Subject) -> Rehearsed:
+def go_live(premise: Premise, rehearsal: Rehearsal, subject: Subject) -> Rehearsed:
     """Drives the run against a rehearsed platform to its end."""
     rehearsal.flow, rehearsal.inputs = premise.flow, premise.inputs
     rehearsed = rehearsal.play()
@@ -52,7 +52,7 @@ def played(premise: Premise, rehearsal: Rehearsal, subject: Subject) -> Rehearse
 
 
 @then(parsers.parse("it took {seconds:g} s at most"))
-def took(rehearsed: Rehearsed, seconds: float) -> None:
+def run_takes_at_most(rehearsed: Rehearsed, seconds: float) -> None:
     """From its start to its end."""
     assert since_start(rehearsed, "run_ended") <= seconds
 

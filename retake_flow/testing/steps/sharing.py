@@ -51,7 +51,7 @@ def watching(rehearsal: Rehearsal, count: int, after: float, state: str) -> None
 
 
 @given(parsers.parse("the guide of version {version} was kept earlier"))
-def kept(rehearsal: Rehearsal, version: str) -> None:
+def store_guide(rehearsal: Rehearsal, version: str) -> None:
     """Stored by an earlier run."""
     guides = rehearsal.folder / "guides"
     guides.mkdir()
@@ -67,7 +67,7 @@ def on_screen(rehearsed: Rehearsed, text: str) -> None:
 
 
 @then("the brain was told these directions")
-def directed(brain: FakeResponder, datatable: Table) -> None:
+def brain_gets_directions(brain: FakeResponder, datatable: Table) -> None:
     """The direction of each request, in order."""
     told = [batch.direction for batch in brain.asked]
     if told != [row[0] for row in datatable]:
@@ -75,7 +75,7 @@ def directed(brain: FakeResponder, datatable: Table) -> None:
 
 
 @then(parsers.re(r"(?P<audience>\w+) was told (?P<times>[0-9]{1,4}) times? by a (?P<kind>\w+)"))
-def told(rehearsal: Rehearsal, audience: str, times: str, kind: str) -> None:
+def audience_gets_notices(rehearsal: Rehearsal, audience: str, times: str, kind: str) -> None:
     """The number of notices of this kind."""
     heard = [notice for channel in rehearsal.channels if channel.audience == audience for notice in channel.notices]
     found = [notice.text for notice in heard if notice.kind == kind]
@@ -84,7 +84,7 @@ def told(rehearsal: Rehearsal, audience: str, times: str, kind: str) -> None:
 
 
 @then(Wording("Moltbook was called {times} time(s)"))
-def called(rehearsal: Rehearsal, times: int) -> None:
+def moltbook_was_called(rehearsal: Rehearsal, times: int) -> None:
     """The number of calls, over all processes."""
     requests = rehearsal.moltbook.requests if rehearsal.moltbook else []
     if len(requests) != times:
@@ -92,7 +92,7 @@ def called(rehearsal: Rehearsal, times: int) -> None:
 
 
 @then(parsers.parse('Moltbook shows "{text}"'))
-def shown(rehearsal: Rehearsal, text: str) -> None:
+def moltbook_shows_post(rehearsal: Rehearsal, text: str) -> None:
     """There is one post with exactly these words."""
     posts = rehearsal.moltbook.seen if rehearsal.moltbook else []
     if [post["content"] for post in posts] != [text]:
@@ -100,7 +100,7 @@ def shown(rehearsal: Rehearsal, text: str) -> None:
 
 
 @then("the key for Moltbook went to www.moltbook.com alone and is in no record")
-def key_kept(rehearsal: Rehearsal, rehearsed: Rehearsed) -> None:
+def key_stays_private(rehearsal: Rehearsal, rehearsed: Rehearsed) -> None:
     """The key went to no other host."""
     requests = rehearsal.moltbook.requests if rehearsal.moltbook else []
     hosts = {request.url.host for request in requests}

@@ -22,49 +22,49 @@ def trouble(rehearsal: Rehearsal, part: str, way: Way, once: str | None) -> None
 
 
 @given(parsers.parse("the {part} always dies {after:g} s after its start"))
-def mortal(rehearsal: Rehearsal, part: str, after: float) -> None:
+def make_program_die(rehearsal: Rehearsal, part: str, after: float) -> None:
     """A program dies after every start."""
     rehearsal.troubles.append(Trouble(part, "dies", after, times=None))
 
 
 @given(Wording("the {part} is killed {after} s into {state}"))
-def killed(rehearsal: Rehearsal, part: str, after: float, state: str) -> None:
+def kill_program(rehearsal: Rehearsal, part: str, after: float, state: str) -> None:
     """A program is killed."""
     rehearsal.intervene(state, after, lambda scene: scene.studio.kill(part))
 
 
 @given(parsers.parse("the memory for the {part} runs out {after:g} s into {state}"))
-def exhausted(rehearsal: Rehearsal, part: str, after: float, state: str) -> None:
+def exhaust_memory(rehearsal: Rehearsal, part: str, after: float, state: str) -> None:
     """The system kills a program and has no memory to start it again."""
     rehearsal.intervene(state, after, lambda scene: scene.studio.exhaust(part))
 
 
 @given(parsers.parse("{times:d} times the {part} is killed {after:g} s into {state}"))
-def killed_often(rehearsal: Rehearsal, times: int, part: str, after: float, state: str) -> None:
+def kill_program_often(rehearsal: Rehearsal, times: int, part: str, after: float, state: str) -> None:
     """A program and its replacements are killed."""
     rehearsal.intervene(state, after, lambda scene: scene.studio.kill(part), times)
 
 
 @given(parsers.parse("the {part} is missing from its second start on"))
-def uninstalled(rehearsal: Rehearsal, part: str) -> None:
+def uninstall_program(rehearsal: Rehearsal, part: str) -> None:
     """A program is uninstalled while it runs."""
     rehearsal.troubles.append(Trouble(part, "is missing", times=None, skips=1))
 
 
 @given(parsers.parse("starting the {part} is a defect from its second start on"))
-def defective(rehearsal: Rehearsal, part: str) -> None:
+def make_start_defective(rehearsal: Rehearsal, part: str) -> None:
     """Starting the program raises an unexpected exception."""
     rehearsal.troubles.append(Trouble(part, "has a defect", times=None, skips=1))
 
 
 @given(parsers.parse("the encoder stalls {after:g} s into {state}"))
-def stalled(rehearsal: Rehearsal, after: float, state: str) -> None:
+def stall_encoder(rehearsal: Rehearsal, after: float, state: str) -> None:
     """The encoder runs but sends nothing."""
     rehearsal.intervene(state, after, lambda scene: scene.studio.stall())
 
 
 @given(parsers.parse("the picture freezes {after:g} s into {state}"))
-def frozen(rehearsal: Rehearsal, after: float, state: str) -> None:
+def freeze_picture(rehearsal: Rehearsal, after: float, state: str) -> None:
     """The picture stands still while all programs run."""
     rehearsal.intervene(state, after, lambda scene: scene.studio.freeze())
 
@@ -76,7 +76,7 @@ def slow(rehearsal: Rehearsal, speed: float, after: float, state: str) -> None:
 
 
 @then(parsers.parse("the {part} was started {times:d} times"))
-def started(rehearsed: Rehearsed, part: str, times: int) -> None:
+def program_was_started(rehearsed: Rehearsed, part: str, times: int) -> None:
     """Exactly this many times."""
     assert rehearsed.studio.started[part] == times
 

@@ -44,45 +44,45 @@ def sends(rehearsal: Rehearsal, event: str, after: float, state: str, datatable:
 
 
 @then(Wording('"{words}" was spoken on the stream {times} time(s)'))
-def spoken(rehearsed: Rehearsed, words: str, times: int) -> None:
+def text_is_spoken(rehearsed: Rehearsed, words: str, times: int) -> None:
     """The voice spoke it to the end."""
     assert rehearsed.studio.spoken.count(words) == times
 
 
 @then(Wording('"{words}" was shown on the stream {times} time(s)'))
-def shown(rehearsed: Rehearsed, words: str, times: int) -> None:
+def text_is_on_screen(rehearsed: Rehearsed, words: str, times: int) -> None:
     """The content window showed it."""
     assert rehearsed.studio.said.count(words) == times
 
 
 @then(Wording('it is told {times} time(s) that the stream is silent, since "{words}"'))
-def silent(rehearsed: Rehearsed, times: int, words: str) -> None:
+def stream_is_silent(rehearsed: Rehearsed, times: int, words: str) -> None:
     """The number of such notices; a part of the reason is enough."""
     assert len([record for record in rehearsed.records("sound_silent") if words in record["reason"]]) == times
 
 
 @then(parsers.parse("it was said by {ways}"))
-def said(rehearsed: Rehearsed, ways: str) -> None:
+def text_is_said(rehearsed: Rehearsed, ways: str) -> None:
     """The last text was said in exactly these ways."""
     assert rehearsed.records("said")[-1]["how"] == _listed(ways)
 
 
 @then(Wording('it was not said, since "{words}"'))
-def not_said(rehearsed: Rehearsed, words: str) -> None:
+def text_is_not_said(rehearsed: Rehearsed, words: str) -> None:
     """The last text was not said in at least one way; a part of the reason is enough."""
     last = rehearsed.records("said")[-1]
     assert any(words in why for why in (last["reason"], *last["failed"].values()))
 
 
 @then(Wording('the event {event} is refused with "{words}"'))
-def refused(rehearsed: Rehearsed, event: str, words: str) -> None:
+def event_is_refused(rehearsed: Rehearsed, event: str, words: str) -> None:
     """The sender gets this refusal; a part of the message or hint is enough."""
     (record,) = rehearsed.records("event_refused", name=event)
     assert words in f"{record['message']}; {record['hint']}"
 
 
 @then(Wording("the event {event} was taken {times} time(s)"))
-def taken(rehearsed: Rehearsed, event: str, times: int) -> None:
+def event_is_accepted(rehearsed: Rehearsed, event: str, times: int) -> None:
     """The number of times the event was accepted."""
     assert len([record for record in rehearsed.records("event_raised", name=event) if "request" in record]) == times
 

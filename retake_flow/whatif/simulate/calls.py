@@ -67,14 +67,14 @@ class Calls:
         raise InDoubt(f"whether {call.do} was done is not known")
 
     @asynccontextmanager
-    async def serve(self, call: Call) -> AsyncIterator[_Simulated]:
+    async def serve(self, call: Call) -> AsyncIterator[_SimulatedService]:
         """Wait until the service is ready; it then runs until the script or its mock ends it."""
         reply = await self._begin(call, "service", self._mocks.next(call, undo=False))
         spec = self._catalogue[call.do]
         value = reply.completion(spec).value
         reason = reply.reason or "its mock ended it"
         end = None if reply.exits is None else Reply(EXITED, reason=reason, after=reply.exits)
-        yield _Simulated(value, partial(self._until_end, WaitingCall(call, spec, "service", ready=True), end))
+        yield _SimulatedService(value, partial(self._until_end, WaitingCall(call, spec, "service", ready=True), end))
 
     async def _begin(self, call: Call, kind: Kind, mocked: Reply | None) -> Reply:
         if mocked is not None and not mocked.after:
@@ -95,7 +95,7 @@ class Calls:
                 timer.cancel()
 
 
-class _Simulated:
+class _SimulatedService:
     """A service that is ready."""
 
     def __init__(self, value: Mapping[str, Any], until_end: Callable[[], Awaitable[Reply]]) -> None:

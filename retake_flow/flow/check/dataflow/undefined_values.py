@@ -19,7 +19,7 @@ _LONGEST_SHOWN = 8
 
 
 @dataclass(slots=True)
-class Sight:
+class Evaluation:
     """One evaluation of an expression.
 
     Attributes:
@@ -31,24 +31,24 @@ class Sight:
     occurrences: dict[Occurrence | None, None] = field(default_factory=dict)
 
 
-def sights(walk: Walk) -> dict[Expression, Sight]:
+def evaluations(walk: Walk) -> dict[Expression, Evaluation]:
     """Every evaluation of an expression on some path."""
-    found: dict[Expression, Sight] = {}
+    found: dict[Expression, Evaluation] = {}
 
     def see(value: Any, root: str, facts: int, now: Occurrence | None) -> None:
         for expression in templates(value) if value else ():
-            if (sight := found.get(expression)) is None:
-                sight = found[expression] = Sight(root, facts)
-            sight.certain &= facts
-            sight.occurrences[now] = None
+            if (evaluation := found.get(expression)) is None:
+                evaluation = found[expression] = Evaluation(root, facts)
+            evaluation.certain &= facts
+            evaluation.occurrences[now] = None
 
     walk.see_certain(see)
     return found
 
 
-def problems(walk: Walk, seen: Mapping[Expression, Sight], declarations: Declarations) -> Iterator[Problem]:
+def problems(walk: Walk, seen: Mapping[Expression, Evaluation], declarations: Declarations) -> Iterator[Problem]:
     """Values that are used before they exist, or where nothing provides them."""
-    missing = {each: found for each, sight in seen.items() if (found := _missing(walk, each, sight))}
+    missing = {each: found for each, evaluation in seen.items() if (found := _missing(walk, each, evaluation))}
     if not missing:
         return
     possible = dict.fromkeys(missing, 0)
@@ -70,11 +70,11 @@ def problems(walk: Walk, seen: Mapping[Expression, Sight], declarations: Declara
             yield _problem(expression, chain, seen[expression], never, path, declarations)
 
 
-def _missing(walk: Walk, expression: Expression, sight: Sight) -> dict[Chain, tuple[int, bool]]:
+def _missing(walk: Walk, expression: Expression, evaluation: Evaluation) -> dict[Chain, tuple[int, bool]]:
     """The names that may be missing: their uncertain facts, and whether the name is always read."""
     found: dict[Chain, tuple[int, bool]] = {}
     for mention in mentions(expression):
-        missing = walk.facts.of_name(sight.root, mention.chain) & ~sight.certain
+        missing = walk.facts.of_name(evaluation.root, mention.chain) & ~evaluation.certain
         if missing and not mention.optional:
             conditional = found.get(mention.chain, (0, True))[1] and mention.conditional
             found[mention.chain] = missing, conditional
@@ -82,14 +82,19 @@ def _missing(walk: Walk, expression: Expression, sight: Sight) -> dict[Chain, tu
 
 
 def _problem(
-    expression: Expression, chain: Chain, sight: Sight, never: bool, path: tuple[str, ...], known: Declarations
+    expression: Expression,
+    chain: Chain,
+    evaluation: Evaluation,
+    never: bool,
+    path: tuple[str, ...],
+    known: Declarations,
 ) -> Problem:
     name, kind = ".".join(chain), chain[0]
     default = f"give it a default, `{name}|default(…)`"
     if kind in ("event", "result"):
         if never:
             message = f"no event that leads here carries {name!r}"
-            return Problem(expression.position, "RF031", message, _hint(chain, sight, known) or default)
+            return Problem(expression.position, "RF031", message, _hint(chain, evaluation, known) or default)
         message = f"not every event that leads here carries {name!r}"
         return Problem(expression.position, "RF034", message, default)
     if never:
@@ -101,9 +106,9 @@ def _problem(
     return Problem(expression.position, "RF034", f"{name!r} is not set on every path{way}", hint)
 
 
-def _hint(chain: Chain, sight: Sight, declarations: Declarations) -> str:
+def _hint(chain: Chain, evaluation: Evaluation, declarations: Declarations) -> str:
     """The fields that a result has instead."""
-    results = [declarations.result(now) for now in sight.occurrences if now is not None]
+    results = [declarations.result(now) for now in evaluation.occurrences if now is not None]
     names = {name for result in results if result is not None for name in fields(result)}
     return did_you_mean(chain[1], names) if chain[0] == "result" and chain[1:] and names else ""
 
@@ -119,16 +124,16 @@ def _path(walk: Walk, sought: Expression, needed: int) -> tuple[str, ...]:
     return walk.search(see, lambda facts: bool(needed & ~facts), lambda: met)
 
 
-def lookup(sight: Sight, declarations: Declarations, chain: Chain) -> Schema:
+def lookup(evaluation: Evaluation, declarations: Declarations, chain: Chain) -> Schema:
     """The declared type of a name at an evaluation; {} when unknown."""
     if chain[0] not in ("result", "event"):
-        return declarations.of(sight.root, chain) or {}
+        return declarations.of(evaluation.root, chain) or {}
     found: list[Schema] = []
-    for now in sight.occurrences:
+    for now in evaluation.occurrences:
         brought = _event(now, declarations) if chain[0] == "event" else declarations.result(now) if now else None
         found.append((inside(brought, chain[1:]) or {}) if brought is not None else {})
     agreed = found[0] if found and all(each == found[0] for each in found) else {}
-    return agreed or declarations.of(sight.root, chain) or {}
+    return agreed or declarations.of(evaluation.root, chain) or {}
 
 
 def _event(now: Occurrence | None, declarations: Declarations) -> Schema | None:

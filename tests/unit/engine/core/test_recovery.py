@@ -12,7 +12,7 @@ from retake_flow.run.run import Attempt, Phase, Work
 
 ENDS = "\nlost: {final: lost}\nz: {final: ok}\nbroken: {final: broken, reason: '{{ event.message }}'}"
 ROUTES = "transitions: {done: z, created: z, found: z, error.interrupted: broken}"
-DIED = "the process ended while {} was under way; whether it was done is not known"
+DIED = "the process ended while {} was under way; it is not known whether it was done"
 
 
 def under_way(action: str = "a.work", more: str = "") -> Talk:
