@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import resource
+from collections.abc import Callable
 from dataclasses import replace
 from multiprocessing.connection import Connection
 from multiprocessing.synchronize import Barrier
@@ -15,9 +16,17 @@ from retake_flow.run.gates import Answer, Gate
 from retake_flow.run.run import Phase, Run
 from retake_flow.store.holders import this_process
 from retake_flow.store.opening import open_runs
+from retake_flow.store.sql import database
 
 #: How many records the writer adds at each step.
 RECORDS = 3
+
+
+def be_patient(set_attribute: Callable[[Any, str, Any], None] = setattr) -> None:
+    """Wait as long for each other as a slow disk may take."""
+    set_attribute(database, "PATIENCE", 120.0)
+    set_attribute(database, "_DRIVING_PATIENCE", 120.0)
+    set_attribute(database, "_DRIVEN", {**database._DRIVEN, "timeout": 120.0})
 
 
 def a_run(name: str, **changes: Any) -> Run:
@@ -32,6 +41,7 @@ def gate(number: int) -> Gate:
 
 def answerer(place: str, rounds: int, together: Barrier, pipe: Connection, name: str) -> None:
     """Answer one gate after the other, each at the same moment as the others; send who won each."""
+    be_patient()
     runs = open_runs(place)
     winners = []
     for number in range(rounds):
@@ -46,6 +56,7 @@ def answerer(place: str, rounds: int, together: Barrier, pipe: Connection, name:
 
 def claimer(place: str, rounds: int, together: Barrier, pipe: Connection) -> None:
     """Claim one run after the other, each at the same moment as the others; send who got each."""
+    be_patient()
     runs, us = open_runs(place), this_process()
     owners = []
     for number in range(rounds):
@@ -69,6 +80,7 @@ def writer(place: str, pipe: Connection, limit: int | None) -> None:
         pipe: To the test.
         limit: The largest size of a file, in bytes, from when the store is open; None for no limit.
     """
+    be_patient()
     claim = open_runs(place).claim("r", this_process())
     if limit is not None:
         resource.setrlimit(resource.RLIMIT_FSIZE, (limit, limit))

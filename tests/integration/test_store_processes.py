@@ -32,6 +32,11 @@ Started = tuple[SpawnProcess, Connection]
 Start = Callable[..., Started]
 
 
+@pytest.fixture(autouse=True)
+def _patient(monkeypatch: pytest.MonkeyPatch) -> None:
+    store_processes.be_patient(monkeypatch.setattr)
+
+
 @pytest.fixture
 def place(tmp_path: Path) -> str:
     """Where the store is."""

@@ -9,6 +9,7 @@ from contextlib import suppress
 from hashlib import sha256
 
 import pytest
+import store_processes
 from sqlalchemy import Connection, event, text
 from store_samples import US, a_run, created, said
 
@@ -149,8 +150,9 @@ def test_a_step_that_fails_changes_nothing(place: str, opened: Opener, monkeypat
     assert _colours(opened(place)) == ["red"]
 
 
-def test_two_may_open_a_new_store_at_once(place: str, opened: Opener) -> None:
+def test_two_may_open_a_new_store_at_once(place: str, opened: Opener, monkeypatch: pytest.MonkeyPatch) -> None:
     """Whoever comes second waits and finds the tables made."""
+    store_processes.be_patient(monkeypatch.setattr)
     together = threading.Barrier(4)
     failed: list[BaseException] = []
 

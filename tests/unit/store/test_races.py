@@ -7,20 +7,18 @@ from collections.abc import Callable
 from dataclasses import replace
 
 import pytest
+import store_processes
 from store_samples import CHOICE, US, World, a_run, an_answer, created
 
 from retake_flow.ports.runs import Claim, Holder, Runs
 from retake_flow.run.errors import AlreadyAnswered, Fenced, RunHeld
-from retake_flow.store.sql import database
 
 Opener = Callable[[str], Runs]
 
 
 @pytest.fixture(autouse=True)
 def _patient(monkeypatch: pytest.MonkeyPatch) -> None:
-    """A slow disk is no trouble here."""
-    monkeypatch.setattr(database, "_DRIVING_PATIENCE", 120.0)
-    monkeypatch.setattr(database, "_DRIVEN", {**database._DRIVEN, "timeout": 120.0})
+    store_processes.be_patient(monkeypatch.setattr)
 
 
 def at_once(works: list[Callable[[], str]]) -> list[str]:
