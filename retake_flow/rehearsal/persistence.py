@@ -62,7 +62,7 @@ class StateFile:
             self._milestones = milestones
 
     def wrap(self, app: ASGIApp) -> ASGIApp:
-        """An app that writes the changes of a call before it answers."""
+        """Wrap an app so that it writes the changes of a call before it answers."""
 
         async def keeping_app(scope: Scope, receive: Receive, send: Send) -> None:
             async def answer(message: Message) -> None:

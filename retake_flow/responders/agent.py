@@ -50,7 +50,7 @@ class Replies:
 async def open_agent(
     replies: Replies, others: Mapping[str, OpenResponder], settings: Mapping[str, Any], note: Callable[..., None]
 ) -> AsyncIterator[Agent]:
-    """The agent of a flow."""
+    """Open the agent of a flow."""
     after = duration.seconds(settings["agent"].get("after", AGENT_AFTER))
     fallback = settings["agent"].get("fallback", "greeter")
     if fallback == "silence":

@@ -103,7 +103,7 @@ def require_form(settings: Mapping[str, Any]) -> None:
 
 
 def reveal_secrets(value: Any) -> Any:
-    """A flow's settings, with filled-in secrets as texts."""
+    """Turn a flow's settings into plain data, with filled-in secrets as texts."""
     if isinstance(value, Secret):
         return value.reveal()
     if isinstance(value, Mapping):

@@ -78,7 +78,7 @@ class Stats:
         return self
 
     def shift(self, by: float) -> Self:
-        """The stats by a clock that is ahead by some seconds."""
+        """Shift the stats to a clock that is ahead by some seconds."""
         return self if self.began is None else replace(self, began=self.began + by)
 
     def figures(self, now: float) -> dict[str, Any]:

@@ -73,7 +73,7 @@ def open_fleet(
 
 
 def describe_server(place: str) -> str:
-    """The description of a store's database server, once it has answered; nothing in it is changed.
+    """Describe a store's database server once it has answered; nothing in it is changed.
 
     Raises:
         StoreError: The server does not answer.

@@ -177,7 +177,7 @@ class InboxWatch:
             news.clear()
 
     def write_error(self, *, once: bool = False) -> StoreError | None:
-        """The error that keeps the last write in memory, if its consequences have to wait; see `Inbox.unwritten`."""
+        """The error that keeps the last write in memory, if its consequences have to wait; see `Inbox.write_error`."""
         return self._inbox.write_error(once=once)
 
 

@@ -80,7 +80,7 @@ class _Server(Protocol):
         """A new connection in autocommit mode that belongs to the caller."""
 
     def end_hanging_calls(self, connection: Connection, within: float = ...) -> Any:
-        """A context in which calls over a connection are ended when they hang."""
+        """End calls over a connection that hang, while the context lasts."""
 
     def lose(self, error: Exception) -> None:
         """Note that the server cannot be reached."""

@@ -171,7 +171,7 @@ class PostgreSQL(Database):
 
     @contextmanager
     def end_hanging_calls(self, connection: Connection, within: float = ANSWERS_WITHIN) -> Iterator[None]:
-        """A context in which calls over a connection are ended when they hang."""
+        """End calls over a connection that hang, while the context lasts."""
         with as_store_errors(self.place), self._watching(connection, min(within, ANSWERS_WITHIN)):
             yield
 
