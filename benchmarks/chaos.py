@@ -211,11 +211,14 @@ class Scene:
 
     def kill_program(self) -> str:
         """One of the run's programs is killed."""
-        victims = [one for one in programs(self.run) if one.name() in _PROGRAMS]
+        victims = []
+        for one in programs(self.run):
+            with suppress(psutil.Error):  # it has ended
+                if (name := one.name()) in _PROGRAMS:
+                    victims.append((one, name))
         if not victims:
             return "there was none"
-        victim = self.dice.choice(victims)
-        name = victim.name()
+        victim, name = self.dice.choice(victims)
         with suppress(psutil.NoSuchProcess):
             victim.kill()
         return str(name)

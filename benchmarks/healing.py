@@ -20,7 +20,7 @@ import tempfile
 import threading
 import time
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -112,11 +112,12 @@ class Watched:
             try:
                 ours = process.environ().get("RETAKE_FLOW_RUN") == self.run
                 named = part.name == "responder" or process.name() == part.name
-                if ours and named and part.word in " ".join(process.cmdline()):
+                lives = process.status() != psutil.STATUS_ZOMBIE
+                if ours and named and lives and part.word in " ".join(process.cmdline()):
                     found.append(process)
             except psutil.Error:
                 continue
-        return [process for process in found if process.status() != psutil.STATUS_ZOMBIE]
+        return found
 
     @property
     def left(self) -> int:
@@ -169,7 +170,8 @@ def kill(watched: Watched, part: Part) -> float | None:
         time.sleep(0.1)
     began = time.monotonic()
     for victim in victims:
-        victim.kill()
+        with suppress(psutil.NoSuchProcess):
+            victim.kill()
     if part.activity == "-":
         while not watched.programs(part):
             if time.monotonic() - began > _WAITED:

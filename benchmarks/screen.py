@@ -15,7 +15,7 @@ import subprocess
 import tempfile
 import time
 from collections.abc import AsyncIterator, Callable
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, suppress
 from dataclasses import asdict, dataclass
 from itertools import count
 from pathlib import Path
@@ -119,8 +119,7 @@ async def measure(kind: str, size: str, seconds: float, folder: Path) -> Figures
             around = {**os.environ, **display.environment}
             encoder = await asyncio.create_subprocess_exec(*_ffmpeg(display, recording, seconds + 3.0), env=around)
             await asyncio.sleep(2.0)
-            [xvfb] = [each for each in psutil.Process().children(recursive=True) if each.name() == "Xvfb"]
-            groups = (_family(pid), [xvfb], [psutil.Process(encoder.pid)])
+            groups = (_family(pid), [psutil.Process(display.process.pid)], [psutil.Process(encoder.pid)])
             before, began = [_spent(group) for group in groups], time.monotonic()
             await asyncio.sleep(seconds)
             lasted = time.monotonic() - began
@@ -145,7 +144,11 @@ def _family(pid: int) -> list[psutil.Process]:
 
 
 def _spent(group: list[psutil.Process]) -> float:
-    return sum(sum(each.cpu_times()[:2]) for each in group if each.is_running())
+    spent = 0.0
+    for each in group:
+        with suppress(psutil.Error):  # it has ended
+            spent += sum(each.cpu_times()[:2])
+    return spent
 
 
 def _differing(recording: Path, seconds: float) -> float:

@@ -15,8 +15,8 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from itertools import pairwise
 from pathlib import Path
@@ -65,10 +65,20 @@ class Fault:
     victims: Callable[[Watched], list[psutil.Process]] | None
 
 
+def _those(found: Iterable[psutil.Process], wanted: Callable[[psutil.Process], bool]) -> list[psutil.Process]:
+    """Those of some processes that are as wanted, without any that end meanwhile."""
+    kept = []
+    for each in found:
+        with suppress(psutil.Error):
+            if wanted(each):
+                kept.append(each)
+    return kept
+
+
 def _browsers(watched: Watched) -> list[psutil.Process]:
-    children = psutil.Process(watched.process.pid).children()
-    found = [each for each in children if each.name() == "chromium"]
-    return sorted(found, key=lambda each: "--window-position=0,0" not in each.cmdline())
+    found = _those(psutil.Process(watched.process.pid).children(), lambda one: one.name() == "chromium")
+    first = _those(found, lambda one: "--window-position=0,0" in one.cmdline())
+    return [*first, *(each for each in found if each not in first)]
 
 
 def _browser(number: int) -> Callable[[Watched], list[psutil.Process]]:
@@ -78,17 +88,16 @@ def _browser(number: int) -> Callable[[Watched], list[psutil.Process]]:
 def _renderer(number: int) -> Callable[[Watched], list[psutil.Process]]:
     def found(watched: Watched) -> list[psutil.Process]:
         inside = [each for root in _browser(number)(watched) for each in root.children(recursive=True)]
-        return [each for each in inside if "--type=renderer" in " ".join(each.cmdline())]
+        return _those(inside, lambda one: "--type=renderer" in " ".join(one.cmdline()))
 
     return found
 
 
 def _named(name: str) -> Callable[[Watched], list[psutil.Process]]:
-    return lambda watched: [
-        each
-        for each in psutil.Process(watched.process.pid).children()
-        if each.name() == name and "-progress" not in each.cmdline()
-    ]
+    return lambda watched: _those(
+        psutil.Process(watched.process.pid).children(),
+        lambda one: one.name() == name and "-progress" not in one.cmdline(),
+    )
 
 
 FAULTS = (
@@ -197,7 +206,8 @@ def measure(faults: Sequence[Fault]) -> tuple[list[tuple[Fault, float, bool]], d
             victims = fault.victims(watched)
             marks.append((fault, time.monotonic() - began))
             for victim in victims:
-                victim.kill()
+                with suppress(psutil.NoSuchProcess):
+                    victim.kill()
             _grown(recording, _REST)
         watched.process.send_signal(signal.SIGINT)
         watched.process.wait(60)
