@@ -120,7 +120,8 @@ def test_a_killed_runner_takes_its_programs_with_it(tmp_path: Path) -> None:
     """After kill -9 of the runner no display, encoder, window or platform of it lives on."""
     with going_live(tmp_path) as run:
         run.entered(ON_AIR)
-        waited(lambda: {"Xvfb", "xterm", "ffmpeg", "pulseaudio"} <= {program.name() for program in programs(run.run)})
+        for name in ("Xvfb", "xterm", "ffmpeg", "pulseaudio"):
+            waited(lambda name=name: programs(run.run, name), name)
         run.process.kill()
         run.process.wait(WITHIN)
         gone(run.run, WITHIN)
