@@ -125,7 +125,10 @@ def brief(message: str) -> str:
 
 
 def fail(error: RetakeFlowError, as_json: bool) -> None:
-    """Write an error: to standard error for people, as an `error` object to standard output for programs."""
+    """Write an error: to standard error for people, as an `error` object to standard output for programs.
+
+    An object that cannot be written, as when its reader is gone, is replaced by the words for people.
+    """
     said = brief(error.message)
     if as_json:
         import time
@@ -134,9 +137,14 @@ def fail(error: RetakeFlowError, as_json: bool) -> None:
 
         about = record("error", time.time(), kind=error.kind, message=said, hint=error.hint)
         look = ["retake-flow doctor --json"] if error.exit_code == _MISSING else []
-        emit({**about, "next": commands_in(about["hint"]) or look})
-        return
+        try:
+            emit({**about, "next": commands_in(about["hint"]) or look})
+        except OSError:
+            let_go()
+        else:
+            return
     from retake_flow import printable
 
     message, hint = printable.text(said), printable.text(error.hint)
-    sys.stderr.write(f"retake-flow: {message}\n" + (f"    hint: {hint}\n" if hint else ""))
+    with suppress(OSError):
+        sys.stderr.write(f"retake-flow: {message}\n" + (f"    hint: {hint}\n" if hint else ""))

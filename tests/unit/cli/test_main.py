@@ -289,3 +289,25 @@ def test_the_commands_of_a_hint_keep_their_variables() -> None:
     """A run in another store is reached only with them."""
     there = "RETAKE_FLOW_STORE='/a b/runs.sqlite' retake-flow stop one"
     assert terminal.commands_in(f"end it with `{there}`, see `man stop`") == [f"{there} --json"]
+
+
+@pytest.mark.parametrize("words", [("show", "nope", "--json"), ("nonsense", "--json")])
+@pytest.mark.parametrize("closes", [False, True])
+def test_an_error_that_cannot_be_written_as_json_is_told_in_words(
+    tmp_path: Path, words: tuple[str, ...], closes: bool
+) -> None:
+    """On a full disk, or when the reader is gone: with its own exit code, and no traceback."""
+    ours, theirs = os.pipe()
+    os.close(ours)
+    environment = {**os.environ, "RETAKE_FLOW_STATE": str(tmp_path)}
+    with open(theirs, "wb") as pipe, open("/dev/full", "wb") as full:
+        done = subprocess.run(
+            [sys.executable, "-m", "retake_flow", *words],
+            stdout=pipe if closes else full,
+            stderr=subprocess.PIPE,
+            env=environment,
+            text=True,
+            timeout=180,
+        )
+    assert (done.returncode, done.stderr.startswith("retake-flow: ")) == (2, True), done
+    assert "Traceback" not in done.stderr
