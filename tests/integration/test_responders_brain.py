@@ -295,7 +295,7 @@ def test_a_brain_that_is_not_there_is_missing(tmp_path: Path, notes: Notes) -> N
         async with brain.open_responder(Launcher("test", os.environ), folder, {"command": [command]}, notes) as running:
             await running.respond(BATCH)
 
-    with pytest.raises(MissingProgram, match=r"responder's script .*brain\.sh does not exist"):
+    with pytest.raises(MissingProgram, match=r"responder's program .*brain\.sh does not exist"):
         asyncio.run(main("./brain.sh", tmp_path))
     with pytest.raises(ResponderFailed, match="is not there any more"):
         asyncio.run(main("sh", tmp_path / "gone"))

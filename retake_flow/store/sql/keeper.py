@@ -48,7 +48,7 @@ class Held:
         fenced: Whether another process has taken the run over.
         calls: How often the event loop has used the claim.
         changes: A number that changes with each piece of news; None while the keeper is not listening.
-        wake: Called in the keeper's thread when there is news.
+        wake: Called when there is news, mostly in the keeper's thread.
     """
 
     def __init__(self, run: str, epoch: int, lease: Lease) -> None:
@@ -117,14 +117,16 @@ class Keeper:
         return self._thread is not None
 
     def add(self, held: Held) -> None:
-        """Look after a claim."""
+        """Look after a claim, in place of an earlier one of this process to the same run."""
         with suppress(RuntimeError):
             self._loop = asyncio.get_running_loop()
         with self._lock:
-            self._held[held.run] = held
+            earlier, self._held[held.run] = self._held.get(held.run), held
             if self._thread is None:
                 self._thread = threading.Thread(target=self._work, name="store keeper", daemon=True)
                 self._thread.start()
+        if earlier is not None:
+            earlier.note_beat(None)
         self.wake()
 
     def remove(self, held: Held) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import socket
+import threading
 from collections.abc import Callable, Iterator
 from types import SimpleNamespace
 from typing import Any
@@ -40,6 +41,19 @@ def test_news_that_came_with_the_answer_to_a_beat_is_heard_at_once(keeper: Keepe
         connection: Any = SimpleNamespace(connection=SimpleNamespace(driver_connection=driver))
         keeper._listen(connection)
     assert held.changes == 1
+
+
+def test_a_claim_that_another_one_of_the_same_process_replaces_knows_it(keeper: Keeper, held: Held) -> None:
+    """Notifications and beats are for the newer one alone, so the earlier one would learn it only as its lease ends."""
+    keeper._thread = threading.current_thread()  # no thread is needed
+    woken: list[int | None] = []
+    held.wake = lambda: woken.append(held.changes)
+    later = Held("r", 2, Lease(35.0))
+    keeper.add(later)
+    assert (held.fenced, woken, later.fenced) == (True, [1], False)
+    keeper.remove(held)
+    assert keeper._all() == [later]
+    keeper._thread = None
 
 
 class _Loop:
