@@ -9,7 +9,7 @@ import re
 import socket
 import stat
 import struct
-from collections.abc import AsyncIterator, Iterable, Iterator, Mapping
+from collections.abc import AsyncIterator, Collection, Iterable, Iterator, Mapping
 from contextlib import AsyncExitStack, asynccontextmanager, contextmanager
 from itertools import chain
 from pathlib import Path
@@ -140,6 +140,8 @@ async def open_display(launcher: Launcher, folder: Path, size: str) -> AsyncIter
             authority = stack.enter_context(authority_in(folder))
             try:
                 process = await stack.enter_async_context(_server(launcher, number, size, authority))
+            except _Obstructed:
+                continue
             except (ProcessFailed, HostError):
                 if any(map(os.path.lexists, _leftover_paths(number))):
                     continue  # another process was faster
@@ -148,6 +150,10 @@ async def open_display(launcher: Launcher, folder: Path, size: str) -> AsyncIter
             yield Display(f":{number}", size, process, authority)
             return
     raise ProcessFailed("other programs took each display first", hint=f"see what is in {FOLDER}: ls -la {FOLDER}/.X*")
+
+
+class _Obstructed(ProcessFailed):
+    """Another program has put something in the place of a server's files as it started."""
 
 
 def require_sockets() -> None:
@@ -200,6 +206,8 @@ def _is_foreign(path: Path) -> bool:
         found = path.lstat()
     except FileNotFoundError:
         return False
+    except OSError:  # its folder is another user's, or no folder any more
+        return True
     return found.st_uid != os.getuid() or not (stat.S_ISREG(found.st_mode) or stat.S_ISSOCK(found.st_mode))
 
 
@@ -241,18 +249,21 @@ def _claim(number: int | str) -> str:
 
 @asynccontextmanager
 async def _server(launcher: Launcher, number: int, size: str, authority: Authority) -> AsyncIterator[Process]:
+    started = set[int]()
+
     async def answers(process: Process) -> None:
+        started.add(process.pid)
         while not await _accepts_clients(number, process.pid, authority):
             # The server would wait for ever in a pipe that was put in place of its lock since we looked.
             if _is_obstructed(number):
-                raise ProcessFailed(f"another program took display :{number} while Xvfb started")
+                raise _Obstructed(f"another program took display :{number} while Xvfb started")
             await asyncio.sleep(0.01)
 
     try:
         async with launcher.process(specification(number, size, authority.ensure_file()), answers) as process:
             yield process
     finally:
-        _remove_leftovers(number)
+        _remove_leftovers(number, started)
 
 
 async def _accepts_clients(number: int, pid: int, authority: Authority) -> bool:
@@ -275,7 +286,7 @@ async def _accepts_clients(number: int, pid: int, authority: Authority) -> bool:
 def _held_here(number: int) -> bool:
     import psutil
 
-    holder = _holder(number)
+    holder = _holder(_lock(number))
     return holder is not None and psutil.pid_exists(holder)
 
 
@@ -290,18 +301,22 @@ def _listens(address: str) -> bool:
         return connection.connect_ex(address) == 0
 
 
-def _remove_leftovers(number: int) -> None:
+def _remove_leftovers(number: int, started: Collection[int] = ()) -> None:
     # A killed server leaves its lock and socket. A living one keeps them, whatever process has the id in the lock: a
     # server in another PID namespace shows only by its socket.
-    if _holder(number) is not None and not (_held_here(number) or _is_listened_on(number)):
+    if _holder(_lock(number)) is not None and not (_held_here(number) or _is_listened_on(number)):
         _socket(number).unlink(missing_ok=True)
         _lock(number).unlink(missing_ok=True)
+    # One that is killed before it has its lock leaves this, for which the next server would wait.
+    begun = FOLDER / f".tX{number}-lock"
+    if not _is_foreign(begun) and _holder(begun) in started:
+        begun.unlink(missing_ok=True)
 
 
-def _holder(number: int) -> int | None:
+def _holder(lock: Path) -> int | None:
     """The process that a lock names; None without a lock, or when it is not in the form that servers write."""
     try:
-        handle = os.open(_lock(number), os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC)
+        handle = os.open(lock, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC)
     except OSError:
         return None
     try:

@@ -200,6 +200,7 @@ def test_a_pipe_put_in_place_of_the_lock_as_the_server_starts_costs_only_the_num
         async with displays.open_display(launcher, tmp_path, "64x64") as display:
             assert lock.is_fifo()
             assert int(display.name[1:]) in numbers[1:]
+            assert not Path(f"/tmp/.tX{numbers.start}-lock").exists()
 
     try:
         asyncio.run(run())

@@ -11,6 +11,7 @@ from typing import Any, Final, Protocol
 
 from retake_flow.actions.agent_session import Access
 from retake_flow.actions.base import Family
+from retake_flow.actions.liveness.liveness import Push
 from retake_flow.actions.studio.content import FirstPaint
 from retake_flow.actions.studio.spec import THUMBNAIL_BYTES
 from retake_flow.errors import InputError, RetakeFlowError
@@ -27,8 +28,6 @@ PATIENCE: Final = 10.0
 _BLACK_AGAIN: Final = 0.5
 #: How long a picture that was not black counts as current, in seconds.
 _SEEN_FOR: Final = 30.0
-#: How long a picture that was taken ahead is good for a thumbnail, in seconds.
-FRESH_SECONDS: Final = 10.0
 #: How long the encoder has to be too slow until an event is raised, in seconds.
 STRUGGLING_SECONDS: Final = 60.0
 
@@ -106,11 +105,11 @@ class StudioActions(Family):
         """Run the encoder as the current push, from its first frames on."""
         async with self._access.push() as push, encoder as running:
             self._access.liveness.first_frames(push)
-            async with beside(self._preview(), "preview"):
+            async with beside(self._preview(push), "preview"):
                 yield running
 
-    async def _preview(self) -> None:
-        """Take the first thumbnail before the stream is live, as soon as something can be seen after the start."""
+    async def _preview(self, push: Push) -> None:
+        """Take a picture for the first thumbnail before the stream is live, once its scene can be seen."""
         latest = _now() + PATIENCE
         with suppress(RetakeFlowError):
             while self._paint.pending or (await self._studio.picture()).black:
@@ -118,20 +117,21 @@ class StudioActions(Family):
                     return
                 await asyncio.sleep(_BLACK_AGAIN)
             self._visible_at = _now()
-            await self._paint.until_started()
+            await self._paint.until_live_scene()
             async with self._taking:
-                self._ahead = await self._take(THUMBNAIL_BYTES, PATIENCE)
+                if not push.shown.is_set():
+                    self._ahead = await self._take(THUMBNAIL_BYTES, PATIENCE)
 
     async def thumbnail(self, call: Call) -> Completion:
         """Upload a picture; while the display is black, wait for a while, then upload it anyway."""
         limit, patience = int(call.inputs["limit"]), float(call.inputs["patience"])
         async with self._taking:
             ahead, self._ahead = self._ahead, None
-            usable = ahead is not None and ahead.shows(self._paint.scene, _now()) and len(ahead.image) <= limit
-            shot = ahead if ahead is not None and usable else await self._take(limit, patience)
-        uploaded = await self._access.client().update_thumbnail(shot.image, shot.kind)
+            if ahead is None or not ahead.shows(self._paint.scene, call.inputs["max_age"]) or len(ahead.image) > limit:
+                ahead = await self._take(limit, patience)
+        uploaded = await self._access.client().update_thumbnail(ahead.image, ahead.kind)
         return Completion(
-            value={"thumbnail_url": uploaded.thumbnail_url, "bytes": len(shot.image), "black": shot.black}
+            value={"thumbnail_url": uploaded.thumbnail_url, "bytes": len(ahead.image), "black": ahead.black}
         )
 
     async def _take(self, limit: int, patience: float) -> _Shot:
@@ -182,9 +182,9 @@ class _Shot:
     scene: str
     taken_at: float
 
-    def shows(self, scene: str, now: float) -> bool:
-        """Whether it shows a scene as it is now, or was a moment ago."""
-        return not self.black and self.scene == scene and now - self.taken_at <= FRESH_SECONDS
+    def shows(self, scene: str, max_age: float) -> bool:
+        """Whether it shows a scene as it was at most `max_age` seconds ago."""
+        return not self.black and self.scene == scene and _now() - self.taken_at < max_age
 
 
 class _PictureHistory:

@@ -312,9 +312,9 @@ class FirstPaint:
         self.changes()
         self._scene_changed.set()
 
-    async def until_started(self) -> None:
-        """Wait until the scene before the start, if it is shown, has given way."""
-        while self.scene == SCENES[0]:
+    async def until_live_scene(self) -> None:
+        """Wait while the page shows the scene before the start, of a recovery or of the end."""
+        while self.scene in SCENES and self.scene != "live":
             self._scene_changed.clear()
             await self._scene_changed.wait()
 

@@ -133,6 +133,14 @@ SPECS: Final = (
                 "default": 10,
                 "description": "How long, in seconds, to wait for a picture while the display is black.",
             },
+            "max_age": {
+                "type": "number",
+                "minimum": 0,
+                "maximum": 60,
+                "default": 0,
+                "description": "How old, in seconds, a picture of the same scene may be that was taken before the "
+                "stream was live; it is uploaded at once.",
+            },
         },
         result={"thumbnail_url": TEXT, "bytes": COUNT, "black": FLAG},
         pace=(120.0, 300.0),

@@ -121,7 +121,10 @@ class Keeper:
         with suppress(RuntimeError):
             self._loop = asyncio.get_running_loop()
         with self._lock:
-            earlier, self._held[held.run] = self._held.get(held.run), held
+            earlier = self._held.get(held.run)
+            if earlier is not None and earlier.epoch > held.epoch:
+                earlier, held = held, earlier
+            self._held[held.run] = held
             if self._thread is None:
                 self._thread = threading.Thread(target=self._work, name="store keeper", daemon=True)
                 self._thread.start()

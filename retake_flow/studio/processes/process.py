@@ -15,6 +15,7 @@ from typing import Final, cast
 
 from retake_flow.redact import scrub
 from retake_flow.sanitize import strip_controls
+from retake_flow.tasks import elapse, first_of
 
 #: The bytes read at once; of more, only the end is read, so that a reader catches up quickly after a suspension.
 LONGEST_UNREAD: Final = 64 * 1024
@@ -273,7 +274,5 @@ class Process(asyncio.SubprocessProtocol):
 
 
 async def _at_most(seconds: float, event: asyncio.Event) -> bool:
-    with suppress(TimeoutError):
-        async with asyncio.timeout(seconds):
-            await event.wait()
-    return event.is_set()
+    async with first_of(event.wait(), elapse(seconds)):
+        return event.is_set()

@@ -52,7 +52,9 @@ def test_a_claim_that_another_one_of_the_same_process_replaces_knows_it(keeper: 
     keeper.add(later)
     assert (held.fenced, woken, later.fenced) == (True, [1], False)
     keeper.remove(held)
-    assert keeper._all() == [later]
+    late = Held("r", 1, Lease(35.0))
+    keeper.add(late)
+    assert (late.fenced, later.fenced, keeper._all()) == (True, False, [later])
     keeper._thread = None
 
 
