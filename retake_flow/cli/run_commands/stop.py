@@ -131,17 +131,16 @@ def _kill_undriven(store: Runs, run: str) -> Stored:
         sweep(run)
         stored = store.load(run)
         last = stored.run
-        if not last.ended:
+        if not last.ended or last.undoing:
             # Its gates stay in the snapshot: the store then closes them whether or not they are answered.
-            ended = last.as_killed("killed")
+            ended = replace(last, undoing=()) if last.ended else last.as_killed("killed")
             stats = last.stats.figures(stored.updated)
-            fields = {"run": run, "outcome": "killed", "state": last.state, "reason": "killed", "stats": stats}
+            fields = {"outcome": ended.outcome, "state": last.state, "reason": ended.reason, "stats": stats}
             ended = replace(ended, stats=last.stats.counting([record("run_ended", stored.updated)]))
-            claim.write(ended, [record("run_ended", time.time(), **fields)])
+            recorded = store.journal(run, last=1, events=("run_ended",))
+            claim.write(ended, [] if recorded else [record("run_ended", time.time(), run=run, **fields)])
             if last.rehearsal:
                 _forget(last.rehearsal)
-        elif last.undoing:
-            claim.write(replace(last, undoing=()), [])
     finally:
         claim.release()
     return store.load(run)

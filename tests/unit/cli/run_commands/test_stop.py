@@ -25,6 +25,7 @@ from retake_flow.errors import CredentialsError
 from retake_flow.ports.fleet import Demand
 from retake_flow.ports.runs import Claim, Runs
 from retake_flow.redact import Secret
+from retake_flow.run.records import record
 from retake_flow.run.run import PendingUndo, Phase, Run
 from retake_flow.run.stats import Stats
 from retake_flow.settings import Settings
@@ -154,6 +155,28 @@ def test_nothing_is_owed_by_a_killed_run(command: Command, store: Runs) -> None:
     assert command("kill", "owl-1").code == 0
     last = store.load("owl-1").run
     assert (last.outcome, last.undos, last.undoing) == ("killed", (), ())
+
+
+@pytest.mark.parametrize("recorded", [True, False])
+def test_a_run_that_ended_before_its_undos_were_done_is_killed_whole(
+    command: Command, store: Runs, folder: Path, recorded: bool
+) -> None:
+    """It keeps its outcome. Its end is recorded once, its stream counts as over, and its credentials are deleted."""
+    rehearsed = folder / "rehearsed"
+    rehearsed.mkdir()
+    (rehearsed / ".rehearsal.json").write_text('{"agents": [{"token": "rtk_1"}]}', encoding="utf-8")
+    over = {"phase": Phase.COMPLETED, "outcome": "completed", "reason": "well done", "rehearsal": str(rehearsed)}
+    undo = PendingUndo("on", "on/air", "retake.stop_stream", {})
+    end = [record("run_ended", 5.0, run="owl-1", outcome="completed", state="on/air", reason="well done")]
+    on_air = Stats(began=time.time() - 60)
+    stored(store, "owl-1", holder=DEAD, records=end * recorded, stats=on_air, undoing=(undo,), **over)
+    assert command("kill", "owl-1").out == "owl-1 has ended: completed in on/air: well done\n"
+    last = store.load("owl-1")
+    assert (last.run.outcome, last.run.undoing, last.holder) == ("completed", (), None)
+    assert (last.run.stats.on_air, last.run.stats.seconds >= 60) == (False, True)
+    [(_, told)] = store.journal("owl-1")
+    assert (told["event"], told["outcome"], told["reason"]) == ("run_ended", "completed", "well done")
+    assert not any(rehearsed.iterdir())
 
 
 @pytest.mark.parametrize("there", [True, False])
