@@ -336,6 +336,9 @@ class Runs(ReadableRuns, Protocol):
             GateUnknown: The gate was never asked, has expired, or is closed.
         """
 
+    def owing(self) -> list[str]:
+        """The ended runs that were released and still owe undos."""
+
     def prune(self, before: float, *, dry_run: bool = False) -> list[str]:
         """Delete ended runs that were last written before a time, with their journals; returns their ids.
 

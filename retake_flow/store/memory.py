@@ -162,6 +162,11 @@ class MemoryRuns:
         asked.answer = replace(answer, fields=_wrap_secrets(asked.gate, answer))
         self._kept[run].wake()
 
+    def owing(self) -> list[str]:
+        """The ended runs that were released and still owe undos."""
+        every = [each.stored for each in self._kept.values()]
+        return [one.run.id for one in every if one.run.ended and one.run.undoing and one.holder is None]
+
     def prune(self, before: float, *, dry_run: bool = False) -> list[str]:
         """Delete ended runs that owe nothing and were last written before a time; returns their ids."""
         every = [each.stored for each in self._kept.values() if each.stored.updated < before]

@@ -47,6 +47,7 @@ def _take_stock(runs: Runs) -> tuple[list[str], dict[str, RetakeFlowError]]:
     """
     now = time.time()
     waiting, elsewhere = list[str](), dict[str, RetakeFlowError]()
+    owing = set(runs.owing())
     for summary in runs.summaries():
         holder = summary.holder
         if summary.submitted:
@@ -54,7 +55,7 @@ def _take_stock(runs: Runs) -> tuple[list[str], dict[str, RetakeFlowError]]:
         if summary.damage:
             elsewhere[summary.id] = Damaged(f"it is damaged: {summary.damage}")
         elif holder is None:
-            if summary.outcome is None and (summary.phase is not Phase.SUSPENDED or _due(runs, summary, now)):
+            if summary.id in owing or (summary.outcome is None and _needs_process(runs, summary, now)):
                 waiting.append(summary.id)
         elif not is_alive(holder):
             waiting.append(summary.id)
@@ -63,8 +64,10 @@ def _take_stock(runs: Runs) -> tuple[list[str], dict[str, RetakeFlowError]]:
     return waiting, elsewhere
 
 
-def _due(runs: Runs, summary: Summary, now: float) -> bool:
-    """Whether a suspended run has something to do: a question was answered, or a timer is due."""
+def _needs_process(runs: Runs, summary: Summary, now: float) -> bool:
+    """Whether a released run has something to do: if suspended, once a question is answered or a timer is due."""
+    if summary.phase is not Phase.SUSPENDED:
+        return True
     try:
         run = runs.load(summary.id).run
     except RetakeFlowError:

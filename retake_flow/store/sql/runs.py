@@ -7,7 +7,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-from sqlalchemy import Connection, Select, delete, exists, insert, literal, or_, select, text, update
+from sqlalchemy import ColumnElement, Connection, Select, delete, exists, insert, literal, or_, select, text, update
 from sqlalchemy.exc import IntegrityError
 
 from retake_flow.errors import Damaged, StoreError
@@ -220,14 +220,19 @@ class SqlRuns(RunReader):
             gates.answer(connection, run, gate, answer)
             self.database.notify(connection, run)
 
+    def owing(self) -> list[str]:
+        """The ended runs that were released and still owe undos."""
+        released = RUNS.c.outcome.is_not(None) & RUNS.c.holder_host.is_(None)
+        with self.database.reading() as connection:
+            return _owing(connection, released)
+
     def prune(self, before: float, *, dry_run: bool = False) -> list[str]:
         """Delete ended runs that owe nothing and were last written before a time; returns their ids."""
         ended = RUNS.c.outcome.is_not(None) & RUNS.c.phase.in_(_ENDED)  # both, or one of them is damaged
         old = ended & (RUNS.c.updated < before) & ~exists().where(SNAPSHOTS.c.run == RUNS.c.id, _NEWER_FORM)
         with self.database.writing(long=True) as connection:
             driven = self._driven_runs(connection, select(RUNS.c.id, *HOLDER).where(old))
-            perhaps_owing = connection.scalars(select(RUNS.c.id).where(old & RUNS.c.id.in_(_PERHAPS_OWING))).all()
-            kept = driven + [run for run in perhaps_owing if jobs.owes_undos(connection, run)]
+            kept = driven + _owing(connection, old)
             free = old & RUNS.c.id.not_in(kept)
             if dry_run:
                 return sorted(columns.texts(connection.scalars(select(RUNS.c.id).where(free))))
@@ -270,6 +275,12 @@ def _require_here(connection: Connection, run: str) -> None:
     row = connection.execute(select(host, where).where(RUNS.c.id == run).with_for_update(read=True)).one_or_none()
     if row is not None and row[1] == MOVED:
         raise RunMoved(run, columns.as_text(row[0]))
+
+
+def _owing(connection: Connection, among: ColumnElement[bool]) -> list[str]:
+    """Those of some ended runs that still owe undos; the snapshots of the others are not loaded."""
+    perhaps = columns.texts(connection.scalars(select(RUNS.c.id).where(among & RUNS.c.id.in_(_PERHAPS_OWING))))
+    return [run for run in perhaps if jobs.owes_undos(connection, run)]
 
 
 def _claimable(run: str, epoch: object, *holder: object) -> tuple[int, Holder | None]:

@@ -486,6 +486,16 @@ class TestListing:
             assert runs.prune(99.0, dry_run=dry_run) == ["done"]
         assert [each.id for each in runs.summaries()] == ["owing"]
 
+    def test_only_ended_runs_that_were_released_are_owing(self, runs: Runs, world: World) -> None:
+        """Neither one that a process has, or had, nor one whose own data only looks like undos."""
+        over = {"phase": Phase.COMPLETED, "outcome": "completed"}
+        owed = {"undoing": (PendingUndo("a", "a", "x.close", {}),)}
+        lookalike = {"undoing": [{"scope": "a", "state": "a", "do": "x.close", "inputs": {}}]}
+        for run in (a_run("done", vars=lookalike, **over), a_run("owing", **owed, **over), a_run("on", **owed)):
+            created(runs, run).release()
+        created(runs, a_run("dead", **owed, **over))
+        assert runs.owing() == ["owing"]
+
     def test_what_is_asked_comes_with_its_data_and_number(self, runs: Runs) -> None:
         """Whoever asks learns the number by which the journal will answer."""
         claim = created(runs)

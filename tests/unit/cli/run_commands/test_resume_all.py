@@ -19,7 +19,7 @@ from retake_flow.ports.runs import Holder, Runs, Stored
 from retake_flow.redact import Secret
 from retake_flow.run.gates import Answer
 from retake_flow.run.identity import Identity, fingerprint
-from retake_flow.run.run import Phase, Run
+from retake_flow.run.run import PendingUndo, Phase, Run
 from retake_flow.store.holders import this_process
 from retake_flow.store.sql.runs import SqlRuns
 
@@ -195,6 +195,28 @@ def test_a_run_that_was_let_go_without_an_end_is_taken_up(
     said = command("resume", "--all", "--json")
     assert (said.code, resumed(said.records) <= {"let-go-1"}) == (0, True)
     assert store.load("let-go-1").run.outcome == "completed"
+
+
+def test_a_run_that_was_let_go_before_its_undos_were_done_is_taken_up(
+    command: Command, store: Runs, folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """It has ended, and the many others that have ended and owe nothing are not even loaded."""
+    over = {"outcome": "completed", "phase": Phase.COMPLETED, "state": "rested"}
+    owed = (PendingUndo("nap", "nap", "operator.tell", {"message": "undone"}),)
+    begun(store, folder, "owing-1", holder=None, undoing=owed, **over)
+    begun(store, folder, "done-1", holder=None, **over)
+    loaded, load = set[str](), SqlRuns.load
+
+    def load_and_note(runs: SqlRuns, run: str) -> Stored:
+        loaded.add(run)
+        return load(runs, run)
+
+    monkeypatch.setattr(SqlRuns, "load", load_and_note)
+    said = command("resume", "--all", "--json")
+    assert (said.code, resumed(said.records), loaded) == (0, {"owing-1"}, {"owing-1"})
+    events = [record["event"] for _, record in store.journal("owing-1")]
+    assert (store.load("owing-1").run.undoing, events.count("undo_finished"), events[-1]) == ((), 1, "run_ended")
+    assert command("resume", "--all").out == "no run waits for a process\n"
 
 
 @pytest.mark.parametrize("raised", [StoreError("the disk is full"), KeyError("max"), RecursionError("too deep")])
