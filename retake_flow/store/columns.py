@@ -119,9 +119,9 @@ def _encodes(value: str) -> bool:
 
 
 def storable(value: str) -> str:
-    """A text that every database accepts: no lone surrogates, no NUL."""
+    """A text that every database accepts, with a question mark for each lone surrogate and NUL."""
     return (
-        value if value.isascii() and "\0" not in value else value.encode("utf-8", "replace").decode().replace("\0", "")
+        value if value.isascii() and "\0" not in value else value.encode("utf-8", "replace").decode().replace("\0", "?")
     )
 
 

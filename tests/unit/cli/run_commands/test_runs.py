@@ -139,17 +139,20 @@ def test_a_store_that_is_none_is_told_in_one_message(
     [
         (("show", "\udcff"), 2, "there is no run '\\udcff'"),
         (("stop", "\udcff"), 2, "there is no run '\\udcff'"),
+        (("show", "owl-1\0"), 2, "there is no run 'owl-1\\x00'"),
+        (("kill", "owl-1\0"), 2, "there is no run 'owl-1\\x00'"),
         (("gates", "\udcff"), 2, "there is no run '\\udcff'"),
         (("graph", "go-live.yaml", "--run", "\udcff"), 2, "there is no run '\\udcff'"),
         (("drain", "\udcff"), 2, "there is no host '\\udcff'"),
         (("runs", "--agent", "\udcff"), 0, "no such runs"),
+        (("runs", "--agent", "owl\0"), 0, "no such runs"),
         (("runs", "--flow", "\udcff"), 0, "no such runs"),
     ],
 )
-def test_what_is_no_utf8_means_no_run(
+def test_what_no_database_takes_means_no_run(
     command: Command, store: Runs, words: tuple[str, ...], code: int, said: str
 ) -> None:
-    """Arguments may be any bytes; no database takes those that are no text."""
+    """Arguments may be any bytes, and the page may ask for any text, even with a NUL in it."""
     stored(store, "owl-1")
     done = command(*words)
     assert (done.code, said in done.out + done.err) == (code, True), done
