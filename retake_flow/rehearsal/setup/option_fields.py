@@ -84,8 +84,8 @@ class Fields:
     def offset(self, name: str, default: float) -> float:
         """An offset in seconds: a number, or a duration with a sign, such as `+75s` or `-10m`."""
         value = self._get(name, default)
-        text = str(value).strip() if isinstance(value, str | int | float) and not isinstance(value, bool) else ""
         try:
+            text = str(value).strip() if isinstance(value, str | int | float) and not isinstance(value, bool) else ""
             return (-1.0 if text.startswith("-") else 1.0) * duration.seconds(re.sub(r"^[+-]", "", text))
         except ValueError:
             raise self.wrong(name, "a number of seconds, or a duration as in +75s or -10m") from None
@@ -192,6 +192,8 @@ def each(value: object, where: str) -> list[Fields]:
 
 
 def _kind(value: object) -> str:
+    if isinstance(value, int) and abs(value) > _GREATEST:
+        return "a number of more than 18 digits"  # Python converts no number of more than 4,300 digits to text
     if isinstance(value, int | float) and not isinstance(value, bool):
         return f"the number {cut(str(value), 24)}"
     # The type and not the value: a field may hold a token.

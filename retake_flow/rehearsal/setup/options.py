@@ -143,7 +143,10 @@ class OwnAnswer:
     def read(cls, fields: Fields) -> OwnAnswer:
         """Read an answer from JSON; an `output` that is no text is written as JSON."""
         output = fields.anything("output")
-        written = output if isinstance(output, str) else "" if output is None else json.dumps(output)
+        try:
+            written = output if isinstance(output, str) else "" if output is None else json.dumps(output)
+        except ValueError:  # such as a number of more than 4,300 digits
+            raise fields.wrong("output", "JSON") from None
         return fields.build(cls, output=written)
 
 
