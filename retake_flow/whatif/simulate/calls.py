@@ -64,7 +64,7 @@ class Calls:
 
     async def verify(self, call: Call) -> Completion | None:
         """Report nothing about other processes: a simulation has none."""
-        raise InDoubt(f"whether {call.do} was done is not known")
+        raise InDoubt(f"it is not known whether {call.do} was done")
 
     @asynccontextmanager
     async def serve(self, call: Call) -> AsyncIterator[_SimulatedService]:
