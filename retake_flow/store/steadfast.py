@@ -32,8 +32,9 @@ TOLD_AFTER = 10.0
 class Steadfast:
     """A claim that does not end a stream because of a failing store.
 
-    A run with no pending undo has nothing on air to lose. So it waits for a store that is only away (`unwritten`), and
-    any other failure raises its error at once. A lease that has run out raises its error in every case.
+    A run with no pending undo has nothing on air to lose. So it waits for a store that is only away (see
+    `write_error`), and any other failure raises its error at once. A lease that has run out raises its error in every
+    case.
 
     Args:
         claim: Writes the run.
