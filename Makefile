@@ -9,7 +9,7 @@ rehearse: $(READY)
 	$(VENV)/bin/retake-flow run go-live.yaml --rehearse --for 20s
 
 test: $(READY_TO_TEST)
-	PYTHONDONTWRITEBYTECODE= $(VENV)/bin/python -m pytest -n 5 --dist loadfile --no-loadscope-reorder
+	PYTHONDONTWRITEBYTECODE= $(VENV)/bin/python -m pytest -n 5 --dist loadfile --no-loadscope-reorder --max-worker-restart 0
 
 check: $(READY)
 	$(VENV)/bin/ruff check .

@@ -1,9 +1,9 @@
-"""What all tests share: the shipped Gherkin steps, their order, a time limit, and no secret of another test."""
+"""What all tests share: the shipped Gherkin steps, their order, and no secret of another test."""
 
 from __future__ import annotations
 
 import signal
-from collections.abc import Generator, Iterator
+from collections.abc import Iterator
 from itertools import groupby
 
 import pytest
@@ -26,26 +26,6 @@ def _forget_secrets() -> Iterator[None]:
     yield
     redact._seen.clear()
     redact._seen.update(before)
-
-
-#: After so long (seconds) a test counts as hanging: it then fails, and says where it hangs.
-LONGEST_TEST = 900
-
-
-@pytest.hookimpl(wrapper=True)
-def pytest_runtest_protocol(item: pytest.Item) -> Generator[None, object, object]:
-    """Let no test hang for ever, with its fixtures."""
-
-    def hanging(number: int, frame: object) -> None:
-        pytest.fail(f"{item.nodeid} hangs: it has not ended after {LONGEST_TEST} s")
-
-    before = signal.signal(signal.SIGALRM, hanging)
-    signal.alarm(LONGEST_TEST)
-    try:
-        return (yield)
-    finally:
-        signal.alarm(0)
-        signal.signal(signal.SIGALRM, before)
 
 
 #: Files whose tests take longest, so that none of them is begun last.

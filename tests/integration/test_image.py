@@ -71,7 +71,7 @@ def test_a_builder_builds_it() -> None:
 
 def builder(*arguments: str) -> str:
     """Run a command of Buildah; gives its output."""
-    done = subprocess.run([*BUILDER, *arguments], capture_output=True, text=True, check=False, timeout=1800)
+    done = subprocess.run([*BUILDER, *arguments], capture_output=True, text=True, check=False, timeout=1200)
     assert done.returncode == 0, done.stderr[-2000:] + done.stdout[-2000:]
     return done.stdout
 
