@@ -49,6 +49,14 @@ Feature: Thumbnails
     And thumbnail was performed 1 time
     And the thumbnail was not black
 
+  Scenario: A screenshot that fails ahead and in time is taken once more
+    Given the screenshot fails once
+    And the screenshot fails once
+    When the agent goes live
+    Then the run is completed
+    And thumbnail was performed 2 times
+    And the thumbnail was not black
+
   Scenario: A single failed upload has no effect
     Given the next POST /agent/update-thumbnail meets status 503
     When the agent goes live

@@ -48,6 +48,12 @@ def waited(wanted: Callable[[], Any], what: object = "", within: float = WITHIN,
     return value
 
 
+def encoder(run: str) -> psutil.Process:
+    """The one that encodes, once there is one: a run also has ffmpeg take a thumbnail, and measure its sound."""
+    [only] = waited(lambda: len(found := programs(run, "ffmpeg", "-progress")) == 1 and found, "one encoder")
+    return only
+
+
 def numbered(records: list[Record]) -> list[Record]:
     """The journal of a run as it has printed it: without the numbers, which have neither gaps nor doubles.
 

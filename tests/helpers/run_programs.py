@@ -27,12 +27,6 @@ def program(run: str, name: str, word: str = "") -> psutil.Process | None:
     return next(iter(programs(run, name, word)), None)
 
 
-def encoder(run: str) -> psutil.Process:
-    """The one that encodes: a run also has ffmpeg take a thumbnail, and measure its sound."""
-    (only,) = programs(run, "ffmpeg", "-progress")
-    return only
-
-
 def children(pid: int, name: str = "", word: str = "", recursive: bool = False) -> list[psutil.Process]:
     """The children of a process, for programs that hide their environment, as Chromium does."""
     return living(psutil.Process(pid).children(recursive), lambda one: _is(one, name, word))

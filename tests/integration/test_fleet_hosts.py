@@ -21,7 +21,7 @@ pytestmark = [
 ]
 
 #: Seconds: a driver of a busy machine that finds its connection forgotten connects anew well within it.
-LEASE = 15.0
+LEASE = 20.0
 
 
 def metrics(port: int) -> dict[str, float]:

@@ -11,8 +11,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from flow_processes import Home, RetakeTv, Running, at_home, retake_tv, waited, write_credentials
-from run_programs import encoder
+from flow_processes import Home, RetakeTv, Running, at_home, encoder, retake_tv, waited, write_credentials
 
 from retake_flow.actions.liveness.lag import LagFile
 from retake_flow.actions.liveness.liveness import Liveness, watch_announcements
@@ -68,7 +67,7 @@ def test_the_next_stream_knows_the_lag_of_the_last_one(tv: RetakeTv, home: Home)
     first = home.start("run", "go-live.yaml")
     measured: dict[str, Any] = first.until("activity_result", activity=f"{ON_AIR}:lag")["result"]
     signed_off(first)
-    assert LAG - 1.5 < measured["by"] < LAG + 0.5
+    assert LAG - 4 < measured["by"] < LAG + 2
     kept = home.folder / "owl.json.lag"
     assert kept.stat().st_mode & 0o777 == 0o600
     [[after, by, source]] = json.loads(kept.read_text())["127.0.0.1"]
@@ -83,7 +82,7 @@ def test_the_next_stream_knows_the_lag_of_the_last_one(tv: RetakeTv, home: Home)
     at_the_guides, *when_due = first_looks(tv)
     assert at_the_guides < LAG - 2
     assert len(when_due) == 2
-    assert min(when_due) > LAG - 1.5
+    assert min(when_due) > LAG - 4
     report = tv.report()
     assert report["broken_rules"] == []
     assert report["agents"][0]["status_polls"]["shortest_gap"] >= 2.9

@@ -16,12 +16,12 @@ from typing import Any
 import httpx2
 import psutil
 import pytest
-from flow_processes import WITHIN, Home, at_home, gone, waited
+from flow_processes import WITHIN, Home, at_home, encoder, gone, waited
 from mcp import Client
 from mcp.client.stdio import StdioServerParameters, stdio_client
 from mcp.client.streamable_http import streamable_http_client
 from mcp.types import ElicitResult
-from run_programs import children, encoder, lives
+from run_programs import children, lives
 
 pytestmark = pytest.mark.real
 

@@ -123,12 +123,16 @@ def open_folder() -> Iterator[Path]:
 
 @pytest.fixture
 def decoy() -> Iterator[str]:
-    """A secret badly kept in each way: in a file, a command line and a segment; else the sweep would prove nothing."""
+    """A secret badly kept in each way, and a server that answers everyone; else the sweep would prove nothing."""
     word = "decoy-" + secrets.token_hex(8)
     share = (
-        "import ctypes, sys; libc = ctypes.CDLL(None); libc.shmat.restype = ctypes.c_void_p;"
+        "import ctypes, socket, sys, threading; libc = ctypes.CDLL(None); libc.shmat.restype = ctypes.c_void_p;"
         "number = libc.shmget(0, 4096, 0o1777); address = libc.shmat(number, None, 0); libc.shmctl(number, 0, None);"
-        "ctypes.memmove(address, sys.argv[1].encode(), len(sys.argv[1])); print('ready', flush=True); sys.stdin.read()"
+        "ctypes.memmove(address, sys.argv[1].encode(), len(sys.argv[1]));"
+        "server = socket.socket(socket.AF_UNIX); server.bind(chr(0) + sys.argv[1]); server.listen();"
+        "answer = lambda one: (one.recv(12), one.sendall(bytes([1])));"
+        "serve = lambda: [answer(one) for one, _ in iter(server.accept, None)];"
+        "threading.Thread(target=serve, daemon=True).start(); print('ready', flush=True); sys.stdin.read()"
     )
     with tempfile.NamedTemporaryFile("w", prefix="test-decoy-") as file:
         os.fchmod(file.fileno(), 0o644)
@@ -205,7 +209,7 @@ def test_nothing_of_a_run_on_air_is_found_anywhere(open_folder: Path, decoy: str
             needles += [*map(str.encode, keys), *cookies(running)]
             ports = listening(running)
             assert len(ports) >= 2  # of the API and of the ingest
-            asked = sockets(running)
+            asked = [*sockets(running), f"@{decoy}"]
             assert screens(running) & set(asked)
             during, got = sweep(needles, ports, asked, open_folder)
             assert home.call("say", running.run, "still here", "--screen").code == 0
@@ -220,4 +224,4 @@ def test_nothing_of_a_run_on_air_is_found_anywhere(open_folder: Path, decoy: str
         assert any(way in place for place in decoyed), way
     assert min(got["files"], got["processes"], got["segments"], got["answers"]) > 0
     assert [each for each in (*during, *after) if each[0] > 0] == []
-    assert got["sockets"] == []
+    assert got["sockets"] == [f"@{decoy}"]

@@ -262,7 +262,7 @@ def test_a_stall_reads_nothing_and_a_rotation_ends_the_push(tmp_path):
         owl, key = begin(server)
         async with ffmpeg(server, key) as process:
             await eventually(lambda: server.platform.is_live(owl))
-            server.platform.strike(owl, StreamFault("stall", lasts=8.0))
+            server.platform.strike(owl, StreamFault("stall", lasts=30.0))
             await eventually(lambda: not server.platform.is_live(owl))
             stalled = frames_of_newest(server), process.returncode
             await eventually(lambda: server.platform.is_live(owl))

@@ -118,7 +118,7 @@ def test_nothing_is_cut_covered_or_obeyed_in_any_size_and_scene(tmp_path: Path) 
                 for size in ("640x360", "854x480", "1280x720", "1920x1080", "720x1280"):
                     width, height = map(int, size.split("x"))
                     metrics = {"width": width, "height": height, "deviceScaleFactor": 1, "mobile": False}
-                    await page._running._call("Emulation.setDeviceMetricsOverride", metrics)
+                    await page._running._call("Emulation.setDeviceMetricsOverride", metrics, WITHIN)
                     for number, state in enumerate(states()):
                         await page.evaluate(f"update({json.dumps(state)}), update({json.dumps(state)})", WITHIN)
                         await page.evaluate("document.getAnimations().forEach(each => each.finish())", WITHIN)
@@ -139,9 +139,9 @@ def test_the_stage_fills_the_picture_to_its_edges(size: str, tmp_path: Path) -> 
         with work_folder() as folder:
             stage = Studio(Launcher(f"edges-{os.getpid()}", dict(os.environ)), folder, home=tmp_path)
             async with stage.display(size) as display, stage.window_manager(), stage.screen.page(PAGE) as page:
-                assert await page.evaluate("`${innerWidth}x${innerHeight}`") == size
+                assert await page.evaluate("`${innerWidth}x${innerHeight}`", WITHIN) == size
                 await page.evaluate(
-                    "document.body.innerHTML = '', document.documentElement.style.background = '#c06000'"
+                    "document.body.innerHTML = '', document.documentElement.style.background = '#c06000'", WITHIN
                 )
                 around = {**os.environ, **display.environment}
                 grab = ("-f", "x11grab", "-video_size", size, "-i", display.name, "-frames:v", "1")

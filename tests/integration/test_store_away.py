@@ -20,7 +20,7 @@ from store_hosts import OPTIONS, a_host, encoder, epoch, gone_after, journal, on
 from retake_flow.store.steadfast import TOLD_AFTER
 
 pytestmark = pytest.mark.real
-LEASE = 12.0  # seconds; its holder gives up after five sevenths
+LEASE = 20.0  # seconds; its holder gives up after five sevenths
 
 
 @pytest.fixture
@@ -71,7 +71,7 @@ def test_a_stream_outlasts_its_server(tmp_path: Path, server: postgres_server.Se
         network.cut("silent")
         asked = time.monotonic()
         runs = home.call("runs")
-        assert time.monotonic() - asked < 45  # five seconds, and what a busy machine takes to start it
+        assert time.monotonic() - asked < 100  # five seconds, and what a busy machine takes to start it
         assert runs.code == 6, runs
         assert "cannot be reached" in runs.err
         assert "see whether the database server runs" in runs.err

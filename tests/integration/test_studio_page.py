@@ -185,7 +185,8 @@ def test_a_page_is_shown_heard_changed_and_comes_back_whatever_happens_to_it(tmp
                     await page.show(tmp_path / folder, hosts)
                     await until(lambda color=SEEN[folder]: _shows(film, color))  # type: ignore[misc]
                 await recording.aclose()
-                assert await page.evaluate("`${innerWidth}x${innerHeight} ${isSecureContext}`") == "640x360 true"
+                size = await page.evaluate("`${innerWidth}x${innerHeight} ${isSecureContext}`", WITHIN)
+                assert size == "640x360 true"
                 processes = browser(page)
                 assert living(processes, listens) == []
                 assert living(renderers(page), lambda one: not is_confined(one)) == []
@@ -272,7 +273,7 @@ def test_a_page_reaches_its_folder_and_the_hosts_that_it_may(tmp_path: Path) -> 
             }
             found = {expression: await page.evaluate(expression, WITHIN) for expression in tries}
             assert found == tries
-            assert await page.evaluate("location.href") == "https://stage.invalid/"
+            assert await page.evaluate("location.href", WITHIN) == "https://stage.invalid/"
             before, waiting = page.pid, asyncio.ensure_future(page.wait())
             await page.show(tmp_path / "page", [allowed, forbidden])  # the browser of now cannot
             assert await page.evaluate(_FETCH.format(f"http://{forbidden}/"), WITHIN) == "sent"

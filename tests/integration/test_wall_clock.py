@@ -70,11 +70,17 @@ def heard(running: Running) -> int:
     return sum(record["event"] == "chat_message" for record in running.records)
 
 
+def steps(running: Running) -> list[float]:
+    """The steps that a run has noticed, in seconds; a machine under load adds small ones."""
+    stepped = [record["by"] for record in running.records if record["event"] == "clock_stepped"]
+    return [by for by in stepped if abs(by) > 60]
+
+
 def step(running: Running, clock: WallClock, off: float) -> None:
     """Set the clock; returns when the run has noticed and has heard some viewers since."""
-    steps = sum(record["event"] == "clock_stepped" for record in running.records)
+    known = len(steps(running))
     clock.set(off)
-    waited(lambda: sum(r["event"] == "clock_stepped" for r in running.records) > steps, "the step")
+    waited(lambda: len(steps(running)) > known, "the step")
     before = heard(running)
     waited(lambda: heard(running) >= before + 3, f"viewers after the clock is {off:+} s off")
 
@@ -91,8 +97,7 @@ def test_a_stream_goes_on_however_the_clock_is_set(home: Home, clock: WallClock)
     running.until("chat_message")
     for off in (-600, 2 * DAY, 75):
         step(running, clock, off)
-    by = [record["by"] for record in running.records if record["event"] == "clock_stepped"]
-    assert by == pytest.approx([-600, 2 * DAY + 600, 75 - 2 * DAY], abs=5)
+    assert steps(running) == pytest.approx([-600, 2 * DAY + 600, 75 - 2 * DAY], abs=5)
     shown = json.loads(home.call("show", running.run, "--json").out)
     assert 0 < shown["health"]["uptime_seconds"] < 600
     running.process.send_signal(signal.SIGTERM)
@@ -123,7 +128,7 @@ def test_a_stream_is_brought_back_after_a_step_and_a_crash(home: Home, clock: Wa
     assert 11 * 3600 < left <= 12 * 3600
     again.process.send_signal(signal.SIGTERM)
     assert again.finish() == 130
-    assert not any(record["event"] == "clock_stepped" for record in again.records)
+    assert steps(again) == []
 
 
 @pytest.mark.parametrize("off", [-600, 2 * DAY])
@@ -163,7 +168,7 @@ def test_a_clock_that_goes_back_between_two_processes_makes_nobody_wait(home: Ho
 @pytest.mark.parametrize("year", [1970, 2039, 2110])
 def test_a_host_without_a_clock_runs_all_the_same(home: Home, year: int) -> None:
     """A battery is empty, a date is past what some counts hold: runs are begun, listed and taken up again."""
-    odd = {**WallClock(home.folder / "odd").variables, "FAKETIME": f"@{year}-01-01 00:00:10"}
+    odd = {**WallClock(home.folder / "odd").variables, "FAKETIME": f"@{year}-01-01 00:00:10", "TZ": "UTC"}
     del odd["FAKETIME_TIMESTAMP_FILE"]
     file = home.folder / "resting.yaml"
     file.write_text(RESTING)

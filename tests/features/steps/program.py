@@ -14,9 +14,8 @@ from typing import Any
 
 import postgres_server
 import pytest
-from flow_processes import WITHIN, gone
+from flow_processes import WITHIN, encoder, gone
 from pytest_bdd import given, parsers, then, when
-from run_programs import encoder
 
 from retake_flow.testing.steps.tables import ON_AIR
 

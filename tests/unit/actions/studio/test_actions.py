@@ -132,6 +132,7 @@ def test_a_black_picture_is_not_uploaded_while_the_content_starts(play, owl, sta
     [
         (0.0, 3.0, 10.0, [False]),
         (2.0, 4.0, 10.0, [False]),
+        (9.0, 11.0, 10.0, [False]),
         (0.0, 3.0, 0.0, [False, False]),
         (0.0, 25.0, 10.0, [False, False]),
         (0.0, 45.0, 10.0, [False, True]),
