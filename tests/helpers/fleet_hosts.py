@@ -15,6 +15,7 @@ from pathlib import Path
 from typing import Any
 from uuid import uuid4
 
+import fresh_tmp
 import postgres_server
 import psutil
 from cuttable_port import CuttablePort, leading_to
@@ -36,7 +37,7 @@ LEASE = 6.0
 _BOOT = "/proc/sys/kernel/random/boot_id"
 # Its first process is no worker, which may die, and takes in orphans.
 _FIRST = (
-    f'mount -t tmpfs tmpfs /tmp && hostname "$0" && mount --bind "$1" {_BOOT} && '
+    f'{fresh_tmp.mounting()} && hostname "$0" && mount --bind "$1" {_BOOT} && '
     "echo ready && exec >&2; while :; do sleep 0.2; done"
 )
 

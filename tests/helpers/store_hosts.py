@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any
 from uuid import uuid4
 
+import fresh_tmp
 import postgres_server
 import psutil
 from flow_processes import WITHIN, Home, Record, RetakeTv, Running, at_home, command, waited, write_credentials
@@ -21,7 +22,7 @@ TOKEN = "rtk_leases_0123456789"
 OPTIONS: dict[str, object] = {"agents": [{"name": "owl", "token": TOKEN, "user_id": "user_owl"}]}
 _HOST = ("unshare", "--pid", "--uts", "--mount", "--fork", "--kill-child", "--mount-proc")
 _BOOT = "/proc/sys/kernel/random/boot_id"
-_SETTLED = f'mount -t tmpfs tmpfs /tmp && hostname studio && mount --bind "$HOME/boot_id" {_BOOT} && exec "$@"'
+_SETTLED = f'{fresh_tmp.mounting()} && hostname studio && mount --bind "$HOME/boot_id" {_BOOT} && exec "$@"'
 
 
 def journal(server: postgres_server.Server, run: str) -> list[Record]:

@@ -8,6 +8,7 @@ import subprocess
 import tempfile
 from pathlib import Path
 
+import fresh_tmp
 import pytest
 from flow_processes import WITHIN, Home, at_home, command, gone, retake_tv, write_credentials
 from machines import nameless, no_fonts, reduced_ffmpeg
@@ -173,7 +174,7 @@ def test_without_a_home_commands_that_keep_nothing_work(tmp_path: Path, argument
 @pytest.mark.parametrize(
     ("mount", "words"),
     [
-        ("mount -t tmpfs -o ro tmpfs /tmp", "no display can be opened: Read-only file system"),
+        (fresh_tmp.mounting(read_only=True), "no display can be opened: Read-only file system"),
         ("mount -t tmpfs tmpfs /dev/pts", "no pseudo terminal"),
     ],
 )
