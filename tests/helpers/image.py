@@ -24,6 +24,8 @@ _OFFLINE = {
 }
 #: What the package is built from.
 _KEPT = ("retake_flow", "flows", "schemas", "skills", "docs", "pyproject.toml", "README.md", "LICENSE")
+#: Where libraries are in the image; those of the tests may be in /tmp, or in a folder that others may not enter.
+_LIBRARIES = "/opt/libraries"
 _PREPARED = """\
 set -eu
 mount --make-rprivate /
@@ -31,7 +33,8 @@ mount -t tmpfs tmpfs "$1" && mkdir "$1/upper" "$1/work" "$1/root"
 mount -t overlay overlay -o "lowerdir=/,upperdir=$1/upper,workdir=$1/work" "$1/root"
 mount -t proc proc "$1/root/proc"; mount --rbind /dev "$1/root/dev"; mount -t tmpfs -o mode=1777 tmpfs "$1/root/tmp"
 printf '#!/bin/sh\\nexit 0\\n' >"$1/root/usr/local/sbin/apt-get"; chmod 755 "$1/root/usr/local/sbin/apt-get"
-mkdir "$1/root/src"
+mkdir "$1/root/src" "$1/root{libraries}"
+mount --bind {found} "$1/root{libraries}"
 # Without what Python caches, which other tests may just be writing.
 tar -C {root} --exclude=__pycache__ -cf "$1/src.tar" {kept}; tar -C "$1/root/src" -xf "$1/src.tar"
 """
@@ -88,11 +91,12 @@ def read(file: Path) -> Image:
 
 def run(image: Image, folder: Path, *arguments: str, **environment: str) -> subprocess.CompletedProcess[str]:
     """Build the image, and run its program with some arguments, as its user."""
-    libraries = sysconfig.get_paths()["purelib"]
-    building = [_chroot({**_OFFLINE, "PYTHONPATH": libraries}, ["sh", "-ec", step]) for step in image.steps]
-    inside = {**image.environment, "PYTHONPATH": libraries, **environment}
+    building = [_chroot({**_OFFLINE, "PYTHONPATH": _LIBRARIES}, ["sh", "-ec", step]) for step in image.steps]
+    inside = {**image.environment, "PYTHONPATH": _LIBRARIES, **environment}
     running = _chroot(inside, [*image.entry, *arguments], f"--userspec={image.user}")
     prepared = _PREPARED.replace("{root}", shlex.quote(str(ROOT))).replace("{kept}", shlex.join(_KEPT))
+    found = shlex.quote(sysconfig.get_paths()["purelib"])
+    prepared = prepared.replace("{libraries}", _LIBRARIES).replace("{found}", found)
     script = "\n".join([prepared, *building, running])
     apart = ("unshare", "--mount", "--pid", "--fork", "--kill-child", "--mount-proc")
     return subprocess.run(
