@@ -103,7 +103,7 @@ Feature: Mocked runs of your own flow
     And the input least is 2
     When the flow is run
     Then it asks "2 at least"
-    When ann answers approve with "allow"
+    When the operator answers approve with "allow"
       | hours | 3 |
     Then the run is completed
     And the variable hours is 3

@@ -30,14 +30,36 @@ def _blocks(language: str) -> list[tuple[str, str]]:
     return found
 
 
+_COMMANDS = [(place, block) for place, block in _blocks("console") if not place.startswith("tutorial.md")]
+
+
 @pytest.mark.real
-@pytest.mark.parametrize(("place", "block"), _blocks("console"), ids=[place for place, _ in _blocks("console")])
+@pytest.mark.parametrize(("place", "block"), _COMMANDS, ids=[place for place, _ in _COMMANDS])
 def test_commands_run(place: str, block: str, tmp_path: Path) -> None:
     """Every command shown after a `$` exits with 0, in the order shown, in an empty folder with an empty home."""
-    home = tmp_path / "home"
-    home.mkdir()
     folder = tmp_path / "here"
     folder.mkdir()
+    _run_commands(place, block, folder, tmp_path / "home")
+
+
+@pytest.mark.real
+def test_tutorial(tmp_path: Path) -> None:
+    """The commands of the tutorial run in one folder, in which a reader has saved what it shows."""
+    folder = tmp_path / "here"
+    for language in ("yaml", "json", "gherkin"):
+        for place, text in _blocks(language):
+            if place.startswith("tutorial.md"):
+                named = re.match(r"# (\S+)\n", text)
+                file = folder / (named[1] if named else "trouble.json")
+                file.parent.mkdir(parents=True, exist_ok=True)
+                file.write_text(text, encoding="utf-8")
+    for place, block in _blocks("console"):
+        if place.startswith("tutorial.md"):
+            _run_commands(place, block, folder, tmp_path / "home")
+
+
+def _run_commands(place: str, block: str, folder: Path, home: Path) -> None:
+    home.mkdir(exist_ok=True)
     path = f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}"
     environment = {key: value for key, value in os.environ.items() if not key.startswith(("RETAKE_", "XDG_"))}
     environment.update({"HOME": str(home), "PATH": path, "RETAKE_FLOW_STAGE": "off"})
@@ -69,11 +91,12 @@ def test_make_targets_exist() -> None:
 def test_flows_in_documents_are_good(place: str, block: str, tmp_path: Path) -> None:
     """Every whole flow in a document is without mistakes, but for the page that shows mistakes.
 
-    The modules that a document shows lie beside it.
+    The modules that documents show lie beside it, and the other flows of its own document.
     """
-    for _, module in _blocks("python"):
-        if name := re.match(r"# (\w+\.py)\b", module):
-            (tmp_path / name[1]).write_text(module, encoding="utf-8")
+    own = [(other, text) for other, text in _blocks("yaml") if other.split()[0] == place.split()[0]]
+    for _, text in [*_blocks("python"), *own]:
+        if name := re.match(r"# ([\w-]+\.(?:py|yaml))\b", text):
+            (tmp_path / name[1]).write_text(text, encoding="utf-8")
     assert check(load(block, str(tmp_path / f"{place}.yaml")), CATALOGUE) == ()
 
 

@@ -40,7 +40,7 @@ _PLACES: Final[Mapping[str, tuple[str, Callable[[str], Any]]]] = {
     "decision": (r"\w+", str),
     "input": (r"\w+", str),
     "variable": (r"\w+", str),
-    "who": (r"[\w-]+", str),
+    "who": (r"[\w-]+(?: [\w-]+)*", str),
     "words": (r".+", str),
     "value": (r".+", parse),
     "time": (r"[0-9][\w.]*", _seconds),
