@@ -110,19 +110,25 @@ def is_over(stored: Stored) -> bool:
 class Polling:
     """Paces the readings of a caller that waits; in seconds.
 
-    Time during which the whole machine stands still counts as no more than a slow reading.
+    The whole machine may stand still meanwhile. So once, a long time between two calls counts as a slow reading only.
+
+    Attributes:
+        left: For how much longer the caller may wait, as of the last call.
     """
 
     def __init__(self, within: float, every: float = EVERY) -> None:
-        self._left = within
-        self._read = time.monotonic()
+        self.left = within
         self._every = every
+        self._called = time.monotonic()
+        self._stood_still = False
 
     def wait_for_next(self) -> bool:
         """Wait until the next reading is due; return False at once if the time is up."""
-        before, self._read = self._read, time.monotonic()
-        self._left -= min(self._read - before, _SLOW_READING)
-        if self._left <= 0:
+        before, self._called = self._called, time.monotonic()
+        passed = self._called - before
+        self.left -= passed if self._stood_still else min(passed, _SLOW_READING)
+        self._stood_still |= passed > _SLOW_READING
+        if self.left <= 0:
             return False
-        time.sleep(self._every)
+        time.sleep(min(self._every, self.left))
         return True

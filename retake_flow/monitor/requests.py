@@ -77,12 +77,11 @@ class SentRequest:
         read = store.journal(run, last=1)[-1:]
         return cls(store, run, store.request(run, what, data), read[0][0] if read else 0)
 
-    def wait_for_record(self, names: Container[str], within: float) -> Record | None:
-        """The first record with one of these names that answers the request; None after `within` seconds without one.
+    def wait_for_record(self, names: Container[str], polling: Polling) -> Record | None:
+        """The first record with one of these names that answers the request; None when there is none in time.
 
         The wait ends early when no process drives the run any more.
         """
-        polling = Polling(within)
         while True:
             gone = why_undriven(self.store, self.run)
             for number, record in self.store.journal(self.run, self._read):
@@ -130,9 +129,10 @@ def ask_to_say(store: Runs, run: str, data: dict[str, Any], within: float) -> di
         return answer
     asked = SentRequest.send(store, run, "say", data)
     taken_within = min(within, READY_WITHIN + HEARD_WITHIN)
-    if asked.wait_for_record(("say_requested",), taken_within) is None:
+    taking = Polling(taken_within)
+    if asked.wait_for_record(("say_requested",), taking) is None:
         return answer | _without_answer(store, run, not_taken(run, taken_within))
-    record = asked.wait_for_record(("said",), within)
+    record = asked.wait_for_record(("said",), Polling(within - taken_within + taking.left))
     if record is None:
         return answer | _without_answer(
             store, run, f"{run} has not finished it within {within:g} s; it may still do so"
@@ -164,9 +164,8 @@ def send_event(store: Runs, run: str, event: dict[str, Any]) -> None:
         RunUnheard: No process drives the run.
     """
     require_driver(store, run)
-    record = SentRequest.send(store, run, "event", event).wait_for_record(
-        ("event_raised", "event_refused"), HEARD_WITHIN
-    )
+    sent = SentRequest.send(store, run, "event", event)
+    record = sent.wait_for_record(("event_raised", "event_refused"), Polling(HEARD_WITHIN))
     if record is None:
         require_driver(store, run)
         raise RunBusy(not_taken(run))

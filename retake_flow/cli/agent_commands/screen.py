@@ -13,6 +13,7 @@ from retake_flow.cli import terminal
 from retake_flow.errors import InputError, UsageError
 from retake_flow.flow.schema.builders import SCENE_NAME, SCENES
 from retake_flow.monitor.brief import next_for
+from retake_flow.monitor.following import Polling
 from retake_flow.monitor.requests import HEARD_WITHIN, SentRequest, not_taken, text_to_show, why_undriven
 from retake_flow.ports.runs import Runs
 from retake_flow.settings import Settings
@@ -81,7 +82,7 @@ def _ask(store: Runs, run: str, data: dict[str, Any]) -> tuple[str, str]:
     if reason := why_undriven(store, run):
         return "none", reason
     asked = SentRequest.send(store, run, "screen", data)
-    record = asked.wait_for_record(("scene_set", "scene_refused"), HEARD_WITHIN)
+    record = asked.wait_for_record(("scene_set", "scene_refused"), Polling(HEARD_WITHIN))
     if record is None:
         return ("none", reason) if (reason := why_undriven(store, run)) else ("queued", not_taken(run))
     reason = str(record.get("reason", ""))

@@ -60,20 +60,45 @@ def test_it_goes_on_until_the_time_is_over() -> None:
     assert all(polling.wait_for_next() for _ in range(3))
 
 
-def test_a_machine_that_stands_still_leaves_time_for_the_next_reading(monkeypatch: pytest.MonkeyPatch) -> None:
-    """It uses up no more of the time than a slow reading."""
+class Clock:
+    """Time that passes when it is told to."""
 
-    class Clock:
-        now = 0.0
+    now = 0.0
 
-        def monotonic(self) -> float:
-            return self.now
+    def monotonic(self) -> float:
+        return self.now
 
-        def sleep(self, seconds: float) -> None:
-            self.now += seconds
+    def sleep(self, seconds: float) -> None:
+        self.now += seconds
 
+
+@pytest.fixture
+def clock(monkeypatch: pytest.MonkeyPatch) -> Clock:
+    """The clock of whoever waits."""
     clock = Clock()
     monkeypatch.setattr(following, "time", clock)
+    return clock
+
+
+def test_a_machine_that_stands_still_leaves_time_for_the_next_reading(clock: Clock) -> None:
+    """It uses up no more of the time than a slow reading."""
     polling = Polling(10.0, 1.0)
     clock.now += 30.0
     assert [polling.wait_for_next() for _ in range(7)] == [True] * 5 + [False] * 2
+
+
+def test_slow_readings_use_the_time_up(clock: Clock) -> None:
+    """The first may be a machine that stood still; after the last, nothing is waited for."""
+    polling = Polling(30.0, 1.0)
+    readings = 0
+    while polling.wait_for_next():
+        clock.now += 8.0
+        readings += 1
+    assert (readings, clock.now) == (4, 36.0)
+
+
+def test_the_last_pause_is_as_long_as_the_time_that_is_left(clock: Clock) -> None:
+    """A long pause makes nobody wait longer than asked."""
+    polling = Polling(1.5, 1.0)
+    assert [polling.wait_for_next() for _ in range(3)] == [True, True, False]
+    assert clock.now == 1.5
