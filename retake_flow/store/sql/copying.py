@@ -1,8 +1,8 @@
 """Copying: moves all runs of one store to another, so that they go on there and nowhere else.
 
-Each run is copied in one transaction, and no run is overwritten. Before the first of them, all runs that have not ended
-are marked in the source as moved. So a copy that was killed leaves no run that two processes could drive, and the same
-call again copies the rest.
+Each run is copied in one transaction, and no run is overwritten. Before the first of them, all runs that have something
+left to do are marked in the source as moved. So a copy that was killed leaves no run that two processes could drive,
+and the same call again copies the rest.
 """
 
 from __future__ import annotations
@@ -21,6 +21,7 @@ from retake_flow.sanitize import first_line
 from retake_flow.store import columns
 from retake_flow.store.sql import moving, rows, shared_rows
 from retake_flow.store.sql.database import Database
+from retake_flow.store.sql.jobs import owes_undos
 from retake_flow.store.sql.migrations import STEPS, make_current, version
 from retake_flow.store.sql.tables import ACCOUNTS, FLOWS, GATES, METADATA, RECORDS, REQUESTS, RUNS, StoreClock
 
@@ -111,7 +112,7 @@ def copy_runs(
 def _mark_as_moved(
     source: Database, there: Mapping[Any, _Row], name: str, alive: Callable[[Holder], bool], copied: Copied
 ) -> Sequence[_Row]:
-    """Mark all runs that have not ended as moved to the target, and return the rows of the runs to copy.
+    """Mark all runs that have something left to do as moved to the target, and return the rows of the runs to copy.
 
     It is one transaction, and only if no process drives any run.
     """
@@ -134,7 +135,7 @@ def _mark_as_moved(
             elif holder is not None and not moved_to and alive(holder):
                 held[run] = holder
             else:
-                marks = not moved_to and (row["outcome"] is None or holder is not None)
+                marks = not moved_to and (row["outcome"] is None or holder is not None or owes_undos(connection, run))
                 waiting.append({**dict(row), "epoch": epoch + marks, "marks": marks})
         if different:
             said = f"both stores have runs of one name that differ: {', '.join(different)}"

@@ -232,7 +232,7 @@ class SqlRuns(RunReader):
         old = ended & (RUNS.c.updated < before) & ~exists().where(SNAPSHOTS.c.run == RUNS.c.id, _NEWER_FORM)
         with self.database.writing(long=True) as connection:
             driven = self._driven_runs(connection, select(RUNS.c.id, *HOLDER).where(old))
-            kept = driven + _owing(connection, old)
+            kept = driven + _owing(connection, old & RUNS.c.holder_where.is_distinct_from(MOVED))
             free = old & RUNS.c.id.not_in(kept)
             if dry_run:
                 return sorted(columns.texts(connection.scalars(select(RUNS.c.id).where(free))))

@@ -18,7 +18,7 @@ from retake_flow.fleet.placement import choose
 from retake_flow.ports.fleet import Demand, Host
 from retake_flow.ports.runs import Runs
 from retake_flow.run.errors import RunMoved, RunsHeld
-from retake_flow.run.run import Phase
+from retake_flow.run.run import PendingUndo, Phase
 from retake_flow.store.holders import this_process
 from retake_flow.store.opening import copy_store, open_fleet, open_runs
 from retake_flow.store.sql.copying import Copied
@@ -113,6 +113,19 @@ def test_a_moved_run_goes_on_in_the_target_only(source: str, place: str, opened:
     old.claim("waits-1", US, force=True).release()
     with pytest.raises(StoreError, match="runs of one name that differ: waits-1"):
         copy(source, place)
+
+
+def test_what_an_ended_run_owes_is_undone_in_the_target_only(source: str, place: str, opened: Opener) -> None:
+    """Twice, it would undo what another run of the agent has done since."""
+    old = opened(source)
+    owed = (PendingUndo("a", "a", "retake.stop_stream", {}),)
+    created(old, a_run("owes-1", phase=Phase.FAULTED, outcome="failed", undoing=owed)).release()
+    assert copy(source, place).runs == 1
+    assert (old.owing(), opened(place).owing()) == ([], ["owes-1"])
+    with pytest.raises(RunMoved, match="owes-1 was moved to "):
+        old.claim("owes-1", US)
+    assert copy(source, place).there == 1
+    assert (opened(place).prune(99.0), old.prune(99.0)) == ([], ["owes-1"])
 
 
 def test_a_driven_run_is_not_copied(source: str, place: str, opened: Opener) -> None:
