@@ -164,13 +164,14 @@ class AccountInUse(CredentialsError):
         run: The id of that run; "" when it is not known.
         host: Where its process is.
         pid: Its process id there.
+        elsewhere: Whether it is in another store; a run of the same id there is another one, or was moved there.
     """
 
     kind, exit_code = "account_in_use", 5
 
-    def __init__(self, message: str, *, run: str, host: str, pid: int, hint: str = "") -> None:
+    def __init__(self, message: str, *, run: str, host: str, pid: int, hint: str = "", elsewhere: bool = False) -> None:
         super().__init__(message, hint=hint)
-        self.run, self.host, self.pid = run, host, pid
+        self.run, self.host, self.pid, self.elsewhere = run, host, pid, elsewhere
 
 
 # --- what actions are for -----------------------------------------------------------------------------------

@@ -107,6 +107,7 @@ class AccountLock:
             run=holder.run,
             host=holder.host,
             pid=holder.pid,
+            elsewhere=elsewhere,
             hint=f"end it with `{command} stop {holder.run}`, or watch it with `{command} watch {holder.run}`",
         )
 

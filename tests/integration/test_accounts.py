@@ -299,6 +299,21 @@ def test_a_run_that_is_taken_by_force_keeps_the_account(home: Home) -> None:
     assert second.finish() == 0
 
 
+def test_a_run_that_was_moved_is_not_taken_back_while_it_streams(home: Home) -> None:
+    """By its id alone, the programs of the stream would be taken for those of a process that is gone, and be killed."""
+    first = streaming(home, **own(home, "owl"))
+    first.kill()
+    new = f"{home.folder}/new.sqlite"
+    assert home.call("store", "copy", f"{home.state}/runs.sqlite", new).code == 0
+    second = home.start("resume", first.run, **own(home, "owl"), RETAKE_FLOW_STORE=new)
+    second.until("run_resumed")
+    refused = home.call("resume", first.run, "--force", **own(home, "owl"))
+    assert (refused.code, f"is in use by {first.run} (process {second.pid} on " in refused.err) == (5, True), refused
+    assert f"`RETAKE_FLOW_STORE={new} retake-flow stop {first.run}`" in refused.err
+    assert home.call("stop", first.run, RETAKE_FLOW_STORE=new).code == 0
+    assert second.finish() == 0
+
+
 def test_two_runs_that_register_into_one_file_are_one_account(home: Home) -> None:
     """Before there is a token the file guards: a registration that is under way is not begun twice."""
     asks = "first: {ask: {message: Why, answer: {why: {type: string}}}, transitions: {answered: verified}}"
