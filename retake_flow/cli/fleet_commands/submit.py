@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import argparse
-import time
 from contextlib import closing
 from dataclasses import replace
 from pathlib import Path
@@ -14,7 +13,7 @@ from retake_flow.api.agents_folder import agents_in
 from retake_flow.cli import flow_file, terminal
 from retake_flow.cli.arguments import pairs
 from retake_flow.errors import UsageError
-from retake_flow.fleet.placement import choose, reason, waiting_reason
+from retake_flow.fleet.placement import waiting_reason
 from retake_flow.flow.load.inputs import resolve, with_provided_inputs
 from retake_flow.flow.model import Flow
 from retake_flow.ports.fleet import USUAL_COST, Demand
@@ -103,14 +102,3 @@ def _want(fleet: SqlFleet, args: argparse.Namespace) -> tuple[str, str]:
 def _demand(args: argparse.Namespace, agent: str) -> Demand:
     cost = USUAL_COST if args.cost is None else args.cost
     return Demand(agent, cost, tuple(sorted(set(args.label))), args.priority or 0, args.at or 0.0)
-
-
-def _reason(fleet: SqlFleet, run: str) -> str:
-    """Why the run has to wait; "" when a host will take it in a moment."""
-    hosts = fleet.hosts()
-    job = next((job for job in fleet.jobs() if job.run == run), None)
-    free = [host for host in hosts if host.accepts and not (host.away or host.draining)]
-    now = time.time()
-    if job is None or (job.demand.not_before <= now and choose(job, free) is not None):
-        return ""
-    return reason(job, hosts, now)
