@@ -16,6 +16,23 @@ Record = dict[str, Any]
 VERSION = 1
 _NAMES = frozenset({"state", "activity", "gate", "place", "action", "outcome", "purpose", "kind", "phase", "run"})
 
+#: The kinds of records that this version writes.
+KINDS = frozenset(
+    {
+        *("run_started", "run_resumed", "run_suspended", "run_handed_over", "run_upgraded", "run_ended"),
+        *("state_entered", "state_left", "extended", "timer_fired", "ignored", "dropped", "clock_stepped", "account"),
+        *("action_started", "action_in_question", "action_looked_up", "action_finished", "retry_scheduled"),
+        *("activity_started", "activity_ready", "activity_result", "activity_failed", "activity_ended"),
+        *("gate_opened", "gate_reminder", "gate_escalated", "gate_answered", "gate_expired", "gate_closed"),
+        *("event_raised", "event_refused", "stop_requested", "say_requested", "said", "scene_set", "scene_refused"),
+        *("chat_message", "chat_deed", "chat_sent", "chat_undelivered", "chat_unanswered", "chat_unsaid"),
+        *("chat_unspoken", "chat_unreadable", "chat_gap", "chat_closed", "chat_oneself", "chat_realtime"),
+        *("responder_said", "responder_used", "responder_failed", "program_said", "page_refused", "page_replaced"),
+        *("undo_started", "undo_finished", "notice", "notice_sent", "notice_failed", "sound_silent", "output_failed"),
+        *("error", "record_damaged"),
+    }
+)
+
 # Records with text from people and flows, where a secret may appear in any form; a search for every form takes time.
 _TYPED = frozenset(
     {

@@ -10,7 +10,7 @@ _WAIT_EPILOG = """\
 what to wait for:
   on-air   the stream is live           gate     a person is asked
   message  somebody writes in chat      ended    the run has ended
-  any other word: a record of the journal (`events` shows them) or an event of the flow with this name
+  a name: a record of the journal (`events` shows them) or an event of the flow has it
 
 `message` and names count from now on, or from the record that --after names.
 

@@ -3,14 +3,19 @@
 from __future__ import annotations
 
 import argparse
+from collections.abc import Iterable
 from contextlib import closing
 
 from retake_flow.cli import terminal
+from retake_flow.errors import RetakeFlowError, UsageError
 from retake_flow.monitor import brief
 from retake_flow.monitor.following import Following
-from retake_flow.run.records import Record
+from retake_flow.ports.runs import ReadableRuns
+from retake_flow.run.records import KINDS, Record
 from retake_flow.settings import Settings
 from retake_flow.wiring.storing import open_for_reading
+
+_STATES = ("on-air", "gate", "message", "ended")
 
 
 def wait(args: argparse.Namespace) -> int:
@@ -18,9 +23,13 @@ def wait(args: argparse.Namespace) -> int:
 
     The exit code is 0 once a condition is met, 1 if none is met in time or can still be met, and 4 if the run waits for
     a person instead.
+
+    Raises:
+        UsageError: A condition can never be met.
     """
     with closing(open_for_reading(Settings.from_environment())) as store:
         followed = Following(store, store.find(args.run), args.after)
+        _require_possible((word for word in args.until if word not in _STATES), store, followed)
         condition = _Condition(args.until, followed.figures.number if args.after is None else args.after)
         followed.until(condition.is_settled, args.within)
         found = brief.brief(followed)
@@ -34,6 +43,41 @@ def wait(args: argparse.Namespace) -> int:
             for line in brief.lines(found):
                 terminal.say(line)
         return 0 if condition.met else 4 if followed.gates else 1
+
+
+def _require_possible(names: Iterable[str], store: ReadableRuns, followed: Following) -> None:
+    """Make sure that each name is that of a record, or of an event that the flow of the run can raise.
+
+    Raises:
+        UsageError: One is not, so that it would never come.
+    """
+    unknown = [name for name in names if name not in KINDS]
+    known = {record["event"] for _, record in store.journal(followed.run)} if unknown else ()  # also of older versions
+    unknown = [name for name in unknown if name not in known]
+    if not unknown:
+        return
+    # Only a name that is none of a record needs the flow, which takes long to read.
+    from retake_flow.actions.registry import CATALOGUE
+    from retake_flow.engine.core.external_events import accepted_events
+    from retake_flow.flow.action_spec import with_own
+    from retake_flow.flow.diagnostics import did_you_mean
+    from retake_flow.flow.load.load import load_stored
+    from retake_flow.flow.text.bundle import parse
+
+    try:
+        flow = load_stored(parse(followed.stored.flow_text))
+    except (RetakeFlowError, KeyError):
+        return  # which events it can raise is not known
+    catalogue = with_own(flow, CATALOGUE)
+    specs = (catalogue[activity.do] for activity in flow.activities() if activity.do in catalogue)
+    events = {*accepted_events(flow), *(event for spec in specs for event in spec.events)}
+    for name in unknown:
+        if name not in events:
+            listed = ", ".join(sorted(events)) or "none"
+            expected = f"expected: {', '.join(_STATES)}, a kind of record, or an event of the flow: {listed}"
+            near = did_you_mean(name, {*_STATES, *KINDS, *events}, otherwise=expected)
+            hint = near if near == expected else f"{near} {expected}"
+            raise UsageError(f"{name!r} never comes in a run of the flow {flow.name!r}", hint=hint)
 
 
 class _Condition:
