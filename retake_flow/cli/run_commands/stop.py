@@ -51,7 +51,7 @@ def _end(args: argparse.Namespace, what: RequestKind) -> int:
         ask: Callable[[], object] = cache(partial(store.request, run, what))  # a second stop would be another event
         after, waits = _ask_to_end(store, run, ask, args.within), None
         driven = is_driven(after.holder)
-        if what == "kill" and not is_over(after) and not driven:
+        if not driven and (_is_unrecorded(after) or (what == "kill" and not is_over(after))):
             after = _kill_undriven(store, run)
         if what == "stop" and not driven and not is_over(after) and not (has_taken_stop() and not after.run.ended):
             waits = _stop_undriven(store, after, ask, settings, silent=args.json)
@@ -124,20 +124,24 @@ def _as_its_agent(stored: Stored, settings: Settings) -> Settings:
     return replace(settings, credentials=file_of(settings.agents, files[stored.agent]), access_token=None)
 
 
+def _is_unrecorded(stored: Stored) -> bool:
+    """Whether a run is over, and its process may have died before it recorded that."""
+    return is_over(stored) and stored.holder is not None and not stored.holder.has_moved
+
+
 def _kill_undriven(store: Runs, run: str) -> Stored:
     """End a run that no process drives, give up its undos, and kill whatever its processes left behind."""
     claim = store.claim(run, this_process())
     try:
         sweep(run)
         stored = store.load(run)
-        last = stored.run
-        if not last.ended or last.undoing:
+        last, recorded = stored.run, store.journal(run, last=1, events=("run_ended",))
+        if not (last.ended and recorded) or last.undoing:
             # Its gates stay in the snapshot: the store then closes them whether or not they are answered.
             ended = replace(last, undoing=()) if last.ended else last.as_killed("killed")
             stats = last.stats.figures(stored.updated)
             fields = {"outcome": ended.outcome, "state": last.state, "reason": ended.reason, "stats": stats}
             ended = replace(ended, stats=last.stats.counting([record("run_ended", stored.updated)]))
-            recorded = store.journal(run, last=1, events=("run_ended",))
             claim.write(ended, [] if recorded else [record("run_ended", time.time(), run=run, **fields)])
             if last.rehearsal:
                 _forget(last.rehearsal)
