@@ -1,4 +1,4 @@
-"""Operating system errors that only the operator can fix, each with the command that fixes it."""
+"""Errors of others as ours: those of the operating system that only the operator can fix, each with the command for it."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ import os
 import shlex
 from typing import Final
 
-from retake_flow.errors import HostError
+from retake_flow.errors import HostError, RetakeFlowError
 
 OPEN_FILES: Final = "ulimit -n 4096 (systemd: LimitNOFILE=4096; docker run --ulimit nofile=4096)"
 PROCESSES: Final = "ulimit -u 4096 (systemd: TasksMax=4096; docker run --pids-limit 4096)"
@@ -48,6 +48,18 @@ def host_error(error: OSError, doing: str) -> HostError | None:
     if not hint:
         return None
     return HostError(f"{doing}: {error.strerror}" + (f": {place}" if place else ""), hint=hint)
+
+
+def as_our_error(error: Exception, doing: str) -> RetakeFlowError:
+    """Any exception as one of our errors, so that a defect ends nothing but the work in which it occurred.
+
+    `doing` is that work, such as the name of an action.
+    """
+    if isinstance(error, RetakeFlowError):
+        return error
+    if isinstance(error, OSError) and (refused := host_error(error, doing)):
+        return refused
+    return RetakeFlowError(f"{doing} has a defect: {type(error).__name__}: {error}")
 
 
 def _existing(place: str) -> str:

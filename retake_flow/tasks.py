@@ -46,23 +46,39 @@ async def first_of(
         await end(first, second, *limits)
 
 
+class TimeLimit:
+    """A time that elapses in steps: while the whole machine stands still, no more than one goes by.
+
+    Attributes:
+        left: How many seconds are left.
+    """
+
+    def __init__(self, seconds: float) -> None:
+        self.left = seconds
+
+    async def elapse(self) -> None:
+        """Wait until nothing is left."""
+        while self.left > 0:
+            await asyncio.sleep(min(self.left, _STEP))
+            self.left -= _STEP
+
+
 async def elapse(seconds: float) -> None:
-    """Wait for some seconds, counted in steps: while the whole machine stands still, no more than one goes by."""
-    while seconds > 0:
-        await asyncio.sleep(min(seconds, _STEP))
-        seconds -= _STEP
+    """Wait for some seconds, counted as by a `TimeLimit`."""
+    await TimeLimit(seconds).elapse()
 
 
 @asynccontextmanager
-async def time_limit(seconds: float) -> AsyncIterator[None]:
-    """Raise TimeoutError if the context takes longer than some seconds, counted as by `elapse`."""
+async def time_limit(seconds: float) -> AsyncIterator[TimeLimit]:
+    """Raise TimeoutError if the context takes longer than some seconds, counted as by a `TimeLimit`."""
+    limit = TimeLimit(seconds)
 
     async def expire() -> None:
-        await elapse(seconds)
-        limit.reschedule(asyncio.get_running_loop().time())
+        await limit.elapse()
+        timeout.reschedule(asyncio.get_running_loop().time())
 
-    async with asyncio.timeout(None) as limit, beside(expire(), "time limit"):
-        yield
+    async with asyncio.timeout(None) as timeout, beside(expire(), "time limit"):
+        yield limit
 
 
 T = TypeVar("T")

@@ -11,8 +11,8 @@ from typing import Final
 from urllib.parse import quote
 
 from retake_flow.backoff import Backoff
-from retake_flow.engine.driver.execute import as_our_error
 from retake_flow.errors import RetakeFlowError
+from retake_flow.os_errors import as_our_error
 from retake_flow.ports.actions import Clock
 from retake_flow.ports.notices import OPERATOR, SHARED, Kind, Notice, Notifier
 from retake_flow.run.dates import record_to_run_time

@@ -13,9 +13,9 @@ from retake_flow.cli.run_commands.takeover import take_up
 from retake_flow.cli.session.interrupts import Interrupts
 from retake_flow.cli.session.session import Session
 from retake_flow.cli.session.views import NoView
-from retake_flow.engine.driver.execute import as_our_error
 from retake_flow.errors import AccountInUse, Damaged, NewerForm, RetakeFlowError, StoreAway, WrongAccount
 from retake_flow.monitor.journal_text import clock, lines
+from retake_flow.os_errors import as_our_error
 from retake_flow.ports.runs import Runs, Summary
 from retake_flow.run.errors import RunHeld
 from retake_flow.run.records import Record, plain, record

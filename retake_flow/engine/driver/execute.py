@@ -1,21 +1,28 @@
-"""Executes commands and posts their outcomes as events."""
+"""Executes commands and posts their outcomes as events.
+
+Each try of an action ends in time. A defect that repeats in one place becomes a `LastingDefect`, for a person.
+"""
 
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable, Callable, Mapping, Sequence
-from contextlib import AsyncExitStack, suppress
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
+from contextlib import AsyncExitStack, asynccontextmanager, suppress
 from dataclasses import replace
-from typing import Any
+from typing import Any, Final
 
-from retake_flow import os_errors
 from retake_flow.backoff import Backoff
-from retake_flow.errors import Finished, RetakeFlowError
+from retake_flow.errors import Finished, LastingDefect, RetakeFlowError, TimedOut
+from retake_flow.flow.action_spec import Catalogue, Idempotency
+from retake_flow.flow.duration import exact
 from retake_flow.flow.state_parts import Retry
+from retake_flow.os_errors import as_our_error
 from retake_flow.ports.actions import ActionRunner, Call, Clock, Completion
 from retake_flow.run import events
 from retake_flow.run.commands import Command, Note, SetTimer, StartAction, StartActivity
 from retake_flow.run.events import Noted
+from retake_flow.spans import Value, span
+from retake_flow.tasks import TimeLimit, time_limit
 
 #: Maps the last inputs of an activity to its new ones, once the run has taken its results so far.
 Refill = Callable[[Mapping[str, Any]], Awaitable[Mapping[str, Any]]]
@@ -28,6 +35,8 @@ SLOWEST = 60.0
 SOON = 60.0
 #: The longest that one undo may take with all its retries, in seconds; the person who ends a stream waits for it.
 UNDO_WITHIN = 75.0
+#: How many times in a row the same defect may occur before retrying is left to a person.
+MOST_DEFECTS: Final = 3
 
 
 class Execution:
@@ -35,19 +44,24 @@ class Execution:
 
     Args:
         actions: Performs the actions.
+        catalogue: Says which of them may be repeated.
         clock: Gives the time.
         post: Takes the events.
     """
 
-    def __init__(self, actions: ActionRunner, clock: Clock, post: Callable[[events.Event], None]) -> None:
+    def __init__(
+        self, actions: ActionRunner, catalogue: Catalogue, clock: Clock, post: Callable[[events.Event], None]
+    ) -> None:
         self._actions = actions
+        self._catalogue = catalogue
         self._clock = clock
         self._post = post
+        self._defects: dict[str, tuple[str, int]] = {}  # the last one of each place, and how often in a row it occurred
 
     async def action(self, command: StartAction, call: Call) -> None:
         """Perform the action of a state once."""
         state, visit, attempt = command.state, command.visit, command.attempt
-        done = await self._try(call)
+        done = await self.perform(call)
         if isinstance(done, Completion):
             self._post(events.ActionFinished(state, visit, attempt, done.outcome, done.value, done.memory, done.notes))
             return
@@ -64,7 +78,7 @@ class Execution:
                 done = await self._actions.verify(call)
                 break
             except Exception as raised:
-                error = as_our_error(raised, command.do)
+                error = self._error(raised, call)
             wait = patience.after(error, began, self._clock.now())
             if wait is None:
                 self._post(events.ActionInDoubt(state, visit, attempt, error.message))
@@ -100,7 +114,7 @@ class Execution:
         patience = _Patience(command.retry)
         while True:
             began = self._clock.now()
-            done = await self._try(call)
+            done = await self.perform(call)
             if isinstance(done, Completion):
                 self._post(_result_event(command, done))
                 return
@@ -123,7 +137,7 @@ class Execution:
         call = replace(call, hurry=between.cut_short)
         while True:
             between.begin_round()
-            done = await self._try(call)
+            done = await self.perform(call)
             pause = every
             if isinstance(done, Completion):
                 failures = 0
@@ -147,18 +161,22 @@ class Execution:
             began = self._clock.now()
             ready_at: float | None = None
             try:
-                async with self._actions.serve(call) as running:
+                async with AsyncExitStack() as stack:
+                    async with self._time_limit(call):
+                        running = await stack.enter_async_context(self._actions.serve(call))
                     ready_at = self._clock.now()
                     self._post(events.ActivityReady(key, visit, running.value))
                     reason = await running.wait()
                 error: RetakeFlowError = _ServiceExited(reason)
                 ended: events.Event = events.ActivityExited(key, visit, reason)
-            except Finished as finished:
-                error, ended = finished, events.ActivityExited(key, visit, finished.message)
             except Exception as raised:
-                error = as_our_error(raised, command.do)
+                if self._is_steady(ready_at):
+                    self._defects.pop(call.place, None)
+                error = self._error(raised, call)
                 ended = _failure(command, error, again=False)
-            if ready_at is not None and self._clock.now() - ready_at >= STEADY:
+                if isinstance(error, Finished):
+                    ended = events.ActivityExited(key, visit, error.message)
+            if self._is_steady(ready_at):
                 patience = _Patience(command.retry)
             wait = patience.after(error, began, self._clock.now())
             if wait is None:
@@ -168,6 +186,9 @@ class Execution:
             call = replace(call, attempt=call.attempt + 1)
             await self._pause(wait)
 
+    def _is_steady(self, ready_at: float | None) -> bool:
+        return ready_at is not None and self._clock.now() - ready_at >= STEADY
+
     async def undo(self, call: Call, retry: Retry | None) -> dict[str, Any]:
         """Perform an undo. Every error is retried, even one that only a person can fix, since no person is asked.
 
@@ -176,18 +197,17 @@ class Execution:
             undo, so nothing is raised.
         """
         try:
-            async with asyncio.timeout(UNDO_WITHIN):
-                done = await self._try_undo(call, retry)
+            async with time_limit(UNDO_WITHIN) as limit:
+                done = await self._try_undo(call, retry, limit)
         except TimeoutError:
             done = _TookTooLong(f"{call.do} took longer than {UNDO_WITHIN:g} s")
         if isinstance(done, Completion):
             return {"outcome": done.outcome, "result": done.value}
         return {"outcome": f"error.{done.kind}", "message": done.message}
 
-    async def _try_undo(self, call: Call, retry: Retry | None) -> Completion | RetakeFlowError:
-        until = self._clock.now() + UNDO_WITHIN
+    async def _try_undo(self, call: Call, retry: Retry | None, limit: TimeLimit) -> Completion | RetakeFlowError:
         while True:
-            done = await self._try(call)
+            done = await self.perform(call)
             if (
                 isinstance(done, Completion)
                 or retry is None
@@ -196,19 +216,67 @@ class Execution:
             ):
                 return done
             wait = retry.wait(call.attempt, done.retry_after)
-            if self._clock.now() + wait > until:
+            if wait > limit.left:
                 return done
             about = {"kind": done.kind, "message": done.message, "hint": done.hint}
             call.note("error", place=call.place, **about, failures=call.attempt)
             await self._clock.sleep_until(self._clock.now() + wait)
             call = replace(call, attempt=call.attempt + 1)
 
-    async def _try(self, call: Call) -> Completion | RetakeFlowError:
-        """The result of performing an action; anything it raises becomes one of our errors."""
+    async def perform(self, call: Call) -> Completion | RetakeFlowError:
+        """The result of performing an action once; anything it raises becomes one of our errors."""
+        # The rounds of an activity go on for hours: each has a trace of its own.
+        apart = call.scope is not None and call.attempt > 1
+        about: dict[str, Value] = {"retake_flow.place": call.place, "retake_flow.attempt": call.attempt}
         try:
-            return await self._actions.perform(call)
+            with span(call.do, about, apart=apart) as traced:
+                done = await self._perform(call)
+                traced.set("retake_flow.outcome", done.outcome)
+        except RetakeFlowError as error:
+            return error
+        self._defects.pop(call.place, None)
+        return done
+
+    async def _perform(self, call: Call) -> Completion:
+        try:
+            async with self._time_limit(call):
+                return await self._actions.perform(call)
         except Exception as raised:
-            return as_our_error(raised, call.do)
+            raise self._error(raised, call) from raised
+
+    @asynccontextmanager
+    async def _time_limit(self, call: Call) -> AsyncIterator[None]:
+        """Time out after the longest time of one try of this call."""
+        if call.per_try is None:
+            yield
+            return
+        try:
+            async with time_limit(call.per_try) as limit:
+                yield
+        except TimeoutError:
+            if limit.left > 0:
+                raise
+            error = TimedOut(f"{call.do} was ended after {exact(call.per_try)}")
+            spec = self._catalogue.get(call.do)
+            error.unsure = spec is None or spec.idempotency is not Idempotency.SAFE
+            raise error from None
+
+    def _error(self, raised: Exception, call: Call) -> RetakeFlowError:
+        """The error to report for an exception; defects are counted."""
+        error = as_our_error(raised, call.do)
+        if error is raised or error.fault != "program":
+            self._defects.pop(call.place, None)
+            return error
+        what = type(raised).__name__
+        before, times = self._defects.get(call.place, ("", 0))
+        times = times + 1 if what == before else 1
+        self._defects[call.place] = what, times
+        if times < MOST_DEFECTS:
+            return error
+        lasting = LastingDefect(f"{error.message}, {times} times in a row")
+        if times == MOST_DEFECTS:
+            call.note("notice", kind="defect", message=f"{call.place}: {lasting.message} ({lasting.hint})")
+        return lasting
 
     async def _pause(self, seconds: float) -> None:
         if seconds > 0:
@@ -259,15 +327,6 @@ class _Patience:
         if self._retry is None or not error.may_repeat:
             return None
         return self._retry.next_wait(self.failures, error.kind, now, self._began, error.retry_after)
-
-
-def as_our_error(error: Exception, do: str) -> RetakeFlowError:
-    """Any exception as one of our errors, so that a defect of an action does not end the run's driver."""
-    if isinstance(error, RetakeFlowError):
-        return error
-    if isinstance(error, OSError) and (refused := os_errors.host_error(error, do)):
-        return refused
-    return RetakeFlowError(f"{do} has a defect: {type(error).__name__}: {error}")
 
 
 def _result_event(command: StartActivity, done: Completion) -> events.ActivityResulted:

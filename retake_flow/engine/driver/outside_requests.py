@@ -4,20 +4,23 @@ from __future__ import annotations
 
 import asyncio
 from collections import deque
-from collections.abc import Callable, Container, Coroutine, Iterator, Mapping
+from collections.abc import Awaitable, Callable, Container, Coroutine, Iterator, Mapping
 from contextlib import suppress
 from dataclasses import replace
 from typing import Any, Final
 
-from retake_flow.engine.driver.execute import as_our_error
-from retake_flow.errors import StoreError
+from retake_flow.errors import RetakeFlowError, StoreError
 from retake_flow.flow.model import Flow
 from retake_flow.flow.state_parts import scene_names
-from retake_flow.ports.actions import ActionRunner, Call, Clock
+from retake_flow.ports.actions import Call, Clock, Completion
 from retake_flow.ports.runs import READY_WITHIN, Request
 from retake_flow.quick_dataclasses import dataclass
 from retake_flow.redact import bears_secret
 from retake_flow.run.run import Run, Work
+
+
+#: Performs an action once.
+Perform = Callable[[Call], Awaitable[Completion | RetakeFlowError]]
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,7 +74,7 @@ async def _until_started(services: Container[str], flow: Flow, run_now: Callable
 
 
 async def say_when_ready(
-    request: Request, flow: Flow, run_now: Callable[[], Run], call: Call, actions: ActionRunner, clock: Clock
+    request: Request, flow: Flow, run_now: Callable[[], Run], call: Call, perform: Perform, clock: Clock
 ) -> None:
     """Say the text of a request once no service that it needs is starting, as all are after a takeover.
 
@@ -82,7 +85,7 @@ async def say_when_ready(
     needed = {each for name in wanted if name in WAYS for each in WAYS[name].needs}
     await _until_started(needed, flow, run_now, clock)
     try:
-        await say(request, ready_ways(flow, run_now()), call, actions)
+        await say(request, ready_ways(flow, run_now()), call, perform)
     except asyncio.CancelledError:
         if not run_now().ended:
             with suppress(StoreError):
@@ -91,7 +94,7 @@ async def say_when_ready(
         raise
 
 
-async def say(request: Request, ways: list[str], call: Call, actions: ActionRunner) -> None:
+async def say(request: Request, ways: list[str], call: Call, perform: Perform) -> None:
     """Say the text of a request, in all its ways at once, and record the outcome.
 
     A request has the `text`, the `ways` (empty for all available ones), who asks (`by`), and for chat perhaps which
@@ -102,7 +105,7 @@ async def say(request: Request, ways: list[str], call: Call, actions: ActionRunn
     try:
         # Recorded before it begins: in a crash, losing a text is better than saying it twice.
         call.note("say_requested", request=request.number, by=by, text=text, ways=wanted)
-        failures = await asyncio.gather(*(_in(way, request.data, ways, call, actions) for way in wanted))
+        failures = await asyncio.gather(*(_in(way, request.data, ways, call, perform) for way in wanted))
         failed = {way: why for way, why in zip(wanted, failures, strict=True) if why}
         how = [way for way in wanted if way not in failed]
         reason = "" if wanted else NOT_ON_AIR
@@ -111,7 +114,7 @@ async def say(request: Request, ways: list[str], call: Call, actions: ActionRunn
         pass  # the run's next write reports it
 
 
-async def _in(name: str, asked: Mapping[str, Any], ways: Container[str], call: Call, actions: ActionRunner) -> str:
+async def _in(name: str, asked: Mapping[str, Any], ways: Container[str], call: Call, perform: Perform) -> str:
     """Say it in one way; returns why that failed, or nothing."""
     way = WAYS.get(name)
     if way is None:
@@ -119,12 +122,10 @@ async def _in(name: str, asked: Mapping[str, Any], ways: Container[str], call: C
     if name == "screen" and name not in ways:
         return NOT_ON_AIR
     inputs = {way.takes: str(asked.get("text", "")), **{key: asked[key] for key in way.also if key in asked}}
-    try:
-        await actions.perform(replace(call, do=way.do, inputs=inputs))
-    except Exception as raised:
-        error = as_our_error(raised, way.do)
-        return f"{error.message}; {error.hint}" if error.hint else error.message
-    return ""
+    done = await perform(replace(call, do=way.do, inputs=inputs))
+    if isinstance(done, Completion):
+        return ""
+    return f"{done.message}; {done.hint}" if done.hint else done.message
 
 
 CONTENT: Final = "studio.content"

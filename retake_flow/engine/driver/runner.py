@@ -14,7 +14,6 @@ from retake_flow.engine.core.machine import Machine
 from retake_flow.engine.core.step import as_expression_error, group
 from retake_flow.engine.driver import outside_requests
 from retake_flow.engine.driver.execute import Execution, failures_of
-from retake_flow.engine.driver.guarded_actions import GuardedActions
 from retake_flow.engine.driver.mailbox import Durability, InboxWatch, Mailbox
 from retake_flow.engine.driver.scope import Scope
 from retake_flow.errors import StoreError
@@ -70,7 +69,6 @@ class Runner:
         self.over = False
         self._machine = machine
         self._catalogue = catalogue = with_own(machine.flow, catalogue)
-        self._actions = GuardedActions(actions, clock, catalogue)
         self._store = store
         self._clock = clock
         self._listeners = listeners
@@ -79,7 +77,7 @@ class Runner:
         self._mailbox = Mailbox()
         self._stage = outside_requests.StageRequests(machine.flow, lambda: self.run, self.note, clock)
         self._post, self._post_urgently = self._mailbox.post, partial(self._mailbox.post, urgent=True)
-        self._execution = Execution(self._actions, clock, self._post)
+        self._execution = Execution(actions, catalogue, clock, self._post)
         self._driving: asyncio.Task[Run] | None = None
         self._killed = ""  # the reason, once killed
         self._leaving = False  # whether it ends whatever it has started, so that there is nothing to break off
@@ -190,7 +188,8 @@ class Runner:
         if request.what == "say":
             call = Call(self.run.id, "say", 1, "", {}, {}, f"{self.run.id}/say/{request.number}", self.note)
             flow, run_now = self._machine.flow, lambda: self.run
-            saying = outside_requests.say_when_ready(request, flow, run_now, call, self._actions, self._clock)
+            perform, clock = self._execution.perform, self._clock
+            saying = outside_requests.say_when_ready(request, flow, run_now, call, perform, clock)
             self._scope(_OWN).start(saying, "say")
             return
         if request.what == "screen":

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import AsyncIterator, Callable, Coroutine, Mapping, Sequence
-from contextlib import asynccontextmanager
+from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from dataclasses import replace
 from itertools import pairwise
 from typing import Any
@@ -12,10 +12,11 @@ from typing import Any
 import pytest
 from conversation import Actions, Serves, Takes
 
+from retake_flow.clock import SystemClock
 from retake_flow.engine.driver import execute
-from retake_flow.errors import MissingProgram, NotReady, RateLimited, Unavailable
+from retake_flow.errors import LastingDefect, MissingProgram, NotReady, RateLimited, Unavailable
 from retake_flow.flow.state_parts import Retry
-from retake_flow.ports.actions import Call, Completion, Keep
+from retake_flow.ports.actions import Call, Completion, Keep, Service
 from retake_flow.run import events
 from retake_flow.run.commands import SetTimer, StartAction, StartActivity
 from retake_flow.whatif.virtual_time import EPOCH, VirtualClock, run
@@ -68,13 +69,13 @@ def as_task(
     first = call(command.do, memory)
     if keep is not None:
         first = replace(first, keep=keep)
-    return posted(lambda post: execute.Execution(actions, VirtualClock(), post).task(command, first, refill), within)
+    return posted(lambda post: execute.Execution(actions, {}, VirtualClock(), post).task(command, first, refill), within)
 
 
 def as_service(command: StartActivity, actions: Actions, within: float = 1e5) -> Posted:
     """What a service brings back as an activity."""
     return posted(
-        lambda post: execute.Execution(actions, VirtualClock(), post).service(command, call(command.do)), within
+        lambda post: execute.Execution(actions, {}, VirtualClock(), post).service(command, call(command.do)), within
     )
 
 
@@ -85,7 +86,7 @@ def of_state(answer: Any) -> Any:
     """The event that comes of a state's action with this end."""
     command = StartAction("a", 2, 3, "a.work", {}, {}, "key")
     actions = Actions(a_work=[answer])
-    [(_, event)] = posted(lambda post: execute.Execution(actions, VirtualClock(), post).action(command, call("a.work")))
+    [(_, event)] = posted(lambda post: execute.Execution(actions, {}, VirtualClock(), post).action(command, call("a.work")))
     return event
 
 
@@ -112,7 +113,7 @@ def test_a_defect_is_an_error_too() -> None:
 def test_a_timer_comes_back_when_it_is_due() -> None:
     """A timer waits for its time and brings back its purpose."""
     command = SetTimer("a", 2, "timeout", EPOCH + 90)
-    assert posted(lambda post: execute.Execution(Actions(), VirtualClock(), post).timer(command)) == [
+    assert posted(lambda post: execute.Execution(Actions(), {}, VirtualClock(), post).timer(command)) == [
         (90.0, events.TimerFired("a", 2, "timeout", EPOCH + 90))
     ]
 
@@ -407,3 +408,190 @@ def test_a_service_that_has_done_its_work_exits_whatever_its_retry_says() -> Non
         *(events.ActivityReady, events.ActivityExited),
     ]
     assert found[-1][1].reason == "it is done"
+
+
+# --- defects ------------------------------------------------------------------------------------------------
+
+Notes = list[tuple[str, dict[str, Any]]]
+
+
+class Running:
+    """A service that lives for a while, and then fails as nobody foresaw."""
+
+    value: dict[str, Any] = {}  # noqa: RUF012
+
+    def __init__(self, lives: float) -> None:
+        self._lives = lives
+
+    async def wait(self) -> str:
+        """Raises after its life."""
+        await asyncio.sleep(self._lives)
+        raise FileNotFoundError(2, "No such file or directory", "/tmp/gone")
+
+
+class Odd:
+    """Does what it is told, in order; an exception is raised."""
+
+    def __init__(self, *does: Exception | Completion | float) -> None:
+        self._does = list(does)
+        self.tries = 0
+
+    def _next(self) -> Any:
+        self.tries += 1
+        does = self._does.pop(0) if len(self._does) > 1 else self._does[0]
+        if isinstance(does, Exception):
+            raise does
+        return does
+
+    async def perform(self, call: Call) -> Completion:
+        """A task."""
+        done: Completion = self._next()
+        return done
+
+    async def verify(self, call: Call) -> Completion | None:
+        """A look-up."""
+        self._next()
+        return None
+
+    def serve(self, call: Call) -> AbstractAsyncContextManager[Service]:
+        """A service, which lives for so many seconds."""
+
+        @asynccontextmanager
+        async def served() -> AsyncIterator[Service]:
+            yield Running(self._next())
+
+        return served()
+
+
+def noting(notes: Notes, place: str = "on:it") -> Call:
+    """A call from a place."""
+
+    def note(event: str, **fields: object) -> None:
+        notes.append((event, fields))
+
+    return Call("r", place, 1, "studio.content", {}, {}, "key", note)
+
+
+def outcomes(actions: Odd, notes: Notes, times: int, place: Callable[[int], str] = lambda _: "on:it") -> list[str]:
+    """How so many performances ended: the kinds of their errors, or the outcome."""
+
+    async def scene() -> list[str]:
+        execution = execute.Execution(actions, {}, VirtualClock(), lambda event: None)
+        done = [await execution.perform(noting(notes, place(number))) for number in range(times)]
+        return [each.outcome if isinstance(each, Completion) else each.kind for each in done]
+
+    return run(scene())
+
+
+@pytest.mark.parametrize("defect", [FileNotFoundError(2, "gone"), KeyError("x"), RecursionError(), UnicodeError("x")])
+def test_the_same_defect_three_times_is_for_a_person(defect: Exception) -> None:
+    """It is told once, with the place, and its fault is the operator's, so that nothing is tried again."""
+    notes: Notes = []
+    assert outcomes(Odd(defect), notes, 5) == ["internal", "internal", "defect", "defect", "defect"]
+    ((event, fields),) = notes
+    assert (event, fields["kind"]) == ("notice", "defect")
+    assert "on:it: studio.content has a defect" in fields["message"]
+    assert f"{type(defect).__name__}" in fields["message"]
+    assert LastingDefect.fault == "operator"
+
+
+@pytest.mark.parametrize("between", [Completion(), Unavailable("the platform is down"), ValueError("another")])
+def test_what_comes_between_begins_the_count_anew(between: Exception | Completion) -> None:
+    """A success, an error that was foreseen, or another defect."""
+    notes: Notes = []
+    defect = KeyError("x")
+    kinds = outcomes(Odd(defect, defect, between, defect, defect, Completion()), notes, 6)
+    assert "defect" not in kinds
+    assert notes == []
+
+
+def test_places_are_counted_apart() -> None:
+    """A defect here and one there are two."""
+    notes: Notes = []
+    assert set(outcomes(Odd(KeyError("x")), notes, 4, lambda number: f"on:{number % 2}")) == {"internal"}
+
+
+def served(actions: Odd, within: float) -> tuple[list[Any], Notes]:
+    """What a service with endless patience brings back within so many seconds."""
+    notes: Notes = []
+
+    async def scene() -> list[Any]:
+        found: list[events.Event] = []
+        command = StartActivity("on:it", 1, "studio.content", {}, {}, retry=Retry(600, 1.0, cap=2.0))
+        work = execute.Execution(actions, {}, VirtualClock(), found.append).service(command, noting(notes))
+        task = asyncio.get_running_loop().create_task(work)
+        await asyncio.wait([task], timeout=within)
+        task.cancel()
+        await asyncio.wait([task])
+        return found
+
+    return run(scene()), notes
+
+
+@pytest.mark.parametrize("does", [KeyError("x"), 0.0, 5.0], ids=["at its start", "at once", "after a while"])
+def test_a_service_with_600_retries_is_no_loop(does: Exception | float) -> None:
+    """It is tried three times, not every two seconds for ever, and then its failure is routed."""
+    actions = Odd(does)
+    found, notes = served(actions, within=3600.0)
+    assert actions.tries == execute.MOST_DEFECTS
+    assert (found[-1].kind, found[-1].again) == ("defect", False)
+    assert len(notes) == 1
+
+
+def test_a_service_that_proved_itself_is_started_again() -> None:
+    """One that fails now and then, after minutes, is not given up."""
+    actions = Odd(300.0)
+    found, notes = served(actions, within=3600.0)
+    assert actions.tries > execute.MOST_DEFECTS
+    assert all(event.again for event in found if isinstance(event, events.ActivityFailed))
+    assert notes == []
+
+
+# --- a machine that stands still ----------------------------------------------------------------------------
+
+
+class Loop(asyncio.SelectorEventLoop):
+    """A loop whose clock jumps when the machine has stood still."""
+
+    stood_still = 0.0
+
+    def time(self) -> float:
+        """The time with the standstills."""
+        return super().time() + self.stood_still
+
+
+class Interrupted(Actions):
+    """Actions that are not far from their end when the machine stands still, for an hour."""
+
+    async def perform(self, call: Call) -> Completion:
+        await asyncio.sleep(0)
+        vars(asyncio.get_running_loop())["stood_still"] += 3600.0
+        for _ in range(5):
+            await asyncio.sleep(0)
+        return await super().perform(call)
+
+
+def test_a_machine_that_stands_still_uses_up_neither_a_try_nor_an_undo() -> None:
+    """What was about to be done when it stood still is done after it; an undo may also be tried again."""
+
+    async def scene() -> None:
+        asyncio.get_running_loop().stood_still = 0.0  # type: ignore[attr-defined]
+        actions = Interrupted(a_undo=[Unavailable("down"), Completion()])
+        execution = execute.Execution(actions, {}, SystemClock(), lambda event: None)
+        assert await execution.perform(replace(call("a.work"), per_try=20.0)) == Completion()
+        undone = await execution.undo(call("a.undo"), Retry(max=1, interval=0))
+        assert (undone["outcome"], len(actions.calls)) == ("done", 3)
+
+    with asyncio.Runner(loop_factory=Loop) as runner:
+        runner.run(scene())
+
+
+def test_a_timeout_of_the_action_itself_is_not_the_end_of_its_time() -> None:
+    """It says what it was."""
+
+    async def scene() -> Any:
+        actions = Actions(a_work=[TimeoutError("the other side")])
+        execution = execute.Execution(actions, {}, VirtualClock(), lambda event: None)
+        return await execution.perform(replace(call("a.work"), per_try=20.0))
+
+    assert "TimeoutError: the other side" in run(scene()).message

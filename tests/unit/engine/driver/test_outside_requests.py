@@ -11,11 +11,12 @@ import pytest
 from conversation import Actions, Takes
 
 from retake_flow.engine.driver import outside_requests
+from retake_flow.engine.driver.execute import Execution
 from retake_flow.engine.driver.outside_requests import settle_scene
 from retake_flow.errors import NoVoice, StoreError
 from retake_flow.flow.load.load import load_flow
 from retake_flow.flow.state_parts import Scene
-from retake_flow.ports.actions import Call
+from retake_flow.ports.actions import ActionRunner, Call
 from retake_flow.ports.runs import Request
 from retake_flow.redact import Secret
 from retake_flow.run.run import ActivityState, Run, Work
@@ -41,6 +42,11 @@ def running(**works: tuple[Work, Mapping[str, Any]]) -> Run:
     return replace(RUN, activities={f"show:{name}": ActivityState(1, *work) for name, work in works.items()})
 
 
+def performs(actions: ActionRunner) -> outside_requests.Perform:
+    """How the driver performs actions."""
+    return Execution(actions, {}, virtual_time.VirtualClock(), lambda event: None).perform
+
+
 def said(actions: Actions, there: list[str], **data: Any) -> list[dict[str, Any]]:
     """What is journalled when something is to be said."""
     notes: list[dict[str, Any]] = []
@@ -50,7 +56,7 @@ def said(actions: Actions, there: list[str], **data: Any) -> list[dict[str, Any]
 
     call = Call("r", "say", 1, "", {}, {}, "r/say/7", note)
     request = Request("say", {"text": "hello", "by": "ann", **data}, 7)
-    virtual_time.run(outside_requests.say(request, there, call, actions))
+    virtual_time.run(outside_requests.say(request, there, call, performs(actions)))
     return notes
 
 
@@ -127,7 +133,7 @@ def test_it_is_said_once_no_service_starts_any_more() -> None:
                 run[0] = running(content=(Work.READY, {}), sound=works["sound"])
 
             starting = asyncio.create_task(starts())
-            await outside_requests.say_when_ready(request, FLOW, lambda: run[0], call, Actions(), clock)
+            await outside_requests.say_when_ready(request, FLOW, lambda: run[0], call, performs(Actions()), clock)
             await starting
             return clock.now() - begun
 
@@ -159,7 +165,7 @@ def test_only_the_services_that_it_needs_are_waited_for(ways: list[str], startin
     async def saying() -> float:
         clock, request = virtual_time.VirtualClock(), Request("say", {"text": "hello", "ways": ways}, 7)
         begun = clock.now()
-        await outside_requests.say_when_ready(request, FLOW, lambda: running(**works), call, Actions(), clock)
+        await outside_requests.say_when_ready(request, FLOW, lambda: running(**works), call, performs(Actions()), clock)
         return clock.now() - begun
 
     assert round(virtual_time.run(saying())) == takes
@@ -176,7 +182,7 @@ def test_what_is_broken_off_is_told() -> None:
             clock, request = virtual_time.VirtualClock(), Request("say", {"text": "hello"}, 7)
             speaking = Actions(studio_speak=[Takes(60.0)])
             task = asyncio.create_task(
-                outside_requests.say_when_ready(request, FLOW, lambda: run, call, speaking, clock)
+                outside_requests.say_when_ready(request, FLOW, lambda: run, call, performs(speaking), clock)
             )
             await clock.sleep_until(clock.now() + 1)
             task.cancel()
@@ -199,7 +205,7 @@ def test_what_cannot_be_written_down_is_not_said() -> None:
         raise StoreError("full")
 
     call = Call("r", "say", 1, "", {}, {}, "k", note)
-    asyncio.run(outside_requests.say(Request("say", {"text": "x"}), ["voice"], call, actions))
+    asyncio.run(outside_requests.say(Request("say", {"text": "x"}), ["voice"], call, performs(actions)))
     assert actions.calls == []
 
 
