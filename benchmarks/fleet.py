@@ -260,14 +260,14 @@ def scale(bounds: Bounds, runs: int = 300, seconds: float = 20.0) -> None:
 def submit_many(fleet: Fleet, flow: Path, runs: int) -> None:
     """Submit runs as fast as one process can."""
     from retake_flow.flow.load.load import load_flow
-    from retake_flow.run import ids
+    from retake_flow.run.run import unique_id
     from retake_flow.wiring import running
 
     read = load_flow(flow.read_text(), str(flow))
     began = time.monotonic()
     with closing(open_fleet(fleet.server.url, lease=LEASE)) as store:
         for number in range(runs):
-            run = running.new_run(ids.unique(f"light-{number}"), read, {})
+            run = running.new_run(unique_id(f"light-{number}"), read, {})
             text = read.sources.dump()
             store.submit(run, agent="", flow_file=str(flow), flow_text=text, demand=Demand(cost=0.5))
     print(f"           {runs} runs submitted in {time.monotonic() - began:.1f} s", flush=True)

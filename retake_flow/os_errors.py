@@ -1,4 +1,4 @@
-"""Errors of others as ours: those of the operating system that only the operator can fix, each with the command for it."""
+"""Errors of others as ours: those of the operating system come with the command that fixes them."""
 
 from __future__ import annotations
 

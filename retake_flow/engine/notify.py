@@ -15,8 +15,7 @@ from retake_flow.errors import RetakeFlowError
 from retake_flow.os_errors import as_our_error
 from retake_flow.ports.actions import Clock
 from retake_flow.ports.notices import OPERATOR, SHARED, Kind, Notice, Notifier
-from retake_flow.run.dates import record_to_run_time
-from retake_flow.run.records import Record
+from retake_flow.run.records import Record, record_to_run_time
 from retake_flow.run.stats import Stats, summary
 
 #: How long notices of one kind are gathered after the first was sent, in seconds.

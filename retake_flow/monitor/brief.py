@@ -10,7 +10,7 @@ from typing import Any, Final
 from retake_flow import printable
 from retake_flow.monitor.following import Following
 from retake_flow.ports.runs import OpenGate, ReadableRuns
-from retake_flow.run.records import plain, timestamp
+from retake_flow.run.records import masked, timestamp
 from retake_flow.run.run import Phase, Run
 from retake_flow.sanitize import cut
 
@@ -37,7 +37,7 @@ def brief(followed: Following, longest: int = 120, most_gates: int = 2) -> dict[
     run, health = stored.run, figures.vitals.data(followed.now)
     now = followed.now - run.ahead
     on_air, asked = followed.on_air, followed.gates
-    found: dict[str, Any] = plain(
+    found: dict[str, Any] = masked(
         {
             "run": run.id,
             "agent": stored.agent,

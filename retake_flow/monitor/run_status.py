@@ -8,9 +8,8 @@ from typing import Any
 
 from retake_flow.monitor.run_text import gate_data, holder_data, not_driven
 from retake_flow.ports.runs import OpenGate, Runs, Stored
-from retake_flow.run.dates import record_to_run_time
 from retake_flow.run.figures import Figures
-from retake_flow.run.records import Record, plain, timestamp
+from retake_flow.run.records import Record, masked, record_to_run_time, timestamp
 from retake_flow.run.run import PendingUndo, Run
 from retake_flow.run.vitals import Vitals
 from retake_flow.wiring.children import Child, find_marked
@@ -82,7 +81,7 @@ class RunStatus:
     def data(self, last: int) -> dict[str, Any]:
         """The whole status as JSON data, with the last records of the journal."""
         run, stored = self.run, self.stored
-        found: dict[str, Any] = plain(
+        found: dict[str, Any] = masked(
             {
                 "run": run.id,
                 "flow": run.flow,

@@ -10,7 +10,7 @@ from retake_flow import printable
 from retake_flow.ports.runs import Holder, OpenGate
 from retake_flow.run.answers import as_record, commands, describe_fields
 from retake_flow.run.errors import RunMoved
-from retake_flow.run.records import Record, plain, record, timestamp
+from retake_flow.run.records import Record, masked, record, timestamp
 from retake_flow.wiring.storing import is_alive, this_process
 
 _DAY = 86400
@@ -83,7 +83,7 @@ def gate_data(asked: OpenGate) -> dict[str, Any]:
     opened_at = timestamp(asked.gate.opened_at)
     question = {"due": None, **as_record(asked.run, asked.gate), "opened_at": opened_at}
     about = {"run": asked.run, "flow": asked.flow, **question, "next": commands(asked.run, asked.gate)}
-    data: dict[str, Any] = plain(about)
+    data: dict[str, Any] = masked(about)
     return data
 
 

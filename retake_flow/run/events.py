@@ -183,19 +183,8 @@ class StopRequested:
     reason: str = "stopped"
 
 
-Event = (
-    Started
-    | ActionFinished
-    | ActionFailed
-    | ActionNotDone
-    | ActionInDoubt
-    | ActivityReady
-    | ActivityResulted
-    | ActivityExited
-    | ActivityFailed
-    | TimerFired
-    | GateAnswered
-    | Resumed
-    | Raised
-    | StopRequested
-)
+#: The replies to the action of a state.
+OfState = ActionFinished | ActionFailed | ActionNotDone | ActionInDoubt
+#: The replies of an activity.
+OfActivity = ActivityReady | ActivityResulted | ActivityExited | ActivityFailed
+Event = Started | OfState | OfActivity | TimerFired | GateAnswered | Resumed | Raised | StopRequested

@@ -5,8 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import Any, Final, Self
 
-from retake_flow.run.dates import record_to_run_time
-from retake_flow.run.records import Record
+from retake_flow.run.records import Record, record_to_run_time
 from retake_flow.run.scenes import Scenes
 from retake_flow.run.vitals import Vitals
 

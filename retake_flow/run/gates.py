@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import replace
 from typing import Any
 
 from retake_flow.quick_dataclasses import dataclass, field
@@ -48,6 +49,10 @@ class Gate:
     def is_expired(self, at: float) -> bool:
         """Whether an answer at this time comes too late."""
         return self.due is not None and at >= self.due
+
+    def shift(self, by: float) -> Gate:
+        """The gate by a clock that is ahead by some seconds."""
+        return replace(self, opened_at=self.opened_at + by, due=None if self.due is None else self.due + by)
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,14 +1,13 @@
-"""Journal records of events and commands: JSON objects with `t`, `event` and further fields."""
+"""Records of the journal: JSON objects with `t`, `event` and further fields."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Mapping
 from datetime import UTC, datetime
 from math import isfinite
 from typing import Any
 
 from retake_flow.redact import MASK, Secret, bears_secret, scrub
-from retake_flow.run import commands, events
 
 Record = dict[str, Any]
 
@@ -46,8 +45,8 @@ _TYPED = frozenset(
 def record(name: str, at: float, /, **fields: Any) -> Record:
     """A record of an event at `at` (seconds since the epoch), free of secrets."""
     text = _closely if name in _TYPED else _text
-    plainly = {key: value if _is_name(key, value) else plain(value, text) for key, value in fields.items()}
-    return {"t": timestamp(at), "event": name, **plainly}
+    fields = {key: value if _is_name(key, value) else masked(value, text) for key, value in fields.items()}
+    return {"t": timestamp(at), "event": name, **fields}
 
 
 def _is_name(field: str, value: Any) -> bool:
@@ -60,7 +59,7 @@ def timestamp(at: float) -> str:
     return datetime.fromtimestamp(at, UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")
 
 
-def plain(value: Any, text: Callable[[str], str] | None = None) -> Any:
+def masked(value: Any, text: Callable[[str], str] | None = None) -> Any:
     """Plain JSON data with every secret masked.
 
     Args:
@@ -73,9 +72,9 @@ def plain(value: Any, text: Callable[[str], str] | None = None) -> Any:
     if isinstance(value, str):
         return text(value)
     if isinstance(value, Mapping):
-        return {text(str(key)): plain(item, text) for key, item in value.items()}
+        return {text(str(key)): masked(item, text) for key, item in value.items()}
     if isinstance(value, list | tuple | set | frozenset):
-        return [plain(item, text) for item in value]
+        return [masked(item, text) for item in value]
     if value is None or isinstance(value, bool | int) or (isinstance(value, float) and isfinite(value)):
         return value
     return text(str(value))
@@ -92,90 +91,25 @@ def _closely(text: str) -> str:
     return MASK if bears_secret(scrubbed) else scrubbed
 
 
-def of_event(event: events.Event, at: float, failures: int = 0) -> list[Record]:
-    """The records of an event; none for events whose consequences are recorded instead."""
-    match event:
-        case events.ActionFinished():
-            common = {"state": event.state, "visit": event.visit, "attempt": event.attempt}
-            finished = record("action_finished", at, **common, outcome=event.outcome, result=event.value)
-            return [*of_notes(event.notes, at), finished]
-        case events.ActionFailed():
-            common = {"state": event.state, "visit": event.visit, "attempt": event.attempt}
-            outcome = record("action_finished", at, **common, outcome=f"error.{event.kind}")
-            return [outcome, _error(event.state, event, at, failures)]
-        case events.StopRequested():
-            return [record("stop_requested", at, reason=event.reason)]
-        case events.Raised():
-            asked = {"by": event.by} if event.by else {}
-            by_request = {"request": event.request} if event.request else {}
-            return [record("event_raised", at, name=event.name, data=event.data, **asked, **by_request)]
-        case events.TimerFired() if event.purpose != "again":
-            return [record("timer_fired", at, state=event.state, visit=event.visit, purpose=event.purpose)]
-        case events.ActionNotDone() | events.ActionInDoubt():
-            common = {"state": event.state, "visit": event.visit, "attempt": event.attempt}
-            done = False if isinstance(event, events.ActionNotDone) else None
-            return [record("action_looked_up", at, **common, done=done)]
-        case events.Started() | events.TimerFired() | events.GateAnswered() | events.Resumed():
-            return []
-        case _:
-            return _of_activity(event, at)
+def record_to_stored(record: Record, ahead: float) -> Record:
+    """A record with dates of the wall clock, from one with times of a run that is `ahead` of it."""
+    if not ahead:
+        return record
+    found = {**_with_due(record, ahead), "t": timestamp(_seconds(record["t"]) - ahead), "ahead": ahead}
+    if "gates" in record:
+        found["gates"] = [_with_due(gate, ahead) for gate in record["gates"]]
+    return found
 
 
-def _of_activity(event: events.Event, at: float) -> list[Record]:
-    match event:
-        case events.ActivityReady():
-            return [record("activity_ready", at, activity=event.activity, visit=event.visit, value=event.value)]
-        case events.ActivityResulted():
-            common = {"activity": event.activity, "visit": event.visit}
-            result = record("activity_result", at, **common, outcome=event.outcome, result=event.value)
-            raised = [record("event_raised", at, name=n, data=data, by=event.activity) for n, data in event.raised]
-            return [*of_notes(event.notes, at), result, *raised]
-        case events.ActivityExited():
-            common = {"activity": event.activity, "visit": event.visit}
-            return [record("activity_ended", at, **common, outcome="exited", reason=event.reason)]
-        case events.ActivityFailed():
-            name = "activity_failed" if event.again else "activity_ended"
-            ended = record(name, at, activity=event.activity, visit=event.visit, outcome=f"error.{event.kind}")
-            return [ended, _error(event.activity, event, at, event.failures)]
-    return []
+def record_to_run_time(record: Mapping[str, Any]) -> float:
+    """The time of a record on the run's own clock, in seconds since the epoch, to measure durations between records."""
+    ahead: float = record.get("ahead", 0.0)
+    return _seconds(record["t"]) + ahead
 
 
-def of_notes(notes: Iterable[events.Noted], at: float) -> list[Record]:
-    """The records that an action writes."""
-    return [record(name, at, **fields) for name, fields in notes]
+def _with_due(gate: Record, ahead: float) -> Record:
+    return {**gate, "due": timestamp(_seconds(gate["due"]) - ahead)} if gate.get("due") else dict(gate)
 
 
-def _error(place: str, event: events.ActionFailed | events.ActivityFailed, at: float, failures: int) -> Record:
-    passing = {"failures": failures} if failures else {}
-    return record("error", at, place=place, kind=event.kind, message=event.message, hint=event.hint, **passing)
-
-
-def of_command(command: commands.Command, at: float) -> Record | None:
-    """The record of a command, written before it is executed; None if it needs no record."""
-    match command:
-        case commands.Enter():
-            return record("state_entered", at, state=command.state, visit=command.visit)
-        case commands.Leave():
-            return record("state_left", at, state=command.state, visit=command.visit)
-        case commands.StartAction():
-            return record(
-                "action_in_question" if command.look_up else "action_started",
-                at,
-                state=command.state,
-                visit=command.visit,
-                attempt=command.attempt,
-                action=command.do,
-                inputs=command.inputs,
-            )
-        case commands.StartActivity():
-            return record(
-                "activity_started",
-                at,
-                activity=command.activity,
-                visit=command.visit,
-                action=command.do,
-                inputs=command.inputs,
-            )
-        case commands.Note():
-            return record(command.event, at, **command.fields)
-    return None
+def _seconds(text: str) -> float:
+    return datetime.fromisoformat(text).timestamp()

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import re
+import secrets
 from collections.abc import Iterable, Mapping
 from dataclasses import replace
+from datetime import UTC, datetime
 from enum import StrEnum
-from typing import Any
+from typing import Any, Final
 
 from retake_flow.quick_dataclasses import dataclass, field
 from retake_flow.run.gates import Gate
@@ -14,6 +17,20 @@ from retake_flow.run.stats import Stats
 
 #: The last second of the year 9999, in seconds since the epoch; later times have no valid date.
 LATEST = 253_402_300_799.0
+
+#: The lengths of what follows the name in an id: `-20261129-201422-5b67c3`, and what an older version wrote.
+DATED: Final = (23, 21)
+
+
+def unique_id(name: str) -> str:
+    """A new id for a run that begins now. Programs bear it, so it is unique on the machine."""
+    return f"{name}-{datetime.now(UTC):%Y%m%d-%H%M%S}-{secrets.token_hex(3)}"
+
+
+def name_of(run: str) -> str:
+    """The name in an id; "" when it has none."""
+    found = re.fullmatch(r"(.+)-\d{8}-\d{6}-(?:[0-9a-f]{6}|[0-9a-f]{4})", run, re.DOTALL)
+    return found[1] if found else ""
 
 
 class Phase(StrEnum):
@@ -138,7 +155,8 @@ class Run:
         reason: Why, in words for a person.
         history: For each state that was left and can be returned to, the path of its last active innermost state.
         delayed: The delayed events that have not come yet, by their timers.
-        ahead: How many seconds its time was ahead of the wall clock when it was written; see `dates`.
+        ahead: How many seconds its time was ahead of the wall clock when it was written; other than 0 only if the
+            wall clock was set while a process drove it.
         identity: The account it acts as.
         stats: What its records amount to.
         retries: The retries of the active states that contain states, by path.
@@ -189,6 +207,25 @@ class Run:
     def as_killed(self, reason: str) -> Run:
         """The run as it is once killed: it has ended, and nothing of it is undone."""
         return replace(self, phase=Phase.CANCELLED, outcome="killed", reason=reason, undos=(), undoing=())
+
+    def as_stored(self, ahead: float) -> Run:
+        """The run in its stored form: due times are in wall clock time, which other processes use."""
+        return self if ahead == self.ahead == 0.0 else replace(self._shift(-ahead), ahead=ahead)
+
+    def as_driven(self) -> Run:
+        """The run in its driver's form, in its own time, from the result of `as_stored`."""
+        return self._shift(self.ahead) if self.ahead else self
+
+    def _shift(self, by: float) -> Run:
+        attempt = self.attempt
+        return replace(
+            self,
+            timers={at: due + by for at, due in self.timers.items()},
+            gates={key: gate.shift(by) for key, gate in self.gates.items()},
+            attempt=None if attempt is None else replace(attempt, since=attempt.since + by),
+            stats=self.stats.shift(by),
+            retries={path: replace(retried, since=retried.since + by) for path, retried in self.retries.items()},
+        )
 
 
 class MutableRun:

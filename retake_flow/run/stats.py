@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 from dataclasses import replace
-from datetime import datetime
 from typing import Any, Final, Self
 
 from retake_flow.flow.duration import words
 from retake_flow.flow.names import STATS
 from retake_flow.quick_dataclasses import dataclass, field
+from retake_flow.run.records import record_to_run_time
 
 Record = Mapping[str, Any]
 
@@ -66,9 +66,9 @@ class Stats:
             }:
                 return self._add_viewers(result)._add_action(self.doing.get(place) if outcome == "done" else "", record)
             case {"event": "undo_finished", "action": "retake.stop_stream", **rest}:
-                return self._add_viewers(rest.get("result"))._off_air(_time(record))
+                return self._add_viewers(rest.get("result"))._off_air(record_to_run_time(record))
             case {"event": "run_ended"}:
-                return self._off_air(_time(record))
+                return self._off_air(record_to_run_time(record))
             case {"event": "notice", "kind": "recovered"}:
                 return self._plus("recoveries")
             case {"event": "chat_message", **rest}:
@@ -102,7 +102,7 @@ class Stats:
             case "studio.thumbnail":
                 return self._plus("thumbnails")
             case "retake.start_stream" if self.began is None:
-                return replace(self._plus("streams"), began=_time(record))
+                return replace(self._plus("streams"), began=record_to_run_time(record))
         return self
 
     def _add_viewers(self, result: object) -> Self:
@@ -144,7 +144,3 @@ def summary(figures: Mapping[str, Any]) -> str:
         f"recoveries: {figures['recoveries']}",
     ]
     return "; ".join(said) + "."
-
-
-def _time(record: Record) -> float:
-    return float(datetime.fromisoformat(record["t"]).timestamp() + record.get("ahead", 0.0))

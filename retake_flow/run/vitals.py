@@ -6,8 +6,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any, Final
 
 from retake_flow.flow.duration import words
-from retake_flow.run.dates import record_to_run_time
-from retake_flow.run.records import Record
+from retake_flow.run.records import Record, record_to_run_time
 
 #: A figure older than this many seconds is shown with its age.
 FRESH: Final = 45.0

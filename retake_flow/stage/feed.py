@@ -13,8 +13,7 @@ from itertools import count
 from typing import Any, Final
 
 from retake_flow.redact import MASK, bears_secret, scrub
-from retake_flow.run.dates import record_to_run_time
-from retake_flow.run.records import Record, plain
+from retake_flow.run.records import Record, masked, record_to_run_time
 from retake_flow.run.scenes import Scenes
 from retake_flow.sanitize import one_line, strip_controls
 from retake_flow.stage.stage_settings import PAGE, Pictures, Settings
@@ -74,7 +73,7 @@ class Feed:
 
     def begin(self, settings: Mapping[str, Any]) -> None:
         """Set the initial settings, which the flow and the operator may replace."""
-        self._settings.begin(plain(settings, _mask))
+        self._settings.begin(masked(settings, _mask))
         self.changed()
 
     def speaks(self, text: str, at: float) -> None:
@@ -125,7 +124,7 @@ class Feed:
             case {"event": "account", "agent": str(name)} if name:
                 self._agent = _line(name)
             case {"event": "scene_set"}:
-                self._settings.apply(plain(record, _mask), at)
+                self._settings.apply(masked(record, _mask), at)
             case {"event": "action_started" | "activity_started", "action": "studio.show", "inputs": {"text": text}}:
                 self._line(text, at)
             case {"event": "said", "how": how, "text": text} if "screen" in how:
@@ -142,7 +141,7 @@ class Feed:
 
     def _enter(self, record: Record, author: str, kind: str, at: float) -> None:
         entry = {"kind": kind, "author": author, "text": _text(record.get("text", ""))}
-        entry |= {name: plain(record[name]) for name in ("amount", "currency", "side") if name in record}
+        entry |= {name: masked(record[name]) for name in ("amount", "currency", "side") if name in record}
         added = self._add(entry)
         self._summary["messages"] += record["event"] == "chat_message"
         self._summary["supporters"] += kind == "tip"

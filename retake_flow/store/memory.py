@@ -15,9 +15,8 @@ from retake_flow.run.codec import decode, encode
 from retake_flow.run.errors import AlreadyAnswered, AnswerWaiting, Fenced, GateUnknown, RunHeld
 from retake_flow.run.gates import Answer, Gate
 from retake_flow.run.identity import NOBODY, Identity
-from retake_flow.run.ids import name_of
 from retake_flow.run.records import Record
-from retake_flow.run.run import Phase, Run
+from retake_flow.run.run import Phase, Run, name_of
 from retake_flow.store.holders import is_alive
 from retake_flow.store.queries import only, run_unknown
 

@@ -7,8 +7,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 from retake_flow.ports.runs import OpenGate, Stored, Summary
 from retake_flow.run.errors import RunUnknown
-from retake_flow.run.ids import DATED, name_of
-from retake_flow.run.run import LATEST, Phase
+from retake_flow.run.run import DATED, LATEST, Phase, name_of
 from retake_flow.store import columns
 
 if TYPE_CHECKING:

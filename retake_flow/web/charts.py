@@ -21,8 +21,7 @@ from retake_flow.flow.model import Flow
 from retake_flow.flow.text.bundle import parse
 from retake_flow.monitor.run_trace import Way
 from retake_flow.ports.runs import Stored
-from retake_flow.run.dates import record_to_run_time
-from retake_flow.run.records import Record
+from retake_flow.run.records import Record, record_to_run_time
 from retake_flow.wiring.drawing import draw
 
 _MOST = 32

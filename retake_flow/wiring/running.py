@@ -24,10 +24,9 @@ from retake_flow.engine.notify import Notices
 from retake_flow.flow.model import Flow
 from retake_flow.ports.notices import Notifier
 from retake_flow.ports.runs import Claim, Listener, Runs, Stored
-from retake_flow.run import ids
 from retake_flow.run.identity import Identity
 from retake_flow.run.records import Record
-from retake_flow.run.run import Phase, Run
+from retake_flow.run.run import Phase, Run, unique_id
 from retake_flow.sanitize import one_line
 from retake_flow.settings import Settings, is_loopback, variables
 from retake_flow.stage.feed import Feed
@@ -49,7 +48,7 @@ def new_id(flow: Flow, agent: str = "", *, rehearsal: bool = False) -> str:
     """A name for a run: the flow's file, the agent, whether it is a rehearsal, and its start time."""
     file, name = _safe_part(Path(flow.file).stem) or flow.name, _safe_part(agent)
     named = [file, "" if name == file else name, "rehearsal" if rehearsal and "rehearsal" not in name else ""]
-    return ids.unique("-".join(filter(None, named)))
+    return unique_id("-".join(filter(None, named)))
 
 
 def _safe_part(text: str) -> str:

@@ -15,8 +15,7 @@ import psutil
 from retake_flow.api.spelling import same_name
 from retake_flow.engine.driver.runner import Runner
 from retake_flow.rehearsal.setup.viewer_script import TROLL_TEXTS
-from retake_flow.run.dates import record_to_run_time
-from retake_flow.run.records import Record
+from retake_flow.run.records import Record, record_to_run_time
 
 # Seconds.
 _SEGMENT = 600.0  # roughly, of chat, with silence at the end

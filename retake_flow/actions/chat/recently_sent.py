@@ -12,8 +12,7 @@ from retake_flow.actions.chat.history import is_older
 from retake_flow.api.chat import ChatMessage
 from retake_flow.api.spelling import Words, name_key
 from retake_flow.quick_dataclasses import dataclass, field
-from retake_flow.run.dates import record_to_run_time
-from retake_flow.run.records import Record
+from retake_flow.run.records import Record, record_to_run_time
 
 _REMEMBERED = 100  # messages
 _LATEST = 600.0  # seconds after which a sent message is no longer waited for

@@ -17,8 +17,8 @@ from retake_flow.fleet.placement import waiting_reason
 from retake_flow.flow.load.inputs import resolve, with_provided_inputs
 from retake_flow.flow.model import Flow
 from retake_flow.ports.fleet import USUAL_COST, Demand
-from retake_flow.run import ids
 from retake_flow.run.identity import Identity
+from retake_flow.run.run import unique_id
 from retake_flow.settings import Settings, variables
 from retake_flow.store.sql.fleet import SqlFleet
 from retake_flow.wiring import accounts, running
@@ -52,7 +52,7 @@ def _submit(fleet: SqlFleet, args: argparse.Namespace, settings: Settings) -> tu
     flow = with_provided_inputs(flow_file.open_flow(args.flow, settings, args.allow_outside), variables())
     inputs = resolve(flow, pairs(args.set))
     agent, identity = _agent(args.agent or "", flow, inputs, settings)
-    name = ids.unique(args.name) if args.name else running.new_id(flow, agent)
+    name = unique_id(args.name) if args.name else running.new_id(flow, agent)
     run = replace(running.new_run(name, flow, inputs), identity=identity)
     demand, file = _demand(args, agent), str(Path(flow.file).resolve())
     fleet.submit(run, agent=identity.name or agent, flow_file=file, flow_text=flow.sources.dump(), demand=demand)

@@ -17,7 +17,7 @@ from retake_flow.monitor.answering import GivenAnswer, store_answer, wait_until_
 from retake_flow.monitor.brief import next_for
 from retake_flow.monitor.requests import why_undriven
 from retake_flow.monitor.run_text import gate_data, gate_lines
-from retake_flow.run.records import plain, timestamp
+from retake_flow.run.records import masked, timestamp
 from retake_flow.settings import Settings
 from retake_flow.wiring.storing import open_store, this_user
 
@@ -52,7 +52,7 @@ def answer(args: argparse.Namespace) -> int:
 
 def _report(data: dict[str, Any], undriven: str, as_json: bool) -> None:
     if as_json:
-        terminal.emit(plain(data))
+        terminal.emit(masked(data))
         return
     run = printable.line(data["run"])
     waits = "; the run has not taken it yet" if data["driven"] and data["effect"] == "queued" else ""

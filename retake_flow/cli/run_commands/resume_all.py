@@ -18,7 +18,7 @@ from retake_flow.monitor.journal_text import clock, lines
 from retake_flow.os_errors import as_our_error
 from retake_flow.ports.runs import Runs, Summary
 from retake_flow.run.errors import RunHeld
-from retake_flow.run.records import Record, plain, record
+from retake_flow.run.records import Record, masked, record
 from retake_flow.run.run import Phase
 from retake_flow.settings import Settings
 from retake_flow.wiring.storing import is_alive, is_certain, this_process
@@ -184,7 +184,7 @@ class _PrefixedView(NoView):
     def report(self, report: dict[str, Any]) -> None:
         """Print the report of a rehearsal."""
         if self._as_json:
-            terminal.emit({"run": self._run, "event": "rehearsal_report", **plain(report)})
+            terminal.emit({"run": self._run, "event": "rehearsal_report", **masked(report)})
             return
         for line in report_lines(report):
             terminal.say(f"[{self._run}] {line}")

@@ -13,7 +13,7 @@ from retake_flow.cli.arguments import pairs, read_options
 from retake_flow.errors import UsageError
 from retake_flow.flow.load.inputs import resolve, with_provided_inputs
 from retake_flow.flow.model import Flow
-from retake_flow.run import ids
+from retake_flow.run.run import unique_id
 from retake_flow.settings import Settings, variables
 
 
@@ -27,7 +27,7 @@ def run(args: argparse.Namespace) -> int:
     flow = with_provided_inputs(flow_file.open_flow(args.flow, settings, args.allow_outside), variables())
     inputs = resolve(flow, _given_inputs(args, flow))
     options = _options(args) if args.rehearse else None
-    name = ids.unique(args.name) if args.name else _new_id(flow, inputs, settings, options)
+    name = unique_id(args.name) if args.name else _new_id(flow, inputs, settings, options)
     drive = partial(_drive, flow, name, inputs, settings, options, args)
     if args.detach:
         from retake_flow.cli.session.detached import detach

@@ -17,7 +17,7 @@ from retake_flow.cli.render import table
 from retake_flow.errors import RetakeFlowError
 from retake_flow.monitor.run_text import holder_data, process, since
 from retake_flow.ports.runs import Runs, Summary
-from retake_flow.run.records import plain, timestamp
+from retake_flow.run.records import masked, timestamp
 from retake_flow.run.run import Phase
 from retake_flow.settings import Settings
 from retake_flow.wiring.storing import is_driven, open_fleet, open_for_reading, open_store, summaries_with_drivers
@@ -111,7 +111,7 @@ def _driver(process: str, placed: _Placement | None) -> str:
 
 
 def _as_json(summary: Summary, placed: _Placement | None) -> dict[str, Any]:
-    data: dict[str, Any] = plain(
+    data: dict[str, Any] = masked(
         {
             "run": summary.id,
             "flow": summary.flow,

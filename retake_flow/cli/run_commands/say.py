@@ -18,7 +18,7 @@ from retake_flow.monitor.brief import next_for
 from retake_flow.monitor.chat_inbox import require_known
 from retake_flow.monitor.requests import LONGEST, ask_to_say, send_event, text_to_say
 from retake_flow.run.errors import EventRefused, RunBusy, RunUnheard
-from retake_flow.run.records import plain
+from retake_flow.run.records import masked
 from retake_flow.settings import Settings
 from retake_flow.wiring.storing import open_store, this_user
 
@@ -90,7 +90,7 @@ def _tell(told: dict[str, Any], refusal: EventRefused | RunUnheard | None, as_js
     if as_json:
         why = ("", "", "") if refusal is None else (refusal.kind, refusal.message, refusal.hint)
         effect = "done" if refusal is None else "queued" if isinstance(refusal, RunBusy) else "none"
-        terminal.emit(plain({**told, "effect": effect, **dict(zip(("kind", "reason", "hint"), why, strict=True))}))
+        terminal.emit(masked({**told, "effect": effect, **dict(zip(("kind", "reason", "hint"), why, strict=True))}))
     elif isinstance(refusal, RunUnheard):
         terminal.advise(printable.line(f"not sent: {refusal.message}"))
     elif refusal is not None:

@@ -14,7 +14,7 @@ from retake_flow.monitor.brief import next_for
 from retake_flow.monitor.journal_text import clock, lines
 from retake_flow.monitor.run_status import RunStatus, run_status
 from retake_flow.monitor.run_text import describe_due, gate_lines, moment, process, since
-from retake_flow.run.records import plain
+from retake_flow.run.records import masked
 from retake_flow.settings import Settings
 from retake_flow.wiring.storing import open_store
 
@@ -28,7 +28,7 @@ def show(args: argparse.Namespace) -> int:
         commands = next_for(store, found.run.id)
     if args.journal:
         for record in found.journal:
-            terminal.emit(plain(record))
+            terminal.emit(masked(record))
     elif args.json:
         terminal.emit({**found.data(last=_LAST), "next": commands})
     else:

@@ -19,7 +19,7 @@ from retake_flow.monitor.brief import next_for
 from retake_flow.monitor.following import Polling, is_over
 from retake_flow.ports.runs import RequestKind, Runs, Stored
 from retake_flow.run.errors import RunHeld
-from retake_flow.run.records import plain, record
+from retake_flow.run.records import masked, record
 from retake_flow.settings import Settings
 from retake_flow.wiring.children import sweep
 from retake_flow.wiring.storing import is_certain, is_driven, load_with_driver, open_fleet, open_store, this_process
@@ -166,7 +166,7 @@ def _tell(
         data = {"run": run.id, "ended": run.ended, "already_ended": already, "effect": effect, "phase": run.phase.value}
         stats = run.stats.figures(time.time())
         rest = {"outcome": run.outcome, "state": run.state, "reason": run.reason, "stats": stats}
-        terminal.emit(plain({**data, **rest, "waits": waits or None, "next": commands}))
+        terminal.emit(masked({**data, **rest, "waits": waits or None, "next": commands}))
         return
     if is_over(stored):
         reason = f": {run.reason}" if run.reason not in ("", run.outcome) else ""

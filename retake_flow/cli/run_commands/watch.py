@@ -12,8 +12,7 @@ from retake_flow.monitor.journal_text import lines
 from retake_flow.monitor.run_text import not_driven
 from retake_flow.ports.runs import Runs, Stored
 from retake_flow.run import records
-from retake_flow.run.dates import record_to_stored
-from retake_flow.run.records import Record
+from retake_flow.run.records import Record, record_to_stored
 from retake_flow.run.run import Phase
 from retake_flow.run.vitals import Vitals
 from retake_flow.settings import Settings

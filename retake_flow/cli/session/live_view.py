@@ -18,8 +18,7 @@ from retake_flow.cli import output
 from retake_flow.cli.render.rehearsal_report import report_lines
 from retake_flow.flow.duration import words
 from retake_flow.monitor.journal_text import clock, entry, lines
-from retake_flow.run.dates import record_to_run_time
-from retake_flow.run.records import Record
+from retake_flow.run.records import Record, record_to_run_time
 from retake_flow.run.scenes import Scenes
 from retake_flow.run.vitals import Vitals
 

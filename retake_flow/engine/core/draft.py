@@ -41,44 +41,6 @@ class _ByName(Mapping[str, Any]):
         return sum(1 for _ in self)
 
 
-def names(
-    flow: Flow,
-    paths: Mapping[str, Mapping[str, str]],
-    run: MutableRun,
-    event: Mapping[str, Any],
-    root: str,
-    now: float,
-    active: str | None = None,
-) -> Mapping[str, Any]:
-    """The names that expressions of a flow can currently use.
-
-    Args:
-        flow: The flow.
-        paths: The path of each state by its name, for the flow itself ("") and for each sub-flow.
-        run: Its current state.
-        event: The event being handled.
-        root: The path of the sub-flow that the expression belongs to; "" for the flow itself.
-        now: Seconds since the epoch.
-        active: The innermost state still active while states are being left; None means the state of the run.
-    """
-    local = run.locals.get(root, _NOTHING) if root else Local(run.inputs, run.vars)
-    within = paths.get(root, {})
-    answer: dict[str, Any] = {
-        "inputs": local.inputs,
-        "vars": local.vars,
-        "outputs": _ByName(within, run.outputs),
-        "visits": _ByName(within, _since(local.before, run.visits), 0),
-        "activities": _Activities(flow, run, root),
-        "event": event,
-        "run": {"id": run.id, "state": run.state, "stats": run.stats.figures(now)},
-        "now": now,
-        ACTIVE: partial(_active, run.state if active is None else active, root),
-    }
-    if "result" in event:
-        answer["result"] = event["result"]
-    return answer
-
-
 def _since(before: Mapping[str, int], visits: Mapping[str, int]) -> Mapping[str, int]:
     return {path: times - before.get(path, 0) for path, times in visits.items()} if before else visits
 
@@ -143,7 +105,7 @@ class Draft:
         self._signals: list[Signal] = []
         self._from_outside: list[Signal] = []
         self._event: Mapping[str, Any] = {}
-        self._active: str | None = None
+        self._active: str | None = None  # the innermost state still active while states are left; None for the run's
 
     def signal(self, event: Mapping[str, Any], *candidates: tuple[str, str]) -> None:
         """Take an occurrence through the flow before anything else happens to the run.
@@ -167,7 +129,24 @@ class Draft:
 
     def names(self, root: str) -> Mapping[str, Any]:
         """The names that expressions of the flow itself ("") or of a sub-flow can currently use."""
-        return names(self.flow, self.chart.paths, self.run, self._event, root, self.now, self._active)
+        run, event = self.run, self._event
+        local = run.locals.get(root, _NOTHING) if root else Local(run.inputs, run.vars)
+        paths = self.chart.paths.get(root, {})
+        active = run.state if self._active is None else self._active
+        found: dict[str, Any] = {
+            "inputs": local.inputs,
+            "vars": local.vars,
+            "outputs": _ByName(paths, run.outputs),
+            "visits": _ByName(paths, _since(local.before, run.visits), 0),
+            "activities": _Activities(self.flow, run, root),
+            "event": event,
+            "run": {"id": run.id, "state": run.state, "stats": run.stats.figures(self.now)},
+            "now": self.now,
+            ACTIVE: partial(_active, active, root),
+        }
+        if "result" in event:
+            found["result"] = event["result"]
+        return found
 
     def fill(self, value: Any, root: str) -> Any:
         """A value of a flow with its expressions filled in."""

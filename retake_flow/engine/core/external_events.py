@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping
+from collections.abc import Mapping
+from types import MappingProxyType
 from typing import Any
 
 from retake_flow.engine.core import timers
@@ -10,6 +11,7 @@ from retake_flow.flow.diagnostics import did_you_mean
 from retake_flow.flow.fields import Declared, read
 from retake_flow.flow.graph.exit_entry_sets import reachable_from
 from retake_flow.flow.model import Flow
+from retake_flow.flow.names import matches
 from retake_flow.run.errors import EventNotNow, EventRefused
 from retake_flow.run.run import Run
 
@@ -45,25 +47,38 @@ def read_data(flow: Flow, name: str, given: Mapping[str, Any]) -> dict[str, Any]
     return found.values
 
 
-def unexpected_error(
-    flow: Flow, run: Run, name: str, takers: Collection[str], expected: Collection[str]
-) -> EventRefused:
-    """The error for an event that a run does not currently expect, with what to do about it.
+def expected_events(flow: Flow, run: Run) -> tuple[str, ...]:
+    """The events that the active states have routes for."""
+    return tuple(sorted({pattern for state in flow.around(run.state) for pattern in state.routes}))
 
-    `takers` are the paths of the states that have a route for it; `expected` is what the active states have routes for.
-    """
+
+def expects(flow: Flow, run: Run, name: str, data: Mapping[str, Any] = MappingProxyType({})) -> bool:
+    """Whether an active state has a route for an event, ignoring guards."""
     if timers.is_extension(flow, name):
-        return EventNotNow("no active state has a timeout that could be extended, or not the one that is named")
+        return bool(timers.extended_state(flow, run, data))
+    return any(matches(pattern, name) for pattern in expected_events(flow, run))
+
+
+def require_expected(flow: Flow, run: Run, name: str, data: Mapping[str, Any]) -> None:
+    """Require that a run currently expects an event.
+
+    Raises:
+        EventRefused: It does not; `EventNotNow` if the flow takes the event in another state.
+    """
+    if expects(flow, run, name, data):
+        return
+    if timers.is_extension(flow, name):
+        raise EventNotNow("no active state has a timeout that could be extended, or not the one that is named")
     message = f"{run.state!r} does not expect the event {name!r}"
-    hint = f"expected: {', '.join(each for each in expected if each in flow.events) or 'nothing from outside'}"
+    expected = [each for each in expected_events(flow, run) if each in flow.events]
+    hint = f"expected: {', '.join(expected) or 'nothing from outside'}"
     if name not in flow.events:
-        return EventRefused(message, hint=hint)
+        raise EventRefused(message, hint=hint)
+    states = flow.states.values()
+    takers = [state.path for state in states if any(matches(pattern, name) for pattern in state.routes)]
+    places = " or ".join(f"{path!r}" for path in takers)
     asks = any(gate.place == run.state for gate in run.gates.values())
     if not asks and any(path in run.visits for path in {*takers} & reachable_from(flow, run.state)):
         # The run was where the event is taken and may return there by itself, usually when a stream recovers.
-        return EventNotNow(message, hint=f"try again in a moment: {_places(takers)} takes it; {hint}")
-    return EventNotNow(message, hint=f"{hint}; {_places(takers)} takes it" if takers else hint)
-
-
-def _places(paths: Collection[str]) -> str:
-    return " or ".join(f"{path!r}" for path in paths)
+        raise EventNotNow(message, hint=f"try again in a moment: {places} takes it; {hint}")
+    raise EventNotNow(message, hint=f"{hint}; {places} takes it" if takers else hint)

@@ -6,7 +6,6 @@ import random
 from collections.abc import Mapping
 from contextlib import suppress
 from dataclasses import replace
-from types import MappingProxyType
 from typing import Any
 
 from retake_flow.engine.core import gates, recovery, timers
@@ -17,7 +16,6 @@ from retake_flow.errors import ExpressionError, fault_of
 from retake_flow.flow.action_spec import Catalogue, with_own, with_retries
 from retake_flow.flow.calendar import is_missed
 from retake_flow.flow.model import ActionState, Activity, CompositeState, Flow, QuestionState, State, WaitState
-from retake_flow.flow.names import matches
 from retake_flow.flow.state_parts import Ask
 from retake_flow.quick_dataclasses import dataclass
 from retake_flow.run import events
@@ -126,21 +124,6 @@ class Machine:
                 doing.work in lively and self._activities[key].ask is None for key, doing in run.activities.items()
             )
         )
-
-    def expects(self, run: Run, event: str, data: Mapping[str, Any] = MappingProxyType({})) -> bool:
-        """Whether an active state has a route for an event, ignoring guards."""
-        if timers.is_extension(self.flow, event):
-            return bool(timers.extended_state(self.flow, run, data))
-        return any(matches(pattern, event) for pattern in self.expected_events(run))
-
-    def expected_events(self, run: Run) -> tuple[str, ...]:
-        """The events that the active states have routes for."""
-        return tuple(sorted({pattern for state in self.flow.around(run.state) for pattern in state.routes}))
-
-    def takers(self, event: str) -> tuple[str, ...]:
-        """The paths of the states that have a route for an event."""
-        states = self.flow.states.values()
-        return tuple(state.path for state in states if any(matches(pattern, event) for pattern in state.routes))
 
     def _react(self, macrostep: Macrostep, event: events.Event) -> None:
         if macrostep.run.ended or self._is_late(macrostep.run, event):

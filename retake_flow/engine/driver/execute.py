@@ -19,7 +19,7 @@ from retake_flow.flow.state_parts import Retry
 from retake_flow.os_errors import as_our_error
 from retake_flow.ports.actions import ActionRunner, Call, Clock, Completion
 from retake_flow.run import events
-from retake_flow.run.commands import Command, Note, SetTimer, StartAction, StartActivity
+from retake_flow.run.commands import SetTimer, StartAction, StartActivity
 from retake_flow.run.events import Noted
 from retake_flow.spans import Value, span
 from retake_flow.tasks import TimeLimit, time_limit
@@ -373,12 +373,6 @@ class _Break:
                     await pause(0.0 if self._cut_short else seconds)
         finally:
             self._limit = None
-
-
-def failures_of(commands: Sequence[Command]) -> int:
-    """How many times in a row an action that is retried soon has failed; 0 when there is none."""
-    notes = (command.fields for command in commands if isinstance(command, Note) and command.event == "retry_scheduled")
-    return next((int(note["failures"]) for note in notes if note["after"] <= SOON), 0)
 
 
 class _TookTooLong(RetakeFlowError):

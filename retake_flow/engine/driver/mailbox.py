@@ -176,10 +176,6 @@ class InboxWatch:
             next_look.cancel()
             news.clear()
 
-    def write_error(self, *, once: bool = False) -> StoreError | None:
-        """The error that keeps the last write in memory, if its consequences have to wait; see `Inbox.write_error`."""
-        return self._inbox.write_error(once=once)
-
 
 #: How often to look whether the store is back, in seconds.
 _EVERY = 0.1
@@ -191,7 +187,7 @@ class Durability:
     Without an inbox the store is never away.
     """
 
-    def __init__(self, inbox: InboxWatch | None, mailbox: Mailbox, clock: Clock, catalogue: Catalogue) -> None:
+    def __init__(self, inbox: Inbox | None, mailbox: Mailbox, clock: Clock, catalogue: Catalogue) -> None:
         self._inbox = inbox
         self._mailbox = mailbox
         self._clock = clock

@@ -18,7 +18,6 @@ from retake_flow.quick_dataclasses import dataclass
 from retake_flow.redact import bears_secret
 from retake_flow.run.run import Run, Work
 
-
 #: Performs an action once.
 Perform = Callable[[Call], Awaitable[Completion | RetakeFlowError]]
 

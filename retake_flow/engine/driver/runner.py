@@ -12,15 +12,14 @@ from typing import Any
 from retake_flow.engine.core import external_events
 from retake_flow.engine.core.machine import Machine
 from retake_flow.engine.core.step import as_expression_error, group
-from retake_flow.engine.driver import outside_requests
-from retake_flow.engine.driver.execute import Execution, failures_of
+from retake_flow.engine.driver import journal, outside_requests
+from retake_flow.engine.driver.execute import Execution
 from retake_flow.engine.driver.mailbox import Durability, InboxWatch, Mailbox
-from retake_flow.engine.driver.scope import Scope
 from retake_flow.errors import StoreError
 from retake_flow.flow.action_spec import Catalogue, with_own
 from retake_flow.ports.actions import ActionRunner, Call, Clock
 from retake_flow.ports.runs import Inbox, Listener, Request, RunStore
-from retake_flow.run import dates, events, records
+from retake_flow.run import events, records
 from retake_flow.run.answers import as_record
 from retake_flow.run.commands import Command, EndRun, Leave, SetTimer, StartAction, StartActivity
 from retake_flow.run.errors import AnswerWaiting, EventRefused, Fenced, LeaseExpired
@@ -28,6 +27,7 @@ from retake_flow.run.gates import Answer
 from retake_flow.run.identity import Identity
 from retake_flow.run.run import PendingUndo, Phase, Run
 from retake_flow.spans import Value, span
+from retake_flow.tasks import Scope
 
 _OWN = "the runner's own"
 
@@ -65,7 +65,7 @@ class Runner:
             inbox: Requests and answers from other processes.
             wait: Whether to stay while the run only waits for a person.
         """
-        self.run = dates.from_stored(run)
+        self.run = run.as_driven()
         self.over = False
         self._machine = machine
         self._catalogue = catalogue = with_own(machine.flow, catalogue)
@@ -87,7 +87,7 @@ class Runner:
         self._inbox: InboxWatch | None = None
         if inbox is not None:
             self._inbox = InboxWatch(inbox, self._post_urgently, self.stop, self.kill, self._handle_request, self._tell)
-        self._durability = Durability(self._inbox, self._mailbox, clock, catalogue)
+        self._durability = Durability(inbox, self._mailbox, clock, catalogue)
 
     async def drive(self) -> Run:
         """Drive the run to its end, or until only a person can take it further.
@@ -142,9 +142,7 @@ class Runner:
         Raises:
             EventRefused: No active state has a route for it; `EventNotNow` if the flow accepts it in another state.
         """
-        if not self._machine.expects(self.run, name, data):
-            takers, expected = self._machine.takers(name), self._machine.expected_events(self.run)
-            raise external_events.unexpected_error(self._machine.flow, self.run, name, takers, expected)
+        external_events.require_expected(self._machine.flow, self.run, name, data)
         self._post(events.Raised(name, data, by, request))
 
     def answer(self, gate: str, answer: Answer) -> None:
@@ -258,8 +256,7 @@ class Runner:
         now = self._clock.now()
         step = self._machine.end(self.run, as_expression_error(raised).message, now)
         try:
-            wished = (records.of_command(command, now) for command in step.commands)
-            self._write([record for record in wished if record is not None], step.run)
+            self._write(journal.of_commands(step.commands, now), step.run)
             for command in step.commands:
                 await self._perform(command)
         except asyncio.CancelledError:
@@ -301,10 +298,9 @@ class Runner:
             return self._post(event)  # an answer in time must not lose to the timer
         now = self._clock.now()
         step = self._machine.step(self.run, event, now)
-        wished = (records.of_command(command, now) for command in step.commands)
-        happened = records.of_event(event, now, failures_of(step.commands))
+        happened = journal.of_event(event, step.commands, now)
         try:
-            self._write([*happened, *(record for record in wished if record is not None)], step.run)
+            self._write([*happened, *journal.of_commands(step.commands, now)], step.run)
         except AnswerWaiting:
             if not self._answers():
                 raise
@@ -359,7 +355,7 @@ class Runner:
 
     def _keep(self, whose: str, memory: Mapping[str, Any], notes: Sequence[events.Noted] = ()) -> None:
         become = replace(self.run, memory={**self.run.memory, whose: memory})
-        self._write(records.of_notes(notes, self._clock.now()), become)
+        self._write(journal.of_notes(notes, self._clock.now()), become)
 
     def learn(self, identity: Identity) -> None:
         """Record which account the run acts as, once more is known of it."""
@@ -434,8 +430,8 @@ class Runner:
         if ahead != become.ahead:
             written = [self._record("clock_stepped", by=round(become.ahead - ahead, 3)), *written]
             become = replace(become, ahead=ahead)
-        written = [dates.record_to_stored(record, ahead) for record in written]
-        self._store.write(dates.to_stored(become, ahead), written)
+        written = [records.record_to_stored(record, ahead) for record in written]
+        self._store.write(become.as_stored(ahead), written)
         self.run = become
         for record in written:
             for listener in self._listeners:

@@ -12,7 +12,7 @@ from typing import Any, Final, Literal
 import pytest
 
 from retake_flow.errors import RetakeFlowError
-from retake_flow.run.records import Record, plain
+from retake_flow.run.records import Record, masked
 from retake_flow.sanitize import cut, one_line
 from retake_flow.testing.gherkin.lint import display_path
 from retake_flow.testing.runs.observed import Unmet, seconds
@@ -119,7 +119,7 @@ class Verdict:
                 "hint": self.failure.hint,
                 "journal": list(self.journal),
             }
-        described: dict[str, Any] = plain(
+        described: dict[str, Any] = masked(
             {
                 "scenario": self.scenario,
                 "feature": self.feature,

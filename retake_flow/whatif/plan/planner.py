@@ -11,6 +11,7 @@ from itertools import count
 from math import floor
 from typing import Any, Final
 
+from retake_flow.engine.core.external_events import expects
 from retake_flow.engine.core.machine import Machine
 from retake_flow.engine.driver.execute import STEADY
 from retake_flow.errors import ExpressionError, UsageError
@@ -101,7 +102,7 @@ class Planner:
     def _expected_events(self) -> tuple[str, ...]:
         """The events from people or others that would continue the run."""
         asked = (answer for gate in self._run.gates.values() for answer in gate.decisions or ("answered",))
-        declared = (name for name in self._flow.events if self._machine.expects(self._run, name))
+        declared = (name for name in self._flow.events if expects(self._machine.flow, self._run, name))
         return tuple(dict.fromkeys((*asked, *declared, *OUTSIDE)))
 
     @property

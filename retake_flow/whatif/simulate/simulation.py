@@ -22,7 +22,7 @@ from retake_flow.redact import Secret
 from retake_flow.run import answers
 from retake_flow.run.errors import AnswerInvalid, EventRefused
 from retake_flow.run.gates import Answer, Gate
-from retake_flow.run.records import Record, plain
+from retake_flow.run.records import Record, masked
 from retake_flow.run.run import Run
 from retake_flow.whatif.simulate import mock_replies, script, script_fields
 from retake_flow.whatif.simulate.calls import Calls, WaitingCall
@@ -156,7 +156,7 @@ class Simulation:
         return self._without_effect(number, message, hint)
 
     def _without_effect(self, number: int, message: str, hint: str) -> dict[str, Any]:
-        return {**self._view(), "error": plain({"line": number, "message": message, "hint": hint})}
+        return {**self._view(), "error": masked({"line": number, "message": message, "hint": hint})}
 
     def _view(self) -> dict[str, Any]:
         entered, exited = self._track.take()
@@ -304,7 +304,7 @@ def view(
         "reason": run.reason if over else "",
         "vars": run.vars,
     }
-    answer: dict[str, Any] = plain(seen)
+    answer: dict[str, Any] = masked(seen)
     return answer
 
 

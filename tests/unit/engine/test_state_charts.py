@@ -5,6 +5,7 @@ from __future__ import annotations
 import pytest
 from talk import Talk
 
+from retake_flow.engine.core.external_events import expected_events, expects
 from retake_flow.run import commands, events
 from retake_flow.run.run import Phase
 
@@ -584,5 +585,5 @@ def test_nothing_else_takes_what_is_skipped(route: str) -> None:
 def test_it_is_known_which_events_are_expected() -> None:
     """Those that the active states have routes for, by name or by the beginning of it."""
     talk = Talk("a: {initial: b, transitions: {error: c}, states: {b: {transitions: {tip: c}}, c: }}\nc: {}")
-    assert talk.machine.expected_events(talk.run) == ("error", "tip")
-    assert [talk.machine.expects(talk.run, name) for name in ("tip", "error.x", "tips")] == [True, True, False]
+    assert expected_events(talk.machine.flow, talk.run) == ("error", "tip")
+    assert [expects(talk.machine.flow, talk.run, name) for name in ("tip", "error.x", "tips")] == [True, True, False]

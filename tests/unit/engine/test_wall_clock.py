@@ -8,8 +8,7 @@ from datetime import datetime
 import pytest
 from stored_run import World, later, play
 
-from retake_flow.run import dates
-from retake_flow.run.records import Record
+from retake_flow.run.records import Record, record_to_run_time
 from retake_flow.run.run import Phase
 from retake_flow.whatif.virtual_time import EPOCH, VirtualClock
 
@@ -76,7 +75,7 @@ def test_a_deadline_comes_when_it_was_to_come(step: float) -> None:
         run = await world.drive(clock=clock)
         assert (run.outcome, now()) == ("completed", 3600)
         assert run.vars["lasted"] == pytest.approx(3600)
-        times = [dates.record_to_run_time(record) - EPOCH for record in world.records("activity_result")]
+        times = [record_to_run_time(record) - EPOCH for record in world.records("activity_result")]
         assert times == pytest.approx([30.0 * number for number in range(120)], abs=0.5)
 
     play(scene)
@@ -94,7 +93,7 @@ def test_a_step_is_written_once_and_dates_follow_the_wall_clock(step: float) -> 
         assert told["by"] == pytest.approx(step)
         before, after = (world.records(event)[-1] for event in ("run_started", "run_ended"))
         assert (at(before), at(after)) == (0, 3600 + step)
-        assert dates.record_to_run_time(after) - dates.record_to_run_time(before) == pytest.approx(3600)
+        assert record_to_run_time(after) - record_to_run_time(before) == pytest.approx(3600)
         assert "ahead" not in before
 
     play(scene)
@@ -127,7 +126,7 @@ def test_the_next_process_goes_on_by_the_time_of_the_last(step: float) -> None:
         assert world.run.ahead == pytest.approx(-step)
         run = await world.drive(clock=Clock(step), wait=True)
         assert (run.outcome, now()) == ("late", 3 * 3600)
-        reminders = [dates.record_to_run_time(record) - EPOCH for record in world.records("gate_reminder")]
+        reminders = [record_to_run_time(record) - EPOCH for record in world.records("gate_reminder")]
         assert reminders == pytest.approx([3600, 7200])
 
     play(scene)

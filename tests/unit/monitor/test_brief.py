@@ -12,8 +12,7 @@ from store_samples import CHOICE, TWEET, a_run, asking, created
 
 from retake_flow.monitor import brief
 from retake_flow.monitor.following import Following
-from retake_flow.run.dates import record_to_stored
-from retake_flow.run.records import record
+from retake_flow.run.records import record, record_to_stored
 from retake_flow.run.run import Phase, Run
 from retake_flow.store.holders import this_process
 from retake_flow.store.memory import MemoryRuns

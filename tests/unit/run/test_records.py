@@ -1,4 +1,4 @@
-"""Events and commands as records."""
+"""Records: what they hold, and their dates."""
 
 from __future__ import annotations
 
@@ -10,10 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from retake_flow.redact import MASK, Secret
-from retake_flow.run import commands, events
-from retake_flow.run.gates import Answer
-from retake_flow.run.records import of_command, of_event, plain, record, timestamp
-from retake_flow.run.run import Run
+from retake_flow.run.records import masked, record, record_to_run_time, record_to_stored, timestamp
 
 AT = 1_767_225_600.25
 T = "2026-01-01T00:00:00.250Z"
@@ -46,7 +43,7 @@ def test_a_record_has_its_time_its_name_and_its_fields() -> None:
 )
 def test_what_is_written_is_plain_and_without_secrets(value: Any, shown: Any) -> None:
     """Secrets are masked at any depth, and what has no form in JSON or UTF-8 becomes text that has."""
-    assert plain(value) == shown
+    assert masked(value) == shown
 
 
 _TEXT = st.text(alphabet=st.characters(exclude_categories=()))
@@ -64,94 +61,19 @@ def test_any_data_can_be_written_down(value: Any) -> None:
     assert json.loads(line.encode("utf-8"))["event"] == "x"
 
 
-def named(*found: dict[str, Any] | None) -> list[dict[str, Any] | None]:
-    """Records without their time, which must be that of the tests."""
-    assert all(one is None or one.pop("t") == T for one in found)
-    return list(found)
+@pytest.mark.parametrize("ahead", [0.0, 600.0, -172800.0])
+def test_the_moment_of_a_record_is_the_runs(ahead: float) -> None:
+    """Its date is the wall clock's, and so is what it says of when something comes due."""
+    told = record_to_stored(record("gate_opened", AT, gate="q.1", due=record("x", AT + 60)["t"]), ahead)
+    assert told["t"] == record("x", AT - ahead)["t"]
+    assert told["due"] == record("x", AT + 60 - ahead)["t"]
+    assert record_to_run_time(told) == AT
 
 
-def test_what_a_state_does_is_told() -> None:
-    """An action that begins, ends or fails is told with its state, visit and attempt; a failure also as an error."""
-    start = commands.StartAction("a", 1, 2, "x.y", {"k": Secret("correct-horse")}, {}, "key")
-    where = {"state": "a", "visit": 1, "attempt": 2}
-    begun = {"event": "action_started", **where, "action": "x.y", "inputs": {"k": MASK}}
-    assert named(of_command(start, AT)) == [begun]
-    finished = events.ActionFinished("a", 1, 2, "done", {"n": 1})
-    assert named(*of_event(finished, AT)) == [
-        {"event": "action_finished", **where, "outcome": "done", "result": {"n": 1}}
-    ]
-    failed = events.ActionFailed("a", 1, 2, "unavailable", "it is down", "wait")
-    assert named(*of_event(failed, AT)) == [
-        {"event": "action_finished", **where, "outcome": "error.unavailable"},
-        {"event": "error", "place": "a", "kind": "unavailable", "message": "it is down", "hint": "wait"},
-    ]
-
-
-def test_what_an_activity_does_is_told() -> None:
-    """An activity is told when it starts, is ready, has a result, fails for now and ends."""
-    where = {"activity": "a:x", "visit": 1}
-    start = commands.StartActivity("a:x", 1, "s.x", {}, {})
-    assert named(of_command(start, AT)) == [{"event": "activity_started", **where, "action": "s.x", "inputs": {}}]
-    told = [
-        events.ActivityReady("a:x", 1, {"display": ":99"}),
-        events.ActivityResulted("a:x", 1, "idle", {"n": 0}, None),
-        events.ActivityExited("a:x", 1, "killed"),
-    ]
-    assert named(*(one for event in told for one in of_event(event, AT))) == [
-        {"event": "activity_ready", **where, "value": {"display": ":99"}},
-        {"event": "activity_result", **where, "outcome": "idle", "result": {"n": 0}},
-        {"event": "activity_ended", **where, "outcome": "exited", "reason": "killed"},
-    ]
-    for again, name in ((True, "activity_failed"), (False, "activity_ended")):
-        failed = events.ActivityFailed("a:x", 1, "studio", "it broke", again=again)
-        assert [one["event"] for one in of_event(failed, AT)] == [name, "error"]
-
-
-def test_the_way_of_a_run_is_told() -> None:
-    """States entered, stops, timers and notes are told."""
-    assert named(of_command(commands.Enter("a/b", 3), AT)) == [{"event": "state_entered", "state": "a/b", "visit": 3}]
-    assert named(of_command(commands.Note("dropped", {"late": "X"}), AT)) == [{"event": "dropped", "late": "X"}]
-    assert named(*of_event(events.StopRequested("enough"), AT)) == [{"event": "stop_requested", "reason": "enough"}]
-    assert named(*of_event(events.TimerFired("a", 1, "timeout"), AT)) == [
-        {"event": "timer_fired", "state": "a", "visit": 1, "purpose": "timeout"}
-    ]
-
-
-def test_what_its_consequences_tell_is_not_told_twice() -> None:
-    """The start and the next try of an action are told by what follows from them."""
-    assert of_event(events.Started(), AT) == []
-    assert of_event(events.TimerFired("a", 1, "again"), AT) == []
-    assert of_command(commands.SetTimer("a", 1, "timeout", AT), AT) is None
-
-
-def test_what_was_found_out_about_an_action_is_told() -> None:
-    """That one is looked up, was not done, or that nobody knows, is told with its state, visit and attempt."""
-    where = {"state": "a", "visit": 1, "attempt": 2}
-    start = commands.StartAction("a", 1, 2, "x.y", {"k": Secret("correct-horse")}, {}, "key", look_up=True)
-    assert named(of_command(start, AT)) == [
-        {"event": "action_in_question", **where, "action": "x.y", "inputs": {"k": MASK}}
-    ]
-    assert named(*of_event(events.ActionNotDone("a", 1, 2), AT)) == [
-        {"event": "action_looked_up", **where, "done": False}
-    ]
-    assert named(*of_event(events.ActionInDoubt("a", 1, 2, "who knows"), AT)) == [
-        {"event": "action_looked_up", **where, "done": None}
-    ]
-
-
-@pytest.mark.parametrize("purpose", ["timeout", "wait", "remind", "escalate"])
-def test_every_time_that_has_come_is_told(purpose: str) -> None:
-    """Times of questions are told as those of states are, by the place that they belong to."""
-    assert named(*of_event(events.TimerFired("a:q", 2, purpose), AT)) == [
-        {"event": "timer_fired", "state": "a:q", "visit": 2, "purpose": purpose}
-    ]
-
-
-def test_answers_and_resumptions_are_told_by_who_knows_them() -> None:
-    """An answer is told when the question is closed, without its secrets; a resumption by the driver."""
-    given_answer = Answer("", {"code": "open-sesame"}, "ann", "command", AT)
-    assert of_event(events.GateAnswered("a.1", given_answer), AT) == []
-    assert of_event(events.Resumed(Run("r", "f", "", {})), AT) == []
+def test_questions_of_a_suspended_run_are_dated_too() -> None:
+    """They stand in a list."""
+    told = record_to_stored(record("run_suspended", AT, gates=[{"due": record("x", AT)["t"]}, {"gate": "a"}]), 60.0)
+    assert told["gates"] == [{"due": record("x", AT - 60)["t"]}, {"gate": "a"}]
 
 
 def test_a_secret_that_is_an_ordinary_word_masks_no_name(monkeypatch: pytest.MonkeyPatch) -> None:

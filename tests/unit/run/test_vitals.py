@@ -6,8 +6,7 @@ from typing import Any
 
 import pytest
 
-from retake_flow.run.dates import record_to_stored
-from retake_flow.run.records import Record, record
+from retake_flow.run.records import Record, record, record_to_stored
 from retake_flow.run.vitals import Vitals
 
 SENT = {"bitrate": 1499.6, "fps": 29.97, "frames": 900, "dropped": 0, "speed": 0.99, "seconds": 30.0, "slow_for": 0.0}

@@ -16,7 +16,7 @@ from retake_flow.clock import SystemClock
 from retake_flow.engine.driver import execute
 from retake_flow.errors import LastingDefect, MissingProgram, NotReady, RateLimited, Unavailable
 from retake_flow.flow.state_parts import Retry
-from retake_flow.ports.actions import Call, Completion, Keep, Service
+from retake_flow.ports.actions import ActionRunner, Call, Completion, Keep, Service
 from retake_flow.run import events
 from retake_flow.run.commands import SetTimer, StartAction, StartActivity
 from retake_flow.whatif.virtual_time import EPOCH, VirtualClock, run
@@ -52,6 +52,11 @@ def posted(work: Callable[[Callable[[events.Event], None]], Coroutine[Any, Any, 
     return run(scene())
 
 
+def execution(actions: ActionRunner, post: Callable[[events.Event], None] = lambda event: None) -> execute.Execution:
+    """Performs these actions."""
+    return execute.Execution(actions, {}, VirtualClock(), post)
+
+
 async def unchanged(inputs: Mapping[str, Any]) -> Mapping[str, Any]:
     """Inputs that stay as they are."""
     return inputs
@@ -69,14 +74,12 @@ def as_task(
     first = call(command.do, memory)
     if keep is not None:
         first = replace(first, keep=keep)
-    return posted(lambda post: execute.Execution(actions, {}, VirtualClock(), post).task(command, first, refill), within)
+    return posted(lambda post: execution(actions, post).task(command, first, refill), within)
 
 
 def as_service(command: StartActivity, actions: Actions, within: float = 1e5) -> Posted:
     """What a service brings back as an activity."""
-    return posted(
-        lambda post: execute.Execution(actions, {}, VirtualClock(), post).service(command, call(command.do)), within
-    )
+    return posted(lambda post: execution(actions, post).service(command, call(command.do)), within)
 
 
 # --- the action of a state ----------------------------------------------------------------------------------
@@ -86,7 +89,7 @@ def of_state(answer: Any) -> Any:
     """The event that comes of a state's action with this end."""
     command = StartAction("a", 2, 3, "a.work", {}, {}, "key")
     actions = Actions(a_work=[answer])
-    [(_, event)] = posted(lambda post: execute.Execution(actions, {}, VirtualClock(), post).action(command, call("a.work")))
+    [(_, event)] = posted(lambda post: execution(actions, post).action(command, call("a.work")))
     return event
 
 
@@ -113,7 +116,7 @@ def test_a_defect_is_an_error_too() -> None:
 def test_a_timer_comes_back_when_it_is_due() -> None:
     """A timer waits for its time and brings back its purpose."""
     command = SetTimer("a", 2, "timeout", EPOCH + 90)
-    assert posted(lambda post: execute.Execution(Actions(), {}, VirtualClock(), post).timer(command)) == [
+    assert posted(lambda post: execution(Actions(), post).timer(command)) == [
         (90.0, events.TimerFired("a", 2, "timeout", EPOCH + 90))
     ]
 
@@ -476,8 +479,8 @@ def outcomes(actions: Odd, notes: Notes, times: int, place: Callable[[int], str]
     """How so many performances ended: the kinds of their errors, or the outcome."""
 
     async def scene() -> list[str]:
-        execution = execute.Execution(actions, {}, VirtualClock(), lambda event: None)
-        done = [await execution.perform(noting(notes, place(number))) for number in range(times)]
+        performs = execution(actions)
+        done = [await performs.perform(noting(notes, place(number))) for number in range(times)]
         return [each.outcome if isinstance(each, Completion) else each.kind for each in done]
 
     return run(scene())
@@ -518,7 +521,7 @@ def served(actions: Odd, within: float) -> tuple[list[Any], Notes]:
     async def scene() -> list[Any]:
         found: list[events.Event] = []
         command = StartActivity("on:it", 1, "studio.content", {}, {}, retry=Retry(600, 1.0, cap=2.0))
-        work = execute.Execution(actions, {}, VirtualClock(), found.append).service(command, noting(notes))
+        work = execution(actions, found.append).service(command, noting(notes))
         task = asyncio.get_running_loop().create_task(work)
         await asyncio.wait([task], timeout=within)
         task.cancel()
@@ -577,9 +580,9 @@ def test_a_machine_that_stands_still_uses_up_neither_a_try_nor_an_undo() -> None
     async def scene() -> None:
         asyncio.get_running_loop().stood_still = 0.0  # type: ignore[attr-defined]
         actions = Interrupted(a_undo=[Unavailable("down"), Completion()])
-        execution = execute.Execution(actions, {}, SystemClock(), lambda event: None)
-        assert await execution.perform(replace(call("a.work"), per_try=20.0)) == Completion()
-        undone = await execution.undo(call("a.undo"), Retry(max=1, interval=0))
+        performs = execute.Execution(actions, {}, SystemClock(), lambda event: None)
+        assert await performs.perform(replace(call("a.work"), per_try=20.0)) == Completion()
+        undone = await performs.undo(call("a.undo"), Retry(max=1, interval=0))
         assert (undone["outcome"], len(actions.calls)) == ("done", 3)
 
     with asyncio.Runner(loop_factory=Loop) as runner:
@@ -591,7 +594,7 @@ def test_a_timeout_of_the_action_itself_is_not_the_end_of_its_time() -> None:
 
     async def scene() -> Any:
         actions = Actions(a_work=[TimeoutError("the other side")])
-        execution = execute.Execution(actions, {}, VirtualClock(), lambda event: None)
-        return await execution.perform(replace(call("a.work"), per_try=20.0))
+        performs = execution(actions)
+        return await performs.perform(replace(call("a.work"), per_try=20.0))
 
     assert "TimeoutError: the other side" in run(scene()).message
