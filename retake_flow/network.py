@@ -12,9 +12,10 @@ from ipaddress import ip_address, ip_network
 from typing import Final
 from urllib.parse import SplitResult, urlsplit
 
+from retake_flow.addresses import is_loopback
 from retake_flow.errors import SettingsError
 from retake_flow.redact import MASK, Secret
-from retake_flow.settings import is_loopback, variables
+from retake_flow.settings import variables
 
 #: The hint for a certificate that cannot be verified.
 UNTRUSTED_HINT: Final = (

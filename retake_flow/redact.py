@@ -8,6 +8,7 @@ from base64 import b32encode, b64encode
 from functools import lru_cache
 from urllib.parse import unquote_plus
 
+from retake_flow.errors import SecretRefused
 from retake_flow.sanitize import compatible
 
 MASK = "•••"
@@ -82,6 +83,20 @@ def bears_secret(text: str) -> bool:
         or any(code in shape for code in _codes(value) for shape in squeezed)
         for value in _seen
     )
+
+
+def require_no_secret(where: str, *texts: str) -> None:
+    """Require that texts for people or external services contain no secret known to this process.
+
+    Args:
+        where: Their destination, as the subject of a sentence: `the chat message`.
+        texts: The texts.
+
+    Raises:
+        SecretRefused: One of them contains a secret, as `bears_secret` finds it.
+    """
+    if any(map(bears_secret, texts)):
+        raise SecretRefused(f"{where} contains a secret, so it was not sent")
 
 
 def _unescape(text: str) -> str:

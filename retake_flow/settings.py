@@ -8,15 +8,13 @@ from collections.abc import Mapping
 from functools import lru_cache
 from pathlib import Path
 from typing import Final
-from urllib.parse import urlsplit
 
+from retake_flow import addresses
+from retake_flow.addresses import MOLTBOOK, RETAKE
 from retake_flow.errors import SettingsError
 from retake_flow.quick_dataclasses import dataclass
 from retake_flow.redact import Secret
 
-RETAKE = "https://retake.tv"
-MOLTBOOK = "https://www.moltbook.com"
-API_PATH = "/api/v1"
 #: The variable that holds the agent's token.
 TOKEN_VARIABLE = "RETAKE_ACCESS_TOKEN"
 _INHERITED = (
@@ -164,18 +162,6 @@ def is_credentials(path: str, environment: Mapping[str, str]) -> bool:
         return False
 
 
-def is_loopback(host: str | None) -> bool:
-    """Whether a host name can only mean this machine."""
-    if host == "localhost":
-        return True
-    from ipaddress import ip_address
-
-    try:
-        return ip_address(host or "").is_loopback
-    except ValueError:
-        return False
-
-
 def _origin(url: str) -> str:
     hint = "the access token goes to retake.tv only; unset the variable to use retake.tv"
     return _require_origin("RETAKE_API_URL", url, RETAKE, "a loopback address such as http://127.0.0.1:8080", hint)
@@ -187,44 +173,17 @@ def _moltbook(url: str) -> str:
 
 
 def _require_origin(variable: str, url: str, ours: str, local: str, hint: str) -> str:
-    found = _allowed_origin(url, ours)
+    found = addresses.allowed_origin(url, ours)
     if not found:
-        raise SettingsError(f"{variable} is {_shown_url(url)!r}; it may be {ours} or {local}", hint=hint)
+        raise SettingsError(f"{variable} is {addresses.shown(url)!r}; it may be {ours} or {local}", hint=hint)
     return found
 
 
 def _page(url: str) -> str:
-    try:
-        parts = urlsplit(url)
-        fine = parts.port != 0 and re.fullmatch(r"[A-Za-z0-9.:\[\]-]+", parts.netloc)
-    except ValueError:
-        fine = None
-    if url and not (fine and parts.scheme in ("http", "https") and not parts.path.strip("/") and "?" not in url):
-        raise SettingsError(
-            f"RETAKE_FLOW_PAGE is {_shown_url(url)!r}; it takes an address without a path, such as https://page.example.org"
-        )
+    if url and not addresses.is_site(url):
+        example = "an address without a path, such as https://page.example.org"
+        raise SettingsError(f"RETAKE_FLOW_PAGE is {addresses.shown(url)!r}; it takes {example}")
     return url.rstrip("/").lower()
-
-
-def _allowed_origin(url: str, ours: str) -> str:
-    """An origin, if it is the one that may receive a secret or is on this machine; else ""."""
-    try:
-        parts = urlsplit(url.strip())
-        port = parts.port
-    except ValueError:
-        parts, port = urlsplit(""), -1
-    path = parts.path.rstrip("/")
-    plain = path in ("", API_PATH) and not (parts.query or parts.fragment or parts.username or parts.password)
-    own = parts.scheme == "https" and parts.hostname == urlsplit(ours).hostname and port in (None, 443)
-    if plain and own:
-        return ours
-    local = parts.scheme in ("http", "https") and port != -1 and is_loopback(parts.hostname)
-    return f"{parts.scheme}://{parts.netloc}" if plain and local else ""
-
-
-def _shown_url(url: str) -> str:
-    """A URL without the password in it."""
-    return re.sub(r"(?<=//)[^/]*@", "•••@", url)
 
 
 def _command(variable: str, text: str) -> tuple[str, ...]:

@@ -7,10 +7,11 @@ from collections.abc import Awaitable, Callable
 from dataclasses import replace
 from pathlib import Path
 
+from retake_flow.addresses import RETAKE
 from retake_flow.api.credentials import Credentials
 from retake_flow.errors import PlatformError, WrongAccount
 from retake_flow.run.identity import Identity, Match, fingerprint, match, merge, same_platform
-from retake_flow.settings import RETAKE, TOKEN_VARIABLE
+from retake_flow.settings import TOKEN_VARIABLE
 
 
 def identity_of(found: Credentials | None, path: Path, origin: str) -> Identity:

@@ -8,7 +8,7 @@ from typing import Self, TypeVar
 
 import httpx
 
-from retake_flow import settings
+from retake_flow.addresses import RETAKE
 from retake_flow.api import protocol
 from retake_flow.api.chat import Page, read_comments
 from retake_flow.api.credentials import normalize
@@ -57,7 +57,7 @@ class RetakeClient:
         origin: str,
         token: Secret | None = None,
         *,
-        issued_by: str = settings.RETAKE,
+        issued_by: str = RETAKE,
         transport: httpx.AsyncBaseTransport | None = None,
     ) -> None:
         self._origin = normalize(origin)

@@ -15,11 +15,12 @@ from typing import Any
 from urllib.parse import urlsplit
 
 from retake_flow import private_file
+from retake_flow.addresses import RETAKE
 from retake_flow.api.models import Account, Registration, is_plain
 from retake_flow.errors import CredentialsError
 from retake_flow.quick_dataclasses import dataclass, field
 from retake_flow.redact import Secret, scrub
-from retake_flow.settings import RETAKE, TOKEN_VARIABLE
+from retake_flow.settings import TOKEN_VARIABLE
 
 _DEFAULT_PORTS = {"https": 443, "http": 80}
 

@@ -8,13 +8,13 @@ from enum import Enum
 from typing import Any, Final, Literal
 from urllib.parse import quote
 
+from retake_flow.addresses import API_PATH
 from retake_flow.api.lenient_json import well_formed
 from retake_flow.api.models import Registration
 from retake_flow.errors import InputError, NoSession, NotPrepared, PlatformError, PostRefused, Rejected
 from retake_flow.flow import formats
-from retake_flow.outgoing import require_no_secret
 from retake_flow.quick_dataclasses import dataclass, field
-from retake_flow.settings import API_PATH
+from retake_flow.redact import require_no_secret
 
 STATUS_PACE = 3.0  # platform.md: stream/status every 3 s
 MAX_COMMENTS = 100

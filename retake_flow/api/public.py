@@ -6,13 +6,13 @@ from collections.abc import Awaitable, Callable, Mapping
 from typing import Literal
 from urllib.parse import quote
 
+from retake_flow.addresses import API_PATH
 from retake_flow.api.chat import Page, read_comments
 from retake_flow.api.lenient_json import line, well_formed
 from retake_flow.api.protocol import Request
 from retake_flow.api.public_models import Session, Tipper, Token, TokenStats, Trade, User, read_list, read_one
 from retake_flow.errors import InputError, NotFound, UnexpectedAnswer
 from retake_flow.quick_dataclasses import dataclass
-from retake_flow.settings import API_PATH
 
 MOST = 100  # platform.md: the longest list that can be requested
 _CURSOR = 128

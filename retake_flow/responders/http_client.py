@@ -11,15 +11,14 @@ from urllib.parse import urlsplit
 import httpx
 
 from retake_flow import network
+from retake_flow.addresses import is_loopback
 from retake_flow.api.http.pool import Pool, read_body
 from retake_flow.api.responses import retry_after
 from retake_flow.backoff import Backoff
 from retake_flow.errors import ResponderFailed, SettingsError
 from retake_flow.flow import duration
-from retake_flow.outgoing import require_no_secret
-from retake_flow.redact import scrub
+from retake_flow.redact import require_no_secret, scrub
 from retake_flow.responders.replies import LONGEST, excerpt
-from retake_flow.settings import is_loopback
 
 _NOT_SENT: Final = (httpx.ConnectError, httpx.ConnectTimeout, httpx.PoolTimeout, httpx.ProxyError)
 _AGAIN: Final = Backoff(0.5, rate=3.0)  # until a request that was definitely not delivered is retried

@@ -7,9 +7,9 @@ from dataclasses import replace
 from enum import Enum, auto
 from urllib.parse import urlsplit
 
+from retake_flow.addresses import is_loopback
 from retake_flow.quick_dataclasses import dataclass
 from retake_flow.redact import Secret
-from retake_flow.settings import is_loopback
 
 
 @dataclass(frozen=True, slots=True)

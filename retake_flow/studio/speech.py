@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Final
 
 from retake_flow.errors import NotReady, NoVoice, ProcessFailed
-from retake_flow.outgoing import require_no_secret
+from retake_flow.redact import require_no_secret
 from retake_flow.sanitize import strip_controls
 from retake_flow.settings import NETWORK, PYTHON
 from retake_flow.studio import programs

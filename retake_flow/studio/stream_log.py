@@ -8,7 +8,7 @@ import textwrap
 from pathlib import Path
 
 from retake_flow.errors import StudioError
-from retake_flow.outgoing import require_no_secret
+from retake_flow.redact import require_no_secret
 
 COLUMNS = 120  # the width that fits at 1280 pixels
 # Per text, so that none fills more than one screen.

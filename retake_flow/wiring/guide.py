@@ -5,8 +5,9 @@ from __future__ import annotations
 import asyncio
 from pathlib import Path
 
+from retake_flow.addresses import RETAKE
 from retake_flow.api.guides import Guides
-from retake_flow.settings import RETAKE, Settings
+from retake_flow.settings import Settings
 
 #: How long the last look-up is reused for readers, in seconds; going live always looks it up.
 FRESH = 86_400.0

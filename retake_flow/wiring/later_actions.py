@@ -8,9 +8,10 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
 
+from retake_flow.addresses import is_loopback
 from retake_flow.errors import SecretRefused, StudioError
 from retake_flow.quick_dataclasses import dataclass
-from retake_flow.settings import is_loopback, variables
+from retake_flow.settings import variables
 
 if TYPE_CHECKING:
     from retake_flow.actions.agent_session import Access

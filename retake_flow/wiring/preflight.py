@@ -18,12 +18,13 @@ from urllib.parse import urlsplit
 
 from retake_flow import __version__, network, os_errors
 from retake_flow.actions.registry import CATALOGUE
+from retake_flow.addresses import is_loopback
 from retake_flow.errors import HostError, MissingProgram, NotReady, ResponderMissing, RetakeFlowError, SettingsError
 from retake_flow.flow.action_spec import names_of, with_own
 from retake_flow.flow.load.functions import called_function
 from retake_flow.flow.model import Flow, performers
 from retake_flow.responders import preflight as requirements
-from retake_flow.settings import Settings, is_loopback, program_environment, variables
+from retake_flow.settings import Settings, program_environment, variables
 from retake_flow.studio import display, programs
 from retake_flow.studio.processes.launcher import Launcher
 

@@ -20,6 +20,7 @@ from retake_flow import private_file
 from retake_flow.actions.liveness.lag import path_beside
 from retake_flow.actions.own.request import Send
 from retake_flow.actions.own.run_program import Programs
+from retake_flow.addresses import is_loopback
 from retake_flow.api import credentials
 from retake_flow.api.credentials import Credentials
 from retake_flow.api.http.own_request import OwnRequest, OwnResponse, send
@@ -28,7 +29,7 @@ from retake_flow.flow.load.functions import called_function
 from retake_flow.ports.actions import Service
 from retake_flow.redact import Secret
 from retake_flow.rehearsal.setup.options import Options, OwnAnswer
-from retake_flow.settings import PYTHON, Settings, is_loopback
+from retake_flow.settings import PYTHON, Settings
 from retake_flow.studio import recordings
 from retake_flow.studio.own_program import OwnProgram, ProgramResult
 from retake_flow.studio.processes.launcher import Launcher

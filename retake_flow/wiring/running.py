@@ -16,6 +16,7 @@ from retake_flow.actions.operator import OperatorActions
 from retake_flow.actions.performer import Performer
 from retake_flow.actions.registry import CATALOGUE
 from retake_flow.actions.retake.actions import GuideActions, RetakeActions
+from retake_flow.addresses import is_loopback
 from retake_flow.api.realtime import connection
 from retake_flow.clock import STEP, SystemClock
 from retake_flow.engine.core.machine import Machine
@@ -28,7 +29,7 @@ from retake_flow.run.identity import Identity
 from retake_flow.run.records import Record
 from retake_flow.run.run import Phase, Run, unique_id
 from retake_flow.sanitize import one_line
-from retake_flow.settings import Settings, is_loopback, variables
+from retake_flow.settings import Settings, variables
 from retake_flow.stage.feed import Feed
 from retake_flow.stage.stage_settings import Pictures
 from retake_flow.store.crash_points import Boundaries

@@ -15,12 +15,13 @@ import pytest
 from flow_processes import WITHIN
 from run_programs import children
 
+from retake_flow.addresses import RETAKE
 from retake_flow.api import credentials
 from retake_flow.api.client import RetakeClient
 from retake_flow.api.credentials import Credentials
 from retake_flow.errors import StudioError, Unreachable, UsageError
 from retake_flow.redact import Secret
-from retake_flow.settings import RETAKE, Settings, program_environment
+from retake_flow.settings import Settings, program_environment
 from retake_flow.studio.processes.launcher import Launcher
 from retake_flow.studio.processes.process_spec import ProcessSpec
 from retake_flow.wiring import rehearsing

@@ -19,9 +19,8 @@ from retake_flow.api.models import Registration
 from retake_flow.api.moltbook import MoltbookClient
 from retake_flow.errors import SecretRefused
 from retake_flow.notices.apprise import AppriseNotifier
-from retake_flow.outgoing import require_no_secret
 from retake_flow.ports.notices import Notice
-from retake_flow.redact import Secret, bears_secret
+from retake_flow.redact import Secret, bears_secret, require_no_secret
 from retake_flow.responders.http_client import Connection
 from retake_flow.run.records import record
 from retake_flow.studio.speech import Voice

@@ -10,16 +10,9 @@ from typing import NoReturn
 
 import pytest
 
+from retake_flow.addresses import MOLTBOOK, RETAKE, is_loopback
 from retake_flow.errors import SettingsError
-from retake_flow.settings import (
-    MOLTBOOK,
-    RETAKE,
-    Settings,
-    equip_libraries,
-    is_loopback,
-    program_environment,
-    traces_wanted,
-)
+from retake_flow.settings import Settings, equip_libraries, program_environment, traces_wanted
 from retake_flow.store.opening import open_runs
 
 

@@ -12,8 +12,8 @@ from retake_flow.actions.base import Family
 from retake_flow.actions.own.run_program import readable
 from retake_flow.errors import RequestFailed, RequestRefused, ResponderMissing, SecretRefused, SettingsError
 from retake_flow.flow.duration import seconds
-from retake_flow.outgoing import require_no_secret
 from retake_flow.ports.actions import Call, Completion
+from retake_flow.redact import require_no_secret
 from retake_flow.responders.env_secrets import signature, signing_key, variable
 from retake_flow.responders.replies import parse
 from retake_flow.sanitize import cut

@@ -11,9 +11,8 @@ from typing import Final, Protocol
 from retake_flow.actions.base import Family
 from retake_flow.errors import SecretRefused
 from retake_flow.flow.duration import seconds
-from retake_flow.outgoing import require_no_secret
 from retake_flow.ports.actions import Call, Completion, Service
-from retake_flow.redact import bears_secret, scrub
+from retake_flow.redact import bears_secret, require_no_secret, scrub
 from retake_flow.responders.replies import find_event, parse
 from retake_flow.sanitize import cut, strip_controls
 from retake_flow.studio.own_program import OwnProgram, ProgramResult

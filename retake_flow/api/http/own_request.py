@@ -13,12 +13,12 @@ from urllib.parse import urljoin, urlsplit
 import httpx
 
 from retake_flow import network
+from retake_flow.addresses import is_loopback
 from retake_flow.api.http.pool import CannotUnpack, Pool, decompress, read_body
 from retake_flow.errors import InputError, RequestFailed
 from retake_flow.quick_dataclasses import dataclass, field
 from retake_flow.redact import scrub
 from retake_flow.sanitize import cut
-from retake_flow.settings import is_loopback
 
 #: The longest body of a response, in bytes, packed and unpacked.
 MOST_BODY: Final = 64 * 1024

@@ -14,7 +14,7 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any, Final
 from urllib.parse import urlsplit
 
-from retake_flow import __version__, network, settings
+from retake_flow import __version__, addresses, network
 from retake_flow.api.credentials import normalize
 from retake_flow.backoff import Backoff
 from retake_flow.errors import SettingsError
@@ -57,8 +57,8 @@ async def open_realtime(
 
 def _require_allowed(origin: str) -> str:
     origin = normalize(origin)
-    if origin != settings.RETAKE and not settings.is_loopback(urlsplit(origin).hostname):
-        raise SettingsError(f"real-time events must come from {settings.RETAKE} or this machine, not from {origin}")
+    if origin != addresses.RETAKE and not addresses.is_loopback(urlsplit(origin).hostname):
+        raise SettingsError(f"real-time events must come from {addresses.RETAKE} or this machine, not from {origin}")
     return origin
 
 

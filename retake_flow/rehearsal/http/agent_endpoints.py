@@ -10,12 +10,12 @@ from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
 
+from retake_flow.addresses import API_PATH
 from retake_flow.errors import Rejected, Unauthorized
 from retake_flow.rehearsal.setup.option_fields import parse
 from retake_flow.rehearsal.state.agents import Agent
 from retake_flow.rehearsal.state.chat_log import as_answer, slug
 from retake_flow.rehearsal.state.platform import Platform
-from retake_flow.settings import API_PATH
 
 Keep = Callable[[str, bytes], str]
 """Keeps a file and returns its path: file name and content in, path out."""

@@ -13,10 +13,10 @@ from starlette.datastructures import Headers
 from starlette.responses import JSONResponse, Response
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
+from retake_flow.addresses import is_loopback
 from retake_flow.redact import scrub
 from retake_flow.rehearsal.setup.faults import Fault
 from retake_flow.rehearsal.state.platform import Call, Platform
-from retake_flow.settings import is_loopback
 
 CONTROL_PATH = "/_rehearsal"
 LARGEST_BODY = 16 * 1024 * 1024

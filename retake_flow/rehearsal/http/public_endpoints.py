@@ -10,6 +10,7 @@ from starlette.requests import Request
 from starlette.responses import HTMLResponse, JSONResponse, PlainTextResponse, Response
 from starlette.routing import Route
 
+from retake_flow.addresses import API_PATH
 from retake_flow.errors import NotFound, Rejected
 from retake_flow.rehearsal.http.agent_endpoints import limit_of
 from retake_flow.rehearsal.state.agents import Agent
@@ -18,7 +19,6 @@ from retake_flow.rehearsal.state.market import Market, Quote
 from retake_flow.rehearsal.state.platform import Platform
 from retake_flow.rehearsal.state.streams import Session
 from retake_flow.run.records import timestamp
-from retake_flow.settings import API_PATH
 
 _NEWEST = 20
 _SHOWN = 50  # messages of chat on a page

@@ -7,9 +7,9 @@ from dataclasses import dataclass, field, replace
 from fnmatch import fnmatchcase
 from typing import Final, Literal, get_args
 
+from retake_flow.addresses import API_PATH
 from retake_flow.errors import UsageError
 from retake_flow.rehearsal.setup.option_fields import Fields
-from retake_flow.settings import API_PATH
 
 PageKind = Literal["challenge", "blocked", "limited", "login", "portal", "gateway", "empty", "truncated"]
 

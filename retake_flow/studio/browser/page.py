@@ -12,7 +12,7 @@ from typing import Any, Final, Protocol
 
 from retake_flow.backoff import Backoff
 from retake_flow.errors import InputError, NotReady, StudioError
-from retake_flow.outgoing import require_no_secret
+from retake_flow.redact import require_no_secret
 from retake_flow.studio.browser.allowed_hosts import AllowedHosts
 from retake_flow.studio.browser.browser import Browser, Source
 from retake_flow.studio.browser.folder_site import ORIGIN, FolderSite

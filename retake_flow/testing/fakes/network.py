@@ -9,10 +9,10 @@ from typing import Any
 
 import httpx
 
+from retake_flow.addresses import RETAKE
 from retake_flow.ports.responders import EventListener
 from retake_flow.rehearsal.http.app import create_app
 from retake_flow.rehearsal.state.platform import Platform
-from retake_flow.settings import RETAKE
 
 
 class Network(httpx.AsyncBaseTransport):

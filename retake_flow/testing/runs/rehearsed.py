@@ -30,6 +30,7 @@ from retake_flow.actions.studio.actions import StudioActions
 from retake_flow.actions.studio.content import ContentActions, FirstPaint
 from retake_flow.actions.studio.windows import WindowActions
 from retake_flow.actions.voice import VoiceActions
+from retake_flow.addresses import RETAKE
 from retake_flow.api import credentials
 from retake_flow.api.client import RetakeClient
 from retake_flow.api.credentials import Credentials
@@ -58,7 +59,6 @@ from retake_flow.rehearsal.viewers import play_viewers
 from retake_flow.responders import agent
 from retake_flow.run.records import Record
 from retake_flow.run.run import Phase, Run
-from retake_flow.settings import RETAKE
 from retake_flow.stage.feed import Feed
 from retake_flow.stage.stage_settings import Pictures
 from retake_flow.store.crash_points import Boundaries

@@ -5,7 +5,7 @@ from __future__ import annotations
 from datetime import datetime
 from typing import Any
 
-from retake_flow.settings import API_PATH
+from retake_flow.addresses import API_PATH
 from retake_flow.testing.gherkin.cells import Table
 from retake_flow.testing.runs.rehearsed import Rehearsed
 from retake_flow.whatif.virtual_time import EPOCH

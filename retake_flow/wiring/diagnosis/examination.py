@@ -11,10 +11,11 @@ from typing import Any, Final
 from urllib.parse import urlsplit
 
 from retake_flow import __version__
+from retake_flow.addresses import is_loopback
 from retake_flow.api.connectivity import Connectivity, check_connectivity
 from retake_flow.errors import NotReady, RetakeFlowError, SettingsError
 from retake_flow.notices.apprise import notifiers
-from retake_flow.settings import Settings, is_loopback, variables
+from retake_flow.settings import Settings, variables
 from retake_flow.studio import programs
 from retake_flow.studio.processes.launcher import Completed, Launcher, Probe
 from retake_flow.studio.processes.process import Process

@@ -29,6 +29,7 @@ from retake_flow.actions.studio.actions import StudioActions
 from retake_flow.actions.studio.content import ContentActions, FirstPaint
 from retake_flow.actions.studio.windows import WindowActions
 from retake_flow.actions.voice import VoiceActions
+from retake_flow.addresses import API_PATH, RETAKE
 from retake_flow.api import credentials
 from retake_flow.api.client import RetakeClient
 from retake_flow.api.credentials import Credentials
@@ -39,7 +40,6 @@ from retake_flow.redact import Secret
 from retake_flow.rehearsal.setup.options import Options, PreparedAgent
 from retake_flow.rehearsal.state.platform import Platform
 from retake_flow.run.records import Record, record
-from retake_flow.settings import API_PATH, RETAKE
 from retake_flow.stage.feed import Feed
 from retake_flow.stage.stage_settings import Pictures
 from retake_flow.testing.fakes.network import FakeRealtime, Network

@@ -10,9 +10,9 @@ from typing import Any, TypeVar
 import httpx
 import pytest
 
+from retake_flow.addresses import RETAKE
 from retake_flow.api.client import RetakeClient
 from retake_flow.redact import Secret
-from retake_flow.settings import RETAKE
 
 T = TypeVar("T")
 TOKEN = "rtk_owl-0123456789"

@@ -9,10 +9,10 @@ from typing import Any
 import httpx
 import pytest
 
+from retake_flow.addresses import MOLTBOOK
 from retake_flow.api.moltbook import LONGEST_TITLE, MoltbookClient, Post
 from retake_flow.errors import RetakeFlowError, ShareFailed
 from retake_flow.redact import Secret
-from retake_flow.settings import MOLTBOOK
 from retake_flow.whatif.virtual_time import run
 
 KEY = "moltbook_sk_owl_0123456789"

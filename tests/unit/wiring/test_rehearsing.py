@@ -9,12 +9,13 @@ from typing import Any
 
 import pytest
 
+from retake_flow.addresses import RETAKE
 from retake_flow.api import credentials
 from retake_flow.api.credentials import Credentials
 from retake_flow.errors import StudioError, UsageError
 from retake_flow.redact import Secret
 from retake_flow.rehearsal.setup.options import OwnAnswer
-from retake_flow.settings import RETAKE, Settings
+from retake_flow.settings import Settings
 from retake_flow.studio.own_program import OwnProgram
 from retake_flow.studio.processes.launcher import Launcher
 from retake_flow.wiring import rehearsing

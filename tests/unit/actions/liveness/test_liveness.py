@@ -9,9 +9,9 @@ from itertools import pairwise
 import pytest
 
 from retake_flow.actions.liveness.lag import Lag, LagFile, path_beside
+from retake_flow.addresses import RETAKE
 from retake_flow.ports.actions import Call
 from retake_flow.rehearsal.setup.faults import Fault
-from retake_flow.settings import RETAKE
 from retake_flow.testing.fakes.studio_programs import PARTS
 
 STARTS = PARTS["encoder"][1] + 0.2  # seconds until a fake encoder has sent its first frames

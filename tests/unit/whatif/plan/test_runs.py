@@ -10,9 +10,9 @@ from typing import Any
 import pytest
 
 from retake_flow.actions.registry import CATALOGUE
+from retake_flow.addresses import API_PATH
 from retake_flow.flow.load.inputs import resolve
 from retake_flow.rehearsal.setup.faults import Fault
-from retake_flow.settings import API_PATH
 from retake_flow.testing.fakes.services import Moltbook
 from retake_flow.testing.runs.rehearsed import Rehearsal, Rehearsed, open_flow
 from retake_flow.testing.steps.platform import fault
