@@ -25,8 +25,7 @@ from retake_flow.sanitize import one_line
 from retake_flow.settings import NETWORK, PYTHON
 from retake_flow.studio import programs
 from retake_flow.studio.processes.launcher import Launcher, lacking_hint
-from retake_flow.studio.processes.process import Process
-from retake_flow.studio.processes.process_spec import PACE, ProcessSpec
+from retake_flow.studio.processes.process import PACE, Process, ProcessSpec
 from retake_flow.tasks import first_of
 
 MOST_NOTES = 20  # lines of standard error per batch in the journal

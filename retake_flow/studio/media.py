@@ -10,7 +10,7 @@ from typing import Final
 from retake_flow.errors import InputError, UsageError
 from retake_flow.flow.text.locate import Folders
 from retake_flow.quick_dataclasses import dataclass
-from retake_flow.studio.browser.folder_site import FolderSite
+from retake_flow.studio.browser.source import FolderSite
 
 #: An address; with other schemes, players open files.
 ADDRESS: Final = re.compile(r"(?:https?|rtmps?|rtsp|srt)://\S+$")

@@ -16,10 +16,8 @@ from retake_flow.sanitize import cut
 from retake_flow.settings import NETWORK, PYTHON
 from retake_flow.studio.media import Media
 from retake_flow.studio.processes.launcher import Launcher
-from retake_flow.studio.processes.process import Process
-from retake_flow.studio.processes.process_spec import PACE, ProcessSpec
+from retake_flow.studio.processes.process import PACE, Process, ProcessService, ProcessSpec
 from retake_flow.studio.programs import command_in
-from retake_flow.studio.window import Window
 
 #: The longest standard output of a program, in bytes; of a service, its longest line.
 MOST_OUTPUT: Final = 64 * 1024
@@ -106,7 +104,7 @@ class OwnPrograms:
             )
 
     @asynccontextmanager
-    async def listen(self, program: OwnProgram, hear: Callable[[bytes], None]) -> AsyncIterator[Window]:
+    async def listen(self, program: OwnProgram, hear: Callable[[bytes], None]) -> AsyncIterator[ProcessService]:
         """A program that runs until the context is left; `hear` gets each line of its standard output.
 
         Raises:
@@ -115,7 +113,7 @@ class OwnPrograms:
         """
         async with self._launcher.process(self._spec(program), stdout=_Lines(hear).feed) as process:
             process.finish(program.given)
-            yield Window(process, {})
+            yield ProcessService(process, {})
 
     def _spec(self, program: OwnProgram) -> ProcessSpec:
         for source in program.env_from.values():

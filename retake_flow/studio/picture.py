@@ -12,7 +12,7 @@ from retake_flow.quick_dataclasses import dataclass
 from retake_flow.studio.display import Display, checked_size
 from retake_flow.studio.layout import BACKDROP
 from retake_flow.studio.processes.launcher import Launcher
-from retake_flow.studio.processes.process_spec import ProcessSpec
+from retake_flow.studio.processes.process import ProcessSpec
 
 CAPTURED_WITHIN = 30.0
 WIDTH, HEIGHT = 64, 36

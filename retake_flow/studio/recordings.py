@@ -11,7 +11,7 @@ from typing import Any, Final
 
 from retake_flow.errors import ProcessFailed
 from retake_flow.studio.processes.launcher import Launcher
-from retake_flow.studio.processes.process_spec import ProcessSpec
+from retake_flow.studio.processes.process import ProcessSpec
 
 READ_WITHIN = 120.0
 

@@ -17,23 +17,22 @@ from retake_flow.studio.display import Display
 from retake_flow.studio.layout import WHOLE, Area, Placed
 from retake_flow.studio.media import Media
 from retake_flow.studio.processes.launcher import Launcher
-from retake_flow.studio.processes.process_spec import ProcessSpec
-from retake_flow.studio.window import Window
+from retake_flow.studio.processes.process import ProcessService, ProcessSpec
 from retake_flow.studio.windows import arrangement, player
 from retake_flow.studio.windows.arrangement import Arrangement
-from retake_flow.studio.windows.xterm import FONT, FONT_SIZE, xterm
+from retake_flow.studio.windows.terminal import FONT, FONT_SIZE, xterm
 from retake_flow.studio.work_folder import WorkFolder
 
 if TYPE_CHECKING:  # imported with the first page, so that resuming a run does not wait for them
-    from retake_flow.studio.browser.allowed_hosts import AllowedHosts
     from retake_flow.studio.browser.browser import Browser
     from retake_flow.studio.browser.page import Note, Page
+    from retake_flow.studio.browser.source import AllowedHosts
 
 _READY_WITHIN: Final = arrangement.WITHIN + 5.0  # seconds
 
 
 @dataclass(frozen=True, slots=True)
-class Played(Window):
+class Played(ProcessService):
     """A player, whose end is not a failure when it has played everything."""
 
     async def wait(self) -> str:
@@ -149,7 +148,7 @@ class Screen:
         font_size: int = FONT_SIZE,
         variables: Sequence[str] = (),
         placed: Placed = WHOLE,
-    ) -> AbstractAsyncContextManager[Window]:
+    ) -> AbstractAsyncContextManager[ProcessService]:
         """A terminal in which a program runs, without input. Its value is `{display}`.
 
         A path in the command is relative to the flow's file; the font size is in points.
@@ -162,7 +161,7 @@ class Screen:
 
     def log(
         self, *, font: str = FONT, font_size: int = FONT_SIZE, placed: Placed = WHOLE
-    ) -> AbstractAsyncContextManager[Window]:
+    ) -> AbstractAsyncContextManager[ProcessService]:
         """The stream log in a terminal; arguments as for `terminal`."""
         # From the first line on, and by name, so that a log created again is picked up.
         command = ("tail", "-n", "+1", "-F", str(self._log()))
@@ -170,7 +169,7 @@ class Screen:
 
     def program(
         self, command: Sequence[str], *, variables: Sequence[str] = (), placed: Placed = WHOLE
-    ) -> AbstractAsyncContextManager[Window]:
+    ) -> AbstractAsyncContextManager[ProcessService]:
         """Any program with a window; arguments as for `terminal`. Its value is `{display}`."""
         display, area = self._place(placed)
         spec = ProcessSpec(
@@ -185,7 +184,7 @@ class Screen:
 
     def film(
         self, places: Sequence[str], *, loop: bool = True, volume: int = 100, duck: bool = False, placed: Placed = WHOLE
-    ) -> AbstractAsyncContextManager[Window]:
+    ) -> AbstractAsyncContextManager[ProcessService]:
         """Films. Its value is `{display}`.
 
         `places` are files, relative to the flow's file and with wildcards, or addresses; the volume is from 0 to 100.
@@ -198,7 +197,7 @@ class Screen:
 
     def slides(
         self, places: Sequence[str], *, every: float, loop: bool = True, placed: Placed = WHOLE
-    ) -> AbstractAsyncContextManager[Window]:
+    ) -> AbstractAsyncContextManager[ProcessService]:
         """Pictures, each for `every` seconds; other arguments as for `film`. Its value is `{display}`."""
         display, area = self._place(placed)
         spec = player.slides(display.environment, area, self.media.files(places), loop=loop, every=every)
@@ -207,7 +206,7 @@ class Screen:
     @asynccontextmanager
     async def music(
         self, places: Sequence[str], *, loop: bool = True, volume: int = 100, duck: bool = True
-    ) -> AsyncIterator[Window]:
+    ) -> AsyncIterator[ProcessService]:
         """Music, without a window; arguments as for `film`. Its value is `{files}`."""
         found = self.media.files(places)
         spec = player.music(self._heard(), found, loop=loop, volume=volume, duck=duck)
@@ -216,8 +215,8 @@ class Screen:
 
     @asynccontextmanager
     async def _window(
-        self, spec: ProcessSpec, area: Area, placed: Placed, kind: type[Window] = Window
-    ) -> AsyncIterator[Window]:
+        self, spec: ProcessSpec, area: Area, placed: Placed, kind: type[ProcessService] = ProcessService
+    ) -> AsyncIterator[ProcessService]:
         self._arrangement.reserve(placed.key)
         with self._arrangement.showing(placed.key, area, on_top=placed.on_top) as arrange:
             # The arrangement ends first, since its error names the cause.

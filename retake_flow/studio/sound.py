@@ -22,8 +22,7 @@ from retake_flow.quick_dataclasses import dataclass, field
 from retake_flow.studio import unprivileged
 from retake_flow.studio.processes import watchdog
 from retake_flow.studio.processes.launcher import Launcher
-from retake_flow.studio.processes.process import Process
-from retake_flow.studio.processes.process_spec import ProcessSpec
+from retake_flow.studio.processes.process import Process, ProcessSpec
 from retake_flow.tasks import end
 
 SINK: Final = "stream"

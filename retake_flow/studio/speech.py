@@ -13,7 +13,7 @@ from retake_flow.sanitize import strip_controls
 from retake_flow.settings import NETWORK, PYTHON
 from retake_flow.studio import programs
 from retake_flow.studio.processes.launcher import Launcher, lacking_hint
-from retake_flow.studio.processes.process_spec import ProcessSpec
+from retake_flow.studio.processes.process import ProcessSpec
 from retake_flow.studio.sound import SINK, SPEAKING, Sound
 from retake_flow.tasks import first_of
 

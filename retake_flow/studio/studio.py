@@ -11,24 +11,25 @@ from pathlib import Path
 
 from retake_flow.errors import NoDisplay, NoVoice, StudioError
 from retake_flow.redact import Secret
-from retake_flow.studio import picture, window
+from retake_flow.studio import picture
 from retake_flow.studio.display import Display, open_display
 from retake_flow.studio.encoding import capability, encoder
-from retake_flow.studio.encoding.adaptation import Adaptation, AdaptiveEncoder
 from retake_flow.studio.encoding.encoder import Encoder
 from retake_flow.studio.encoding.progress import Health, Progress
-from retake_flow.studio.encoding.quality import GUIDE, Quality
+from retake_flow.studio.encoding.quality import GUIDE, Adaptation, Quality
 from retake_flow.studio.layout import BACKDROP
 from retake_flow.studio.media import Media
 from retake_flow.studio.picture import Picture, Screenshot
 from retake_flow.studio.processes.launcher import Launcher
+from retake_flow.studio.processes.process import ProcessService
 from retake_flow.studio.screen import Screen
 from retake_flow.studio.sound import SILENCE, AudioInput, Sound, open_sound
 from retake_flow.studio.speech import EMBEDDED, Voice
-from retake_flow.studio.stream_log import StreamLog
-from retake_flow.studio.window import Window
+from retake_flow.studio.windows import arrangement, terminal
+from retake_flow.studio.windows.terminal import StreamLog
 from retake_flow.studio.windows.x_client import connect
 from retake_flow.studio.work_folder import WorkFolder
+from retake_flow.tasks import time_limit
 
 # An encoder that started without the sound would stay silent until its end.
 SOUND_WITHIN = 5.0
@@ -124,15 +125,15 @@ class Studio:
             finally:
                 self._display = None
 
-    def window_manager(self) -> AbstractAsyncContextManager[Window]:
+    def window_manager(self) -> AbstractAsyncContextManager[ProcessService]:
         """A window manager on the display. Its value is `{display}`."""
         display, folder = self.current_display, self.folder.ensure("openbox")
-        return self._open_alone(window.open_window_manager(self._launcher, display, folder))
+        return self._open_alone(arrangement.open_window_manager(self._launcher, display, folder))
 
-    def content(self) -> AbstractAsyncContextManager[Window]:
+    def content(self) -> AbstractAsyncContextManager[ProcessService]:
         """The window that shows the stream log. Its value is `{display, log}`."""
         display = self.current_display
-        return self._open_alone(window.open_content(self._launcher, display, self._touched_log()))
+        return self._open_alone(terminal.open_content(self._launcher, display, self._touched_log()))
 
     def _touched_log(self) -> Path:
         """The file of the stream log, which now exists."""
@@ -141,7 +142,7 @@ class Studio:
         return self.log.path
 
     @asynccontextmanager
-    async def _open_alone(self, opening: AbstractAsyncContextManager[Window]) -> AsyncIterator[Window]:
+    async def _open_alone(self, opening: AbstractAsyncContextManager[ProcessService]) -> AsyncIterator[ProcessService]:
         """Start a window while no other starts: one mapped during a manager's takeover is never noticed by it."""
         async with AsyncExitStack() as stack:
             async with self._starting:
@@ -172,19 +173,20 @@ class Studio:
     @asynccontextmanager
     async def encoder(
         self, push_url: Secret, quality: Quality = GUIDE, *, adapt: bool = False
-    ) -> AsyncIterator[Encoder | AdaptiveEncoder]:
+    ) -> AsyncIterator[Encoder]:
         """The encoder, sending the display to `push_url`. Its value is `{display, size, frames}`.
 
         With `adapt` it ends when the settings are too much for the machine, so that the next one has lower ones.
         """
-        now = self._adaptation.begin(quality) if adapt else quality
+        adaptation = self._adaptation if adapt else None
+        now = adaptation.begin(quality) if adaptation else quality
         display = self.current_display
         await capability.require_codec(self._launcher, now, display.size)
         audio = await self._audio()
-        async with encoder.push(self._launcher, push_url, display, now, audio) as running:
+        async with encoder.push(self._launcher, push_url, display, now, audio, adaptation) as running:
             self._encoder = running
             try:
-                yield AdaptiveEncoder(running, self._adaptation) if adapt else running
+                yield running
             finally:
                 self._encoder = None
 
@@ -224,7 +226,7 @@ class Studio:
         if self._sound is not None and self._sound.is_dead:
             self._restored.clear()
         with suppress(TimeoutError):
-            async with asyncio.timeout(SOUND_WITHIN):
+            async with time_limit(SOUND_WITHIN):
                 await self._restored.wait()
         self._restored.set()
         return self._sound.input if self._sound else SILENCE

@@ -10,7 +10,7 @@ from retake_flow.studio.display import checked_size
 from retake_flow.studio.processes import stragglers
 from retake_flow.studio.processes.launcher import RUN_VARIABLE, Launcher
 from retake_flow.studio.processes.launcher import sweep as sweep
-from retake_flow.studio.processes.process_spec import ProcessSpec
+from retake_flow.studio.processes.process import ProcessSpec
 
 _WITHIN: Final = 10.0
 _LARGEST: Final = 2 << 20  # bytes

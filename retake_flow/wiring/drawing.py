@@ -6,7 +6,7 @@ from retake_flow.errors import MissingProgram, StudioError
 from retake_flow.settings import variables
 from retake_flow.studio import programs
 from retake_flow.studio.processes.launcher import Launcher
-from retake_flow.studio.processes.process_spec import ProcessSpec
+from retake_flow.studio.processes.process import ProcessSpec
 from retake_flow.studio.work_folder import work_folder
 
 _WITHIN = 60.0

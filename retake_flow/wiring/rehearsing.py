@@ -33,8 +33,7 @@ from retake_flow.settings import PYTHON, Settings
 from retake_flow.studio import recordings
 from retake_flow.studio.own_program import OwnProgram, ProgramResult
 from retake_flow.studio.processes.launcher import Launcher
-from retake_flow.studio.processes.process import Process
-from retake_flow.studio.processes.process_spec import ProcessSpec
+from retake_flow.studio.processes.process import Process, ProcessSpec
 from retake_flow.tasks import beside
 
 AGENT = "rehearsal-agent"

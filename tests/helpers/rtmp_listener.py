@@ -16,8 +16,7 @@ from free_port import free_port
 from retake_flow.errors import ProcessFailed
 from retake_flow.redact import Secret
 from retake_flow.studio.processes.launcher import Launcher
-from retake_flow.studio.processes.process import Process
-from retake_flow.studio.processes.process_spec import ProcessSpec
+from retake_flow.studio.processes.process import Process, ProcessSpec
 from retake_flow.studio.studio import Studio
 
 KEY = "live-3f9a27c1d4"

@@ -21,7 +21,7 @@ from run_programs import programs
 from retake_flow.studio import picture
 from retake_flow.studio.display import open_display
 from retake_flow.studio.processes.launcher import Launcher
-from retake_flow.studio.processes.process_spec import ProcessSpec
+from retake_flow.studio.processes.process import ProcessSpec
 from retake_flow.studio.work_folder import work_folder
 
 pytestmark = [pytest.mark.real, other_user.needed]

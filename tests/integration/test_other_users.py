@@ -21,7 +21,7 @@ from run_programs import lives, living, program, programs
 
 from retake_flow.studio import display as displays
 from retake_flow.studio.processes.launcher import Launcher
-from retake_flow.studio.processes.process_spec import ProcessSpec
+from retake_flow.studio.processes.process import ProcessSpec
 from retake_flow.studio.work_folder import work_folder
 
 pytestmark = [pytest.mark.real, other_user.needed]

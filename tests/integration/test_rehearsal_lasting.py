@@ -23,7 +23,7 @@ from retake_flow.errors import StudioError, Unreachable, UsageError
 from retake_flow.redact import Secret
 from retake_flow.settings import Settings, program_environment
 from retake_flow.studio.processes.launcher import Launcher
-from retake_flow.studio.processes.process_spec import ProcessSpec
+from retake_flow.studio.processes.process import ProcessSpec
 from retake_flow.wiring import rehearsing
 
 pytestmark = pytest.mark.real

@@ -19,9 +19,8 @@ from retake_flow.errors import NoDisplay, ProcessFailed
 from retake_flow.studio import display as displays
 from retake_flow.studio import picture
 from retake_flow.studio.processes.launcher import Launcher
-from retake_flow.studio.processes.process_spec import ProcessSpec
+from retake_flow.studio.processes.process import ProcessService, ProcessSpec
 from retake_flow.studio.studio import Studio
-from retake_flow.studio.window import Window
 from retake_flow.studio.work_folder import WorkFolder
 
 pytestmark = pytest.mark.real
@@ -122,7 +121,7 @@ async def main():
     folder.rmdir()
 
 def _spec(display):
-    from retake_flow.studio.processes.process_spec import ProcessSpec
+    from retake_flow.studio.processes.process import ProcessSpec
     return ProcessSpec(("xdpyinfo",), environment=display.environment)
 
 asyncio.run(main())
@@ -294,7 +293,7 @@ def test_windows_that_are_started_beside_each_other_are_both_there(
     async def run() -> None:
         stage = Studio(launcher, WorkFolder(tmp_path))
 
-        async def opened(window: AbstractAsyncContextManager[Window], both: asyncio.Barrier) -> None:
+        async def opened(window: AbstractAsyncContextManager[ProcessService], both: asyncio.Barrier) -> None:
             async with window:
                 await both.wait()
 

@@ -20,8 +20,7 @@ from run_programs import children, lives, programs
 from retake_flow.errors import MissingProgram, NotReady, ProcessFailed, SecretRefused
 from retake_flow.redact import MASK, Secret
 from retake_flow.studio.processes.launcher import PROCESS_VARIABLE, RUN_VARIABLE, Launcher, sweep
-from retake_flow.studio.processes.process import Process
-from retake_flow.studio.processes.process_spec import ProcessSpec
+from retake_flow.studio.processes.process import Process, ProcessSpec
 
 # Ignores TERM, and so do its children: one beside it, one in a session of its own.
 STUBBORN = "trap '' TERM; sleep 300 & setsid sleep 300 & echo up; while :; do sleep 300; done"
@@ -404,7 +403,7 @@ def test_only_the_programs_of_the_run_are_swept(marker: str) -> None:
 PARENT = """
 import asyncio, os, sys
 from retake_flow.studio.processes.launcher import Launcher
-from retake_flow.studio.processes.process_spec import ProcessSpec
+from retake_flow.studio.processes.process import ProcessSpec
 
 async def main():
     up = asyncio.Event()

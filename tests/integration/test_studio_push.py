@@ -17,10 +17,9 @@ from run_programs import programs
 from retake_flow.errors import HostError, IngestUnreachable, ProcessFailed, PushClosed, PushRefused
 from retake_flow.redact import Secret
 from retake_flow.studio import display as display_module
-from retake_flow.studio.encoding import adaptation
 from retake_flow.studio.encoding import encoder as encoder_module
-from retake_flow.studio.encoding.adaptation import AdaptiveEncoder
-from retake_flow.studio.encoding.quality import Quality
+from retake_flow.studio.encoding import quality
+from retake_flow.studio.encoding.quality import AdaptiveEncoder, Quality
 from retake_flow.studio.processes.launcher import Launcher
 from retake_flow.studio.recordings import probe
 from retake_flow.studio.studio import Studio
@@ -167,7 +166,7 @@ def test_an_encoder_that_gets_too_little_time_goes_on_with_less(
     stage: Studio, marker: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """With ffmpeg running a tenth of the time, it ends with the reason, and the next one has a faster preset."""
-    monkeypatch.setattr(adaptation, "SLOW_FOR", 6.0)
+    monkeypatch.setattr(quality, "SLOW_FOR", 6.0)
     monkeypatch.setattr(encoder_module, "STALL_SECONDS", WITHIN)
 
     async def starve(pid: int) -> None:

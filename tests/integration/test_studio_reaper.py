@@ -15,7 +15,7 @@ _BEGIN = """
 import asyncio, os, pathlib, signal, sys
 from retake_flow.studio.processes.launcher import Launcher
 from retake_flow.studio.processes.stragglers import reaping
-from retake_flow.studio.processes.process_spec import ProcessSpec
+from retake_flow.studio.processes.process import ProcessSpec
 from retake_flow.studio.studio import Studio
 from retake_flow.studio.work_folder import work_folder
 

@@ -16,9 +16,9 @@ from flow_processes import WITHIN
 from retake_flow.errors import Finished, NotReady
 from retake_flow.studio.layout import Placed
 from retake_flow.studio.processes.launcher import Launcher
+from retake_flow.studio.processes.process import ProcessService
 from retake_flow.studio.sound import Sound
 from retake_flow.studio.studio import Studio
-from retake_flow.studio.window import Window
 from retake_flow.studio.windows import arrangement
 from retake_flow.studio.work_folder import work_folder
 from retake_flow.tasks import end
@@ -108,7 +108,7 @@ def test_scenes_change_without_another_colour_between_them(tmp_path: Path) -> No
             stage = Studio(Launcher(f"windows-{os.getpid()}", dict(os.environ)), folder, home=tmp_path)
             stage.screen.divide({"break": ["red"], "work": ["blue"]})
 
-            def colored(color: str) -> AbstractAsyncContextManager[Window]:
+            def colored(color: str) -> AbstractAsyncContextManager[ProcessService]:
                 return stage.screen.slides([f"{color}.png"], every=1, placed=Placed(f"on:{color}"))
 
             async with (

@@ -24,7 +24,7 @@ from retake_flow.redact import Secret, bears_secret, require_no_secret
 from retake_flow.responders.http_client import Connection
 from retake_flow.run.records import record
 from retake_flow.studio.speech import Voice
-from retake_flow.studio.stream_log import StreamLog
+from retake_flow.studio.windows.terminal import StreamLog
 
 TOKEN = "rtk_AbCdEf0123456789-xyZ"
 KEY = "sk_live+0987/654321=Qq"
@@ -150,7 +150,7 @@ def _screen(text: str, folder: Path) -> None:
 
 
 def _voice(text: str, folder: Path) -> None:
-    asyncio.run(Voice(cast(Any, None), folder).speak(text, cast(Any, None)))
+    asyncio.run(Voice(cast("Any", None), folder).speak(text, cast("Any", None)))
 
 
 def _service(text: str) -> None:
@@ -191,7 +191,7 @@ def test_a_notice_comes_without_its_secret(shape: str, monkeypatch: pytest.Monke
             taken.append(notice)
             return True
 
-    notifier = AppriseNotifier("test", "operator", cast(Any, Service()))
+    notifier = AppriseNotifier("test", "operator", cast("Any", Service()))
     asyncio.run(notifier.send(Notice("trouble", "owl: trouble", f"the key is {SHAPES[shape](TOKEN)}")))
     assert taken[0]["title"] == "owl: trouble"
     assert taken[0]["body"] == "(left out, since it bears a secret)"

@@ -18,7 +18,7 @@ from retake_flow.monitor.requests import HEARD_WITHIN, SentRequest, not_taken, t
 from retake_flow.ports.runs import Runs
 from retake_flow.settings import Settings
 from retake_flow.stage.stage_settings import data_uri
-from retake_flow.studio.browser.allowed_hosts import AllowedHosts
+from retake_flow.studio.browser.source import AllowedHosts
 from retake_flow.wiring.storing import open_store, this_user
 
 LONGEST_URL = 2000  # characters

@@ -175,4 +175,4 @@ def _take(route: Route, event_data: EventData) -> None:
 
 
 def _question(event_data: EventData) -> Question:
-    return cast(Question, event_data.model)
+    return cast("Question", event_data.model)

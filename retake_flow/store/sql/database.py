@@ -280,7 +280,7 @@ def _begin(connection: Connection) -> None:
 
 def _driver(connection: Connection | None) -> sqlite3.Connection:
     assert connection is not None  # only a server has none for each claim
-    return cast(sqlite3.Connection, connection.connection.driver_connection)
+    return cast("sqlite3.Connection", connection.connection.driver_connection)
 
 
 def _writer_of(engine: Engine) -> Engine:

@@ -266,4 +266,4 @@ def _host_of(row: Sequence[Any], *, used: float, runs: int, age: float, lease: f
         version = columns.as_text(f"damaged: {error}")
         return Host(name, "", 0, 0.0, version, 0.0, accepts=False, used=used, runs=runs, age=age, away=True)
     away = age > away_after(lease)
-    return Host(*about, bool(accepts), cast(Drain, draining), used, runs, age, away)
+    return Host(*about, bool(accepts), cast("Drain", draining), used, runs, age, away)

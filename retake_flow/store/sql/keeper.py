@@ -179,7 +179,9 @@ class Keeper:
         connection = self._server.own_connection()
         try:
             # For notifications that arrive with the result of a beat; `_listen` takes the others.
-            cast(Any, connection.connection.driver_connection).add_notify_handler(lambda each: self._hear(each.payload))
+            cast("Any", connection.connection.driver_connection).add_notify_handler(
+                lambda each: self._hear(each.payload)
+            )
             with self._server.end_hanging_calls(connection):
                 connection.execute(text(f"LISTEN {CHANNEL}"))
             for held in self._all():
@@ -196,7 +198,7 @@ class Keeper:
         if not held or not self._loop_turns():
             return
         told = [held[0].lease.length, *(value for each in held for value in (each.run, each.epoch))]
-        driver = cast(Any, connection.connection.driver_connection)
+        driver = cast("Any", connection.connection.driver_connection)
         with self._server.end_hanging_calls(connection, held[0].lease.beat_within):
             rows = driver.execute(beat_of(len(held)), told, prepare=True)
             found = {run: (asked, answered) for run, asked, answered in rows}
@@ -207,7 +209,7 @@ class Keeper:
 
     def _listen(self, connection: Connection) -> None:
         """Pass on notifications until the next beat is due or is requested."""
-        driver = cast(Any, connection.connection.driver_connection)
+        driver = cast("Any", connection.connection.driver_connection)
         self._hear_all(driver)  # one that came with the result of the beat makes nothing ready
         while not self._closed and (left := self._next_beat() - Lease.clock()) > 0:
             ready, _, _ = ready_of([driver.fileno(), self._woken], [], [], left)

@@ -107,7 +107,7 @@ class PostgreSQL(Database):
 
     @contextmanager
     def _watching(self, connection: Connection, within: float) -> Iterator[None]:
-        driver = cast(BoundedConnection, connection.connection.driver_connection)
+        driver = cast("BoundedConnection", connection.connection.driver_connection)
         with driver.limit_calls(within):
             try:
                 yield
@@ -133,7 +133,7 @@ class PostgreSQL(Database):
             raise error
 
     def _pool_is_warm(self) -> bool:
-        return bool(cast(Any, self._engine.pool).checkedin())
+        return bool(cast("Any", self._engine.pool).checkedin())
 
     def lock_tables(self, connection: Connection) -> None:
         """Keep other processes from changing the tables until the transaction ends."""

@@ -5,22 +5,20 @@ from __future__ import annotations
 import asyncio
 import base64
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
-from contextlib import AsyncExitStack, asynccontextmanager
+from contextlib import AsyncExitStack, asynccontextmanager, suppress
 from typing import Any, Final
 from urllib.parse import urlsplit
 
 from retake_flow.errors import NotReady, ProcessFailed
-from retake_flow.quick_dataclasses import dataclass, field
 from retake_flow.sanitize import cut
 from retake_flow.studio.browser import chromium
-from retake_flow.studio.browser.allowed_hosts import AllowedHosts
 from retake_flow.studio.browser.devtools import DevTools
-from retake_flow.studio.browser.folder_site import ORIGIN, Answer, FolderSite
+from retake_flow.studio.browser.source import ORIGIN, AllowedHosts, Source
 from retake_flow.studio.display import Display
 from retake_flow.studio.layout import Area
 from retake_flow.studio.processes.launcher import Launcher
 from retake_flow.studio.processes.process import Process
-from retake_flow.tasks import end
+from retake_flow.tasks import end, time_limit
 
 #: The longest time to load a page, and to paint something of it, in seconds.
 LOADS_WITHIN: Final = 15.0
@@ -28,31 +26,8 @@ PAINTS_WITHIN: Final = 5.0
 _CRASHES_WITHIN: Final = 1.0
 _MOST_READ: Final = 4  # files at once, each of which is in memory as a whole
 _SOON: Final = 0.02
-#: Requests without a host of their own, which stay inside the browser.
-_INSIDE: Final = ("data:", "blob:", "about:")
 #: A print dialog would cover the stream until it is closed, which nobody does.
 _NO_PRINTING: Final = "window.print = () => {}"
-
-
-@dataclass(frozen=True, slots=True)
-class Source:
-    """The source of a page.
-
-    Attributes:
-        site: The folder that it comes from; None for one of the web.
-    """
-
-    url: str
-    hosts: AllowedHosts = field(default_factory=AllowedHosts)
-    site: FolderSite | None = None
-
-    def answer(self, url: str) -> Answer | None:
-        """The answer to a request of the page; None when it may go to the web."""
-        if url.startswith(f"{ORIGIN}/") and self.site is not None:
-            return self.site.answer(url)
-        if url.startswith(_INSIDE) or self.hosts.permits(url):
-            return None
-        return Answer(403, reason="its host is not in `allow`")
 
 
 class Browser:
@@ -129,7 +104,7 @@ class Browser:
         if not self.crashed.is_set():
             self.devtools.send("Page.crash", session=self._session)
             try:
-                async with asyncio.timeout(_CRASHES_WITHIN):
+                async with time_limit(_CRASHES_WITHIN):
                     await self.crashed.wait()
             except TimeoutError:
                 raise NotReady("Chromium cannot end the renderer of the page") from None
@@ -168,13 +143,11 @@ class Browser:
 
     async def _wait_until_painted(self, document: str) -> None:
         """Wait until something of a document is painted; the wait is limited, since an empty one never is."""
-        try:
-            async with asyncio.timeout(PAINTS_WITHIN):
+        with suppress(TimeoutError):
+            async with time_limit(PAINTS_WITHIN):
                 while "firstPaint" not in self._seen.get(document, ()) and not self.crashed.is_set():
                     self._news.clear()
                     await self._news.wait()
-        except TimeoutError:
-            pass
 
     # --- events ---------------------------------------------------------------------------------------------
 

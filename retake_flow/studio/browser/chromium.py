@@ -9,10 +9,10 @@ from pathlib import Path
 from typing import Final
 
 from retake_flow.studio import programs, unprivileged
-from retake_flow.studio.authority import Authority
-from retake_flow.studio.browser.allowed_hosts import AllowedHosts
+from retake_flow.studio.browser.source import AllowedHosts
+from retake_flow.studio.display import Authority
 from retake_flow.studio.layout import BACKDROP, Area
-from retake_flow.studio.processes.process_spec import ProcessSpec
+from retake_flow.studio.processes.process import ProcessSpec
 from retake_flow.studio.windows.arrangement import CONCEALED
 from retake_flow.studio.work_folder import work_folder
 

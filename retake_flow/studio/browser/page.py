@@ -13,9 +13,8 @@ from typing import Any, Final, Protocol
 from retake_flow.backoff import Backoff
 from retake_flow.errors import InputError, NotReady, StudioError
 from retake_flow.redact import require_no_secret
-from retake_flow.studio.browser.allowed_hosts import AllowedHosts
-from retake_flow.studio.browser.browser import Browser, Source
-from retake_flow.studio.browser.folder_site import ORIGIN, FolderSite
+from retake_flow.studio.browser.browser import Browser
+from retake_flow.studio.browser.source import AllowedHosts, Source, source_of
 from retake_flow.tasks import end
 
 #: How long a page may not answer before it is given a new renderer.
@@ -34,22 +33,6 @@ class OpenBrowser(Protocol):
 
     def __call__(self, hosts: AllowedHosts, refused: Callable[[str, str], object], loaded: Callable[[], object]) -> Any:
         """A context manager that yields a `Browser`."""
-
-
-def source(place: Path | str, allow: Sequence[str] = ()) -> Source:
-    """The source of a page.
-
-    Args:
-        place: A folder with an `index.html`, or an address.
-        allow: The hosts that it may reach, besides the host of an address.
-
-    Raises:
-        InputError: There is no such folder, or it is no address, or a host is not one.
-    """
-    hosts = AllowedHosts.of(allow)
-    if isinstance(place, Path):
-        return Source(f"{ORIGIN}/", hosts, FolderSite(place))
-    return Source(place, hosts.with_url(place))
 
 
 class Page:
@@ -83,7 +66,7 @@ class Page:
             InputError: The page cannot be one.
             StudioError: It cannot be loaded.
         """
-        shown = source(place, allow)
+        shown = source_of(place, allow)
         async with self._changing:
             self._given = ""
             if self._browser is not None and shown.hosts.entries <= self._browser.hosts.entries:

@@ -12,9 +12,8 @@ from retake_flow.errors import HostError
 from retake_flow.studio import programs
 from retake_flow.studio.encoding import encoder
 from retake_flow.studio.encoding.quality import SOFTWARE, Quality
-from retake_flow.studio.processes import program_errors
 from retake_flow.studio.processes.launcher import Launcher
-from retake_flow.studio.processes.process_spec import ProcessSpec
+from retake_flow.studio.processes.process import ProcessSpec
 
 TIMEOUT_SECONDS: Final = 30.0
 
@@ -83,7 +82,7 @@ async def require_fonts(launcher: Launcher) -> None:
         return
     listed = await launcher.run(ProcessSpec(("fc-list", ":", "family")), TIMEOUT_SECONDS)
     if listed.status == 0 and not listed.stdout.strip():
-        raise program_errors.no_font()
+        raise programs.no_font()
 
 
 async def _try(launcher: Launcher, command: tuple[str, ...]) -> None:

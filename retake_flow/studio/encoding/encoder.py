@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import re
 import signal
 from collections.abc import AsyncIterator, Mapping, Sequence
@@ -15,12 +16,12 @@ from retake_flow.redact import Secret
 from retake_flow.settings import CERTIFICATES
 from retake_flow.studio.display import Display, checked_size
 from retake_flow.studio.encoding.progress import Health, Progress, ProgressReader
-from retake_flow.studio.encoding.quality import Quality
+from retake_flow.studio.encoding.quality import Adaptation, Quality
 from retake_flow.studio.processes import watchdog
 from retake_flow.studio.processes.launcher import Launcher
-from retake_flow.studio.processes.process import Process
-from retake_flow.studio.processes.process_spec import ProcessSpec
+from retake_flow.studio.processes.process import Process, ProcessSpec
 from retake_flow.studio.sound import SILENCE, AudioInput
+from retake_flow.tasks import first_of
 
 # A write that the network does not take ends ffmpeg after this time (measured for RTMP with ffmpeg 5.1; without it
 # ffmpeg hangs and does not react to SIGINT either).
@@ -28,6 +29,7 @@ WRITE_TIMEOUT_SECONDS = 10
 # If ffmpeg hangs elsewhere, such as in the display or the sound, it is ended when nothing was encoded or sent for this
 # long. That is longer than a display's silence, so that a hanging display is noticed first.
 STALL_SECONDS = 5.0
+_LOOK_SECONDS: Final = 1.0  # between two looks at whether the settings fit
 # The key is everything after the last slash, as in `rtmps://host:443/app/key`.
 _PUSH_URL = re.compile(r"(?P<server>rtmps?://[^\s/]+)/(?P<app>\S+)/(?P<key>[^\s/]+)/*")
 _LONGEST_OPTION = 900  # characters; ffmpeg cuts the lines of a preset
@@ -42,11 +44,12 @@ _TEN_YEARS = 10 * 366 * 86_400  # seconds; frames further apart never reach the 
 
 @dataclass(frozen=True, slots=True)
 class Encoder:
-    """A running encoder."""
+    """A running encoder; with an adaptation, it also ends when its settings are to change."""
 
     process: Process
     reader: ProgressReader
     value: Mapping[str, Any]
+    adaptation: Adaptation | None = None
 
     @property
     def progress(self) -> Progress:
@@ -61,18 +64,33 @@ class Encoder:
         return self.reader.health()
 
     async def wait(self) -> str:
-        """Wait until the encoder ends, or has sent nothing for `STALL_SECONDS`, and return why.
+        """Wait until the encoder ends, has sent nothing for `STALL_SECONDS`, or is to change, and return why.
 
         Raises:
             PushClosed: The ingest has ended the push.
             IngestUnreachable: The connection to the ingest is lost.
         """
+        if self.adaptation is None:
+            return await self._end()
+        async with first_of(self._end(), self._change(self.adaptation)) as (ended, changing):
+            return ended.result() if ended.done() else changing.result()
+
+    async def _end(self) -> str:
         stalled = watchdog.until_stalled(STALL_SECONDS, lambda: self.progress.frame, lambda: self.progress.total_size)
         reason = await watchdog.wait(self.process, stalled, f"ffmpeg has sent nothing for {STALL_SECONDS:g} s")
         error = diagnose(self.process.lines, sending=True) if (self.process.status or 0) > 0 else None
         if error is not None:
             raise error
         return reason
+
+    async def _change(self, adaptation: Adaptation) -> str:
+        kept_up_for = 0.0  # counted in looks, so that it does not grow while the whole machine stands still
+        while True:
+            await asyncio.sleep(_LOOK_SECONDS)
+            slow_for = self.health.slow_for
+            kept_up_for = 0.0 if slow_for else kept_up_for + _LOOK_SECONDS
+            if reason := adaptation.next(slow_for, kept_up_for):
+                return reason
 
 
 @dataclass(frozen=True, slots=True)
@@ -181,7 +199,12 @@ def command(picture: Sequence[str], quality: Quality, audio: AudioInput = SILENC
 
 @asynccontextmanager
 async def push(
-    launcher: Launcher, push_url: Secret, display: Display, quality: Quality, audio: AudioInput = SILENCE
+    launcher: Launcher,
+    push_url: Secret,
+    display: Display,
+    quality: Quality,
+    audio: AudioInput = SILENCE,
+    adaptation: Adaptation | None = None,
 ) -> AsyncIterator[Encoder]:
     """An encoder that has sent its first frames.
 
@@ -207,7 +230,8 @@ async def push(
     spec = specification(target, display.environment, display.size, quality, audio)
     async with launcher.process(spec, sending, stdout=reader.feed) as process:
         frames = reader.latest.frame if reader.latest else 0
-        yield Encoder(process, reader, {"display": display.name, "size": display.size, "frames": frames})
+        value = {"display": display.name, "size": display.size, "frames": frames}
+        yield Encoder(process, reader, value, adaptation)
 
 
 #: Signs that no connection can be made, with the message and a hint for the operator; the first match counts.

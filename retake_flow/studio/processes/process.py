@@ -1,4 +1,4 @@
-"""Process: a running program seen from outside, with its last lines, its state and the reason of its end."""
+"""Process: a program to start, as data, and a running one seen from outside: its state, its last lines, its end."""
 
 from __future__ import annotations
 
@@ -9,13 +9,69 @@ import os
 import re
 import signal
 from collections import deque
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
-from typing import Final, cast
+from pathlib import Path
+from typing import Any, Final, cast
 
-from retake_flow.redact import scrub
+from retake_flow.errors import RetakeFlowError
+from retake_flow.quick_dataclasses import dataclass, field
+from retake_flow.redact import Secret, scrub
 from retake_flow.sanitize import strip_controls
 from retake_flow.tasks import elapse, first_of
+
+#: How many bytes are read a second from programs of the operator, so that a flood of output costs the stream nothing.
+PACE: Final = 64 * 1024.0
+
+
+@dataclass(frozen=True, slots=True)
+class ProcessSpec:
+    """A program to start.
+
+    Attributes:
+        argv: The command line; secrets in it are revealed to the program only.
+        wrapper: Words before the command line: a program that becomes the one to start, such as with another user.
+        environment: Variables in addition to those that every program has.
+        variables: Names of variables that are passed on from our environment.
+        renamed: Variables that are passed on under another name: the name in the program, and ours.
+        folder: The working folder, or None for the current one.
+        shares_memory: Whether it may create System V shared memory. Programs that capture a display must not.
+        fed: Whether it reads data from standard input; otherwise its standard input is empty.
+        detached: Whether it keeps running while we are stopped (SIGSTOP, a suspended container), whatever it writes:
+            its output goes into files in memory instead of pipes that would fill up.
+        pace: How many bytes of its outputs are read a second; if it writes more, it has to wait. None for all.
+        ready_within: The time until it has to be ready, in seconds.
+        stop_signal: The signal that asks it to end.
+        grace: The time to end after being asked, in seconds; then it is killed.
+        hint: What the operator can do when it does not start.
+        diagnose: Finds in its last lines why it ended before it was ready; None when they do not say.
+    """
+
+    argv: tuple[str | Secret, ...]
+    wrapper: tuple[str, ...] = ()
+    environment: Mapping[str, str] = field(default_factory=dict)
+    variables: Sequence[str] = ()
+    renamed: Mapping[str, str] = field(default_factory=dict)
+    folder: Path | None = None
+    shares_memory: bool = True
+    fed: bool = False
+    detached: bool = False
+    pace: float | None = None
+    ready_within: float = 20.0
+    stop_signal: signal.Signals = signal.SIGTERM
+    grace: float = 3.0
+    hint: str = ""
+    diagnose: Callable[[Sequence[str]], RetakeFlowError | None] = lambda lines: None
+
+    @property
+    def name(self) -> str:
+        """The program's name, for messages."""
+        return Path(str(self.argv[0])).name
+
+    def command(self) -> list[str]:
+        """The command line with its secrets revealed, only for starting the program."""
+        return [*self.wrapper, *(part.reveal() if isinstance(part, Secret) else part for part in self.argv)]
+
 
 #: The bytes read at once; of more, only the end is read, so that a reader catches up quickly after a suspension.
 LONGEST_UNREAD: Final = 64 * 1024
@@ -173,13 +229,13 @@ class Process(asyncio.SubprocessProtocol):
         """Write to its standard input. This has no effect once the program no longer reads."""
         pipe = self._transport.get_pipe_transport(0) if self._transport else None
         if pipe is not None and not pipe.is_closing():
-            cast(asyncio.WriteTransport, pipe).write(data)
+            cast("asyncio.WriteTransport", pipe).write(data)
 
     def finish(self, data: bytes) -> None:
         """Write to its standard input and close it. This has no effect once the program no longer reads."""
         pipe = self._transport.get_pipe_transport(0) if self._transport else None
         if pipe is not None and not pipe.is_closing():
-            cast(asyncio.WriteTransport, pipe).write(data)
+            cast("asyncio.WriteTransport", pipe).write(data)
             pipe.close()  # pending data is written first
 
     async def exits_within(self, within: float) -> bool:
@@ -208,7 +264,7 @@ class Process(asyncio.SubprocessProtocol):
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         """Called when the program has started."""
-        self._transport = cast(asyncio.SubprocessTransport, transport)
+        self._transport = cast("asyncio.SubprocessTransport", transport)
         watched.add(self.pid)
         if self._outputs:
             self._look(asyncio.get_running_loop().time() + _STARTS_WITHIN)
@@ -249,13 +305,13 @@ class Process(asyncio.SubprocessProtocol):
         """Read nothing more for some time, so that the program waits and others have the processor."""
         pipe = self._transport.get_pipe_transport(fd) if self._transport else None
         if pipe is not None and not pipe.is_closing():
-            cast(asyncio.ReadTransport, pipe).pause_reading()
+            cast("asyncio.ReadTransport", pipe).pause_reading()
             asyncio.get_running_loop().call_later(seconds, self._resume, fd)
 
     def _resume(self, fd: int) -> None:
         pipe = self._transport.get_pipe_transport(fd) if self._transport else None
         if pipe is not None and not pipe.is_closing():
-            cast(asyncio.ReadTransport, pipe).resume_reading()
+            cast("asyncio.ReadTransport", pipe).resume_reading()
 
     def _look(self, started: float) -> None:
         self.read_output()
@@ -276,3 +332,15 @@ class Process(asyncio.SubprocessProtocol):
 async def _at_most(seconds: float, event: asyncio.Event) -> bool:
     async with first_of(event.wait(), elapse(seconds)):
         return event.is_set()
+
+
+@dataclass(frozen=True, slots=True)
+class ProcessService:
+    """A running program with its data for others; a `retake_flow.ports.actions.Service`."""
+
+    process: Process
+    value: Mapping[str, Any]
+
+    async def wait(self) -> str:
+        """Wait until the program ends, and return why."""
+        return await self.process.wait()

@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
 from retake_flow.studio.processes.process import watched
-from retake_flow.tasks import beside
+from retake_flow.tasks import beside, time_limit
 
 if TYPE_CHECKING:
     import psutil
@@ -97,16 +97,12 @@ def kill(marks: Mapping[str, str]) -> list[psutil.Process]:
 async def wait_gone(processes: Sequence[psutil.Process]) -> None:
     """Wait until killed processes are gone, but not for ever."""
     with suppress(TimeoutError):
-        async with asyncio.timeout(_GONE_WITHIN):
+        async with time_limit(_GONE_WITHIN):
             for process in processes:
-                await _wait_gone(process)
-
-
-async def _wait_gone(process: psutil.Process) -> None:
-    while True:
-        if not _alive(process):
-            return
-        await asyncio.sleep(0.005)
+                while True:
+                    if not _alive(process):
+                        break
+                    await asyncio.sleep(0.005)
 
 
 def _alive(process: psutil.Process) -> bool:

@@ -1,19 +1,20 @@
-"""Arrangement: places the windows of programs, and stacks them in the order of the flow."""
+"""Arrangement: the window manager, openbox, and the windows of programs: their places, and the order of the flow."""
 
 from __future__ import annotations
 
 import asyncio
 import os
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import contextmanager, suppress
+from collections.abc import AsyncIterator, Callable, Iterator, Mapping, Sequence
+from contextlib import asynccontextmanager, contextmanager, suppress
+from pathlib import Path
 from typing import Final
 
 from retake_flow.errors import NotReady
 from retake_flow.quick_dataclasses import dataclass
 from retake_flow.studio.display import Display
 from retake_flow.studio.layout import Area
-from retake_flow.studio.processes.launcher import Probe
-from retake_flow.studio.processes.process import Process
+from retake_flow.studio.processes.launcher import Launcher, Probe
+from retake_flow.studio.processes.process import Process, ProcessService, ProcessSpec
 from retake_flow.studio.windows.x_client import XClient, connect
 from retake_flow.tasks import time_limit
 
@@ -23,6 +24,24 @@ CONCEALED: Final = "retake-flow-page"
 _MANAGER: Final = "windows need studio.window_manager, and this one `needs: window_manager`"
 _SOON: Final = 0.05  # seconds between two looks for a window
 _FOCUS_LOOKS: Final = 80
+_READY: Final = "managing"
+
+#: Openbox without keys, mouse and menus: windows cannot be moved, and no program can be started from the desktop.
+#: Windows have neither borders nor titles, and pages begin below all other windows.
+_OPENBOX: Final = f"""\
+<?xml version="1.0" encoding="UTF-8"?>
+<openbox_config xmlns="http://openbox.org/3.4/rc">
+  <theme><name>Clearlooks</name><keepBorder>no</keepBorder></theme>
+  <desktops><number>1</number><popupTime>0</popupTime></desktops>
+  <keyboard/>
+  <mouse/>
+  <menu/>
+  <applications>
+    <application class="*"><decor>no</decor></application>
+    <application class="{CONCEALED}"><layer>below</layer><focus>no</focus></application>
+  </applications>
+</openbox_config>
+"""
 
 
 @dataclass(frozen=True, slots=True)
@@ -218,3 +237,45 @@ def _session(pid: int) -> int:
         with suppress(OSError):
             return os.getsid(pid)
     return 0
+
+
+def openbox(display: Mapping[str, str], folder: Path) -> ProcessSpec:
+    """The start of the window manager.
+
+    Args:
+        display: The variables that let a program in.
+        folder: An existing folder for everything that it writes.
+    """
+    own = str(folder)
+    return ProcessSpec(
+        argv=(
+            "openbox",
+            "--sm-disable",  # no session manager: there is no desktop session
+            *("--config-file", str(folder / "rc.xml")),
+            *("--startup", f"echo {_READY}"),  # it runs this once it manages the display
+        ),
+        # The operator's own openbox settings are neither read nor written.
+        environment={**display, "XDG_CONFIG_HOME": own, "XDG_CACHE_HOME": own, "XDG_DATA_HOME": own},
+        detached=True,
+    )
+
+
+@asynccontextmanager
+async def open_window_manager(launcher: Launcher, display: Display, folder: Path) -> AsyncIterator[ProcessService]:
+    """Openbox, once it manages the display.
+
+    Raises:
+        MissingProgram, ProcessFailed, NotReady: It does not start.
+    """
+    managing = asyncio.Event()
+
+    def hear(output: bytes) -> None:
+        if _READY.encode() in output:
+            managing.set()
+
+    async def manages(_: Process) -> None:
+        await managing.wait()
+
+    (folder / "rc.xml").write_text(_OPENBOX, encoding="utf-8")
+    async with launcher.process(openbox(display.environment, folder), manages, stdout=hear) as process:
+        yield ProcessService(process, {"display": display.name})

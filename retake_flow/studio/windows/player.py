@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from typing import Final
 
 from retake_flow.studio.layout import BACKDROP, Area
-from retake_flow.studio.processes.process_spec import ProcessSpec
+from retake_flow.studio.processes.process import ProcessSpec
 
 #: It reads no configuration, takes no input, runs no scripts and opens no socket.
 _CONFINED: Final = (

@@ -23,7 +23,7 @@ from retake_flow.testing.steps.tables import ON_AIR, calls, rows
 @given(parsers.parse("chat comes in the {shape} shape"))
 def shape(rehearsal: Rehearsal, shape: str) -> None:
     """The shape of chat entries: one of the two, or both mixed."""
-    rehearsal.options = replace(rehearsal.options, chat_shape=cast(ChatShape, shape))
+    rehearsal.options = replace(rehearsal.options, chat_shape=cast("ChatShape", shape))
 
 
 @given("the answer to a message tells no id")
@@ -45,10 +45,10 @@ def viewers(rehearsal: Rehearsal, datatable: Table) -> None:
         Cue(
             float(row["at"]),
             _written(row["name"]),
-            cast(CueType, row.get("type") or "message"),
+            cast("CueType", row.get("type") or "message"),
             _written(row.get("text", "")),
             float(row.get("amount") or 0),
-            cast(Side, row.get("side") or "buy"),
+            cast("Side", row.get("side") or "buy"),
         )
         for row in rows(datatable)
     ]

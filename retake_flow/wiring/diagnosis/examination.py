@@ -18,8 +18,7 @@ from retake_flow.notices.apprise import notifiers
 from retake_flow.settings import Settings, variables
 from retake_flow.studio import programs
 from retake_flow.studio.processes.launcher import Completed, Launcher, Probe
-from retake_flow.studio.processes.process import Process
-from retake_flow.studio.processes.process_spec import ProcessSpec
+from retake_flow.studio.processes.process import Process, ProcessSpec
 from retake_flow.wiring.diagnosis import host, stream
 from retake_flow.wiring.diagnosis.finding import Finding, attempt, failure
 

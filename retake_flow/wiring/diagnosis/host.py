@@ -25,7 +25,7 @@ from retake_flow.settings import Settings
 from retake_flow.store.opening import describe_server
 from retake_flow.studio import programs
 from retake_flow.studio.processes.launcher import Launcher
-from retake_flow.studio.processes.process_spec import ProcessSpec
+from retake_flow.studio.processes.process import ProcessSpec
 from retake_flow.wiring import preflight
 from retake_flow.wiring.diagnosis.finding import Finding, Status, failure
 

@@ -22,9 +22,8 @@ from retake_flow.studio import programs, recordings
 from retake_flow.studio.browser import chromium
 from retake_flow.studio.encoding import capability, encoder
 from retake_flow.studio.encoding.quality import GUIDE
-from retake_flow.studio.processes import program_errors
 from retake_flow.studio.processes.launcher import Launcher
-from retake_flow.studio.processes.process_spec import ProcessSpec
+from retake_flow.studio.processes.process import ProcessSpec
 from retake_flow.studio.sound import SILENCE, SINK, Sound
 from retake_flow.studio.studio import Studio
 from retake_flow.studio.work_folder import work_folder
@@ -139,7 +138,7 @@ async def _letters(studio: Studio, stack: AsyncExitStack) -> Finding:
     late = asyncio.get_running_loop().time() + 5.0
     while (seen := (await studio.picture()).brightness) < _WRITTEN:
         if asyncio.get_running_loop().time() > late:
-            raise HostError("text on the display is not visible", hint=program_errors.no_font().hint)
+            raise HostError("text on the display is not visible", hint=programs.no_font().hint)
     return Finding("letters", "ok", f"text on the display is visible (brightness {seen:.2f})")
 
 

@@ -6,8 +6,10 @@ import asyncio
 import errno
 import os
 import shlex
+import shutil
 import socket
 import stat
+import subprocess
 from pathlib import Path
 from typing import NoReturn
 
@@ -15,6 +17,7 @@ import pytest
 
 from retake_flow.errors import HostError, InputError
 from retake_flow.studio import display
+from retake_flow.studio.display import Authority, authority_in
 from retake_flow.studio.processes.launcher import Launcher
 
 NOBODY = 2**31 - 1  # larger than any process id
@@ -157,3 +160,43 @@ def test_a_place_that_cannot_be_written_is_no_matter_of_numbers(
 
     with pytest.raises(HostError, match="no display can be opened: Read-only file system"):
         asyncio.run(opened())
+
+
+def test_a_key_is_new_each_time_and_gone_afterwards(tmp_path: Path) -> None:
+    """Its file can be read by its owner alone, and nothing stays of it."""
+    with authority_in(tmp_path) as one, authority_in(tmp_path) as other:
+        assert one.cookie != other.cookie
+        assert one.ensure_file() != other.ensure_file()
+        assert stat.S_IMODE(one.ensure_file().stat().st_mode) == 0o600
+        assert one.cookie in one.ensure_file().read_bytes()
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_a_file_that_was_removed_is_made_again(tmp_path: Path) -> None:
+    """With its folder, when that is gone too."""
+    authority = Authority(tmp_path / "work" / "authority")
+    before = authority.ensure_file().read_bytes()
+    shutil.rmtree(tmp_path / "work")
+    assert authority.ensure_file().read_bytes() == before
+
+
+def test_the_cookie_is_not_in_a_printed_key(tmp_path: Path) -> None:
+    """Whoever prints it shows where it is and nothing else."""
+    authority = Authority(tmp_path / "authority", cookie=b"0123456789abcdef")
+    assert "0123456789abcdef" not in repr(authority)
+
+
+def test_the_greeting_is_padded_to_words(tmp_path: Path) -> None:
+    """The X protocol has each text begin at a multiple of four bytes."""
+    greeting = Authority(tmp_path / "authority", cookie=bytes(16)).greeting
+    assert len(greeting) == 12 + 20 + 16
+    assert greeting[12:32] == b"MIT-MAGIC-COOKIE-1\0\0"
+
+
+@pytest.mark.skipif(shutil.which("xauth") is None, reason="xauth reads what we write")
+def test_xauth_reads_the_file(tmp_path: Path) -> None:
+    """It is the format that X programs know."""
+    authority = Authority(tmp_path / "authority")
+    command = ("xauth", "-f", str(authority.ensure_file()), "list")
+    said = subprocess.run(command, capture_output=True, text=True, check=True).stdout
+    assert said.split()[-2:] == ["MIT-MAGIC-COOKIE-1", authority.cookie.hex()]

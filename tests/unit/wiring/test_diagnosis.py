@@ -18,8 +18,7 @@ from retake_flow.api.connectivity import Connectivity
 from retake_flow.errors import HostError, NotReady
 from retake_flow.settings import Settings
 from retake_flow.studio.processes.launcher import Launcher
-from retake_flow.studio.processes.process import Process
-from retake_flow.studio.processes.process_spec import ProcessSpec
+from retake_flow.studio.processes.process import Process, ProcessSpec
 from retake_flow.wiring.diagnosis import examination, host, stream
 from retake_flow.wiring.diagnosis.finding import Finding, attempt
 

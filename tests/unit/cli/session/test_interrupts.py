@@ -54,7 +54,7 @@ async def send(told: Told, number: signal.Signals) -> None:
 
 def interrupted(interrupts: Interrupts, told: Told) -> Interrupts:
     """Let interruptions be for this run."""
-    interrupts.of(cast(Runner, cast(Any, told)))
+    interrupts.of(cast("Runner", cast("Any", told)))
     return interrupts
 
 

@@ -8,10 +8,10 @@ from pathlib import Path
 import pytest
 
 from retake_flow.errors import HostError
+from retake_flow.studio import programs
 from retake_flow.studio.browser import chromium
-from retake_flow.studio.browser.allowed_hosts import AllowedHosts
+from retake_flow.studio.browser.source import AllowedHosts
 from retake_flow.studio.layout import Area
-from retake_flow.studio.processes import program_errors
 
 
 def command(**more: bool) -> list[str]:
@@ -47,6 +47,6 @@ def test_root_gives_it_another_user(monkeypatch: pytest.MonkeyPatch, user: int, 
 )
 def test_a_machine_that_does_not_confine_it_is_told_so(line: str) -> None:
     """Trying again would not help, and the hint says what does."""
-    found = program_errors.lasting("chromium", 1, [line], dict(os.environ))
+    found = programs.lasting_failure("chromium", 1, [line], dict(os.environ))
     assert isinstance(found, HostError)
     assert "export RETAKE_FLOW_SANDBOX=off" in found.hint or "not root" in found.hint

@@ -1,4 +1,4 @@
-"""What stands before a command: on machines whose system calls are known, and on others."""
+"""Confinement: what stands before a command: on machines whose system calls are known, and on others."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from types import SimpleNamespace
 
 import pytest
 
-from retake_flow.studio.processes import confinement
+from retake_flow.studio.processes import launcher
 
 
 def machine(monkeypatch: pytest.MonkeyPatch, name: str) -> None:
@@ -20,7 +20,7 @@ def machine(monkeypatch: pytest.MonkeyPatch, name: str) -> None:
 def test_the_kernel_is_told_to_refuse_one_call(monkeypatch: pytest.MonkeyPatch, name: str, number: int) -> None:
     """The one for shared memory alone, by its number on that machine; every jump leads to an instruction."""
     machine(monkeypatch, name)
-    refused = bytes.fromhex(confinement.prefix({}, shares_memory=False)[-1])
+    refused = bytes.fromhex(launcher.confining_prefix({}, shares_memory=False)[-1])
     program = list(struct.iter_unpack("=HBBI", refused))
     assert number in [value for _, _, _, value in program]
     jumps = [(at + 1 + true, at + 1 + false) for at, (code, true, false, _) in enumerate(program) if code == 0x15]
@@ -32,10 +32,10 @@ def test_the_kernel_is_told_to_refuse_one_call(monkeypatch: pytest.MonkeyPatch, 
 def test_on_another_machine_the_program_starts_all_the_same(monkeypatch: pytest.MonkeyPatch, name: str) -> None:
     """The stream comes first; the page on security says where frames are closed to others."""
     machine(monkeypatch, name)
-    assert confinement.prefix({}, shares_memory=False)[-1] == ""
+    assert launcher.confining_prefix({}, shares_memory=False)[-1] == ""
 
 
 def test_a_program_that_may_share_memory_is_started_by_setpriv_where_there_is_one() -> None:
     """It starts sooner than Python."""
-    assert confinement.prefix(os.environ, shares_memory=True)[1:] == ("--pdeathsig", "KILL")
-    assert confinement.prefix({"PATH": "/nowhere"}, shares_memory=True)[-1] == ""
+    assert launcher.confining_prefix(os.environ, shares_memory=True)[1:] == ("--pdeathsig", "KILL")
+    assert launcher.confining_prefix({"PATH": "/nowhere"}, shares_memory=True)[-1] == ""
