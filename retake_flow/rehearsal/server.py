@@ -20,7 +20,7 @@ from retake_flow.errors import UsageError
 from retake_flow.rehearsal.http.app import create_app
 from retake_flow.rehearsal.http.middleware import OnlyLocal
 from retake_flow.rehearsal.http.realtime import Realtime
-from retake_flow.rehearsal.ingest.ingest import Ingest
+from retake_flow.rehearsal.ingest import Ingest
 from retake_flow.rehearsal.persistence import StateFile
 from retake_flow.rehearsal.setup.options import Options
 from retake_flow.rehearsal.state import report

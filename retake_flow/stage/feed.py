@@ -1,22 +1,26 @@
-"""Feed: turns a run's records into what the stage shows (schemas/stage.schema.json).
+"""Feed: turns a run's records into what the stage shows (schemas/stage.schema.json), and keeps the page in step.
 
-Everything here is pure: records go in, a state of the page comes out. Texts are masked and freed of control characters
-on their way in.
+The feed is pure: records go in, a state of the page comes out. Texts are masked and freed of control characters on
+their way in.
 """
 
 from __future__ import annotations
 
+import asyncio
 import textwrap
 from collections import deque
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Mapping
+from contextlib import asynccontextmanager
 from itertools import count
 from typing import Any, Final
 
+from retake_flow.errors import RetakeFlowError
 from retake_flow.redact import MASK, bears_secret, scrub
 from retake_flow.run.records import Record, masked, record_to_run_time
 from retake_flow.run.scenes import Scenes
 from retake_flow.sanitize import one_line, strip_controls
 from retake_flow.stage.stage_settings import PAGE, Pictures, Settings
+from retake_flow.tasks import beside
 
 MOST_LINES: Final = 40
 MOST_MESSAGES: Final = 60
@@ -222,3 +226,49 @@ class Captions:
     def due(self, now: float) -> float | None:
         """When the next piece comes; None without one."""
         return next((start for start, _ in self._pieces if start > now), None)
+
+
+#: The shortest time between two updates, in seconds.
+UPDATE_PACE: Final = 0.1
+#: The seconds after which a page that was not reached gets the state again.
+AGAIN: Final = 2.0
+
+Update = Callable[[Mapping[str, Any]], Awaitable[None]]
+
+
+@asynccontextmanager
+async def presenting(
+    feed: Feed, update: Update, now: Callable[[], float], changed: Callable[[], None] = lambda: None
+) -> AsyncIterator[None]:
+    """Keep a page in step with the feed's state. A page that fails changes nothing for the run.
+
+    `changed` is called whenever the feed has changed, before the page does.
+    """
+    news = asyncio.Event()
+
+    def announce() -> None:
+        changed()
+        news.set()
+
+    feed.changed = announce
+    try:
+        async with beside(_present(feed, update, now, news), "stage"):
+            yield
+    finally:
+        feed.changed = lambda: None
+
+
+async def _present(feed: Feed, update: Update, now: Callable[[], float], news: asyncio.Event) -> None:
+    while True:
+        news.clear()
+        due = feed.due(now())
+        try:
+            await update(feed.state(now()))
+        except RetakeFlowError:
+            due = now() + AGAIN
+        await asyncio.sleep(UPDATE_PACE)
+        try:
+            async with asyncio.timeout(None if due is None else max(0.0, due - now())):
+                await news.wait()
+        except TimeoutError:
+            pass

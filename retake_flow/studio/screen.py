@@ -20,7 +20,7 @@ from retake_flow.studio.processes.launcher import Launcher
 from retake_flow.studio.processes.process import ProcessService, ProcessSpec
 from retake_flow.studio.windows import arrangement, player
 from retake_flow.studio.windows.arrangement import Arrangement
-from retake_flow.studio.windows.terminal import FONT, FONT_SIZE, xterm
+from retake_flow.studio.windows.xterm import FONT, FONT_SIZE, xterm
 from retake_flow.studio.work_folder import WorkFolder
 
 if TYPE_CHECKING:  # imported with the first page, so that resuming a run does not wait for them

@@ -25,9 +25,9 @@ from retake_flow.studio.processes.process import ProcessService
 from retake_flow.studio.screen import Screen
 from retake_flow.studio.sound import SILENCE, AudioInput, Sound, open_sound
 from retake_flow.studio.speech import EMBEDDED, Voice
-from retake_flow.studio.windows import arrangement, terminal
-from retake_flow.studio.windows.terminal import StreamLog
+from retake_flow.studio.windows import arrangement, xterm
 from retake_flow.studio.windows.x_client import connect
+from retake_flow.studio.windows.xterm import StreamLog
 from retake_flow.studio.work_folder import WorkFolder
 from retake_flow.tasks import time_limit
 
@@ -133,7 +133,7 @@ class Studio:
     def content(self) -> AbstractAsyncContextManager[ProcessService]:
         """The window that shows the stream log. Its value is `{display, log}`."""
         display = self.current_display
-        return self._open_alone(terminal.open_content(self._launcher, display, self._touched_log()))
+        return self._open_alone(xterm.open_content(self._launcher, display, self._touched_log()))
 
     def _touched_log(self) -> Path:
         """The file of the stream log, which now exists."""

@@ -19,7 +19,7 @@ from retake_flow.studio.encoding import capability
 from retake_flow.studio.processes.launcher import Launcher
 from retake_flow.studio.sound import open_sound
 from retake_flow.studio.studio import Studio
-from retake_flow.studio.windows.terminal import open_content
+from retake_flow.studio.windows.xterm import open_content
 from retake_flow.studio.work_folder import WorkFolder
 
 pytestmark = pytest.mark.real

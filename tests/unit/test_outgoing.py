@@ -24,7 +24,7 @@ from retake_flow.redact import Secret, bears_secret, require_no_secret
 from retake_flow.responders.http_client import Connection
 from retake_flow.run.records import record
 from retake_flow.studio.speech import Voice
-from retake_flow.studio.windows.terminal import StreamLog
+from retake_flow.studio.windows.xterm import StreamLog
 
 TOKEN = "rtk_AbCdEf0123456789-xyZ"
 KEY = "sk_live+0987/654321=Qq"

@@ -17,8 +17,7 @@ from retake_flow.flow.schema.builders import SCENES
 from retake_flow.ports.actions import Call, Completion, Service
 from retake_flow.quick_dataclasses import dataclass
 from retake_flow.stage import PAGE
-from retake_flow.stage.feed import Feed
-from retake_flow.stage.presenter import Update, presenting
+from retake_flow.stage.feed import Feed, Update, presenting
 from retake_flow.studio.layout import Placed
 from retake_flow.tasks import end
 

@@ -13,13 +13,11 @@ from retake_flow.rehearsal.setup.faults import FaultPlan, StreamFault, Strike
 from retake_flow.rehearsal.setup.options import OPEN, REFUSES, Neighbour, Options
 from retake_flow.rehearsal.setup.viewer_script import Part
 from retake_flow.rehearsal.state import rules
-from retake_flow.rehearsal.state.agent_registry import AgentRegistry, Verification, is_placeholder
-from retake_flow.rehearsal.state.agents import Agent
+from retake_flow.rehearsal.state.agents import Agent, AgentRegistry, Verification, is_placeholder
 from retake_flow.rehearsal.state.chat_log import Comment
 from retake_flow.rehearsal.state.identities import Identities
-from retake_flow.rehearsal.state.rooms import Rooms
 from retake_flow.rehearsal.state.streams import Publication, Session, StreamKey, Thumbnail
-from retake_flow.rehearsal.state.viewer_actions import ViewerActions
+from retake_flow.rehearsal.state.viewer_actions import Rooms, ViewerActions
 
 # A rehearsal of many hours polls all the time; the oldest calls are dropped.
 _KEPT = 20_000

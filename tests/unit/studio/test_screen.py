@@ -13,7 +13,7 @@ from retake_flow.studio.layout import Area
 from retake_flow.studio.media import Media
 from retake_flow.studio.processes.launcher import Launcher
 from retake_flow.studio.studio import Studio
-from retake_flow.studio.windows import player, terminal
+from retake_flow.studio.windows import player, xterm
 from retake_flow.studio.work_folder import WorkFolder
 
 AREA = Area(10, 20, 640, 360)
@@ -92,7 +92,7 @@ def test_a_single_slide_stays() -> None:
 
 def test_terminals_obey_nothing_in_the_text_that_they_show() -> None:
     """That of the stream log, and any other."""
-    for spec in (terminal.content({}, Path("log")), terminal.xterm({}, AREA, ["top"])):
+    for spec in (xterm.content({}, Path("log")), xterm.xterm({}, AREA, ["top"])):
         command = " ".join(spec.command())
         for resource in ("allowWindowOps: false", "allowTitleOps: false", "translations: <KeyPress>: ignore()"):
             assert resource in command

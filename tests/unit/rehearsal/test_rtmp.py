@@ -9,9 +9,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from retake_flow.rehearsal.ingest import rtmp
-from retake_flow.rehearsal.ingest.recording import Recording, frames
-from retake_flow.rehearsal.ingest.rtmp import Message, MessageReader
+from retake_flow.rehearsal import rtmp
+from retake_flow.rehearsal.ingest import Recording, frames
+from retake_flow.rehearsal.rtmp import Message, MessageReader
 
 messages = st.builds(
     Message,

@@ -11,8 +11,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from retake_flow.studio.windows import arrangement, terminal
-from retake_flow.studio.windows.terminal import COLUMNS, MOST_LINES, StreamLog, display_lines
+from retake_flow.studio.windows import arrangement, xterm
+from retake_flow.studio.windows.xterm import COLUMNS, MOST_LINES, StreamLog, display_lines
 
 DISPLAY = {"DISPLAY": ":101", "XAUTHORITY": "/folder/authority"}
 GUIDE = "xterm -fa Monospace -fs 12 -bg black -fg '#00ff00' -geometry 160x45+0+0"
@@ -20,7 +20,7 @@ GUIDE = "xterm -fa Monospace -fs 12 -bg black -fg '#00ff00' -geometry 160x45+0+0
 
 def test_the_content_window_is_the_guides() -> None:
     """The command begins with the guide's settings and ends by following the log."""
-    command = terminal.content(DISPLAY, Path("/run/stream.log")).command()
+    command = xterm.content(DISPLAY, Path("/run/stream.log")).command()
     guide = shlex.split(GUIDE)
     assert command[: len(guide)] == guide
     assert command[-6:] == ["-e", "tail", "-n", "+1", "-F", "/run/stream.log"]
@@ -28,13 +28,13 @@ def test_the_content_window_is_the_guides() -> None:
 
 def test_a_window_draws_on_its_own_display() -> None:
     """Both programs get the run's display and its key, whatever display the operator works on."""
-    for spec in (terminal.content(DISPLAY, Path("log")), arrangement.openbox(DISPLAY, Path("own"))):
+    for spec in (xterm.content(DISPLAY, Path("log")), arrangement.openbox(DISPLAY, Path("own"))):
         assert DISPLAY.items() <= spec.environment.items()
 
 
 def test_the_content_window_takes_no_input() -> None:
     """No key and no button does anything, nothing shown commands the terminal, and there is no menu."""
-    command = " ".join(terminal.content(DISPLAY, Path("log")).command())
+    command = " ".join(xterm.content(DISPLAY, Path("log")).command())
     assert "-xrm XTerm*translations: <KeyPress>: ignore()" in command
     for allowed in ("SendEvents", "WindowOps", "TitleOps", "FontOps", "ColorOps", "TcapOps", "MouseOps"):
         assert f"-xrm XTerm*allow{allowed}: false" in command

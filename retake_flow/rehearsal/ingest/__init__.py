@@ -1,1 +1,0 @@
-"""The RTMP ingest of the rehearsed platform."""
