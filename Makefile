@@ -3,13 +3,19 @@ VENV := .venv
 READY := $(VENV)/.ready
 READY_TO_TEST := $(VENV)/.ready-to-test
 
-.PHONY: rehearse test check format pictures bench clean
+.PHONY: rehearse test ready-to-test compiled check format pictures bench clean
 
 rehearse: $(READY)
 	$(VENV)/bin/retake-flow run go-live.yaml --rehearse --for 20s
 
 test: $(READY_TO_TEST)
 	PYTHONDONTWRITEBYTECODE= $(VENV)/bin/python -m pytest -n 5 --dist loadfile --no-loadscope-reorder --max-worker-restart 0
+
+ready-to-test: $(READY_TO_TEST)
+
+# Compiles the tests once, instead of in each worker of `test`.
+compiled: $(READY)
+	PYTHONDONTWRITEBYTECODE= $(VENV)/bin/python -m pytest -p no:cacheprovider --collect-only -q >/dev/null
 
 check: $(READY)
 	$(VENV)/bin/ruff check .
