@@ -47,9 +47,8 @@ from retake_flow.errors import RetakeFlowError
 from retake_flow.flow.load.load import read_bytes
 from retake_flow.ports.responders import Batch, Message
 from retake_flow.redact import Secret
-from retake_flow.responders import webhook
-from retake_flow.responders.language_model import model as language_model
-from retake_flow.responders.language_model.token_budget import Ledger
+from retake_flow.responders import language_model, webhook
+from retake_flow.responders.token_budget import Ledger
 from retake_flow.run.run import Phase, Run
 from retake_flow.store.holders import this_process
 from retake_flow.store.opening import open_runs

@@ -12,7 +12,6 @@ from retake_flow.addresses import RETAKE
 from retake_flow.api import protocol
 from retake_flow.api.chat import Page, read_comments
 from retake_flow.api.credentials import normalize
-from retake_flow.api.http.transport import Transport
 from retake_flow.api.lenient_json import as_object, identifier, member, required_flag
 from retake_flow.api.models import (
     Account,
@@ -30,6 +29,7 @@ from retake_flow.api.protocol import Answer, Request
 from retake_flow.api.public import Public
 from retake_flow.api.public_models import is_among, is_named
 from retake_flow.api.responses import ServerClock, interpret
+from retake_flow.api.transport import Transport
 from retake_flow.errors import CredentialsError, Intercepted, NotFound, PlatformError, Redirected, UnexpectedAnswer
 from retake_flow.redact import Secret
 

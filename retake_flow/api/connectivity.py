@@ -10,9 +10,9 @@ from dataclasses import dataclass, replace
 import httpx
 
 from retake_flow.api import protocol
-from retake_flow.api.http.transport import Transport
 from retake_flow.api.lenient_json import text
 from retake_flow.api.responses import ServerClock, interpret, parse_json
+from retake_flow.api.transport import Transport
 
 WITHIN = 15.0  # seconds
 

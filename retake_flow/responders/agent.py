@@ -84,7 +84,7 @@ class Agent:
         while len(self._came) > _KNOWN:
             self._came.popitem(last=False)
         left = self._seconds_left(batch, loop.time())
-        if left > 0:
+        if left > 0 and not all(message.id in self._replies for message in batch.messages):
             await self._replies.wait(left if left < _SOON else _LOOKS)
         answered = tuple(message.id for message in batch.messages if message.id in self._replies)
         late = self._due(batch, loop.time())

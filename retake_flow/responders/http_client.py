@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Mapping
-from dataclasses import dataclass
 from typing import Final, Self
 from urllib.parse import urlsplit
 
@@ -12,15 +11,14 @@ import httpx
 
 from retake_flow import network
 from retake_flow.addresses import is_loopback
-from retake_flow.api.http.pool import Pool, read_body
-from retake_flow.api.responses import retry_after
+from retake_flow.api.responses import Response, retry_after
+from retake_flow.api.transport import HTTP_ERRORS, NOT_SENT, CannotUnpack, Pool
 from retake_flow.backoff import Backoff
 from retake_flow.errors import ResponderFailed, SettingsError
 from retake_flow.flow import duration
 from retake_flow.redact import require_no_secret, scrub
 from retake_flow.responders.replies import LONGEST, excerpt
 
-_NOT_SENT: Final = (httpx.ConnectError, httpx.ConnectTimeout, httpx.PoolTimeout, httpx.ProxyError)
 _AGAIN: Final = Backoff(0.5, rate=3.0)  # until a request that was definitely not delivered is retried
 _MOST_RETRIES: Final = 2
 _BUSY: Final = (429, 503)
@@ -30,19 +28,6 @@ _LONGEST_PATH: Final = 100  # characters of the path in messages
 
 class Refused(ResponderFailed):
     """The responder refuses a batch."""
-
-
-@dataclass(frozen=True, slots=True)
-class Reply:
-    """A response.
-
-    Attributes:
-        kind: The content type, without its parameters.
-    """
-
-    status: int
-    kind: str
-    body: bytes
 
 
 class Connection:
@@ -68,9 +53,7 @@ class Connection:
         self._url = url
         self._within = within
         try:
-            self._pool = Pool(
-                url, transport, timeout=within, limits=httpx.Limits(max_connections=2, keepalive_expiry=4.0)
-            )
+            self._pool = Pool(url, transport, within)
         except SettingsError as error:
             raise ResponderFailed(f"{self.host} cannot be asked: {error.message}", hint=error.hint) from None
 
@@ -80,7 +63,7 @@ class Connection:
     async def __aexit__(self, *_: object) -> None:
         await self._pool.close()
 
-    async def post(self, body: bytes, headers: Mapping[str, str]) -> Reply:
+    async def post(self, body: bytes, headers: Mapping[str, str]) -> Response:
         """Post JSON; retry if it was definitely not accepted: without a connection, or when asked to come back later.
 
         Raises:
@@ -92,25 +75,31 @@ class Connection:
         late, tries = asyncio.get_running_loop().time() + self._within, 1
         try:
             async with asyncio.timeout_at(late):
-                while not isinstance(found := await self._try(body, headers, tries, late), Reply):
+                while not isinstance(found := await self._try(body, headers, tries, late), Response):
                     await asyncio.sleep(found)
                     tries += 1
                 return found
         except TimeoutError:
             raise ResponderFailed(f"{self.host} gave no answer within {duration.exact(self._within)}") from None
 
-    async def _try(self, body: bytes, headers: Mapping[str, str], tries: int, late: float) -> Reply | float:
+    async def _try(self, body: bytes, headers: Mapping[str, str], tries: int, late: float) -> Response | float:
         """The response, or how long to wait before the next try."""
+        given = {"Content-Type": "application/json", **headers}
         try:
-            reply, after = await self._once(body, headers)
-        except _NOT_SENT as error:
+            reply = await self._pool.fetch("POST", self._url, LONGEST, content=body, headers=given)
+        except NOT_SENT as error:
             if tries <= _MOST_RETRIES:
                 return _AGAIN.wait(tries)
             hint = network.UNTRUSTED_HINT if network.is_untrusted(error) else ""
             raise Refused(f"{self.host} cannot be reached: {_words(error)}", hint=hint) from None
-        except (httpx.HTTPError, httpx.InvalidURL, httpx.StreamError) as error:
+        except HTTP_ERRORS as error:
             # Not chained: httpx keeps the request, and with it the key, in its errors.
             raise ResponderFailed(f"{self.host} gave no answer: {_words(error)}") from None
+        except CannotUnpack as error:
+            raise ResponderFailed(f"the answer of {self.host} cannot be unpacked: {error}") from None
+        if reply.truncated:
+            raise ResponderFailed(f"{self.host} gave an answer of more than {LONGEST // 1024} KiB")
+        after = retry_after(reply.headers)
         left = late - asyncio.get_running_loop().time()
         if reply.status in _BUSY and after is not None and after < left and tries <= _MOST_RETRIES:
             return after
@@ -122,17 +111,6 @@ class Connection:
             failure.retry_after = after
             raise failure
         return reply
-
-    async def _once(self, body: bytes, headers: Mapping[str, str]) -> tuple[Reply, float | None]:
-        given = {"Content-Type": "application/json", **headers}
-        async with self._pool.stream("POST", self._url, content=body, headers=given) as response:
-            if response.headers.get("content-encoding", "identity") != "identity":
-                raise ResponderFailed(f"{self.host} gave a compressed answer, which was not requested")
-            answer, longer = await read_body(response, LONGEST)
-            if longer:
-                raise ResponderFailed(f"{self.host} gave an answer of more than {LONGEST // 1024} KiB")
-            kind = response.headers.get("content-type", "").partition(";")[0].strip()
-            return Reply(response.status_code, kind, answer), retry_after(response.headers)
 
 
 def _host(url: str) -> str:
@@ -155,10 +133,11 @@ def _path(url: str) -> str:
     return excerpt(urlsplit(url).path.encode(), _LONGEST_PATH) if scrub(url) == url else ""
 
 
-def _refusal(reply: Reply) -> str:
+def _refusal(reply: Response) -> str:
     if 300 <= reply.status < 400:
         return f"points elsewhere ({reply.status}), which is not followed; give the address that it leads to"
-    words = f": {excerpt(reply.body, 200)}" if reply.body and reply.kind != "text/html" else ""
+    page = reply.headers.get("content-type", "").startswith("text/html")
+    words = f": {excerpt(reply.body, 200)}" if reply.body and not page else ""
     return f"refused with status {reply.status}{words}"
 
 

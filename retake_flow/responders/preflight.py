@@ -55,7 +55,7 @@ def _texts(
     section: Mapping[str, Any], folder: Path, environment: Mapping[str, str], allowed: Sequence[str]
 ) -> Iterator[Check]:
     from retake_flow.responders.env_secrets import signing_key, variable
-    from retake_flow.responders.language_model.prompt import playbook
+    from retake_flow.responders.prompt import playbook
 
     if isinstance(section.get("url"), str):
         yield partial(network.proxy_for, section["url"])

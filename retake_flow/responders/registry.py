@@ -7,7 +7,7 @@ from contextlib import AbstractAsyncContextManager, AsyncExitStack, asynccontext
 from dataclasses import replace
 from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Any
 
 from retake_flow.errors import ResponderFailed, RetakeFlowError
 from retake_flow.flow.fields import mismatch
@@ -15,8 +15,8 @@ from retake_flow.ports.responders import Answer, Batch, Message, OpenResponder, 
 from retake_flow.quick_dataclasses import dataclass, field
 from retake_flow.redact import MASK, Secret, bears_secret
 from retake_flow.responders.agent import Replies
-from retake_flow.responders.language_model.token_budget import Ledger
 from retake_flow.responders.schema import KINDS, RESPONDER
+from retake_flow.responders.token_budget import Ledger
 from retake_flow.studio.processes.launcher import Launcher
 
 if TYPE_CHECKING:
@@ -52,8 +52,9 @@ def responders(around: Surroundings) -> dict[str, OpenResponder]:
 async def _open_when_asked(
     around: Surroundings, kind: str, settings: Mapping[str, Any], note: Callable[..., None]
 ) -> AsyncIterator[Responder]:
+    settings = reveal_secrets(settings)
     async with AsyncExitStack() as scope:
-        yield _WhenAsked(partial(_OPEN[kind], around, reveal_secrets(settings), note), scope, reveal_secrets(settings))
+        yield _WhenAsked(partial(_open, around, kind, settings, note), scope, settings)
 
 
 class _WhenAsked:
@@ -111,52 +112,31 @@ def reveal_secrets(value: Any) -> Any:
     return [reveal_secrets(item) for item in value] if isinstance(value, list | tuple) else value
 
 
-# Imported on demand, so that a run does not wait for responders that it does not use.
+def _open(around: Surroundings, kind: str, settings: Mapping[str, Any], note: Callable[..., None]) -> _Opened:
+    """A responder; its module is imported only now, so that a run does not wait for those that it does not use."""
+    match kind:
+        case "greeter":
+            from retake_flow.responders import greeter
 
+            return greeter.open_responder(settings, note)
+        case "command":
+            from retake_flow.responders import command
 
-def _greeter(around: Surroundings, settings: Mapping[str, Any], note: Callable[..., None]) -> _Opened:
-    from retake_flow.responders import greeter
+            return command.open_responder(around.launcher, around.folder, settings, note)
+        case "http":
+            from retake_flow.responders import webhook
 
-    return greeter.open_responder(settings, note)
+            return webhook.open_responder(around.environment, around.now, around.transport, settings)
+        case "openai":
+            from retake_flow.responders import language_model
 
+            return language_model.open_responder(
+                around.folder, around.environment, around.ledger, around.transport, settings, note, around.allowed
+            )
+        case "module":
+            from retake_flow.responders import function
 
-def _command(around: Surroundings, settings: Mapping[str, Any], note: Callable[..., None]) -> _Opened:
-    from retake_flow.responders import command
-
-    return command.open_responder(around.launcher, around.folder, settings, note)
-
-
-def _http(around: Surroundings, settings: Mapping[str, Any], note: Callable[..., None]) -> _Opened:
-    from retake_flow.responders import webhook
-
-    return webhook.open_responder(around.environment, around.now, around.transport, settings)
-
-
-def _openai(around: Surroundings, settings: Mapping[str, Any], note: Callable[..., None]) -> _Opened:
-    from retake_flow.responders.language_model import model
-
-    return model.open_responder(
-        around.folder, around.environment, around.ledger, around.transport, settings, note, around.allowed
-    )
-
-
-def _module(around: Surroundings, settings: Mapping[str, Any], note: Callable[..., None]) -> _Opened:
-    from retake_flow.responders import function
-
-    return function.open_responder(around.folder, settings)
-
-
-def _agent(around: Surroundings, settings: Mapping[str, Any], note: Callable[..., None]) -> _Opened:
+            return function.open_responder(around.folder, settings)
     from retake_flow.responders import agent
 
     return agent.open_agent(around.replies, responders(around), settings, note)
-
-
-_OPEN: Final[Mapping[str, Callable[[Surroundings, Mapping[str, Any], Callable[..., None]], _Opened]]] = {
-    "greeter": _greeter,
-    "command": _command,
-    "http": _http,
-    "openai": _openai,
-    "module": _module,
-    "agent": _agent,
-}

@@ -136,7 +136,7 @@ class LaterActions:
 
     def _requests(self) -> Iterable[Family]:
         from retake_flow.actions.own.request import RequestActions, Send
-        from retake_flow.api.http import own_request
+        from retake_flow.api import own_request
 
         send: Send = own_request.send
         if self.run.rehearsal:
@@ -156,7 +156,7 @@ class LaterActions:
     def _answering(self, replies: Replies) -> Mapping[str, OpenResponder]:
         """The available responders."""
         from retake_flow.responders import registry
-        from retake_flow.responders.language_model.token_budget import Ledger
+        from retake_flow.responders.token_budget import Ledger
 
         ledger = Ledger(self.settings.state_folder / "tokens" / f"{self.run.id}.json", self.clock.now)
         return registry.responders(

@@ -23,7 +23,8 @@ from retake_flow.actions.own.run_program import Programs
 from retake_flow.addresses import is_loopback
 from retake_flow.api import credentials
 from retake_flow.api.credentials import Credentials
-from retake_flow.api.http.own_request import OwnRequest, OwnResponse, send
+from retake_flow.api.own_request import OwnRequest, send
+from retake_flow.api.responses import Response
 from retake_flow.errors import CredentialsError, RequestRefused, RetakeFlowError, StudioError, UsageError
 from retake_flow.flow.load.functions import called_function
 from retake_flow.ports.actions import Service
@@ -91,8 +92,6 @@ async def scene_reporter(origin: str) -> AsyncIterator[Callable[[str], None]]:
 
     If that fails, viewers do not react.
     """
-    from retake_flow.api.http.own_request import OwnRequest, send
-
     scenes: asyncio.Queue[str] = asyncio.Queue()
 
     async def tell() -> None:
@@ -329,7 +328,7 @@ class _Silent:
         return ""
 
 
-async def _send_here(request: OwnRequest, timeout: float) -> OwnResponse:
+async def _send_here(request: OwnRequest, timeout: float) -> Response:
     """Send a request to this machine."""
     if not is_loopback(urlsplit(request.url).hostname):
         raise RequestRefused(
@@ -342,10 +341,10 @@ async def _send_here(request: OwnRequest, timeout: float) -> OwnResponse:
 def sender(answers: Answers, send: Send = _send_here) -> Send:
     """Answers requests as the rehearsal says; `send` sends the others."""
 
-    async def answer_or_send(request: OwnRequest, timeout: float) -> OwnResponse:
+    async def answer_or_send(request: OwnRequest, timeout: float) -> Response:
         answer = answers.get(request.url.partition("?")[0])
         if answer is None:
             return await send(request, timeout)
-        return OwnResponse(request.url, answer.status or 200, {}, answer.output.encode())
+        return Response(answer.status or 200, {}, answer.output.encode())
 
     return answer_or_send

@@ -32,7 +32,8 @@ class Service(httpx.MockTransport):
         if isinstance(answer, Exception):
             raise answer
         made = answer(request) if callable(answer) else answer
-        return httpx.Response(made.status_code, headers=made.headers, stream=httpx.ByteStream(made.content))
+        body = made.stream if not hasattr(made, "_content") else httpx.ByteStream(made.content)
+        return httpx.Response(made.status_code, headers=made.headers, stream=body)
 
     @property
     def bodies(self) -> list[Any]:

@@ -30,8 +30,8 @@ from retake_flow.redact import Secret
 from retake_flow.rehearsal.setup.options import Neighbour, OwnAnswer
 from retake_flow.rehearsal.setup.viewer_script import Cue
 from retake_flow.responders import registry as opening
-from retake_flow.responders.language_model.token_budget import Ledger
 from retake_flow.responders.registry import Surroundings
+from retake_flow.responders.token_budget import Ledger
 from retake_flow.run.records import Record
 from retake_flow.settings import Settings
 from retake_flow.studio.processes.launcher import Launcher

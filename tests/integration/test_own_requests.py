@@ -18,8 +18,8 @@ import pytest
 
 from retake_flow.actions.own.request import RequestActions
 from retake_flow.actions.performer import Performer
-from retake_flow.api.http import own_request
-from retake_flow.api.http.own_request import is_public
+from retake_flow.api import own_request
+from retake_flow.api.own_request import is_public
 from retake_flow.errors import RetakeFlowError
 from retake_flow.ports.actions import Call, Completion
 from retake_flow.redact import Secret

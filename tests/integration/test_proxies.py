@@ -13,11 +13,12 @@ import pytest
 from flow_processes import at_home, retake_tv
 from neighbours import Authority, gate
 
+from retake_flow.api.responses import Response
 from retake_flow.errors import NoticeFailed, ResponderFailed, SettingsError
 from retake_flow.notices.apprise import notifiers
 from retake_flow.ports.notices import Notice
 from retake_flow.redact import Secret
-from retake_flow.responders.http_client import Connection, Reply
+from retake_flow.responders.http_client import Connection
 
 TOKEN = "rtk_network_0123456789"
 OPTIONS = {"agents": [{"name": "owl", "token": TOKEN, "user_id": "user_owl"}]}
@@ -212,7 +213,7 @@ def test_a_responder_is_asked_by_the_proxy(
 ) -> None:
     """Messages of viewers go encrypted through the tunnel too; without the certificate the reason says what to set."""
 
-    async def asked() -> Reply:
+    async def asked() -> Response:
         async with Connection("https://owl.example/chat", 20.0) as connection:
             return await connection.post(b"{}", {})
 

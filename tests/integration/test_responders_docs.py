@@ -17,9 +17,9 @@ from retake_flow.flow.load.inputs import with_provided_inputs
 from retake_flow.ports.responders import Batch, Message
 from retake_flow.rehearsal.setup.viewer_script import Cue
 from retake_flow.responders import function, registry
-from retake_flow.responders.language_model.token_budget import Ledger
 from retake_flow.responders.registry import Surroundings
 from retake_flow.responders.schema import KINDS
+from retake_flow.responders.token_budget import Ledger
 from retake_flow.studio.processes.launcher import Launcher
 from retake_flow.testing.fakes.services import Keys, Service
 from retake_flow.testing.runs.rehearsed import Rehearsal, open_flow

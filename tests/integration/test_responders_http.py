@@ -20,8 +20,8 @@ from flow_processes import Home, at_home, gone, waited
 from retake_flow.errors import ResponderFailed
 from retake_flow.ports.responders import Answer, Batch, Message, Responder
 from retake_flow.responders import registry
-from retake_flow.responders.language_model.token_budget import Ledger
 from retake_flow.responders.registry import Surroundings
+from retake_flow.responders.token_budget import Ledger
 from retake_flow.studio.processes.launcher import Launcher
 
 Serve = Callable[[asyncio.StreamReader, asyncio.StreamWriter], Awaitable[None]]

@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 from collections.abc import Awaitable, Callable, Mapping
+from email.message import Message
 from typing import TYPE_CHECKING, Any, Final
 from urllib.parse import urlencode
 
@@ -19,9 +20,10 @@ from retake_flow.responders.replies import parse
 from retake_flow.sanitize import cut
 
 if TYPE_CHECKING:
-    from retake_flow.api.http.own_request import OwnRequest, OwnResponse
+    from retake_flow.api.own_request import OwnRequest
+    from retake_flow.api.responses import Response
 
-Send = Callable[["OwnRequest", float], Awaitable["OwnResponse"]]
+Send = Callable[["OwnRequest", float], Awaitable["Response"]]
 
 _HINT: Final = "pass secrets by `headers_from`"
 _SHOWN: Final = 200  # characters of a response in messages
@@ -55,15 +57,15 @@ class RequestActions(Family):
         except ResponderMissing as error:
             raise SettingsError(error.message, hint=error.hint) from None
         response = await self._send(request, seconds(call.inputs["timeout"]))
-        text = readable(response.body, request.label, response.charset)
-        _require_expected(request, response, text, call.inputs.get("expect"))
+        text = readable(response.body, request.label, _charset(response.headers))
         headers = {name: readable(value.encode(), request.label) for name, value in response.headers.items()}
+        _require_expected(request, response.status, headers, text, call.inputs.get("expect"))
         return Completion(
             value={"status": response.status, "json": parse(text.encode()), "text": text, "headers": headers}
         )
 
     def _build(self, call: Call) -> OwnRequest:
-        from retake_flow.api.http.own_request import OwnRequest
+        from retake_flow.api.own_request import OwnRequest
 
         given = call.inputs
         body, kind = _body(given)
@@ -86,9 +88,10 @@ class RequestActions(Family):
         if given.get("secret_from"):
             key = signing_key(self._environment, given["secret_from"], purpose="for a request")
             secret |= signature(key, sent, f"msg_{once}", self._now())
-        return OwnRequest(
-            given["method"], str(given["url"]), sent, headers, secret, given["redirects"], given["private"]
-        )
+        url, redirects, private = str(given["url"]), given["redirects"], given["private"]
+        request = OwnRequest(given["method"], url, sent, headers, secret, redirects, private)
+        request.address()  # it may be one that cannot be used
+        return request
 
 
 def _body(given: Mapping[str, Any]) -> tuple[str, str]:
@@ -101,22 +104,28 @@ def _body(given: Mapping[str, Any]) -> tuple[str, str]:
     return (str(given["text"]), "text/plain; charset=utf-8") if given.get("text") is not None else ("", "")
 
 
-def _require_expected(request: OwnRequest, response: OwnResponse, text: str, expect: Any) -> None:
+def _charset(headers: Mapping[str, str]) -> str:
+    about = Message()
+    about["content-type"] = headers.get("content-type", "")
+    return about.get_content_charset("utf-8")
+
+
+def _require_expected(request: OwnRequest, status: int, headers: Mapping[str, str], text: str, expect: Any) -> None:
     """Require a status as expected."""
-    status = response.status
     if status in expect if expect else 200 <= status < 300:
         return
     body = cut(" ".join(text.split()), _SHOWN)
     message = f"{request.label}: status {status}{f': {body}' if body else ''}"
     if 300 <= status < 400:
         hint = "use the address that it leads to, or allow `redirects`"
-        raise RequestRefused(f"{message}, which leads to {response.headers.get('location', 'nowhere')}", hint=hint)
+        place = cut(" ".join(headers.get("location", "nowhere").split()), _SHOWN)
+        raise RequestRefused(f"{message}, which leads to {place}", hint=hint)
     if 400 <= status < 500 and status not in _LATER:
         raise RequestRefused(message, hint=_TRY.get(status, "list the status in `expect` if it counts as done"))
     from retake_flow.api.responses import retry_after
 
     error = RequestFailed(message, hint="`retry` sets how often and how long it is retried")
-    error.retry_after = retry_after(response.headers)
+    error.retry_after = retry_after(headers)
     unsure = status >= 500 and request.method not in ("GET", "HEAD", "OPTIONS", "PUT", "DELETE")
     error.unsure = unsure and "Idempotency-Key" not in request.headers
     raise error

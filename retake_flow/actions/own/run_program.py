@@ -71,7 +71,7 @@ def readable(output: bytes, who: str, charset: str = "utf-8") -> str:
 def _decode(output: bytes, charset: str) -> str:
     try:
         return output.decode(charset, errors="replace")
-    except LookupError:
+    except (LookupError, UnicodeError):  # no such encoding, or one that is not for texts
         return output.decode(errors="replace")
 
 

@@ -11,8 +11,8 @@ from pytest_bdd import given, parsers, then
 
 from retake_flow.errors import UsageError
 from retake_flow.responders import registry
-from retake_flow.responders.language_model.token_budget import Ledger
 from retake_flow.responders.registry import Surroundings
+from retake_flow.responders.token_budget import Ledger
 from retake_flow.studio.processes.launcher import Launcher
 from retake_flow.testing.fakes.services import Keys, Service
 from retake_flow.testing.gherkin.cells import Table

@@ -30,11 +30,10 @@ from retake_flow.actions.studio.content import ContentActions, FirstPaint
 from retake_flow.actions.studio.windows import WindowActions
 from retake_flow.actions.voice import VoiceActions
 from retake_flow.addresses import API_PATH, RETAKE
-from retake_flow.api import credentials
+from retake_flow.api import credentials, own_request
 from retake_flow.api.client import RetakeClient
 from retake_flow.api.credentials import Credentials
 from retake_flow.api.guides import Guides
-from retake_flow.api.http import own_request
 from retake_flow.ports.actions import Call, Completion
 from retake_flow.redact import Secret
 from retake_flow.rehearsal.setup.options import Options, PreparedAgent

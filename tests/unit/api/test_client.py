@@ -13,9 +13,9 @@ from hypothesis import strategies as st
 
 from retake_flow import errors
 from retake_flow.api.client import RetakeClient
-from retake_flow.api.http.transport import MAX_BODY
 from retake_flow.api.models import Registration
 from retake_flow.api.responses import LONGEST_WAIT
+from retake_flow.api.transport import MAX_BODY
 from retake_flow.errors import RetakeFlowError
 
 OWL = Registration("Owl", "Night sky.", "https://example.com/o.png", "1" * 32, "OWL")

@@ -3,25 +3,27 @@
 from __future__ import annotations
 
 import asyncio
+import gzip
 from typing import Any
 
 import httpx
 import pytest
 from responder_samples import Service
 
+from retake_flow.api.responses import Response
 from retake_flow.errors import ResponderFailed
 from retake_flow.redact import Secret
-from retake_flow.responders.http_client import Connection, Refused, Reply
+from retake_flow.responders.http_client import Connection, Refused
 from retake_flow.responders.replies import LONGEST
 from retake_flow.whatif.virtual_time import run
 
 URL = "https://owl.example/chat?key=in-the-address"
 
 
-def posted(service: httpx.AsyncBaseTransport, within: float = 20.0, **headers: str) -> tuple[Reply, float]:
+def posted(service: httpx.AsyncBaseTransport, within: float = 20.0, **headers: str) -> tuple[Response, float]:
     """What came back, and after how many virtual seconds."""
 
-    async def main() -> tuple[Reply, float]:
+    async def main() -> tuple[Response, float]:
         began = asyncio.get_running_loop().time()
         async with Connection(URL, within, service) as connection:
             reply = await connection.post(b"{}", headers)
@@ -36,6 +38,11 @@ def failed(service: httpx.AsyncBaseTransport, within: float = 20.0) -> Responder
         posted(service, within)
     assert "in-the-address" not in f"{raised.value.message}{raised.value.hint}"
     return raised.value
+
+
+def packed(body: bytes, encoding: str) -> httpx.Response:
+    """A response with a compressed body, as it comes from the network."""
+    return httpx.Response(200, headers={"Content-Encoding": encoding}, stream=httpx.ByteStream(body))
 
 
 def test_a_batch_is_posted_as_json_without_anything_of_ours() -> None:
@@ -138,9 +145,10 @@ def test_all_tries_together_have_one_time() -> None:
         (httpx.Response(500, html="<html>secret page</html>"), "owl.example refused with status 500"),
         (httpx.Response(400, text="\x1b[31mno such model"), "owl.example refused with status 400: no such model"),
         (httpx.Response(200, content=b"x" * (LONGEST + 1)), "owl.example gave an answer of more than 64 KiB"),
-        (httpx.Response(200, content=b"", headers={"Content-Encoding": "gzip"}), "gave a compressed answer"),
+        (packed(b"\x0b\x02\x80hello\x03", "br"), "the answer of owl.example cannot be unpacked: its encoding is 'br'"),
+        (packed(gzip.compress(bytes(LONGEST + 1)), "gzip"), "owl.example gave an answer of more than 64 KiB"),
     ],
-    ids=["page", "escapes", "huge", "packed"],
+    ids=["page", "escapes", "huge", "packed in another way", "huge when unpacked"],
 )
 def test_what_is_no_success_is_said_in_a_sentence(answer: httpx.Response, said: str) -> None:
     """Pages are left out, texts are short and without what a terminal would obey, and nothing larger is read."""
@@ -148,6 +156,12 @@ def test_what_is_no_success_is_said_in_a_sentence(answer: httpx.Response, said: 
     assert said in message
     assert "\x1b" not in message
     assert "secret page" not in message
+
+
+def test_an_answer_that_is_packed_all_the_same_is_read() -> None:
+    """As some servers send it, whatever they are asked for."""
+    reply, _ = posted(Service(packed(gzip.compress(b"{}"), "gzip")))
+    assert reply.body == b"{}"
 
 
 @pytest.mark.parametrize("status", [404, 405, 410])

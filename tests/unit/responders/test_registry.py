@@ -17,9 +17,9 @@ from retake_flow.errors import MissingProgram, ResponderFailed, RetakeFlowError
 from retake_flow.ports.responders import Answer
 from retake_flow.redact import Secret
 from retake_flow.responders import registry
-from retake_flow.responders.language_model.token_budget import Ledger
 from retake_flow.responders.registry import Surroundings
 from retake_flow.responders.schema import KINDS
+from retake_flow.responders.token_budget import Ledger
 from retake_flow.studio.processes.launcher import Launcher
 
 

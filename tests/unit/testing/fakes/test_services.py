@@ -10,8 +10,8 @@ import httpx
 from retake_flow.ports.responders import Answer, Batch, Message
 from retake_flow.responders import registry
 from retake_flow.responders.env_secrets import signing_key, variable
-from retake_flow.responders.language_model.token_budget import Ledger
 from retake_flow.responders.registry import Surroundings
+from retake_flow.responders.token_budget import Ledger
 from retake_flow.studio.processes.launcher import Launcher
 from retake_flow.testing.fakes.responder import FakeResponder, standing_in
 from retake_flow.testing.fakes.services import Keys, Service

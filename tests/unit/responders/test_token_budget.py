@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from retake_flow.errors import ResponderFailed
-from retake_flow.responders.language_model.token_budget import Ledger, Limits, Use
+from retake_flow.responders.token_budget import Ledger, Limits, Use
 
 
 class Clock:

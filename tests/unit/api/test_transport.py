@@ -11,7 +11,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from retake_flow.api.http.pool import CannotUnpack, decompress
+from retake_flow.api.transport import CannotUnpack, decompress
 
 MOST = 1 << 20
 ZEROS = bytes(64 << 20)

@@ -14,8 +14,8 @@ from responder_samples import BATCH, MESSAGE, Service, completion
 
 from retake_flow.errors import ResponderFailed, ResponderMissing
 from retake_flow.ports.responders import Answer, Batch
-from retake_flow.responders.language_model import model as language_model
-from retake_flow.responders.language_model.token_budget import Ledger, Limits, Use
+from retake_flow.responders import language_model
+from retake_flow.responders.token_budget import Ledger, Limits, Use
 
 URL = "https://models.example/v1/"
 USED = {"prompt_tokens": 100, "completion_tokens": 20, "total_tokens": 120}

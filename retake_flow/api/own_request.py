@@ -14,11 +14,12 @@ import httpx
 
 from retake_flow import network
 from retake_flow.addresses import is_loopback
-from retake_flow.api.http.pool import CannotUnpack, Pool, decompress, read_body
+from retake_flow.api.responses import Response
+from retake_flow.api.transport import HTTP_ERRORS, NOT_SENT, CannotUnpack, Pool
 from retake_flow.errors import InputError, RequestFailed
 from retake_flow.quick_dataclasses import dataclass, field
 from retake_flow.redact import scrub
-from retake_flow.sanitize import cut
+from retake_flow.sanitize import cut, strip_controls
 
 #: The longest body of a response, in bytes, packed and unpacked.
 MOST_BODY: Final = 64 * 1024
@@ -29,7 +30,6 @@ OF_THE_CONNECTION: Final = (
 )
 #: The methods that change nothing, however often they are used.
 READING: Final = ("GET", "HEAD", "OPTIONS")
-_NOT_SENT: Final = (httpx.ConnectError, httpx.ConnectTimeout, httpx.PoolTimeout, httpx.ProxyError)
 _REDIRECTS: Final = (301, 302, 303, 307, 308)
 _PORTS: Final = {"http": 80, "https": 443}
 
@@ -58,24 +58,25 @@ class OwnRequest:
         parts = urlsplit(self.url)
         return scrub(f"{self.method} {parts.scheme}://{parts.netloc.rpartition('@')[2]}{parts.path}")
 
+    def address(self) -> tuple[str, int]:
+        """The host and port.
 
-@dataclass(frozen=True, slots=True)
-class OwnResponse:
-    """A response.
+        Raises:
+            InputError: The address cannot be used.
+        """
+        try:
+            parts = urlsplit(self.url)
+            host, port = parts.hostname or "", parts.port or _PORTS.get(parts.scheme, 0)
+        except ValueError:
+            host, port, parts = "", 0, urlsplit("")
+        if not host or not port or parts.username is not None:
+            raise InputError("the address of a request begins with https:// or http://, and has no password in it")
+        if self.secret and parts.scheme == "http" and not is_loopback(host):
+            raise InputError(f"{self.label}: the secrets of `headers_from` and `secret_from` are sent over https only")
+        return host, port
 
-    Attributes:
-        url: Where it came from.
-        headers: By names in lower case.
-    """
 
-    url: str
-    status: int
-    headers: Mapping[str, str]
-    body: bytes
-    charset: str = "utf-8"
-
-
-async def send(request: OwnRequest, timeout: float, transport: httpx.AsyncBaseTransport | None = None) -> OwnResponse:
+async def send(request: OwnRequest, timeout: float, transport: httpx.AsyncBaseTransport | None = None) -> Response:
     """Send a request, following redirects as it says.
 
     Everything together may take `timeout` seconds.
@@ -86,25 +87,23 @@ async def send(request: OwnRequest, timeout: float, transport: httpx.AsyncBaseTr
     """
     try:
         async with asyncio.timeout(timeout):
-            for _ in range(request.redirects + 1):
+            for _ in range(request.redirects):
                 response = await _send_one(request, timeout, transport)
                 place = response.headers.get("location", "")
                 if response.status not in _REDIRECTS or not place or request.method not in READING:
-                    break
-                if not request.redirects:
-                    break
+                    return response
                 request = _redirect(request, place)
-            return response
+            return await _send_one(request, timeout, transport)
     except TimeoutError:
         raise _failure(request, f"no response within {timeout:g} s") from None
-    except _NOT_SENT as error:
+    except NOT_SENT as error:
         raise RequestFailed(
             f"{request.label}: cannot be reached: {scrub(str(error)) or type(error).__name__}",
             hint=network.UNTRUSTED_HINT if network.is_untrusted(error) else "",
         ) from None
     except (httpx.LocalProtocolError, UnicodeEncodeError) as error:
         raise InputError(f"{request.label}: a header cannot be sent: {scrub(_reason(error))}") from None
-    except (httpx.HTTPError, httpx.InvalidURL, httpx.StreamError) as error:
+    except HTTP_ERRORS as error:
         # Not chained: httpx keeps the request, and with it the headers, in its errors.
         raise _failure(request, f"incomplete response: {scrub(str(error)) or type(error).__name__}") from None
 
@@ -114,14 +113,16 @@ def _reason(error: Exception) -> str:
 
 
 def _redirect(request: OwnRequest, place: str) -> OwnRequest:
-    url = urljoin(request.url, place)
-    same = urlsplit(url)[:2] == urlsplit(request.url)[:2]
+    try:
+        url = urljoin(request.url, place)
+        same = urlsplit(url)[:2] == urlsplit(request.url)[:2]
+    except ValueError:
+        raise _failure(request, f"it leads to {cut(strip_controls(place))!r}, which is no address") from None
     return replace(request, url=url, secret=request.secret if same else {})
 
 
-async def _send_one(request: OwnRequest, timeout: float, transport: httpx.AsyncBaseTransport | None) -> OwnResponse:
-    parts = urlsplit(request.url)
-    host, port = _require_address(request)
+async def _send_one(request: OwnRequest, timeout: float, transport: httpx.AsyncBaseTransport | None) -> Response:
+    host, port = request.address()
     for name in (*request.headers, *request.secret):
         if name.lower() in OF_THE_CONNECTION:
             raise InputError(f"{request.label}: the header {name!r} belongs to the connection", hint="leave it out")
@@ -131,31 +132,21 @@ async def _send_one(request: OwnRequest, timeout: float, transport: httpx.AsyncB
         # To the very address that was examined, since a name may lead elsewhere the next time.
         address = await _resolve(request, host, port)
         url, extensions = url.copy_with(host=address), {"sni_hostname": host}
-        headers["Host"] = parts.netloc.rpartition("@")[2]
+        headers["Host"] = urlsplit(request.url).netloc
     elif _literal(host) is not None and not request.private:
         _require_public(request, [host])
-    pool = Pool(request.url, transport, timeout=timeout)
+    pool = Pool(request.url, transport, timeout)
     try:
-        async with pool.stream(
-            request.method, str(url), content=request.body or None, headers=headers, extensions=extensions
-        ) as response:
-            body = await _read(request, response)
-            found = {name.lower(): value for name, value in response.headers.items()}
-            return OwnResponse(request.url, response.status_code, found, body, response.charset_encoding or "utf-8")
-    finally:
-        await pool.close()
-
-
-async def _read(request: OwnRequest, response: httpx.Response) -> bytes:
-    body, longer = await read_body(response, MOST_BODY)
-    try:
-        if not longer:
-            body, longer = decompress(body, response.headers.get("content-encoding", ""), MOST_BODY)
+        response = await pool.fetch(
+            request.method, str(url), MOST_BODY, content=request.body or None, headers=headers, extensions=extensions
+        )
     except CannotUnpack as error:
         raise _failure(request, f"the response cannot be unpacked: {error}") from None
-    if longer:
+    finally:
+        await pool.close()
+    if response.truncated:
         raise _failure(request, f"the response is larger than {MOST_BODY // 1024} KiB")
-    return body
+    return response
 
 
 def _failure(request: OwnRequest, why: str) -> RequestFailed:
@@ -165,20 +156,6 @@ def _failure(request: OwnRequest, why: str) -> RequestFailed:
 
 
 # --- where it may go ----------------------------------------------------------------------------------------------
-
-
-def _require_address(request: OwnRequest) -> tuple[str, int]:
-    """The host and port of a request."""
-    try:
-        parts = urlsplit(request.url)
-        host, port = parts.hostname or "", parts.port or _PORTS.get(parts.scheme, 0)
-    except ValueError:
-        host, port, parts = "", 0, urlsplit("")
-    if not host or not port or parts.username is not None:
-        raise InputError("the address of a request begins with https:// or http://, and has no password in it")
-    if request.secret and parts.scheme == "http" and not is_loopback(host):
-        raise InputError(f"{request.label}: the secrets of `headers_from` and `secret_from` are sent over https only")
-    return host, port
 
 
 async def _resolve(request: OwnRequest, host: str, port: int) -> str:

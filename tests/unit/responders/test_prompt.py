@@ -11,7 +11,7 @@ import pytest
 from responder_samples import BATCH, MESSAGE
 
 from retake_flow.errors import ResponderMissing
-from retake_flow.responders.language_model.prompt import messages, playbook
+from retake_flow.responders.prompt import messages, playbook
 
 
 def test_what_the_operator_says_is_apart_from_what_viewers_say() -> None:

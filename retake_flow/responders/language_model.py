@@ -20,9 +20,9 @@ from retake_flow.responders import replies
 from retake_flow.responders.env_secrets import variable
 from retake_flow.responders.greeter import Greeter
 from retake_flow.responders.http_client import Connection, Refused
-from retake_flow.responders.language_model.prompt import messages, playbook
-from retake_flow.responders.language_model.token_budget import Ledger, Limits, Use
+from retake_flow.responders.prompt import messages, playbook
 from retake_flow.responders.schema import THINKS
+from retake_flow.responders.token_budget import Ledger, Limits, Use
 
 MAX_TOKENS = 400
 #: More than any answer uses; a larger report is not believed.

@@ -1,1 +1,0 @@
-"""HTTP transport to retake.tv."""
