@@ -34,6 +34,7 @@ SHARED = {
     "check": "holding a flow against the language, and against rules",
     "model": "a flow, rules, a language model",
     "preflight": "what is tried before a run begins",
+    "public": "looking up what anybody may: the calls, and the actions that make them",
     "registry": "which name stands for what: of actions, of responders",
     "server": "the MCP server, and that of a rehearsal",
     "output": "what we write, and what programs write",

@@ -31,9 +31,9 @@ from retake_flow.actions.agent_session import Access
 from retake_flow.actions.chat.actions import ChatActions
 from retake_flow.actions.chat.comments import CommentActions
 from retake_flow.actions.performer import Performer
-from retake_flow.actions.public.actions import PublicActions
+from retake_flow.actions.public import PublicActions
 from retake_flow.actions.registry import CATALOGUE
-from retake_flow.actions.retake.actions import RetakeActions
+from retake_flow.actions.retake import RetakeActions
 from retake_flow.api import credentials
 from retake_flow.api.client import RetakeClient
 from retake_flow.api.connectivity import check_connectivity

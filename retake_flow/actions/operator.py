@@ -4,8 +4,7 @@ from __future__ import annotations
 
 from typing import Final
 
-from retake_flow.actions.base import Family
-from retake_flow.actions.spec_schemas import TEXT
+from retake_flow.actions.base import TEXT, WORDS, Family, described
 from retake_flow.flow.action_spec import ActionSpec
 from retake_flow.flow.schema.builders import TOLD
 from retake_flow.ports.actions import Call, Completion
@@ -15,13 +14,13 @@ SPECS: Final = (
         "operator.tell",
         "Send the operator a message: in the terminal, in the journal, and as a notice.",
         inputs={
-            "message": {**TEXT, "minLength": 1},
-            "kind": {
-                "type": "string",
-                "enum": ["live", *TOLD],
-                "default": "told",
-                "description": "The kind of the notice; `shared` goes only to the addresses of that audience.",
-            },
+            "message": WORDS,
+            "kind": described(
+                TEXT,
+                "The kind of the notice; `shared` goes only to the addresses of that audience.",
+                enum=["live", *TOLD],
+                default="told",
+            ),
         },
         says="message",
     ),

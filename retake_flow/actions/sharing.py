@@ -7,8 +7,7 @@ from contextlib import AbstractAsyncContextManager
 from dataclasses import asdict
 from typing import TYPE_CHECKING, Final
 
-from retake_flow.actions.base import Family
-from retake_flow.actions.spec_schemas import TEXT
+from retake_flow.actions.base import TEXT, WORDS, Family, described
 from retake_flow.errors import ShareFailed
 from retake_flow.flow.action_spec import ActionSpec, Idempotency
 from retake_flow.ports.actions import Call, Completion
@@ -23,9 +22,9 @@ SPECS: Final = (
         "share.moltbook",
         "Post on Moltbook if MOLTBOOK_API_KEY is set; `held` means that the post is hidden until `share.verify`.",
         inputs={
-            "message": {**TEXT, "minLength": 1},
-            "title": {**TEXT, "minLength": 1},
-            "submolt": {**TEXT, "minLength": 1, "default": "general", "description": "The community, by name."},
+            "message": WORDS,
+            "title": WORDS,
+            "submolt": described(TEXT, "The community, by name.", minLength=1, default="general"),
         },
         outcomes=("done", "held", "skipped"),
         result={"id": TEXT, "url": TEXT, "code": TEXT, "challenge": TEXT, "why": TEXT},
@@ -38,7 +37,7 @@ SPECS: Final = (
     ActionSpec(
         "share.verify",
         "Answer the challenge for a post that Moltbook hides.",
-        inputs={"code": {**TEXT, "minLength": 1}, "answer": {**TEXT, "minLength": 1}},
+        inputs={"code": WORDS, "answer": WORDS},
         errors=("share", "secret"),
         idempotency=Idempotency.ONCE,
     ),

@@ -6,8 +6,7 @@ from collections.abc import AsyncIterator, Sequence
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from typing import Final, Protocol
 
-from retake_flow.actions.base import Family
-from retake_flow.actions.spec_schemas import FLAG, SERVICE, TEXT
+from retake_flow.actions.base import FLAG, SERVICE, TEXT, Family, described
 from retake_flow.flow.action_spec import ActionSpec, Idempotency
 from retake_flow.ports.actions import Call, Completion, Service
 from retake_flow.responders.schema import VARIABLES
@@ -36,11 +35,11 @@ SPECS: Final = (
         optional=frozenset({"voice"}),
         outcomes=SERVICE,
         result={
-            "sound": {**TEXT, "description": "pulseaudio or silent"},
+            "sound": described(TEXT, "pulseaudio or silent"),
             "server": TEXT,
             "sink": TEXT,
-            "speaks": {**FLAG, "description": "Whether there is a program that can speak."},
-            "reason": {**TEXT, "description": "Why it is silent."},
+            "speaks": described(FLAG, "Whether there is a program that can speak."),
+            "reason": described(TEXT, "Why it is silent."),
         },
         service=True,
         programs=("pulseaudio",),
@@ -49,7 +48,7 @@ SPECS: Final = (
     ActionSpec(
         "studio.speak",
         "Speak a text on stream, one at a time; done when it has been heard.",
-        inputs={"text": {**TEXT, "description": "The text; it is cut after 500 characters."}},
+        inputs={"text": described(TEXT, "The text; it is cut after 500 characters.")},
         errors=("no_voice", "missing_program", "host", "process_failed", "not_ready", "secret"),
         idempotency=Idempotency.ONCE,
         programs=("paplay", "espeak-ng"),

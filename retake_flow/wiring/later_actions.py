@@ -146,7 +146,7 @@ class LaterActions:
         yield RequestActions(variables(), self.clock.now, send)
 
     def _public(self) -> Iterable[Family]:
-        from retake_flow.actions.public.actions import PublicActions
+        from retake_flow.actions.public import PublicActions
 
         yield PublicActions(self.access)
 

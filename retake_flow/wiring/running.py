@@ -15,6 +15,7 @@ from retake_flow.actions.chat.comments import CommentActions
 from retake_flow.actions.operator import OperatorActions
 from retake_flow.actions.performer import Performer
 from retake_flow.actions.registry import CATALOGUE
+from retake_flow.actions.retake import GuideActions, RetakeActions
 from retake_flow.actions.retake.actions import GuideActions, RetakeActions
 from retake_flow.addresses import is_loopback
 from retake_flow.api.realtime import connection

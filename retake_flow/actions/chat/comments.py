@@ -10,13 +10,12 @@ from typing import Any, Final
 
 from retake_flow.actions.agent_session import Access
 from retake_flow.actions.base import Family
-from retake_flow.actions.chat.entries import as_data, short_name
+from retake_flow.actions.chat.entries import as_data, excerpt
 from retake_flow.api.chat import ChatMessage, is_own
 from retake_flow.errors import InputError, NoSession, NotFound
 from retake_flow.flow.schema import patterns
 from retake_flow.ports.actions import Call, Completion
 from retake_flow.quick_dataclasses import dataclass
-from retake_flow.sanitize import cut
 
 #: Words before a choice that take it back: "not A, I take B" is a vote for B.
 NEGATIONS: Final = frozenset({"no", "not", "never", "don't", "dont", "nicht", "kein", "keine", "nie", "pas", "jamais"})
@@ -96,7 +95,6 @@ def _alike(written: list[str], wanted: list[str]) -> bool:
 _PAGE = 100
 _MOST_PAGES = 10
 _SPOKEN = 3  # messages in a summary
-_LONGEST_SPOKEN = 80
 
 
 class CommentActions(Family):
@@ -210,11 +208,6 @@ class Cursor:
             return list(page[ids.index(self.id) + 1 :])
         # Several may have been sent at the same moment: reading one twice is better than losing one.
         return [message for message in page if not self.id or _time_of(message, inf) >= self.sent_at]
-
-
-def excerpt(message: ChatMessage) -> str:
-    """A message on one short line."""
-    return f"{short_name(message)}: {cut(' '.join(message.text.split()), _LONGEST_SPOKEN)}"
 
 
 def summarize(messages: Sequence[ChatMessage]) -> str:

@@ -8,8 +8,8 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import TYPE_CHECKING, Any, Final
 
-from retake_flow.actions.spec_schemas import NUMBER, TEXT
-from retake_flow.sanitize import strip_controls
+from retake_flow.actions.base import NUMBER, TEXT
+from retake_flow.sanitize import cut, strip_controls
 
 if TYPE_CHECKING:
     from retake_flow.api.chat import ChatMessage
@@ -28,6 +28,7 @@ LONGEST_NAME = 40
 LONGEST_TEXT = 2_000
 LONGEST_ID = 200
 _LONGEST_EXCERPT = 400
+_LONGEST_LINE = 80
 
 
 def author_name(message: ChatMessage) -> str:
@@ -118,6 +119,11 @@ def as_data(message: ChatMessage) -> dict[str, Any]:
 def short_name(message: ChatMessage) -> str:
     """The name of a message's author as it was written."""
     return (message.author_display_name or message.author_name or "somebody")[:LONGEST_NAME]
+
+
+def excerpt(message: ChatMessage) -> str:
+    """A message on one short line."""
+    return f"{short_name(message)}: {cut(_flat(message.text), _LONGEST_LINE)}"
 
 
 def _quote(message: ChatMessage) -> str:

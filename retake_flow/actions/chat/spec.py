@@ -5,8 +5,8 @@ from __future__ import annotations
 from math import inf
 from typing import Final
 
+from retake_flow.actions.base import AGAIN, AGAIN_SLOWLY, CALLED, COUNT, FLAG, NUMBER, TEXT, WHO_AM_I, WORDS, described
 from retake_flow.actions.chat.entries import EVENTS
-from retake_flow.actions.spec_schemas import AGAIN, AGAIN_SLOWLY, CALLED, COUNT, FLAG, NUMBER, TEXT, WHO_AM_I
 from retake_flow.flow.action_spec import ActionSpec, Idempotency
 from retake_flow.flow.schema.builders import Schema, mapping_of
 from retake_flow.responders.schema import GREETINGS, RESPONDER, TIME
@@ -15,8 +15,8 @@ _SILENCE: Final = mapping_of(
     "What to say in a silent chat: the next message of the list, each once in a stream; when none is left, the "
     "responder is asked.",
     {
-        "after": {**TIME, "description": "How long nobody, the agent included, has written."},
-        "messages": {"type": "array", "items": {**TEXT, "minLength": 1}, "description": "Messages to use one by one."},
+        "after": described(TIME, "How long nobody, the agent included, has written."),
+        "messages": {"type": "array", "items": WORDS, "description": "Messages to use one by one."},
     },
     ("after",),
 )
@@ -27,7 +27,7 @@ _DEFAULT_LIMITS: Final = {"per_minute": 20, "length": 500, "replies": 5}
 
 def _limit(name: str, most: int, description: str) -> Schema:
     default = _DEFAULT_LIMITS[name]
-    return {"type": "integer", "minimum": 1, "maximum": most, "default": default, "description": description}
+    return described(COUNT, description, minimum=1, maximum=most, default=default)
 
 
 _LIMITS: Final = mapping_of(
@@ -42,7 +42,7 @@ _LIMITS: Final = mapping_of(
 
 _CHOICES: Final = {
     "type": ["array", "object"],
-    "items": {**TEXT, "minLength": 1},
+    "items": WORDS,
     "additionalProperties": {**TEXT, "minLength": 1, "format": "regex"},
     "minItems": 1,
     "uniqueItems": True,
@@ -55,8 +55,8 @@ SPECS: Final = (
         "chat.send",
         "Write into the agent's own chat, or into another agent's.",
         inputs={
-            "message": {**TEXT, "minLength": 1},
-            "to": {**TEXT, "description": "A userDbId; by default the agent's own."},
+            "message": WORDS,
+            "to": described(TEXT, "A userDbId; by default the agent's own."),
             "answers": {
                 "type": "array",
                 "items": TEXT,
@@ -78,25 +78,18 @@ SPECS: Final = (
         "Count votes in the agent's chat: each author has one vote, the last message that names exactly one choice.",
         inputs={
             "choices": _CHOICES,
-            "since": {
-                **NUMBER,
-                "description": "When the vote began: a time of the run, such as `now` (epoch seconds).",
-            },
-            "until": {**NUMBER, "description": "When it ends; later messages do not count."},
-            "exact": {
-                **FLAG,
-                "default": False,
-                "description": "Whether a message counts only if it is nothing but a choice.",
-            },
+            "since": described(NUMBER, "When the vote began: a time of the run, such as `now` (epoch seconds)."),
+            "until": described(NUMBER, "When it ends; later messages do not count."),
+            "exact": described(FLAG, "Whether a message counts only if it is nothing but a choice.", default=False),
         },
         optional=frozenset({"until"}),
         pace=(2.0, inf),
         result={
             "counts": {"type": "object", "description": "The votes for each choice."},
-            "total": {**COUNT, "description": "How many authors have voted."},
+            "total": described(COUNT, "How many authors have voted."),
             "leading": {"type": "array", "description": "The choices with the most votes; several in a tie."},
-            "winner": {**TEXT, "description": "The leading choice; empty if there is none, or a tie."},
-            "complete": {**FLAG, "description": "Whether all messages were read; the limit is about 1,000."},
+            "winner": described(TEXT, "The leading choice; empty if there is none, or a tie."),
+            "complete": described(FLAG, "Whether all messages were read; the limit is about 1,000."),
         },
         errors=(*CALLED, "input"),
         retry=AGAIN_SLOWLY,
@@ -107,21 +100,16 @@ SPECS: Final = (
         "chat.respond",
         "Read new messages in the agent's chat and answer them; by default newcomers are greeted, once.",
         inputs={
-            "since": {
-                "type": "number",
-                "description": "Older messages are history: a time of the run, such as `now` (epoch seconds).",
-            },
-            "greeting": {
-                **TEXT,
-                "default": GREETINGS[0],
-                "description": "The greeting for newcomers; {names} stands for their names.",
-            },
+            "since": described(NUMBER, "Older messages are history: a time of the run, such as `now` (epoch seconds)."),
+            "greeting": described(
+                TEXT, "The greeting for newcomers; {names} stands for their names.", default=GREETINGS[0]
+            ),
             "responder": RESPONDER,
             "silence": _SILENCE,
             "limits": _LIMITS,
-            "show": {**FLAG, "default": True, "description": "Whether answers show on stream."},
-            "speak": {**FLAG, "default": False, "description": "Whether answers are spoken, where there is a voice."},
-            "direction": {**TEXT, "description": "What the stream should be about; passed to the responder."},
+            "show": described(FLAG, "Whether answers show on stream.", default=True),
+            "speak": described(FLAG, "Whether answers are spoken, where there is a voice.", default=False),
+            "direction": described(TEXT, "What the stream should be about; passed to the responder."),
         },
         optional=frozenset({"responder", "silence", "direction"}),
         public=frozenset({"greeting", "silence", "direction"}),

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any, Final
 
-from retake_flow.actions.spec_schemas import AGAIN, COUNT, FLAG, SERVICE, STARTED, TEXT
+from retake_flow.actions.base import AGAIN, COUNT, FLAG, SERVICE, STARTED, TEXT, described
 from retake_flow.flow.action_spec import ActionSpec, Idempotency
 from retake_flow.responders.schema import VARIABLE_NAME
 
@@ -39,12 +39,7 @@ _PROGRAM: Final[dict[str, Any]] = {
         "description": "Variables that it gets: the name in the program, and the name of your variable.",
         "examples": [{"API_KEY": "OWL_API_KEY"}],
     },
-    "folder": {
-        **TEXT,
-        "minLength": 1,
-        "default": ".",
-        "description": "The folder in which it runs, relative to the flow's file.",
-    },
+    "folder": described(TEXT, "The folder in which it runs, relative to the flow's file.", minLength=1, default="."),
 }
 
 SPECS: Final = (
@@ -53,11 +48,9 @@ SPECS: Final = (
         "Run a program of your own to its end. With `lines: true` it is the service `program.lines`.",
         inputs={
             **_PROGRAM,
-            "lines": {
-                **FLAG,
-                "fixed": True,
-                "description": "Whether it is the service `program.lines`: each line raises an event.",
-            },
+            "lines": described(
+                FLAG, "Whether it is the service `program.lines`: each line raises an event.", fixed=True
+            ),
             "timeout": {
                 "type": ["string", "number"],
                 "format": "duration",
@@ -68,10 +61,10 @@ SPECS: Final = (
         optional=frozenset({"input", "lines"}),
         outcomes=("done", "failed"),
         result={
-            "exit_code": {**COUNT, "description": "Its exit status; negative for the signal that killed it."},
+            "exit_code": described(COUNT, "Its exit status; negative for the signal that killed it."),
             "json": {"description": "Its standard output, if that is JSON; otherwise none."},
-            "text": {**TEXT, "description": "Its standard output."},
-            "message": {**TEXT, "description": "How it ended, with its last lines of standard error."},
+            "text": described(TEXT, "Its standard output."),
+            "message": described(TEXT, "How it ended, with its last lines of standard error."),
         },
         errors=("missing_program", "host", "process_failed", "not_ready", "input", "settings", "secret"),
         idempotency=Idempotency.ONCE,
@@ -97,16 +90,16 @@ SPECS: Final = (
                 "default": "GET",
                 "description": "The method.",
             },
-            "url": {
-                **TEXT,
-                "pattern": r"^https?://\S+$",
-                "description": "The address, without a password in it.",
-                "errorMessage": "write an address that begins with https:// or http://",
-                "examples": ["https://example.org/hooks/owl"],
-            },
+            "url": described(
+                TEXT,
+                "The address, without a password in it.",
+                pattern=r"^https?://\S+$",
+                errorMessage="write an address that begins with https:// or http://",
+                examples=["https://example.org/hooks/owl"],
+            ),
             "json": {"description": "The body, sent as JSON.", "examples": [{"seconds": "{{ vars.seconds }}"}]},
             "form": {"type": "object", "description": "The body, sent like a form."},
-            "text": {**TEXT, "description": "The body, sent as it is."},
+            "text": described(TEXT, "The body, sent as it is."),
             "headers": {"type": "object", "additionalProperties": TEXT, "propertyNames": _HEADER, "default": {}},
             "headers_from": {
                 "type": "object",
@@ -116,15 +109,12 @@ SPECS: Final = (
                 "description": "Headers whose values are read from the environment.",
                 "examples": [{"Authorization": "OWL_AUTHORIZATION"}],
             },
-            "secret_from": {
-                **VARIABLE_NAME,
-                "description": "The variable with the key (whsec_…) that signs the request.",
-            },
-            "idempotency_key": {
-                **FLAG,
-                "default": False,
-                "description": "Whether every try has the same Idempotency-Key; the server must support that header.",
-            },
+            "secret_from": described(VARIABLE_NAME, "The variable with the key (whsec_…) that signs the request."),
+            "idempotency_key": described(
+                FLAG,
+                "Whether every try has the same Idempotency-Key; the server must support that header.",
+                default=False,
+            ),
             "expect": {
                 "type": "array",
                 "items": {"type": "integer", "minimum": 100, "maximum": 599},
@@ -132,18 +122,10 @@ SPECS: Final = (
                 "description": "The statuses that count as done; by default 200 to 299.",
                 "examples": [[200, 404]],
             },
-            "redirects": {
-                "type": "integer",
-                "minimum": 0,
-                "maximum": 5,
-                "default": 0,
-                "description": "How many redirects are followed, of GET, HEAD and OPTIONS.",
-            },
-            "private": {
-                **FLAG,
-                "default": False,
-                "description": "Whether it may go to this machine and its own network.",
-            },
+            "redirects": described(
+                COUNT, "How many redirects are followed, of GET, HEAD and OPTIONS.", minimum=0, maximum=5, default=0
+            ),
+            "private": described(FLAG, "Whether it may go to this machine and its own network.", default=False),
             "timeout": {
                 "type": ["string", "number"],
                 "format": "duration",
@@ -156,7 +138,7 @@ SPECS: Final = (
         result={
             "status": COUNT,
             "json": {"description": "The body, if it is JSON; otherwise none."},
-            "text": {**TEXT, "description": "The body."},
+            "text": described(TEXT, "The body."),
             "headers": {"type": "object", "description": "The response's headers, by names in lower case."},
         },
         errors=("request_failed", "request_refused", "input", "settings", "secret"),

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any, Final
 
-from retake_flow.actions.spec_schemas import AGAIN, CALLED, COUNT, FLAG, NUMBER, SERVICE, STARTED, TEXT
+from retake_flow.actions.base import AGAIN, CALLED, COUNT, FLAG, NUMBER, SERVICE, STARTED, TEXT, described
 from retake_flow.flow.action_spec import ActionSpec
 from retake_flow.studio.encoding.quality import CODECS, PRESETS, SOFTWARE
 
@@ -14,13 +14,13 @@ _DATA: Final[dict[str, Any]] = {
     "type": "object",
     "properties": {
         "title": TEXT,
-        "note": {**TEXT, "description": "A line below the headline."},
+        "note": described(TEXT, "A line below the headline."),
         "ticker": {
             "type": ["string", "array"],
             "items": TEXT,
             "description": "Lines at the bottom, shown one after the other.",
         },
-        "picture": {**TEXT, "description": "A picture shown in place of the log: a file in the flow's folder."},
+        "picture": described(TEXT, "A picture shown in place of the log: a file in the flow's folder."),
         "agent": {"type": "object", "description": "The agent's `name` and `picture`."},
         "theme": {"type": "object", "description": "Colours and fonts."},
         "words": {"type": "object", "description": "The stage's own texts, for example in another language."},
@@ -58,17 +58,13 @@ SPECS: Final = (
                 "default": "auto",
                 "description": "auto: the stage where Chromium is installed, otherwise the log.",
             },
-            "title": {**TEXT, "description": "What the stream is about."},
+            "title": described(TEXT, "What the stream is about."),
             "theme": {
                 "type": "object",
                 "description": "Colours and fonts of the stage: accent, background, text, font, …",
             },
             "data": _DATA,
-            "folder": {
-                **TEXT,
-                "minLength": 1,
-                "description": "A folder with an index.html in place of the stage's own.",
-            },
+            "folder": described(TEXT, "A folder with an index.html in place of the stage's own.", minLength=1),
         },
         optional=frozenset({"title", "theme", "data", "folder"}),
         outcomes=SERVICE,
@@ -91,24 +87,20 @@ SPECS: Final = (
                 "description": "How much work libx264 spends on the picture; the first is the fastest.",
             },
             "audio_bitrate": {"type": "string", "format": "bitrate", "default": "128k"},
-            "keyframe_interval": {
-                "type": "number",
-                "minimum": 0.5,
-                "maximum": 10,
-                "default": 2,
-                "description": "Seconds from one key frame to the next.",
-            },
+            "keyframe_interval": described(
+                NUMBER, "Seconds from one key frame to the next.", minimum=0.5, maximum=10, default=2
+            ),
             "codec": {
                 "enum": list(CODECS),
                 "default": SOFTWARE,
                 "description": "The encoder: the processor (libx264), or hardware, which is tested for a second first.",
             },
-            "adapt": {
-                **FLAG,
-                "default": False,
-                "description": "Whether an encoder that is too slow for a minute is replaced by one with lower "
+            "adapt": described(
+                FLAG,
+                "Whether an encoder that is too slow for a minute is replaced by one with lower "
                 "settings: preset, then framerate, then size. They rise again when it keeps up.",
-            },
+                default=False,
+            ),
         },
         outcomes=SERVICE,
         errors=(*STARTED, "ingest_unreachable", "push_refused", "push_closed"),
@@ -120,27 +112,27 @@ SPECS: Final = (
         "studio.thumbnail",
         "Take a picture of the display and make it the stream's thumbnail.",
         inputs={
-            "limit": {
-                "type": "integer",
-                "minimum": 20_000,
-                "default": THUMBNAIL_BYTES,
-                "description": "The maximum size of the picture, in bytes; a larger one is shrunk.",
-            },
-            "patience": {
-                "type": "number",
-                "minimum": 0,
-                "maximum": 60,
-                "default": 10,
-                "description": "How long, in seconds, to wait for a picture while the display is black.",
-            },
-            "max_age": {
-                "type": "number",
-                "minimum": 0,
-                "maximum": 60,
-                "default": 0,
-                "description": "How old, in seconds, a picture of the same scene may be that was taken before the "
+            "limit": described(
+                COUNT,
+                "The maximum size of the picture, in bytes; a larger one is shrunk.",
+                minimum=20_000,
+                default=THUMBNAIL_BYTES,
+            ),
+            "patience": described(
+                NUMBER,
+                "How long, in seconds, to wait for a picture while the display is black.",
+                minimum=0,
+                maximum=60,
+                default=10,
+            ),
+            "max_age": described(
+                NUMBER,
+                "How old, in seconds, a picture of the same scene may be that was taken before the "
                 "stream was live; it is uploaded at once.",
-            },
+                minimum=0,
+                maximum=60,
+                default=0,
+            ),
         },
         result={"thumbnail_url": TEXT, "bytes": COUNT, "black": FLAG},
         pace=(120.0, 300.0),
@@ -153,13 +145,7 @@ SPECS: Final = (
     ActionSpec(
         "studio.picture",
         "Check the display: whether it is black, and for how many seconds it has not changed.",
-        inputs={
-            "look": {
-                **FLAG,
-                "default": True,
-                "description": "Whether to check at all; otherwise the outcome is `idle`.",
-            }
-        },
+        inputs={"look": described(FLAG, "Whether to check at all; otherwise the outcome is `idle`.", default=True)},
         outcomes=("done", "idle"),
         result={"black": FLAG, "black_for": NUMBER, "still_for": NUMBER, "brightness": NUMBER},
         errors=STARTED,
@@ -173,11 +159,11 @@ SPECS: Final = (
         result={
             "frames": COUNT,
             "fps": NUMBER,
-            "bitrate": {**NUMBER, "description": "In kbit/s."},
+            "bitrate": described(NUMBER, "In kbit/s."),
             "dropped": COUNT,
-            "speed": {**NUMBER, "description": "The speed, where 1 is the required speed."},
+            "speed": described(NUMBER, "The speed, where 1 is the required speed."),
             "seconds": NUMBER,
-            "slow_for": {**NUMBER, "description": "Seconds for which the speed has been below 0.9."},
+            "slow_for": described(NUMBER, "Seconds for which the speed has been below 0.9."),
         },
         events={"struggling": {"speed": NUMBER, "fps": NUMBER, "slow_for": NUMBER, "advice": TEXT}},
         samples={"frames": 900, "fps": 30.0, "bitrate": 1500.0, "speed": 1.0, "seconds": 30.0},
@@ -186,10 +172,7 @@ SPECS: Final = (
         "studio.scene",
         "Change the scene of the stage and what it shows, until the next change.",
         inputs={
-            "to": {
-                **TEXT,
-                "description": "starting, live, brb, ended, or a scene of the flow; by default the scene stays.",
-            },
+            "to": described(TEXT, "starting, live, brb, ended, or a scene of the flow; by default the scene stays."),
             "data": _DATA,
         },
         optional=frozenset({"to", "data"}),
@@ -198,7 +181,7 @@ SPECS: Final = (
     ActionSpec(
         "studio.show",
         "Show a line on stream.",
-        inputs={"text": TEXT, "title": {**TEXT, "description": "What the stream is about from now on."}},
+        inputs={"text": TEXT, "title": described(TEXT, "What the stream is about from now on.")},
         optional=frozenset({"title"}),
         errors=("no_display", "secret"),
         says="text",

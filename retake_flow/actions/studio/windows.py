@@ -5,14 +5,156 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import AbstractAsyncContextManager
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Any, Final, Protocol
 
-from retake_flow.actions.base import Family
-from retake_flow.actions.studio.window_specs import SPECS
+from retake_flow.actions.base import COUNT, FLAG, SERVICE, STARTED, TEXT, WORDS, Family, described
 from retake_flow.errors import InputError
+from retake_flow.flow.action_spec import ActionSpec
 from retake_flow.flow.duration import seconds
+from retake_flow.flow.state_parts import Retry
 from retake_flow.ports.actions import Call, Service
+from retake_flow.responders.schema import VARIABLES
 from retake_flow.studio.layout import Placed
+
+#: The default retry of a window: soon, and for as long as it takes.
+BACK: Final = Retry(max=600, interval=0.2, rate=2.0, cap=2.0)
+_AT: Final[dict[str, Any]] = described(
+    TEXT,
+    "full, left, right, top, bottom, center, a corner such as bottom-right, or pixels: 640,0.",
+    pattern=r"^(full|left|right|top|bottom|center|(top|bottom)-(left|right)|\d{1,4},\d{1,4})$",
+    default="full",
+    errorMessage="write full, left, right, top, bottom, center, a corner such as bottom-right, or pixels: 640,0",
+)
+_SIZE: Final[dict[str, Any]] = described(
+    TEXT,
+    "Width and height in pixels; by default those of its place.",
+    pattern=r"^[1-9]\d{0,3}x[1-9]\d{0,3}$",
+    errorMessage="write width x height in pixels, such as 640x360",
+)
+_PLACED: Final = {
+    "at": _AT,
+    "size": _SIZE,
+    "on_top": described(FLAG, "Whether it is above all windows that are not on top.", default=False),
+}
+_FILES: Final[dict[str, Any]] = {
+    "type": "array",
+    "items": WORDS,
+    "minItems": 1,
+    "description": "Files, relative to the flow's file; the last part of a path may have wildcards.",
+}
+_COMMAND: Final[dict[str, Any]] = {
+    "type": "array",
+    "items": TEXT,
+    "minItems": 1,
+    "description": "A program and its arguments; a path is relative to the flow's file.",
+}
+_FONT: Final = {
+    "font": described(TEXT, "A font name, as in fontconfig.", default="Monospace"),
+    "font_size": described(COUNT, "In points.", minimum=6, maximum=72, default=14),
+}
+_LOOP: Final = described(FLAG, "Whether to start over after the last one; otherwise the service exits.", default=True)
+_VOLUME: Final = {"type": "integer", "minimum": 0, "maximum": 100, "default": 100}
+_QUIETER: Final = "Whether it is quieter during speech."
+
+
+def _spec(
+    name: str, summary: str, inputs: Mapping[str, Mapping[str, Any]], optional: str = "", **others: Any
+) -> ActionSpec:
+    """The spec of a service; `optional` names inputs that may be left out, as the size of a window always may."""
+    return ActionSpec(
+        name,
+        summary,
+        inputs=inputs,
+        optional=frozenset({*optional.split(), *({"size"} & inputs.keys())}),
+        outcomes=SERVICE,
+        errors=(*STARTED, "input", "secret"),
+        retry=BACK,
+        service=True,
+        beside=True,
+        **{"result": {"display": TEXT}, **others},
+    )
+
+
+SPECS: Final = (
+    _spec(
+        "studio.page",
+        "Show a web page in a separate window (Chromium), from a folder or an address.",
+        {
+            "folder": described(TEXT, "A folder with an index.html, relative to the flow's file.", minLength=1),
+            "url": described(
+                TEXT,
+                "The address of a page, instead of a folder.",
+                pattern=r"^https?://\S+$",
+                errorMessage="write the address of a page: https://…",
+            ),
+            "allow": {
+                "type": "array",
+                "items": WORDS,
+                "default": [],
+                "description": "The hosts that the page may reach: example.org, *.example.org, 127.0.0.1:8080.",
+            },
+            "data": {"type": "object", "description": "Passed to the page's function update(data), if it has one."},
+            **_PLACED,
+        },
+        "folder url data",
+        one_of=("folder", "url"),
+        result={"display": TEXT, "url": TEXT},
+        programs=("chromium",),
+        samples={"url": "https://stage.invalid/"},
+    ),
+    _spec(
+        "studio.terminal",
+        "Show a terminal without input in which a program runs (xterm).",
+        {"command": _COMMAND, **_FONT, "variables": VARIABLES, **_PLACED},
+        "variables",
+        programs=("xterm",),
+    ),
+    _spec("studio.log", "Show the stream log in a terminal (xterm).", {**_FONT, **_PLACED}, programs=("xterm",)),
+    _spec(
+        "studio.window",
+        "Show any program that opens a window.",
+        {"command": _COMMAND, "variables": VARIABLES, **_PLACED},
+        "variables",
+    ),
+    _spec(
+        "studio.film",
+        "Show films (mpv), from files or an address.",
+        {
+            "files": _FILES,
+            "url": described(
+                TEXT,
+                "An address, instead of files.",
+                pattern=r"^(https?|rtmps?|rtsp|srt)://\S+$",
+                errorMessage="write an address that begins with https, http, rtmps, rtmp, rtsp or srt",
+            ),
+            "loop": _LOOP,
+            "volume": _VOLUME,
+            "duck": described(FLAG, _QUIETER, default=False),
+            **_PLACED,
+        },
+        "files url",
+        one_of=("files", "url"),
+        programs=("mpv",),
+    ),
+    _spec(
+        "studio.slides",
+        "Show pictures one after the other (mpv); a single one stays.",
+        {
+            "files": _FILES,
+            "every": described(TEXT, "How long each stays.", format="duration", default="10s"),
+            "loop": _LOOP,
+            **_PLACED,
+        },
+        programs=("mpv",),
+    ),
+    _spec(
+        "studio.music",
+        "Play music on the stream (mpv).",
+        {"files": _FILES, "loop": _LOOP, "volume": _VOLUME, "duck": described(FLAG, _QUIETER, default=True)},
+        result={"files": COUNT},
+        programs=("mpv",),
+    ),
+)
 
 Opening = AbstractAsyncContextManager[Service]
 

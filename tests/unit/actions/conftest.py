@@ -21,9 +21,9 @@ from retake_flow.actions.operator import OperatorActions
 from retake_flow.actions.own.request import RequestActions
 from retake_flow.actions.own.run_program import ProgramActions
 from retake_flow.actions.performer import Performer
-from retake_flow.actions.public.actions import PublicActions
+from retake_flow.actions.public import PublicActions
 from retake_flow.actions.registry import CATALOGUE
-from retake_flow.actions.retake.actions import GuideActions, RetakeActions
+from retake_flow.actions.retake import GuideActions, RetakeActions
 from retake_flow.actions.sharing import SharingActions
 from retake_flow.actions.studio.actions import StudioActions
 from retake_flow.actions.studio.content import ContentActions, FirstPaint

@@ -6,7 +6,7 @@ from contextlib import AsyncExitStack
 
 import pytest
 
-from retake_flow.actions.studio import window_specs
+from retake_flow.actions.studio import windows
 from retake_flow.errors import InputError
 from retake_flow.ports.actions import Call
 
@@ -29,7 +29,7 @@ EACH = {
 
 def test_each_is_a_service_that_shows_the_same_result_as_it_declares(play):
     """All of them run side by side on a display."""
-    assert {spec.name for spec in window_specs.SPECS} == EACH.keys()
+    assert {spec.name for spec in windows.SPECS} == EACH.keys()
 
     async def scene(s):
         async with AsyncExitStack() as stack:
@@ -40,7 +40,7 @@ def test_each_is_a_service_that_shows_the_same_result_as_it_declares(play):
         return values
 
     values = play(scene)
-    for spec in window_specs.SPECS:
+    for spec in windows.SPECS:
         assert spec.result.keys() <= values[spec.name].keys()
 
 

@@ -1,23 +1,152 @@
-"""Public actions: look up users, sessions, tokens, trades and chats without a token."""
+"""Public actions: look up users, sessions, tokens, trades and chats. No access token is sent with their calls."""
 
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import asdict
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Final, Literal
 
-from retake_flow.actions.agent_session import Access
-from retake_flow.actions.base import Family
-from retake_flow.actions.chat.comments import excerpt
-from retake_flow.actions.chat.entries import as_data
-from retake_flow.actions.public.spec import SPECS
+from retake_flow.actions.base import AGAIN_SLOWLY, COUNT, FLAG, NUMBER, TEXT, WORDS, Family, described
+from retake_flow.actions.chat.entries import as_data, excerpt
 from retake_flow.errors import CredentialsError
+from retake_flow.flow.action_spec import ActionSpec
 from retake_flow.ports.actions import Call, Completion
 
-if TYPE_CHECKING:
+if TYPE_CHECKING:  # `check` reads the specs, and waits for none of these
+    from retake_flow.actions.agent_session import Access
     from retake_flow.api.credentials import Credentials
     from retake_flow.api.public import Public
     from retake_flow.api.public_models import Session, Tipper, Token, TokenStats, Trade, User
+
+#: The errors of actions that call the platform without a token.
+ASKED: Final = ("rejected", "rate_limited", "unavailable", "unreachable", "intercepted", "redirected",
+                "unexpected_answer", "not_found", "input")  # fmt: skip
+
+_Schema = Mapping[str, Any]
+_LIMIT: Final = described(COUNT, "The maximum number of entries.", minimum=1, maximum=50, default=20)
+_WHO: Final = described(WORDS, "A userDbId.")
+_ONE: Final = described(TEXT, "The userDbId of one streamer; otherwise all.")
+_WINDOW: Final = {
+    **described(TEXT, "Of which time.", pattern=r"^\d+[mhd]$", default="24h"),
+    "errorMessage": "write the time in minutes, hours or days, such as 30m, 24h or 7d",
+}
+_USER: Final = {"user_id": TEXT, "username": TEXT, "ticker": TEXT, "token_address": TEXT, "market_cap": NUMBER,
+                "viewers": COUNT, "is_live": FLAG}  # fmt: skip
+_PROFILE: Final = {**_USER, "wallet_address": TEXT, "picture_url": TEXT, "bio": TEXT, "links": {"type": "array"}}
+_SESSION: Final = {"session_id": TEXT, "streamer_id": TEXT, "streamer": TEXT, "title": TEXT, "status": TEXT,
+                   "viewers": COUNT, "started_at": NUMBER, "ended_at": NUMBER, "scheduled_at": NUMBER}  # fmt: skip
+_TOKEN: Final = {"address": TEXT, "name": TEXT, "ticker": TEXT, "user_id": TEXT, "username": TEXT,
+                 "market_cap": NUMBER, "growth_24h": NUMBER, "volume": NUMBER, "trades": COUNT}  # fmt: skip
+_TRADE: Final = {"token_address": TEXT, "ticker": TEXT, "side": TEXT, "usd": NUMBER, "buyer": TEXT, "seller": TEXT,
+                 "tx_hash": TEXT, "at": NUMBER}  # fmt: skip
+_TIPPER: Final = {"user_id": TEXT, "username": TEXT, "total": NUMBER, "tips": COUNT}
+_MESSAGE: Final = {"id": TEXT, "author": TEXT, "user_id": TEXT, "text": TEXT, "kind": TEXT, "at": NUMBER}
+
+
+def _list(
+    name: str,
+    summary: str,
+    call: str,
+    entry: tuple[str, _Schema],
+    inputs: Mapping[str, _Schema] | None = None,
+    optional: frozenset[str] = frozenset(),
+    result: Mapping[str, _Schema] | None = None,
+) -> ActionSpec:
+    """The spec of an action whose result is a list: its length, its first entry, and a text."""
+    of, fields = entry
+    sample = {field: _sample(field, schema) for field, schema in fields.items()}
+    listed = {"type": "array", "items": {"type": "object", "properties": fields}}
+    return ActionSpec(
+        f"public.{name}",
+        summary,
+        inputs={**(inputs or {}), "limit": _LIMIT},
+        result={of: listed, "count": COUNT, "first": {"type": "object", "properties": fields}, "summary": TEXT,
+                **(result or {})},
+        errors=ASKED,
+        retry=AGAIN_SLOWLY,
+        optional=optional,
+        requests=(f"GET {call}",),
+        samples={of: [sample], "count": 1, "first": sample},
+    )  # fmt: skip
+
+
+def _sample(name: str, schema: _Schema) -> Any:
+    return {"string": f"‹{name}›", "boolean": True, "array": []}.get(str(schema["type"]), 0)
+
+
+_USERS: Final = ("users", _USER)
+_SESSIONS: Final = ("sessions", _SESSION)
+_TOKENS: Final = ("tokens", _TOKEN)
+_STREAMER: Final = frozenset({"streamer"})
+
+SPECS: Final = (
+    _list("search_users", "Search users by name.", "/users/search/:query", _USERS,
+          {"query": WORDS}),
+    _list("live_users", "List who is on air, the most watched first.", "/users/live/", _USERS,
+          {"others": described(FLAG, "Whether to leave out the agent itself.", default=False)}),
+    _list("newest_users", "List the newest users.", "/users/newest/", _USERS),
+    ActionSpec(
+        "public.user",
+        "Look up a user's profile.",
+        inputs={"user": _WHO},
+        result=_PROFILE,
+        errors=ASKED,
+        retry=AGAIN_SLOWLY,
+        requests=("GET /users/metadata/:user_id",),
+    ),
+    ActionSpec(
+        "public.streamer",
+        "Look up a streamer by name or id; messages go to its `user_id`.",
+        inputs={"name": described(WORDS, "A name, or a userDbId.")},
+        result={**_PROFILE, "own": FLAG},
+        errors=ASKED,
+        retry=AGAIN_SLOWLY,
+        requests=("GET /users/streamer/:name_or_id",),
+    ),
+    _list("active_sessions", "List the streams that are on air.", "/sessions/active/[:streamer_id/]", _SESSIONS,
+          {"streamer": _ONE}, _STREAMER),
+    _list("recorded_sessions", "List recorded streams.", "/sessions/recorded/[:streamer_id/]", _SESSIONS,
+          {"streamer": _ONE}, _STREAMER),
+    _list("scheduled_sessions", "List scheduled streams.", "/sessions/scheduled/[:streamer_id/]", _SESSIONS,
+          {"streamer": _ONE}, _STREAMER),
+    _list("top_tokens", "List the tokens with the highest market cap.", "/tokens/top/", _TOKENS),
+    _list("trending_tokens", "List the tokens that have grown most within a day.", "/tokens/trending/", _TOKENS),
+    ActionSpec(
+        "public.token_stats",
+        "Look up a token's figures and their changes.",
+        inputs={
+            "address": described(WORDS, "Of the token."),
+            "before": {"type": "object", "default": {}, "description": "An earlier result, to compare with."},
+            "milestones": {"type": "array", "items": NUMBER, "default": [], "description": "Market caps, in USD."},
+        },
+        result={
+            "address": TEXT, "ticker": TEXT, "price": NUMBER, "market_cap": NUMBER, "all_time_high": NUMBER,
+            "growth_1h": NUMBER, "growth_6h": NUMBER, "growth_24h": NUMBER, "volume_24h": NUMBER,
+            "volume_total": NUMBER, "earnings_24h": NUMBER, "earnings_total": NUMBER, "holders": COUNT,
+            "changed": described(NUMBER, "The largest change since then, in percent."),
+            "changes": TEXT,
+            "milestone": described(NUMBER, "The highest one reached; 0 before the first."),
+            "summary": TEXT,
+        },
+        errors=ASKED,
+        retry=AGAIN_SLOWLY,
+        requests=("GET /tokens/:address/stats",),
+    ),
+    _list("recent_trades", "List trades, the newest first.", "/trades/recent/[:token/]",
+          ("trades", _TRADE),
+          {"token": described(TEXT, "The address of one token; otherwise all."),
+           "cursor": described(TEXT, "The `following` of an earlier page.")},
+          frozenset({"token", "cursor"}), {"following": TEXT}),
+    _list("top_volume", "List the tokens with the highest trading volume.", "/trades/top-volume/", _TOKENS,
+          {"window": _WINDOW}),
+    _list("top_count", "List the tokens with the most trades.", "/trades/top-count/", _TOKENS,
+          {"window": _WINDOW}),
+    _list("chat", "Read a user's chat, oldest first.", "/chat/", ("messages", _MESSAGE),
+          {"streamer": _WHO, "before": described(TEXT, "The id of a message; only older ones are read.")},
+          frozenset({"before"})),
+    _list("top_tippers", "List the largest tippers of a user.", "/chat/top-tippers", ("tippers", _TIPPER),
+          {"streamer": _WHO}),
+)  # fmt: skip
 
 _NAMED = 5  # entries that a summary names
 #: The figures of a token that are compared, with their names in texts.
@@ -67,15 +196,20 @@ class PublicActions(Family):
 
     async def active_sessions(self, call: Call) -> Completion:
         """List active sessions."""
-        return _sessions(call, await self._public.sessions("active", _text(call, "streamer")))
+        return await self._sessions(call, "active")
 
     async def recorded_sessions(self, call: Call) -> Completion:
         """List past sessions."""
-        return _sessions(call, await self._public.sessions("recorded", _text(call, "streamer")))
+        return await self._sessions(call, "recorded")
 
     async def scheduled_sessions(self, call: Call) -> Completion:
         """List scheduled sessions."""
-        return _sessions(call, await self._public.sessions("scheduled", _text(call, "streamer")))
+        return await self._sessions(call, "scheduled")
+
+    async def _sessions(self, call: Call, which: Literal["active", "recorded", "scheduled"]) -> Completion:
+        found = await self._public.sessions(which, _text(call, "streamer"))
+        words = (": ".join(filter(None, (each.streamer or each.streamer_id, each.title))) for each in found)
+        return _list_completion(call, "sessions", map(_as_output, found), words)
 
     async def chat(self, call: Call) -> Completion:
         """Read a page of another user's chat."""
@@ -153,11 +287,6 @@ def _users(call: Call, found: Sequence[User]) -> Completion:
     return _list_completion(
         call, "users", map(_short, found), (name + more for name, more in zip(words, watched, strict=True))
     )
-
-
-def _sessions(call: Call, found: Sequence[Session]) -> Completion:
-    words = (": ".join(filter(None, (each.streamer or each.streamer_id, each.title))) for each in found)
-    return _list_completion(call, "sessions", map(_as_output, found), words)
 
 
 def _tokens(call: Call, found: Sequence[Token], measure: Any) -> Completion:

@@ -2,20 +2,183 @@
 
 from __future__ import annotations
 
-import asyncio
 from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import asdict
+from math import inf
+from typing import TYPE_CHECKING, Final
 from urllib.parse import quote
 
-from retake_flow.actions.agent_session import Access
-from retake_flow.actions.base import Family
-from retake_flow.actions.liveness.lag import Lag
-from retake_flow.api.credentials import Credentials, credentials_of
-from retake_flow.api.guides import Guides, same
-from retake_flow.api.models import Registration, StopSummary
+from retake_flow.actions.base import (
+    AGAIN,
+    AGAIN_SLOWLY,
+    CALLED,
+    COUNT,
+    FLAG,
+    NUMBER,
+    TEXT,
+    WHO_AM_I,
+    Family,
+    described,
+)
 from retake_flow.errors import CredentialsError, GuideUnkept, InDoubt, InputError, NoSession, PlatformError
+from retake_flow.flow.action_spec import ActionSpec, Idempotency
 from retake_flow.ports.actions import Call, Completion
+
+if TYPE_CHECKING:  # `check` reads the specs, and waits for none of these
+    from retake_flow.actions.agent_session import Access
+    from retake_flow.api.credentials import Credentials
+    from retake_flow.api.guides import Guides
+
+SPECS: Final = (
+    ActionSpec(
+        "retake.check_guide",
+        "Compare the version of the platform's guide with the one the flow was written for; keep a changed guide.",
+        inputs={"written_for": described(TEXT, "The version; by default the flow's `guide`.")},
+        optional=frozenset({"written_for"}),
+        outcomes=("unchanged", "changed"),
+        result={"version": TEXT, "written_for": TEXT, "path": TEXT, "summary": TEXT},
+        errors=CALLED,
+        retry=AGAIN,
+        requests=("GET /skill.json",),
+        occasional={"GET /skill.md": "when the text of that version is not kept yet"},
+    ),
+    ActionSpec(
+        "credentials.load",
+        "Read the access token from RETAKE_ACCESS_TOKEN or the credentials file.",
+        outcomes=("found", "missing"),
+        result={"agent_name": TEXT, "user_db_id": TEXT, "issued_by": TEXT},
+        errors=("credentials",),
+    ),
+    ActionSpec(
+        "retake.register",
+        "Register the agent's account, once, and save its credentials at once.",
+        inputs={
+            "agent_name": described(TEXT, "Unique; letters, digits, space, dash, underscore."),
+            "agent_description": TEXT,
+            "image_url": described(TEXT, "Public address of a square JPEG or PNG."),
+            "wallet_address": described(TEXT, "A Solana public key in base58."),
+            "ticker": described(TEXT, "At most 10 characters."),
+        },
+        public=frozenset({"agent_name", "agent_description", "image_url", "wallet_address", "ticker"}),
+        result={"agent_name": TEXT, "agent_id": TEXT, "user_db_id": TEXT},
+        errors=(*CALLED, "input", "in_doubt", "secret"),
+        retry=AGAIN,
+        idempotency=Idempotency.VERIFY,
+        requests=("POST /agent/register",),
+    ),
+    ActionSpec(
+        "retake.verification_status",
+        "Get whether a person has vouched for the agent.",
+        result={"verified": FLAG},
+        errors=CALLED,
+        retry=AGAIN,
+        requests=("GET /agent/verification-status",),
+    ),
+    ActionSpec(
+        "retake.prepare_verify",
+        "Get the exact text that a person has to post to vouch for the agent.",
+        result={"message": TEXT},
+        errors=CALLED,
+        retry=AGAIN,
+        requests=("POST /agent/prepare-verify",),
+        samples={"message": "Claiming my Livestreaming Agent on @retakedottv. Code: ‹code›"},
+    ),
+    ActionSpec(
+        "retake.verify",
+        "Submit the post of the person who vouches for the agent.",
+        inputs={"tweet_url": described(TEXT, "The address of the post on X.", format="post")},
+        result={"verified": FLAG},
+        errors=(*CALLED, "input", "not_prepared", "post_refused"),
+        retry=AGAIN,
+        idempotency=Idempotency.VERIFY,
+        requests=("POST /agent/verify",),
+        occasional={"GET /agent/verification-status": "after an error"},
+    ),
+    ActionSpec(
+        "retake.stream_key",
+        "Fetch a fresh stream key; needed before every push.",
+        result={"url": TEXT, "key": TEXT, "push_url": TEXT},
+        secrets=frozenset({"key", "push_url"}),
+        errors=CALLED,
+        retry=AGAIN,
+        requests=("POST /agent/rtmp",),
+    ),
+    ActionSpec(
+        "retake.start_stream",
+        "Open the stream session, and save the address of the agent's token once it is known.",
+        result={"started_at": NUMBER, "page": TEXT, "token_address": TEXT, "ticker": TEXT},
+        errors=CALLED,
+        retry=AGAIN,
+        idempotency=Idempotency.ONCE,
+        requests=("POST /agent/stream/start",),
+        samples={"page": "https://retake.tv/‹agent_name›"},
+    ),
+    ActionSpec(
+        "retake.stream_status",
+        "Get whether the stream is on air, and the number of viewers.",
+        inputs={
+            "await_live": described(
+                FLAG,
+                "Wait until a new push should be live: as long as earlier streams of the "
+                "agent took, or until another sign from the platform.",
+                default=False,
+            )
+        },
+        result={"is_live": FLAG, "viewers": COUNT, "uptime_seconds": COUNT, "user_db_id": TEXT, "token_address": TEXT},
+        pace=(3.0, inf),
+        errors=CALLED,
+        retry=AGAIN_SLOWLY,
+        requests=("GET /agent/stream/status",),
+        samples={"viewers": 3},
+    ),
+    ActionSpec(
+        "retake.measure_lag",
+        "Measure the time from the first frames until the stream was live, so that the next one is checked in time.",
+        result={
+            "after": described(
+                NUMBER, "The last time at which it was not live yet, in seconds after the first frames."
+            ),
+            "by": described(NUMBER, "The first time at which it was live; both are 0 if unknown."),
+            "looks": described(COUNT, "The number of requests."),
+        },
+        occasional={"GET /agent/stream/status": "three times at most, while the lag is not known well"},
+    ),
+    ActionSpec(
+        "retake.stop_stream",
+        "Close the stream session, if it is open.",
+        result={"status": TEXT, "duration_seconds": COUNT, "viewers": COUNT},
+        errors=CALLED,
+        retry=AGAIN,
+        requests=("POST /agent/stream/stop",),
+        samples={"status": "stopped"},
+    ),
+    ActionSpec(
+        "retake.comments",
+        "Read what others wrote in a chat, the agent's own or another's, without answering it.",
+        inputs={
+            "of": described(TEXT, "A userDbId; by default the agent's own."),
+            "after": described(TEXT, "The `cursor` of an earlier call; only newer messages are read."),
+            "since": described(NUMBER, "Only messages after this time (epoch seconds)."),
+            "limit": {"type": "integer", "minimum": 1, "maximum": 100, "default": 50},
+            "words": {"type": "array", "items": TEXT, "default": [], "description": "Words to look for."},
+        },
+        optional=frozenset({"of", "after", "since"}),
+        result={
+            "messages": {"type": "array", "items": {"type": "object"}},
+            "count": described(COUNT, "The number of messages found; `messages` has the newest of them."),
+            "unanswered": described(COUNT, "The number of them after the agent's last message."),
+            "mentions": described(COUNT, "The number of them that contain one of the `words`."),
+            "own_at": described(NUMBER, "The time of the agent's last message there; 0 if there is none."),
+            "cursor": TEXT,
+            "summary": described(TEXT, "The last messages with one of the `words`, otherwise the last of all."),
+        },
+        errors=CALLED,
+        retry=AGAIN_SLOWLY,
+        requests=("GET /agent/stream/comments",),
+        occasional={"GET /chat/": "when no session is active", **WHO_AM_I},
+    ),
+)
 
 _MEASURED = 3  # polls; each halves the possible range of the lag, which is one second at first
 
@@ -50,6 +213,9 @@ class RetakeActions(Family):
 
     async def register(self, call: Call) -> Completion:
         """Create the account; the response is saved to disk before anything else happens."""
+        from retake_flow.api.credentials import credentials_of
+        from retake_flow.api.models import Registration
+
         wanted = Registration(
             **{name: str(call.inputs.get(name) or "").strip() for name in Registration.__dataclass_fields__}
         )
@@ -160,21 +326,24 @@ class RetakeActions(Family):
 
     async def measure_lag(self, call: Call) -> Completion:
         """Poll a few more times, when the uptime is most informative; failed polls are ignored."""
+        import asyncio
+
         liveness, looks = self._access.liveness, 0
         with suppress(PlatformError):
             while looks < _MEASURED and (at := liveness.is_informative(self._access.status_next)) is not None:
                 await asyncio.sleep(at - asyncio.get_running_loop().time())
                 looks += 1
                 await self._access.status()
-        lag = liveness.lag or Lag(0.0, 0.0)
-        return Completion(value={"after": round(lag.after, 3), "by": round(lag.by, 3), "looks": looks})
+        lag = liveness.lag
+        after, by = (0.0, 0.0) if lag is None else (round(lag.after, 3), round(lag.by, 3))
+        return Completion(value={"after": after, "by": by, "looks": looks})
 
     async def stop_stream(self, call: Call) -> Completion:
         """Close the session; one that is not there counts as closed."""
         try:
             return Completion(value=asdict(await self._access.client().stop_stream()))
         except NoSession:
-            return Completion(value=asdict(StopSummary("stopped", 0, 0)))
+            return Completion(value={"status": "stopped", "duration_seconds": 0, "viewers": 0})
         except PlatformError as error:
             raise error.with_prefix("the stream session could not be closed and may still be open") from None
 
@@ -204,6 +373,8 @@ class GuideActions(Family):
 
     async def check(self, call: Call) -> Completion:
         """Compare versions as versions; a guide is kept as a text for people and never acted on."""
+        from retake_flow.api.guides import same
+
         client, guides = self._access.client(anonymous=True), self._guides
         written_for = str(call.inputs.get("written_for") or self._written_for)
         version = await guides.look_up_version(client, self._now())

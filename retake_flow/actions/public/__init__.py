@@ -1,1 +1,0 @@
-"""Actions for public look-ups."""

@@ -1,1 +1,0 @@
-"""Actions that call retake.tv."""
