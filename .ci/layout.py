@@ -35,6 +35,7 @@ SHARED = {
     "model": "a flow, rules, a language model",
     "preflight": "what is tried before a run begins",
     "public": "looking up what anybody may: the calls, and the actions that make them",
+    "realtime": "real-time events of the platform: how they are received, and how a rehearsal sends them",
     "registry": "which name stands for what: of actions, of responders",
     "server": "the MCP server, and that of a rehearsal",
     "output": "what we write, and what programs write",

@@ -29,7 +29,7 @@ from retake_flow.actions.registry import CATALOGUE
 from retake_flow.api import credentials
 from retake_flow.api.client import RetakeClient
 from retake_flow.api.credentials import Credentials
-from retake_flow.api.realtime import connection
+from retake_flow.api.realtime import open_realtime
 from retake_flow.clock import SystemClock
 from retake_flow.engine.core.machine import Machine
 from retake_flow.engine.driver.runner import Runner
@@ -99,7 +99,7 @@ async def chatting(folder: Path, live: bool) -> AsyncIterator[tuple[Platform, Li
         credentials.save(folder / "credentials.json", known)
         access = Access(folder / "credentials.json", None, server.address, client)
         listener = Listener()
-        hears = partial(connection.open_realtime, server.address) if live else None
+        hears = partial(open_realtime, server.address) if live else None
         chat = ChatActions(access, lambda line: None, time.time, {"command": listener.opened}, hears)
         runs = open_runs(str(folder / "runs.sqlite"))
         run = Run("benchmark", flow.name, flow.digest, {})

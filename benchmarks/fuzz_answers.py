@@ -40,7 +40,7 @@ from retake_flow.api.connectivity import check_connectivity
 from retake_flow.api.credentials import Credentials
 from retake_flow.api.models import Registration
 from retake_flow.api.moltbook import MoltbookClient
-from retake_flow.api.realtime import connection
+from retake_flow.api.realtime import open_realtime
 from retake_flow.engine.core.machine import Machine
 from retake_flow.engine.driver.runner import Runner
 from retake_flow.errors import RetakeFlowError
@@ -222,7 +222,7 @@ async def on_air(server: Server, folder: Path, failures: list[str]) -> AsyncIter
     def hook(said: Any, note: Callable[..., None]) -> Any:
         return webhook.open_responder({}, clock.now, None, said)
 
-    hears = partial(connection.open_realtime, server.url)
+    hears = partial(open_realtime, server.url)
     chat = ChatActions(access, lambda line: None, clock.now, {"http": hook}, hears)
     runs = open_runs(str(folder / "runs.sqlite"))
     run = Run("fuzz", flow.name, flow.digest, {})

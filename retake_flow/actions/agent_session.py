@@ -13,8 +13,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from retake_flow.actions.account_match import identity_of, resumable_identity, wrong_account
-from retake_flow.actions.liveness.lag import LagFile
-from retake_flow.actions.liveness.liveness import Liveness, Push, watch_announcements
+from retake_flow.actions.lag import LagFile
+from retake_flow.actions.liveness import Liveness, Push, watch_announcements
 from retake_flow.api import credentials
 from retake_flow.api.credentials import Credentials
 from retake_flow.api.models import StreamStatus

@@ -266,7 +266,7 @@ class RetakeActions(Family):
 
     async def prepare_verify(self, call: Call) -> Completion:
         """Request the text to post; the one requested last counts."""
-        return Completion(value={"message": (await self._access.client().prepare_verify()).text})
+        return Completion(value={"message": await self._access.client().prepare_verify()})
 
     async def verify(self, call: Call) -> Completion:
         """Submit a post. If the agent is verified after an error, by any post, the action succeeds."""
@@ -304,11 +304,10 @@ class RetakeActions(Family):
         """Open the session; earlier chat messages are history."""
         started_at = self._now()
         token = await self._access.client().start_stream()
-        address, ticker = (token.token_address, token.ticker) if token else ("", "")
-        self._access.learn(token_address=address, token_ticker=ticker)
+        self._access.learn(token_address=token.token_address, token_ticker=token.ticker)
         page = f"{self._access.origin}/{quote(self._access.credentials.agent_name)}"
-        value = {"started_at": started_at, "page": page, "token_address": address, "ticker": ticker}
-        return Completion(value=value)
+        about = {"token_address": token.token_address, "ticker": token.ticker}
+        return Completion(value={"started_at": started_at, "page": page, **about})
 
     async def stream_status(self, call: Call) -> Completion:
         """Poll the stream status, at once or when the stream should be live."""

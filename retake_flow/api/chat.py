@@ -25,7 +25,6 @@ from retake_flow.api.lenient_json import (
     read_currency,
     read_payment,
     text,
-    words,
 )
 from retake_flow.api.spelling import same_name
 from retake_flow.errors import UnexpectedAnswer
@@ -145,12 +144,12 @@ def read_message(entry: object) -> ChatMessage | None:
         return None
     author = member(data, "author")
     tip, trade = member(data, "tip_data"), member(data, "trade_data")
-    shown = words(data, "sender_display_name", most=LONGEST_NAME)
-    name = words(author, "fusername", most=LONGEST_NAME) or words(data, "sender_username", most=LONGEST_NAME) or shown
+    shown = text(data, "sender_display_name", most=LONGEST_NAME)
+    name = text(author, "fusername", most=LONGEST_NAME) or text(data, "sender_username", most=LONGEST_NAME) or shown
     return ChatMessage(
         id=key,
-        kind=" ".join(words(data, "type").lower().split())[:_LONGEST_KIND] or "message",
-        text=words(data, "text"),
+        kind=" ".join(text(data, "type").lower().split())[:_LONGEST_KIND] or "message",
+        text=text(data, "text"),
         author_name=name,
         author_display_name=shown or name,
         author_user_id=identifier(data, "sender_user_id") or None,

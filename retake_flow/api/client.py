@@ -12,17 +12,14 @@ from retake_flow.addresses import RETAKE
 from retake_flow.api import protocol
 from retake_flow.api.chat import Page, read_comments
 from retake_flow.api.credentials import normalize
-from retake_flow.api.lenient_json import as_object, identifier, member, required_flag
+from retake_flow.api.lenient_json import as_object, identifier, member, required_flag, required_text, text
 from retake_flow.api.models import (
     Account,
     Registration,
-    Skill,
     StopSummary,
     StreamStatus,
     StreamTarget,
     StreamToken,
-    Thumbnail,
-    VerificationMessage,
     is_plain,
 )
 from retake_flow.api.protocol import Answer, Request
@@ -91,9 +88,10 @@ class RetakeClient:
         """Whether a person has vouched for the agent."""
         return _read_verified(await self._call(protocol.VERIFICATION_STATUS))
 
-    async def prepare_verify(self) -> VerificationMessage:
+    async def prepare_verify(self) -> str:
         """The text that the person who vouches has to post, word for word."""
-        return VerificationMessage.parse(await self._call(protocol.PREPARE_VERIFY))
+        answer = as_object(await self._call(protocol.PREPARE_VERIFY), "the verification")
+        return required_text(answer, "verification_message", "the verification")
 
     async def verify(self, tweet_url: str) -> bool:
         """Submit a person's post, and return whether the agent is now verified.
@@ -109,17 +107,18 @@ class RetakeClient:
         """The destination for the video, with a fresh key."""
         return StreamTarget.parse(await self._call(protocol.RTMP))
 
-    async def start_stream(self) -> StreamToken | None:
-        """Open the session, and return the agent's token, if it has one."""
+    async def start_stream(self) -> StreamToken:
+        """Open the session, and return the agent's token."""
         return await self._read(protocol.START_STREAM, StreamToken.parse)
 
     async def stream_status(self) -> StreamStatus:
         """Whether the stream is on air, and its viewers."""
         return StreamStatus.parse(await self._call(protocol.STREAM_STATUS))
 
-    async def update_thumbnail(self, image: bytes, content_type: str = "image/png") -> Thumbnail:
-        """Replace the picture of the stream."""
-        return Thumbnail.parse(await self._call(protocol.update_thumbnail(image, content_type)))
+    async def update_thumbnail(self, image: bytes, content_type: str = "image/png") -> str:
+        """Replace the picture of the stream, and return its address; "" if the platform does not give it."""
+        answer = await self._call(protocol.update_thumbnail(image, content_type))
+        return "" if answer is None else text(as_object(answer, "the thumbnail"), "thumbnail_url")
 
     async def stop_stream(self) -> StopSummary:
         """Close the session. `NoSession` means that none was open, so it is closed in any case."""
@@ -145,9 +144,9 @@ class RetakeClient:
         except NotFound:
             return False
 
-    async def skill(self) -> Skill:
+    async def guide_version(self) -> str:
         """The version of the platform's guide."""
-        return Skill.parse(await self._call(protocol.SKILL))
+        return required_text(as_object(await self._call(protocol.SKILL), "its guide"), "version", "its guide")
 
     async def guide(self) -> str:
         """The platform's guide, a text for people."""

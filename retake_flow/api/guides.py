@@ -96,7 +96,7 @@ class Guides:
         Raises:
             PlatformError: The platform does not say.
         """
-        version = (await client.skill()).version
+        version = await client.guide_version()
         with suppress(GuideUnkept):
             self._keep(self._folder / _SEEN, json.dumps({"version": version, "at": now}))
         return version

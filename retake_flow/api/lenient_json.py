@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import math
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from contextlib import suppress
 from datetime import UTC, datetime
 from typing import Any, Final
@@ -17,8 +17,6 @@ from retake_flow.sanitize import cut, strip_controls
 
 JsonObject = Mapping[str, Any]
 
-# All C0 and C1 controls but tab and newline: a terminal would obey them, and one on stream shows the chat.
-_CONTROLS = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f]")
 _SECONDS_END = 10_000_000_000  # a smaller epoch is in seconds, a larger one in thousandths of them, or of those
 _EARLIEST: Final = datetime(2015, 1, 1, tzinfo=UTC)
 _LATEST: Final = datetime.fromtimestamp(_SECONDS_END, UTC)
@@ -32,6 +30,7 @@ LONGEST_TEXT: Final = 2_000
 LONGEST_SECRET: Final = 4_000
 _LONGEST_NUMBER: Final = 400
 _LARGEST_ID: Final = 10**40
+_LARGEST_COUNT: Final = 2**53
 
 
 def as_object(value: object, of: str) -> JsonObject:
@@ -54,12 +53,7 @@ def member(data: JsonObject, name: str) -> JsonObject:
 
 
 def text(data: JsonObject, *names: str, most: int = LONGEST_TEXT) -> str:
-    """The first non-empty text under one of `names`, without control characters; "" when there is none."""
-    return _CONTROLS.sub("", raw_text(data, *names)[: 2 * most])[:most]
-
-
-def words(data: JsonObject, *names: str, most: int = LONGEST_TEXT) -> str:
-    """The first non-empty text under one of `names`, without anything that a terminal would obey."""
+    """The first non-empty text under one of `names`, without anything that a terminal would obey; "" for none."""
     return strip_controls(raw_text(data, *names)[: 2 * most])[:most]
 
 
@@ -84,16 +78,6 @@ def raw_text(data: JsonObject, *names: str) -> str:
     return ""
 
 
-def scalars(data: JsonObject, names: Iterable[str]) -> dict[str, str | int | float | bool]:
-    """The values under `names` that are neither objects nor lists, and not longer than a name."""
-    found = {name: data.get(name) for name in names}
-    return {
-        name: value[:LONGEST_NAME] if isinstance(value, str) else value
-        for name, value in found.items()
-        if isinstance(value, str | float) or (isinstance(value, int) and abs(value) < _LARGEST_ID)
-    }
-
-
 def number(data: JsonObject, name: str) -> float | None:
     """The finite number under `name`, even if it is written as text."""
     value = data.get(name)
@@ -108,10 +92,10 @@ def number(data: JsonObject, name: str) -> float | None:
     return found if math.isfinite(found) else None
 
 
-def count(data: JsonObject, name: str) -> int:
-    """The whole number under `name`, 0 when there is none."""
-    found = number(data, name)
-    return 0 if found is None else max(0, int(found))
+def count(data: JsonObject, *names: str) -> int:
+    """The first whole number above 0 under one of `names`; 0 when there is none."""
+    found = (int(number(data, name) or 0) for name in names)
+    return next((each for each in found if 0 < each <= _LARGEST_COUNT), 0)
 
 
 def figure(data: JsonObject, *names: str) -> float:
@@ -121,7 +105,7 @@ def figure(data: JsonObject, *names: str) -> float:
 
 def line(data: JsonObject, *names: str, most: int) -> str:
     """The first text under one of `names`, on one line of at most `most` characters, safe for a terminal."""
-    return cut(" ".join(words(data, *names, most=2 * most).split()), most)
+    return cut(" ".join(text(data, *names, most=2 * most).split()), most)
 
 
 def epoch(data: JsonObject, *names: str) -> float:
@@ -203,12 +187,20 @@ def read_amount(data: JsonObject) -> float | None:
 
 def read_currency(data: JsonObject) -> str:
     """The currency of the amount; "" when it is missing."""
-    return " ".join(words(data, *_CURRENCIES).split())[:_LONGEST_CURRENCY]
+    return " ".join(text(data, *_CURRENCIES).split())[:_LONGEST_CURRENCY]
 
 
 def read_payment(*sources: JsonObject) -> dict[str, str | int | float | bool] | None:
-    """The relevant fields of a tip or a trade; later objects take precedence. None when there are none."""
-    found = {name: value for data in sources for name, value in scalars(data, _PAYMENT).items()}
+    """The relevant fields of a tip or a trade that are neither objects nor lists, none longer than a name.
+
+    Later objects take precedence. None when there are none.
+    """
+    found = {
+        name: value[:LONGEST_NAME] if isinstance(value, str) else value
+        for data in sources
+        for name in _PAYMENT
+        if isinstance(value := data.get(name), str | float) or (isinstance(value, int) and abs(value) < _LARGEST_ID)
+    }
     return found if found or any(sources) else None
 
 

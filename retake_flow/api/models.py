@@ -19,7 +19,6 @@ from retake_flow.api.lenient_json import (
     identifier,
     member,
     required_flag,
-    required_text,
     text,
 )
 from retake_flow.errors import UnexpectedAnswer
@@ -97,22 +96,6 @@ class Account:
 
 
 @dataclass(frozen=True, slots=True)
-class VerificationMessage:
-    """The exact text that a person posts to prove who runs the agent."""
-
-    text: str
-
-    @classmethod
-    def parse(cls, answer: object) -> Self:
-        """Read the answer to prepare-verify.
-
-        Raises:
-            UnexpectedAnswer: The answer has no message.
-        """
-        return cls(required_text(as_object(answer, "the verification"), "verification_message", "the verification"))
-
-
-@dataclass(frozen=True, slots=True)
 class StreamTarget:
     """The destination for the video, with a key for one push."""
 
@@ -142,17 +125,15 @@ class StreamTarget:
 
 @dataclass(frozen=True, slots=True)
 class StreamToken:
-    """The agent's on-chain token, created at its first stream."""
+    """The agent's on-chain token, created at its first stream; "" before."""
 
     ticker: str
     token_address: str
 
     @classmethod
-    def parse(cls, answer: object) -> Self | None:
-        """Read the answer to stream/start; None while there is no token."""
+    def parse(cls, answer: object) -> Self:
+        """Read the answer to stream/start; no field is required."""
         token = member(as_object(answer, "the session"), "token") if answer is not None else {}
-        if not token:
-            return None
         return cls(ticker=text(token, "ticker", most=LONGEST_NAME), token_address=address(token, "tokenAddress"))
 
 
@@ -184,20 +165,6 @@ class StreamStatus:
 
 
 @dataclass(frozen=True, slots=True)
-class Thumbnail:
-    """The picture that now represents the stream."""
-
-    message: str
-    thumbnail_url: str
-
-    @classmethod
-    def parse(cls, answer: object) -> Self:
-        """Read the answer to an upload; no field is required."""
-        data = as_object(answer, "the thumbnail") if answer is not None else {}
-        return cls(message=text(data, "message"), thumbnail_url=text(data, "thumbnail_url"))
-
-
-@dataclass(frozen=True, slots=True)
 class StopSummary:
     """The summary of a stream, given when it is stopped."""
 
@@ -214,24 +181,6 @@ class StopSummary:
             duration_seconds=count(data, "duration_seconds"),
             viewers=count(data, "viewers"),
         )
-
-
-@dataclass(frozen=True, slots=True)
-class Skill:
-    """The guide that the platform publishes for agents, by name and version."""
-
-    name: str
-    version: str
-
-    @classmethod
-    def parse(cls, answer: object) -> Self:
-        """Read skill.json.
-
-        Raises:
-            UnexpectedAnswer: The answer has no version.
-        """
-        data = as_object(answer, "its guide")
-        return cls(name=text(data, "name"), version=required_text(data, "version", "its guide"))
 
 
 def is_plain(value: str) -> bool:

@@ -6,12 +6,13 @@ be bare or under a name, and a field may be missing, null or renamed. A missing 
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import fields
 from typing import Any, Final, Self
 
 from retake_flow.api.lenient_json import JsonObject, as_object, count, epoch, figure, identifier, line, member, text
 from retake_flow.errors import UnexpectedAnswer
-from retake_flow.quick_dataclasses import dataclass
+from retake_flow.quick_dataclasses import dataclass, field
 
 #: No document says which field holds the name; these are its names in the platform's other answers.
 NAMES = ("username", "fusername", "agent_name", "streamer_name", "name", "display_name")
@@ -48,8 +49,10 @@ def _fold(name: str) -> str:
     return name.strip().casefold()
 
 
-_NAME, _KEY, _SENTENCE = 64, 128, 280  # the longest name, id or address, and text that is kept, in characters
+# The longest name, id or address, and text that is kept, in characters.
+_LONGEST_NAME, _LONGEST_KEY, _LONGEST_SENTENCE = 64, 128, 280
 _MOST: Final = 2_000  # the most entries that are read of a list
+_MOST_LINKS: Final = 10
 #: The names under which a list may stand in an answer.
 _LISTS: Final = ("users", "streamers", "sessions", "tokens", "trades", "tippers", "data", "results", "items")
 #: The names under which a single object may stand in an answer.
@@ -91,8 +94,65 @@ def read_one(answer: object, of: str) -> JsonObject:
     return inner[0] if inner and not identifier(data, *_IDS, *NAMES, *_ADDRESSES) else data
 
 
+def _field(read: Callable[[JsonObject], Any]) -> Any:
+    """A field of a model, and how it is read from an entry."""
+    return field(metadata={"read": read})
+
+
+def _key(*names: str) -> Any:
+    return _field(lambda data: line(data, *names, most=_LONGEST_KEY))
+
+
+def _name(*names: str) -> Any:
+    return _field(lambda data: line(data, *names, most=_LONGEST_NAME))
+
+
+def _sentence(*names: str) -> Any:
+    return _field(lambda data: line(data, *names, most=_LONGEST_SENTENCE))
+
+
+def _figure(*names: str) -> Any:
+    return _field(lambda data: figure(data, *names))
+
+
+def _count(*names: str) -> Any:
+    return _field(lambda data: count(data, *names))
+
+
+def _time(*names: str) -> Any:
+    return _field(lambda data: epoch(data, *names))
+
+
+def _over(what: str, time: str) -> Any:
+    return _field(lambda data: _figure_over(data, what, time))
+
+
+def _figure_over(data: JsonObject, what: str, time: str) -> float:
+    """A number for a time span: `{"growth": {"24h": 3}}`, or `growth_24h`."""
+    return figure(member(data, what), time) or figure(data, f"{what}_{time}")
+
+
+class _Model:
+    """What is read of an entry: each field as it says itself."""
+
+    __slots__ = ()
+
+    @classmethod
+    def read(cls, data: JsonObject) -> Self:
+        """Read one entry."""
+        return cls(**{each.name: each.metadata["read"](data) for each in fields(cls)})  # type: ignore[arg-type]
+
+
+def _read_links(data: JsonObject) -> tuple[str, ...]:
+    links = data.get("social_links")
+    places = (
+        [link if isinstance(link, Mapping) else {"url": link} for link in links[:10]] if isinstance(links, list) else []
+    )
+    return tuple(url for place in places if (url := line(place, "url", "link", most=_LONGEST_SENTENCE)))
+
+
 @dataclass(frozen=True, slots=True)
-class User:
+class User(_Model):
     """A user of retake.tv.
 
     Attributes:
@@ -100,137 +160,85 @@ class User:
         is_live: Whether the platform says that they stream; it may not say.
     """
 
-    user_id: str
-    username: str
-    ticker: str
-    token_address: str
-    market_cap: float
-    viewers: int
-    is_live: bool
-    wallet_address: str
-    picture_url: str
-    bio: str
-    links: tuple[str, ...]
+    user_id: str = _key(*_IDS)
+    username: str = _name(*NAMES)
+    ticker: str = _name(*_TICKERS)
+    token_address: str = _key("token_address", "tokenAddress")
+    market_cap: float = _figure(*_MARKET_CAPS)
+    viewers: int = _count(*_VIEWERS)
+    is_live: bool = _field(lambda data: data.get("is_live") is True or data.get("isLive") is True)
+    wallet_address: str = _key("wallet_address", "walletAddress")
+    picture_url: str = _sentence("profile_picture_url", "image_url", "avatar_url")
+    bio: str = _sentence("bio", "description", "agent_description")
+    links: tuple[str, ...] = _field(_read_links)
 
-    @classmethod
-    def read(cls, data: JsonObject) -> Self:
-        """Read one entry."""
-        links = data.get("social_links")
-        places = [link if isinstance(link, Mapping) else {"url": link} for link in _list(links)[:10]]
-        return cls(
-            user_id=line(data, *_IDS, most=_KEY),
-            username=line(data, *NAMES, most=_NAME),
-            ticker=line(data, *_TICKERS, most=_NAME),
-            token_address=line(data, "token_address", "tokenAddress", most=_KEY),
-            market_cap=figure(data, *_MARKET_CAPS),
-            viewers=_first_count(data, _VIEWERS),
-            is_live=data.get("is_live") is True or data.get("isLive") is True,
-            wallet_address=line(data, "wallet_address", "walletAddress", most=_KEY),
-            picture_url=line(data, "profile_picture_url", "image_url", "avatar_url", most=_SENTENCE),
-            bio=line(data, "bio", "description", "agent_description", most=_SENTENCE),
-            links=tuple(found for place in places if (found := line(place, "url", "link", most=_SENTENCE))),
-        )
+
+def _read_streamer(data: JsonObject, own: Sequence[str], names: Sequence[str], most: int) -> str:
+    """A text about the streamer, from a session or from the user in it."""
+    return line(data, *own, most=most) or line(member(data, "streamer") or member(data, "user"), *names, most=most)
 
 
 @dataclass(frozen=True, slots=True)
-class Session:
+class Session(_Model):
     """A stream that is on, recorded or scheduled. Times are seconds since the epoch."""
 
-    session_id: str
-    streamer_id: str
-    streamer: str
-    title: str
-    status: str
-    viewers: int
-    started_at: float
-    ended_at: float
-    scheduled_at: float
+    session_id: str = _key("session_id", "id", "_id")
+    streamer_id: str = _field(lambda data: _read_streamer(data, _IDS, (*_IDS, "id"), _LONGEST_KEY))
+    streamer: str = _field(lambda data: _read_streamer(data, ("streamer_username", *NAMES), NAMES, _LONGEST_NAME))
+    title: str = _sentence("title")
+    status: str = _name("status")
+    viewers: int = _count(*_VIEWERS)
+    started_at: float = _time("started_at", "created_at")
+    ended_at: float = _time("ended_at")
+    scheduled_at: float = _time("scheduled_at", "scheduled_for", "scheduled_start", "starts_at", "start_time")
 
-    @classmethod
-    def read(cls, data: JsonObject) -> Self:
-        """Read one entry."""
-        streamer = member(data, "streamer") or member(data, "user")
-        return cls(
-            session_id=line(data, "session_id", "id", "_id", most=_KEY),
-            streamer_id=line(data, *_IDS, most=_KEY) or line(streamer, *_IDS, "id", most=_KEY),
-            streamer=line(data, "streamer_username", *NAMES, most=_NAME) or line(streamer, *NAMES, most=_NAME),
-            title=line(data, "title", most=_SENTENCE),
-            status=line(data, "status", most=_NAME),
-            viewers=_first_count(data, _VIEWERS),
-            started_at=epoch(data, "started_at", "created_at"),
-            ended_at=epoch(data, "ended_at"),
-            scheduled_at=epoch(data, "scheduled_at", "scheduled_for", "scheduled_start", "starts_at", "start_time"),
-        )
+
+_VOLUMES: Final = ("volume", "total_volume", "volume_usd", "volume_24h")
 
 
 @dataclass(frozen=True, slots=True)
-class Token:
+class Token(_Model):
     """An agent's token in a list of tokens. Money is in USD, growth in percent of a day."""
 
-    address: str
-    name: str
-    ticker: str
-    user_id: str
-    username: str
-    market_cap: float
-    growth_24h: float
-    volume: float
-    trades: int
-
-    @classmethod
-    def read(cls, data: JsonObject) -> Self:
-        """Read one entry."""
-        return cls(
-            address=line(data, *_ADDRESSES, most=_KEY),
-            name=line(data, "name", "token_name", most=_NAME),
-            ticker=line(data, *_TICKERS, most=_NAME),
-            user_id=line(data, *_IDS, most=_KEY),
-            username=line(data, "username", "fusername", "agent_name", "streamer_name", most=_NAME),
-            market_cap=figure(data, *_MARKET_CAPS),
-            growth_24h=_over(data, "growth", "24h"),
-            volume=figure(data, "volume", "total_volume", "volume_usd", "volume_24h") or _over(data, "volume", "24h"),
-            trades=_first_count(data, ("trade_count", "count", "trades", "total_trades")),
-        )
+    address: str = _key(*_ADDRESSES)
+    name: str = _name("name", "token_name")
+    ticker: str = _name(*_TICKERS)
+    user_id: str = _key(*_IDS)
+    username: str = _name("username", "fusername", "agent_name", "streamer_name")
+    market_cap: float = _figure(*_MARKET_CAPS)
+    growth_24h: float = _over("growth", "24h")
+    volume: float = _field(lambda data: figure(data, *_VOLUMES) or _figure_over(data, "volume", "24h"))
+    trades: int = _count("trade_count", "count", "trades", "total_trades")
 
 
 @dataclass(frozen=True, slots=True)
-class TokenStats:
+class TokenStats(_Model):
     """The statistics of a token. Money is in USD, growth in percent; a missing value is 0."""
 
-    ticker: str
-    price: float
-    market_cap: float
-    all_time_high: float
-    growth_1h: float
-    growth_6h: float
-    growth_24h: float
-    volume_24h: float
-    volume_total: float
-    earnings_24h: float
-    earnings_total: float
-    holders: int
+    ticker: str = _name(*_TICKERS)
+    price: float = _figure("current_price", "price")
+    market_cap: float = _figure(*_MARKET_CAPS)
+    all_time_high: float = _figure("all_time_high", "allTimeHigh")
+    growth_1h: float = _over("growth", "1h")
+    growth_6h: float = _over("growth", "6h")
+    growth_24h: float = _over("growth", "24h")
+    volume_24h: float = _over("volume", "24h")
+    volume_total: float = _over("volume", "total")
+    earnings_24h: float = _over("earnings", "24h")
+    earnings_total: float = _over("earnings", "total")
+    holders: int = _count("holders", "holder_count", "holders_count")
 
-    @classmethod
-    def read(cls, data: JsonObject) -> Self:
-        """Read the whole answer."""
-        return cls(
-            ticker=line(data, *_TICKERS, most=_NAME),
-            price=figure(data, "current_price", "price"),
-            market_cap=figure(data, *_MARKET_CAPS),
-            all_time_high=figure(data, "all_time_high", "allTimeHigh"),
-            growth_1h=_over(data, "growth", "1h"),
-            growth_6h=_over(data, "growth", "6h"),
-            growth_24h=_over(data, "growth", "24h"),
-            volume_24h=_over(data, "volume", "24h"),
-            volume_total=_over(data, "volume", "total"),
-            earnings_24h=_over(data, "earnings", "24h"),
-            earnings_total=_over(data, "earnings", "total"),
-            holders=_first_count(data, ("holders", "holder_count", "holders_count")),
-        )
+
+def _read_side(data: JsonObject) -> str:
+    bought = data.get("is_buy")
+    if isinstance(bought, bool):
+        return "buy" if bought else "sell"
+    side = line(data, "action", "side", "type", most=_LONGEST_NAME).lower()
+    return side if side in ("buy", "sell") else ""
 
 
 @dataclass(frozen=True, slots=True)
-class Trade:
+class Trade(_Model):
     """A purchase or sale.
 
     Attributes:
@@ -238,61 +246,21 @@ class Trade:
         at: Its time, in seconds since the epoch.
     """
 
-    token_address: str
-    ticker: str
-    side: str
-    usd: float
-    buyer: str
-    seller: str
-    tx_hash: str
-    at: float
-
-    @classmethod
-    def read(cls, data: JsonObject) -> Self:
-        """Read one entry."""
-        bought = data.get("is_buy")
-        action = line(data, "action", "side", "type", most=_NAME).lower()
-        side = ("buy" if bought else "sell") if isinstance(bought, bool) else action
-        return cls(
-            token_address=line(data, "token_address", "tokenAddress", "address", most=_KEY),
-            ticker=line(data, *_TICKERS, most=_NAME),
-            side=side if side in ("buy", "sell") else "",
-            usd=figure(data, "amount_in_usd", "usdAmount", "usd_amount", "amount"),
-            buyer=line(data, "buyer_address", "buyer", most=_KEY),
-            seller=line(data, "seller_address", "seller", most=_KEY),
-            tx_hash=line(data, "tx_hash", "txHash", "signature", most=_KEY),
-            at=epoch(data, "timestamp", "created_at", "block_time"),
-        )
+    token_address: str = _key("token_address", "tokenAddress", "address")
+    ticker: str = _name(*_TICKERS)
+    side: str = _field(_read_side)
+    usd: float = _figure("amount_in_usd", "usdAmount", "usd_amount", "amount")
+    buyer: str = _key("buyer_address", "buyer")
+    seller: str = _key("seller_address", "seller")
+    tx_hash: str = _key("tx_hash", "txHash", "signature")
+    at: float = _time("timestamp", "created_at", "block_time")
 
 
 @dataclass(frozen=True, slots=True)
-class Tipper:
+class Tipper(_Model):
     """A user who has tipped, and the total amount."""
 
-    user_id: str
-    username: str
-    total: float
-    tips: int
-
-    @classmethod
-    def read(cls, data: JsonObject) -> Self:
-        """Read one entry."""
-        return cls(
-            user_id=line(data, *_IDS, most=_KEY),
-            username=line(data, *NAMES, most=_NAME),
-            total=figure(data, "total_amount", "total", "amount"),
-            tips=_first_count(data, ("tip_count", "count", "tips")),
-        )
-
-
-def _over(data: JsonObject, what: str, time: str) -> float:
-    """A number for a time span: `{"growth": {"24h": 3}}`, or `growth_24h`."""
-    return figure(member(data, what), time) or figure(data, f"{what}_{time}")
-
-
-def _first_count(data: JsonObject, names: Sequence[str]) -> int:
-    return next((found for name in names if (found := count(data, name))), 0)
-
-
-def _list(value: object) -> list[Any]:
-    return value if isinstance(value, list) else []
+    user_id: str = _key(*_IDS)
+    username: str = _name(*NAMES)
+    total: float = _figure("total_amount", "total", "amount")
+    tips: int = _count("tip_count", "count", "tips")

@@ -17,7 +17,7 @@ from typing import Any
 from urllib.parse import urlsplit
 
 from retake_flow import private_file
-from retake_flow.actions.liveness.lag import path_beside
+from retake_flow.actions.lag import path_beside
 from retake_flow.actions.own.request import Send
 from retake_flow.actions.own.run_program import Programs
 from retake_flow.addresses import is_loopback

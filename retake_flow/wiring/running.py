@@ -16,9 +16,8 @@ from retake_flow.actions.operator import OperatorActions
 from retake_flow.actions.performer import Performer
 from retake_flow.actions.registry import CATALOGUE
 from retake_flow.actions.retake import GuideActions, RetakeActions
-from retake_flow.actions.retake.actions import GuideActions, RetakeActions
 from retake_flow.addresses import is_loopback
-from retake_flow.api.realtime import connection
+from retake_flow.api.realtime import open_realtime
 from retake_flow.clock import STEP, SystemClock
 from retake_flow.engine.core.machine import Machine
 from retake_flow.engine.driver.runner import Runner
@@ -163,7 +162,7 @@ async def runner(
         def note(event: str, **fields: Any) -> None:
             made.note(event, **fields)
 
-        realtime = partial(connection.open_realtime, settings.origin)
+        realtime = partial(open_realtime, settings.origin)
         access = accounts.access(settings, run.identity, learnt, note, realtime)
         stack.push_async_callback(access.close)
         if run.phase is Phase.RUNNING:

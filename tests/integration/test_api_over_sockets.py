@@ -198,7 +198,7 @@ def test_a_redirect_to_another_port_is_not_followed() -> None:
                 with pytest.raises(Redirected, match=str(other.port)):
                     await client.rtmp()
                 with pytest.raises(Redirected):
-                    await client.skill()
+                    await client.guide_version()
             return other.connections
 
     assert asyncio.run(work()) == 0

@@ -11,7 +11,7 @@ import pytest
 import socketio
 from aiohttp import web
 
-from retake_flow.api.realtime import connection
+from retake_flow.api.realtime import open_realtime
 from retake_flow.errors import SettingsError
 from retake_flow.redact import Secret
 from retake_flow.rehearsal.server import serve
@@ -77,7 +77,7 @@ def _is_the_servers(task):
 @asynccontextmanager
 async def connected(server, ear):
     """A connection to a rehearsal that has joined the rooms."""
-    async with connection.open_realtime(server.address, lambda: ROOMS, ear):
+    async with open_realtime(server.address, lambda: ROOMS, ear):
         await ear.until(lambda heard: heard)
         await eventually(lambda: server.platform.rooms.occupied_rooms.issuperset(ROOMS))
         yield
@@ -160,7 +160,7 @@ def test_leaving_at_the_moment_of_the_connection_works(monkeypatch, refused):
 
         monkeypatch.setattr(socketio.AsyncClient, "connect", connect)
         monkeypatch.setattr(socketio.AsyncClient, "emit", emit)
-        async with asyncio.timeout(WITHIN), connection.open_realtime("http://127.0.0.1:9", lambda: ROOMS, ear):
+        async with asyncio.timeout(WITHIN), open_realtime("http://127.0.0.1:9", lambda: ROOMS, ear):
             await waits.wait()
             over.set()
             await asyncio.sleep(0)
@@ -175,7 +175,7 @@ def test_a_platform_without_real_time_is_asked_again_and_again(tmp_path):
     async def scene(ear):
         async with (
             serve(Options(agents=(OWL,), viewers=(), realtime=False), tmp_path) as server,
-            connection.open_realtime(server.address, lambda: ROOMS, ear),
+            open_realtime(server.address, lambda: ROOMS, ear),
         ):
             await ear.until(lambda heard: len(heard) > 1)
         return ear
@@ -188,7 +188,7 @@ def test_a_refused_connection_is_tried_again(tmp_path):
 
     async def scene(ear):
         options = Options(agents=(OWL,), viewers=(), faults=(SocketFault("refuse"),))
-        async with serve(options, tmp_path) as server, connection.open_realtime(server.address, lambda: ROOMS, ear):
+        async with serve(options, tmp_path) as server, open_realtime(server.address, lambda: ROOMS, ear):
             await ear.until(lambda heard: len(heard) > 1)
         return ear
 
@@ -199,7 +199,7 @@ def test_a_port_where_nobody_listens_counts_as_lost(unused_port):
     """The connection is tried, and its failure reported."""
 
     async def scene(ear):
-        async with connection.open_realtime(f"http://127.0.0.1:{unused_port}", lambda: ROOMS, ear):
+        async with open_realtime(f"http://127.0.0.1:{unused_port}", lambda: ROOMS, ear):
             await ear.until(lambda heard: heard)
         return ear
 
@@ -228,7 +228,7 @@ def test_no_redirect_is_followed():
             async def pointing(request):
                 return web.Response(status=307, headers={"Location": f"{elsewhere}/socket.io/"})
 
-            async with serving(pointing) as origin, connection.open_realtime(origin, lambda: ROOMS, ear):
+            async with serving(pointing) as origin, open_realtime(origin, lambda: ROOMS, ear):
                 await ear.until(lambda heard: heard)
         return ear
 
@@ -258,7 +258,7 @@ def test_a_page_in_the_place_of_the_socket_passes(page):
         async def edge(request):
             return web.Response(**{**page, "content_type": "text/html"} if "text" in page else page)
 
-        async with serving(edge) as origin, connection.open_realtime(origin, lambda: ROOMS, ear):
+        async with serving(edge) as origin, open_realtime(origin, lambda: ROOMS, ear):
             await ear.until(lambda heard: len(heard) > 2)
         return ear
 
@@ -274,7 +274,7 @@ def test_packed_messages_are_not_offered():
         return web.Response(status=404)
 
     async def scene(ear):
-        async with serving(curious) as origin, connection.open_realtime(origin, lambda: ROOMS, ear):
+        async with serving(curious) as origin, open_realtime(origin, lambda: ROOMS, ear):
             await ear.until(lambda heard: heard)
 
     play(scene)
@@ -291,7 +291,7 @@ def test_no_token_and_no_cookie_goes_over_it():
         return web.Response(status=404, headers={"Set-Cookie": "a=b"})
 
     async def scene(ear):
-        async with serving(curious) as origin, connection.open_realtime(origin, lambda: ROOMS, ear):
+        async with serving(curious) as origin, open_realtime(origin, lambda: ROOMS, ear):
             await ear.until(lambda heard: len(heard) > 1)
 
     play(scene)
@@ -315,7 +315,7 @@ def test_a_server_that_speaks_something_else_harms_nothing(said, capfd):
             return ws
 
     async def scene(ear):
-        async with serving(odd) as origin, connection.open_realtime(origin, lambda: ROOMS, ear):
+        async with serving(odd) as origin, open_realtime(origin, lambda: ROOMS, ear):
             await ear.until(lambda heard: len(heard) > 1)
         return ear
 
@@ -325,7 +325,7 @@ def test_a_server_that_speaks_something_else_harms_nothing(said, capfd):
 
 def test_a_server_that_says_nothing_holds_up_no_end(monkeypatch):
     """An end that comes before the connection does not wait for it: all the time for connecting would be left."""
-    monkeypatch.setattr(connection, "_OPENS", 10 * WITHIN)
+    monkeypatch.setattr("retake_flow.api.realtime._OPENS", 10 * WITHIN)
 
     async def mute(request):
         ws = web.WebSocketResponse()
@@ -336,7 +336,7 @@ def test_a_server_that_says_nothing_holds_up_no_end(monkeypatch):
 
     async def scene(ear):
         async with serving(mute) as origin:
-            async with asyncio.timeout(WITHIN), connection.open_realtime(origin, lambda: ROOMS, ear):
+            async with asyncio.timeout(WITHIN), open_realtime(origin, lambda: ROOMS, ear):
                 await reached.wait()
             return ear
 
@@ -350,7 +350,7 @@ def test_other_hosts_are_refused(origin):
 
     async def scene(ear):
         with pytest.raises(SettingsError, match=r"retake\.tv or this machine"):
-            async with connection.open_realtime(origin, lambda: ROOMS, ear):
+            async with open_realtime(origin, lambda: ROOMS, ear):
                 pass
 
     play(scene)

@@ -13,9 +13,9 @@ from typing import Any
 import pytest
 from flow_processes import Home, RetakeTv, Running, at_home, encoder, retake_tv, waited, write_credentials
 
-from retake_flow.actions.liveness.lag import LagFile
-from retake_flow.actions.liveness.liveness import Liveness, watch_announcements
-from retake_flow.api.realtime import connection
+from retake_flow.actions.lag import LagFile
+from retake_flow.actions.liveness import Liveness, watch_announcements
+from retake_flow.api.realtime import open_realtime
 from retake_flow.ports.responders import EventListener
 from retake_flow.redact import Secret
 from retake_flow.rehearsal.server import serve
@@ -134,7 +134,7 @@ def test_a_session_that_is_announced_once_there_is_video_is_heard_over_a_real_so
 
             def hear(rooms: Callable[[], Sequence[str]], listener: EventListener) -> AbstractAsyncContextManager[None]:
                 overheard.append(Overheard(listener))
-                return connection.open_realtime(served.address, rooms, overheard[0])
+                return open_realtime(served.address, rooms, overheard[0])
 
             with liveness.push() as push:
                 async with asyncio.timeout(60), watch_announcements(push, "user_owl", nobody, tuple, hear):

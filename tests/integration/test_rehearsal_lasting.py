@@ -128,7 +128,7 @@ def test_a_person_may_take_days_to_vouch(tmp_path: Path, killed: bool) -> None:
     told: list[str] = []
 
     async def ask(part: Part) -> None:
-        told.append((await part.agent.prepare_verify()).text)
+        told.append(await part.agent.prepare_verify())
         if killed:
             await part.die()
 

@@ -9,12 +9,11 @@ from typing import Any
 
 from retake_flow.actions.agent_session import Access
 from retake_flow.actions.base import Family
-from retake_flow.actions.chat.conversation import Conversation, current_snapshot
+from retake_flow.actions.chat.conversation import Conversation, ResponderTask, current_snapshot
 from retake_flow.actions.chat.inbox import Inbox
 from retake_flow.actions.chat.outbox import Outbox, Speak, SpeakQueue, post
 from retake_flow.actions.chat.own_messages import OwnMessages
 from retake_flow.actions.chat.reader import Reader
-from retake_flow.actions.chat.responder_task import ResponderTask
 from retake_flow.actions.chat.turn import Turn
 from retake_flow.errors import InputError
 from retake_flow.ports.actions import Call, Completion

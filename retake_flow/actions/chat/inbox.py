@@ -7,8 +7,7 @@ from dataclasses import replace
 from typing import Any, Literal
 
 from retake_flow.actions.chat import entries
-from retake_flow.actions.chat.dedup import Dedup, Digests
-from retake_flow.actions.chat.history import History
+from retake_flow.actions.chat.dedup import Dedup, Digests, History
 from retake_flow.api.chat import ChatMessage
 from retake_flow.ports.responders import Batch, Message
 from retake_flow.run import codec

@@ -13,11 +13,10 @@ from contextlib import AsyncExitStack
 from itertools import count
 
 from retake_flow.actions.agent_session import Access
-from retake_flow.actions.chat.dedup import Dedup, Way
-from retake_flow.actions.chat.history import History, is_older
+from retake_flow.actions.chat.dedup import Dedup, History, Way, is_older
 from retake_flow.actions.chat.own_messages import OwnMessages
 from retake_flow.api.chat import ChatMessage, Page
-from retake_flow.api.realtime.events import EVENTS, read_event, rooms
+from retake_flow.api.realtime import EVENTS, read_event, rooms
 from retake_flow.backoff import Backoff
 from retake_flow.errors import PlatformError
 from retake_flow.ports.responders import OpenRealtime

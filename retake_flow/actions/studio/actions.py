@@ -11,7 +11,7 @@ from typing import Any, Final, Protocol
 
 from retake_flow.actions.agent_session import Access
 from retake_flow.actions.base import Family
-from retake_flow.actions.liveness.liveness import Push
+from retake_flow.actions.liveness import Push
 from retake_flow.actions.studio.content import FirstPaint
 from retake_flow.actions.studio.spec import THUMBNAIL_BYTES
 from retake_flow.errors import InputError, RetakeFlowError
@@ -129,10 +129,8 @@ class StudioActions(Family):
             ahead, self._ahead = self._ahead, None
             if ahead is None or not ahead.shows(self._paint.scene, call.inputs["max_age"]) or len(ahead.image) > limit:
                 ahead = await self._take(limit, patience)
-        uploaded = await self._access.client().update_thumbnail(ahead.image, ahead.kind)
-        return Completion(
-            value={"thumbnail_url": uploaded.thumbnail_url, "bytes": len(ahead.image), "black": ahead.black}
-        )
+        url = await self._access.client().update_thumbnail(ahead.image, ahead.kind)
+        return Completion(value={"thumbnail_url": url, "bytes": len(ahead.image), "black": ahead.black})
 
     async def _take(self, limit: int, patience: float) -> _Shot:
         """Take a picture; while the display is black, again for `patience` seconds."""

@@ -8,7 +8,7 @@ from contextlib import AbstractAsyncContextManager, AsyncExitStack, asynccontext
 from functools import partial
 from math import inf
 from pathlib import Path
-from typing import Any, Final, Protocol
+from typing import Any, Final, Protocol, Self
 
 from retake_flow.actions.base import Family
 from retake_flow.backoff import Backoff
@@ -140,7 +140,7 @@ class ContentActions(Family):
             call.note("notice", kind="screen", message=message)
 
         opening = partial(self._pages.page, placed=_COVER, note=call.note)
-        cover = await stack.enter_async_context(covering(opening, tell))
+        cover = await stack.enter_async_context(CoveringPage(opening, tell))
 
         async def present(state: Mapping[str, Any]) -> None:
             cover.show(self._feed.page(self._now()))
@@ -197,7 +197,7 @@ Opening = Callable[[str], AbstractAsyncContextManager[Service]]
 
 
 class CoveringPage:
-    """A page over the content; open it with `covering`.
+    """A page over the content, none at first; it is gone when its context is left.
 
     Args:
         tell: Called once with the message of each failure.
@@ -222,8 +222,10 @@ class CoveringPage:
         else:
             _cancel(earlier)
 
-    async def close(self) -> None:
-        """Remove the page."""
+    async def __aenter__(self) -> Self:
+        return self
+
+    async def __aexit__(self, *_: object) -> None:
         await end(*self._tasks)
 
     async def _keep(self, url: str, earlier: tuple[asyncio.Task[None], ...]) -> None:
@@ -249,16 +251,6 @@ class CoveringPage:
         if message not in self._reported:
             self._reported.add(message)
             self._tell(message)
-
-
-@asynccontextmanager
-async def covering(opening: Opening, tell: Callable[[str], None]) -> AsyncIterator[CoveringPage]:
-    """A page over the content, none at first; it is gone when the context is left."""
-    page = CoveringPage(opening, tell)
-    try:
-        yield page
-    finally:
-        await page.close()
 
 
 def _cancel(tasks: tuple[asyncio.Task[None], ...]) -> None:

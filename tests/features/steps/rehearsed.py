@@ -9,7 +9,7 @@ from datetime import datetime
 import httpx
 from pytest_bdd import given, parsers, then, when
 
-from retake_flow.actions.liveness.lag import path_beside
+from retake_flow.actions.lag import path_beside
 from retake_flow.rehearsal.setup.options import Moment
 from retake_flow.testing.fakes.services import Moltbook
 from retake_flow.testing.fakes.studio_programs import PARTS

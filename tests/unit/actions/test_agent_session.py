@@ -107,7 +107,7 @@ def test_anonymous_calls_carry_no_token(play, owl):
 
     async def scene(s):
         s.access.load()
-        await s.access.client(anonymous=True).skill()
+        await s.access.client(anonymous=True).guide_version()
         return s.network.authorized
 
     assert play(scene, saved=owl) == 0

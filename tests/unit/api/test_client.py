@@ -34,7 +34,7 @@ CALLS: dict[str, Call] = {
     "stop_stream": lambda client: client.stop_stream(),
     "send_chat": lambda client: client.send_chat("hi", "user_a"),
     "comments": lambda client: client.comments("user_a"),
-    "skill": lambda client: client.skill(),
+    "skill": lambda client: client.guide_version(),
     "guide": lambda client: client.guide(),
 }
 REPEATABLE = sorted(set(CALLS) - {"register", "start_stream", "send_chat"})
@@ -59,7 +59,7 @@ def test_verification(platform: Any) -> None:
         httpx.Response(200, json={"verification_message": "Claiming. Code: 7"}),
         httpx.Response(200, json={"verified": True}),
     )
-    assert platform.call(CALLS["prepare_verify"]).text == "Claiming. Code: 7"
+    assert platform.call(CALLS["prepare_verify"]) == "Claiming. Code: 7"
     assert platform.call(CALLS["verify"]) is True
     assert json.loads(platform.requests[1].content) == {"tweet_url": POST}
 
@@ -95,7 +95,7 @@ def test_a_stream_from_key_to_end(platform: Any) -> None:
 def test_a_thumbnail_is_a_multipart_file(platform: Any) -> None:
     """The picture goes in the field `image` with its type."""
     platform.answer(httpx.Response(200, json={"message": "ok", "thumbnail_url": "https://cdn.example/t"}))
-    assert platform.call(CALLS["update_thumbnail"]).thumbnail_url == "https://cdn.example/t"
+    assert platform.call(CALLS["update_thumbnail"]) == "https://cdn.example/t"
     (request,) = platform.requests
     assert request.headers["content-type"].startswith("multipart/form-data; boundary=")
     assert b'name="image"; filename="thumbnail.png"\r\nContent-Type: image/png\r\n\r\n\x89PNG\r\n' in request.content
@@ -129,7 +129,7 @@ def test_chat_is_paged_back(platform: Any) -> None:
 def test_the_guide_is_beside_the_api(platform: Any) -> None:
     """The guide and its version are fetched from the root of the site."""
     platform.answer(httpx.Response(200, json={"name": "retake", "version": "2.1.2"}), httpx.Response(200, text="# go"))
-    assert platform.call(CALLS["skill"]).version == "2.1.2"
+    assert platform.call(CALLS["skill"]) == "2.1.2"
     assert platform.call(CALLS["guide"]) == "# go"
     assert [str(request.url) for request in platform.requests] == [
         "https://retake.tv/skill.json",
@@ -277,7 +277,7 @@ def test_a_broken_compression_is_unexpected(platform: Any) -> None:
 
     async def work() -> None:
         async with RetakeClient("https://retake.tv", transport=Broken()) as client:
-            await client.skill()
+            await client.guide_version()
 
     with pytest.raises(errors.UnexpectedAnswer, match="unpacked"):
         asyncio.run(work())

@@ -8,7 +8,6 @@ from pathlib import Path
 import pytest
 
 from retake_flow.api.guides import MOST_COMPARED, MOST_KEPT, Guides, compare, same
-from retake_flow.api.models import Skill
 from retake_flow.errors import GuideUnkept, Unreachable
 from retake_flow.whatif.virtual_time import run
 
@@ -22,11 +21,11 @@ class Publisher:
     def __init__(self, version: str = "1.0", text: str = OLD) -> None:
         self.version, self.text, self.asked = version, text, 0
 
-    async def skill(self) -> Skill:
+    async def guide_version(self) -> str:
         """As the protocol."""
         if not self.version:
             raise Unreachable
-        return Skill("retake", self.version)
+        return self.version
 
     async def guide(self) -> str:
         """As the protocol."""

@@ -1,10 +1,10 @@
-"""Amounts, however they are written."""
+"""Texts, counts and amounts, however they are written."""
 
 from __future__ import annotations
 
 import pytest
 
-from retake_flow.api.lenient_json import read_amount, read_currency
+from retake_flow.api.lenient_json import count, read_amount, read_currency, text
 
 
 @pytest.mark.parametrize(
@@ -43,3 +43,15 @@ def test_a_currency_is_a_short_word():
     assert read_currency({"symbol": "\x1b[1mUSDC\x1b[0m"}) == "USDC"
     assert read_currency({"currency": "x" * 100}) == "x" * 20
     assert read_currency({}) == ""
+
+
+def test_a_text_cannot_command_a_terminal():
+    """Nor reverse what stands after it; line breaks stay."""
+    assert text({"message": "\x1b[2JCode:\n7\u202e"}, "message") == "Code:\n7"
+
+
+@pytest.mark.parametrize(("value", "number"), [(3, 3), ("12", 12), (61.9, 61), (-1, 0), (None, 0), (1e300, 0), ([], 0)])
+def test_a_count_is_a_number_that_people_can_read(value, number):
+    """The first that is above 0 counts."""
+    assert count({"viewers": value}, "viewers") == number
+    assert count({"viewers": value, "viewer_count": 7}, "viewers", "viewer_count") == (number or 7)

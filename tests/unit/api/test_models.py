@@ -10,13 +10,10 @@ from retake_flow import redact
 from retake_flow.api.models import (
     Account,
     Registration,
-    Skill,
     StopSummary,
     StreamStatus,
     StreamTarget,
     StreamToken,
-    Thumbnail,
-    VerificationMessage,
 )
 from retake_flow.errors import RetakeFlowError, UnexpectedAnswer
 
@@ -139,7 +136,9 @@ def test_stream_target_is_one_plain_rtmp_address(url: str, key: str) -> None:
 
 def test_stream_token_may_be_missing() -> None:
     """Before the token exists, an answer to stream/start without one, with null, or empty is fine."""
-    assert [StreamToken.parse(answer) for answer in (None, {}, {"token": None}, {"token": "soon"})] == [None] * 4
+    assert {StreamToken.parse(answer) for answer in (None, {}, {"token": None}, {"token": "soon"})} == {
+        StreamToken("", "")
+    }
     token = StreamToken.parse({"success": True, "token": {"tokenAddress": "So1", "ticker": None}})
     assert token == StreamToken(ticker="", token_address="So1")
 
@@ -153,22 +152,15 @@ def test_status_says_live_or_is_unexpected() -> None:
             StreamStatus.parse(answer)
 
 
-def test_control_characters_do_not_pass() -> None:
-    """Nothing that the platform writes can command a terminal."""
-    assert VerificationMessage.parse({"verification_message": "\x1b[2JCode: 7"}).text == "[2JCode: 7"
-
-
 def test_small_answers_need_nothing() -> None:
-    """A stop and a thumbnail are done when the platform says so, whatever else it says."""
+    """A stop is done when the platform says so, whatever else it says."""
     assert StopSummary.parse(None) == StopSummary("stopped", 0, 0)
     assert StopSummary.parse({"duration_seconds": 61.0, "viewers": 3}).duration_seconds == 61
-    assert Thumbnail.parse({"thumbnail_url": "https://cdn.example/t.png"}).message == ""
-    assert Skill.parse({"version": 3}).version == "3"
 
 
 @given(answers)
 def test_any_json_gives_a_value_or_our_error(answer: object) -> None:
     """No JSON at all makes reading an answer fail in another way than with an error of ours."""
-    for model in (Account, VerificationMessage, StreamTarget, StreamToken, StreamStatus, Thumbnail, StopSummary, Skill):
+    for model in (Account, StreamTarget, StreamToken, StreamStatus, StopSummary):
         with suppress(RetakeFlowError):
             model.parse(answer)

@@ -33,7 +33,7 @@ AUTHENTICATED = {
 }
 PUBLIC = {
     "register": lambda client: client.register(OWL),
-    "skill": lambda client: client.skill(),
+    "skill": lambda client: client.guide_version(),
     "guide": lambda client: client.guide(),
 }
 

@@ -11,11 +11,10 @@ from types import SimpleNamespace
 
 import pytest
 
-from retake_flow.actions.chat.conversation import current_snapshot
+from retake_flow.actions.chat.conversation import ResponderTask, current_snapshot
 from retake_flow.actions.chat.inbox import Inbox
 from retake_flow.actions.chat.outbox import Outbox
 from retake_flow.actions.chat.own_messages import OwnMessages
-from retake_flow.actions.chat.responder_task import ResponderTask
 from retake_flow.api.chat import ChatMessage
 from retake_flow.errors import Damaged, StoreError, Unauthorized, Unavailable
 from retake_flow.ports.responders import Answer, Message

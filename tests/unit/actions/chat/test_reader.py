@@ -7,8 +7,7 @@ from contextlib import AsyncExitStack, asynccontextmanager
 
 import pytest
 
-from retake_flow.actions.chat.dedup import Dedup
-from retake_flow.actions.chat.history import History
+from retake_flow.actions.chat.dedup import Dedup, History
 from retake_flow.actions.chat.own_messages import OwnMessages
 from retake_flow.actions.chat.reader import CALM, Reader
 from retake_flow.api.chat import read_comments

@@ -6,7 +6,7 @@ import asyncio
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 
-from retake_flow.actions.studio.content import CoveringPage, covering
+from retake_flow.actions.studio.content import CoveringPage
 from retake_flow.errors import InputError, NotReady, RetakeFlowError
 from retake_flow.whatif import virtual_time
 
@@ -50,7 +50,7 @@ class Pages:
         """What happens when these acts come, one after the other."""
 
         async def played() -> None:
-            async with covering(self.open, self.told.append) as page:
+            async with CoveringPage(self.open, self.told.append) as page:
                 for act in acts:
                     act(page)
                     await asyncio.sleep(pause)

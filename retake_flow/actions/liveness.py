@@ -7,8 +7,8 @@ from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Iterat
 from contextlib import asynccontextmanager, contextmanager, nullcontext, suppress
 from math import inf
 
-from retake_flow.actions.liveness.lag import Lag, LagFile, Measurement, first_look
-from retake_flow.api.realtime.events import SESSION_STARTED, live_room
+from retake_flow.actions.lag import Lag, LagFile, Measurement, first_look
+from retake_flow.api.realtime import SESSION_STARTED, live_room
 from retake_flow.errors import RetakeFlowError
 from retake_flow.ports.responders import OpenRealtime
 from retake_flow.tasks import beside
@@ -197,20 +197,14 @@ async def watch_announcements(
     `listed` asks whether the agent is on the list of live agents; `moments` gives, after the first frames, the times to
     ask, in the loop's time.
     """
-    async with beside(_watch(push, user_id, listed, moments, realtime), "announcements"):
+
+    async def watch() -> None:
+        async with realtime(lambda: [live_room(user_id)], _Listener(push)) if realtime else nullcontext():
+            await _ask(push, listed, moments)
+            await push.shown.wait()
+
+    async with beside(watch(), "announcements"):
         yield
-
-
-async def _watch(
-    push: Push,
-    user_id: str,
-    listed: Callable[[], Awaitable[bool]],
-    moments: Callable[[], Iterable[float]],
-    realtime: OpenRealtime | None,
-) -> None:
-    async with realtime(lambda: [live_room(user_id)], _Listener(push)) if realtime else nullcontext():
-        await _ask(push, listed, moments)
-        await push.shown.wait()
 
 
 async def _ask(push: Push, listed: Callable[[], Awaitable[bool]], moments: Callable[[], Iterable[float]]) -> None:

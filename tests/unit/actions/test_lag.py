@@ -11,7 +11,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from retake_flow.actions.liveness.lag import PRECISE, Lag, LagFile, Measurement, first_look, path_beside, trustworthy
+from retake_flow.actions.lag import PRECISE, Lag, LagFile, Measurement, first_look, path_beside, trustworthy
 
 RETAKE, LOCAL = "https://retake.tv", "http://127.0.0.1:8080"
 TIMES = st.floats(0, 20)

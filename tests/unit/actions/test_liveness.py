@@ -8,7 +8,7 @@ from itertools import pairwise
 
 import pytest
 
-from retake_flow.actions.liveness.lag import Lag, LagFile, path_beside
+from retake_flow.actions.lag import Lag, LagFile, path_beside
 from retake_flow.addresses import RETAKE
 from retake_flow.ports.actions import Call
 from retake_flow.rehearsal.setup.faults import Fault

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from retake_flow.api.realtime.events import EVENTS, read_event, rooms
+from retake_flow.api.realtime import EVENTS, read_event, rooms
 
 AT = 1_800_000_000.0
 ENTRY = {

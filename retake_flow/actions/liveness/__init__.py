@@ -1,1 +1,0 @@
-"""Liveness: when the platform shows a stream as live, and how long that takes."""

@@ -1,1 +1,0 @@
-"""Real-time connection to retake.tv."""
