@@ -5,7 +5,9 @@ from __future__ import annotations
 import re
 import sys
 from base64 import b32encode, b64encode
+from collections.abc import Container, Mapping
 from functools import lru_cache
+from typing import Any
 from urllib.parse import unquote_plus
 
 from retake_flow.errors import SecretRefused
@@ -64,6 +66,13 @@ class Secret:
 
     def __reduce__(self) -> tuple[object, ...]:
         raise TypeError("a secret is not pickled")
+
+
+def hide(values: Mapping[str, Any], names: Container[str]) -> dict[str, Any]:
+    """Values by name, with the texts that have one of some names wrapped."""
+    return {
+        name: Secret(value) if name in names and isinstance(value, str) else value for name, value in values.items()
+    }
 
 
 def bears_secret(text: str) -> bool:

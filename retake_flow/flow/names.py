@@ -40,8 +40,8 @@ def is_within(inner: str, outer: str) -> bool:
 
 
 def is_called(path: str, name: str) -> bool:
-    """Whether a name means a state: by its path, or the end of it."""
-    return path == name or path.endswith(SEPARATOR + name)
+    """Whether a name means a state or an activity: its path or key, or the end of either."""
+    return path == name or path.endswith((SEPARATOR + name, ":" + name))
 
 
 def find_target(bearer: str, written: str, paths: Container[str], root: str = "") -> str | None:

@@ -10,7 +10,7 @@ from typing import Any
 
 from retake_flow.errors import StoreError
 from retake_flow.ports.runs import Holder, OpenGate, Request, RequestKind, Stored, Summary
-from retake_flow.redact import Secret, scrub
+from retake_flow.redact import Secret, hide, scrub
 from retake_flow.run.codec import decode, encode
 from retake_flow.run.errors import AlreadyAnswered, AnswerWaiting, Fenced, GateUnknown, RunHeld
 from retake_flow.run.gates import Answer, Gate
@@ -158,7 +158,7 @@ class MemoryRuns:
             raise GateUnknown(f"{gate} of {run} has expired")
         if not asked.open:
             raise GateUnknown(f"{gate} of {run} is no longer open")
-        asked.answer = replace(answer, fields=_wrap_secrets(asked.gate, answer))
+        asked.answer = replace(answer, fields=hide(answer.fields, asked.gate.secrets_of(answer.decision)))
         self._kept[run].wake()
 
     def owing(self) -> list[str]:
@@ -275,14 +275,6 @@ class MemoryClaim:
 def _surviving(run: Run) -> Run:
     # A run as it would be after a round trip to disk: without its secrets.
     return decode(encode(run))
-
-
-def _wrap_secrets(gate: Gate, answer: Answer) -> dict[str, object]:
-    hidden = gate.secrets_of(answer.decision)
-    return {
-        name: Secret(value) if name in hidden and isinstance(value, str) else value
-        for name, value in answer.fields.items()
-    }
 
 
 def _close(asked: _GateEntry) -> None:

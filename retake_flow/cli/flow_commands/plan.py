@@ -12,12 +12,13 @@ from retake_flow.actions.registry import CATALOGUE
 from retake_flow.cli import flow_file, terminal
 from retake_flow.cli.arguments import pairs
 from retake_flow.errors import UsageError
+from retake_flow.flow.graph.transition_graph import Move
 from retake_flow.flow.load.inputs import origins, resolve
 from retake_flow.flow.model import Flow
 from retake_flow.sanitize import one_line
 from retake_flow.settings import Settings
 from retake_flow.whatif.plan import all_paths, planner
-from retake_flow.whatif.plan.all_paths import AllPaths, PathStep, PlannedPath
+from retake_flow.whatif.plan.all_paths import AllPaths, PlannedPath
 from retake_flow.whatif.plan.samples import with_samples
 
 
@@ -58,12 +59,15 @@ def _document(ways: AllPaths) -> dict[str, Any]:
 
 
 def _path_as_json(way: PlannedPath) -> dict[str, Any]:
-    legs = [{"from": leg.source, "event": leg.event, "guards": list(leg.guards), "to": leg.target} for leg in way.legs]
+    start, *moves = way.moves
     return {
         "to": way.goal,
         "kind": "question" if way.question else "end",
-        "start": way.start,
-        "path": legs,
+        "start": start.target,
+        "path": [
+            {"from": move.source, "event": move.occurrence.name, "guards": _conditions(move), "to": move.target}
+            for move in moves
+        ],
         "assume": None if way.assumed is None else list(way.assumed),
         "tried": way.tried or way.assumed is not None,
     }
@@ -79,7 +83,7 @@ def _lines(ways: AllPaths, file: str) -> Iterator[str]:
             yield from (
                 "",
                 f"  {way.goal}",
-                f"    {way.start}{''.join(map(_step_line, way.legs))}",
+                f"    {way.moves[0].target}{''.join(map(_step_line, way.moves[1:]))}",
                 f"    {_plan_command(way, file)}",
             )
         if found:
@@ -88,9 +92,13 @@ def _lines(ways: AllPaths, file: str) -> Iterator[str]:
         yield f"No path leads to {', '.join(ways.unreached)}."
 
 
-def _step_line(leg: PathStep) -> str:
-    guards = f"[{' and '.join(leg.guards)}]" if leg.guards else ""
-    return f" —{' '.join(part for part in (leg.event, guards) if part)}→ {leg.target}"
+def _step_line(move: Move) -> str:
+    guards = f"[{' and '.join(_conditions(move))}]" if move.guards else ""
+    return f" —{' '.join(part for part in (move.occurrence.name, guards) if part)}→ {move.target}"
+
+
+def _conditions(move: Move) -> list[str]:
+    return [guard.text if held else f"not ({guard.text})" for guard, held in move.guards]
 
 
 def _plan_command(way: PlannedPath, file: str) -> str:

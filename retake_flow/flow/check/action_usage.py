@@ -13,6 +13,7 @@ from retake_flow.flow.diagnostics import Position, Problem, did_you_mean
 from retake_flow.flow.expressions.expression import Expression, templates
 from retake_flow.flow.expressions.type_inference import Typed, describe_types, types_of_schema
 from retake_flow.flow.fields import Declared, flaw, mismatch
+from retake_flow.flow.graph.exit_entry_sets import explore
 from retake_flow.flow.model import (
     ActionState,
     Activity,
@@ -197,14 +198,7 @@ def _needs(flow: Flow, state: State, catalogue: Catalogue) -> Iterator[Problem]:
 
 
 def _needs_itself(activity: Activity, available: Mapping[str, Activity]) -> bool:
-    seen: set[str] = set()
-    pending = [*activity.needs]
-    while pending:
-        needed = pending.pop()
-        if needed in available and needed not in seen:
-            seen.add(needed)
-            pending += available[needed].needs
-    return activity.name in seen
+    return activity.name in explore(activity.needs, lambda name: available[name].needs if name in available else ())
 
 
 _RESERVED: Final = ("error", "stop", "timeout", "ready", "exited", "idle")

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections import deque
 from collections.abc import Collection, Iterable, Iterator, Mapping
 from graphlib import CycleError, TopologicalSorter
 from itertools import chain, pairwise
@@ -11,8 +10,8 @@ from typing import TYPE_CHECKING
 from retake_flow.flow.check.references import mentions
 from retake_flow.flow.diagnostics import Problem
 from retake_flow.flow.expressions.expression import Expression
-from retake_flow.flow.graph.exit_entry_sets import Enter, Perform, entry_set, first
-from retake_flow.flow.graph.transition_graph import Move, Moves, guards
+from retake_flow.flow.graph.exit_entry_sets import Enter, Perform, entry_set, explore, first
+from retake_flow.flow.graph.transition_graph import Move, Moves
 from retake_flow.flow.model import ActionState, FinalState, Flow, HistoryState, WaitState, askers
 from retake_flow.flow.names import RETRY, matches
 from retake_flow.flow.state_parts import Route
@@ -49,38 +48,27 @@ def problems(flow: Flow, moves: Moves, dead: Iterable[Route], loose: Collection[
         yield from _trap_problems(flow, leads, [*finals, *open_])
 
 
-def _onward_targets(flow: Flow, moves: Moves, dead: Iterable[Route]) -> dict[str, set[str]]:
+def _onward_targets(flow: Flow, moves: Moves, dead: Iterable[Route]) -> Mapping[str, Iterable[str]]:
     """The targets of each reachable innermost state; routes that are mistakes count too."""
-    astray: dict[str, list[Route]] = {}
+    astray: dict[str, list[str]] = {}
     for route in dead:
         if route.to:
-            astray.setdefault(route.source, []).append(route)
-    found: dict[str, set[str]] = {}
-    pending = deque([moves.start().target])
-    while pending:
-        path = pending.popleft()
-        if path in found:
-            continue
-        found[path] = {move.target for move in moves.distinct(path) if move.target}
-        for around in flow.around(path) if astray else ():
-            found[path].update(entry_set(flow, route.to, "", {})[-1] for route in astray.get(around.path, ()))
-        pending.extend(sorted(found[path] - found.keys()))
-    return found
+            astray.setdefault(route.source, []).append(entry_set(flow, route.to, "", {})[-1])
+
+    def targets(path: str) -> list[str]:
+        mistaken = (to for around in flow.around(path) for to in astray.get(around.path, ())) if astray else ()
+        return [*(move.target for move in moves.distinct(path) if move.target), *mistaken]
+
+    return explore([moves.start().target], targets)
 
 
-def _trap_problems(flow: Flow, leads: Mapping[str, set[str]], ends: Iterable[str]) -> Iterator[Problem]:
+def _trap_problems(flow: Flow, leads: Mapping[str, Iterable[str]], ends: Iterable[str]) -> Iterator[Problem]:
     """States from which no end can be reached; of those that lead to each other, the first in the file."""
     sources: dict[str, list[str]] = {}
     for path, targets in leads.items():
         for target in targets:
             sources.setdefault(target, []).append(path)
-    good, pending = set(), list(ends)
-    while pending:
-        path = pending.pop()
-        if path not in good:
-            good.add(path)
-            pending.extend(sources.get(path, ()))
-    trapped = leads.keys() - good
+    trapped = leads.keys() - explore(ends, lambda path: sources.get(path, ()))
     if not trapped:
         return
     import networkx
@@ -121,7 +109,7 @@ def _endless_transitions(flow: Flow, moves: Moves) -> Iterator[Problem]:
         inside = [edge for edge in sorted(edges) if edge[0] in component and edge[1] in component]
         changed = set(_changed_names(flow, [move for edge in inside for move in edges[edge]]))
         for edge in inside:
-            edges[edge] = [move for move in edges[edge] if changed.isdisjoint(_names_read(guards(move)))]
+            edges[edge] = [move for move in edges[edge] if changed.isdisjoint(_names_read(_guards(move)))]
         graph.remove_edges_from([edge for edge in inside if not edges[edge]])
     for component in list(networkx.strongly_connected_components(graph)):
         cycle = _cycle(graph.subgraph(component))
@@ -204,7 +192,7 @@ def _is_noticed(flow: Flow, move: Move, route: Route) -> bool:
     around = tuple(flow.around(move.target))
     asks = (ask for state in around for _, ask in askers(state))
     leaving = (each.when for state in around for each in state.always if each.when is not None)
-    counted = any(name[0] in _COUNTED for name in _names_read((*guards(move), *leaving)))
+    counted = any(name[0] in _COUNTED for name in _names_read((*_guards(move), *leaving)))
     return counted or any(each.tell or each.raises for each in effects) or any(asks)
 
 
@@ -224,6 +212,10 @@ def _changed_names(flow: Flow, taken: Iterable[Move]) -> Iterator[tuple[str, str
                 yield ("visits", flow.states[path].name)
             case Perform(effects):
                 yield from (("vars", name) for effect in effects for name in effect.set)
+
+
+def _guards(move: Move) -> Iterator[Expression]:
+    return (guard for guard, _ in move.guards)
 
 
 def _names_read(expressions: Iterable[Expression]) -> set[tuple[str, ...]]:

@@ -11,6 +11,7 @@ from jinja2 import nodes
 from retake_flow.errors import ExpressionError
 from retake_flow.flow.expressions.ast_allowlist import chain
 from retake_flow.flow.expressions.expression import Expression, templates
+from retake_flow.flow.expressions.guards import certain
 from retake_flow.flow.model import Flow, State, work_values
 
 Chain = tuple[str, ...]
@@ -119,18 +120,7 @@ def assured_names(expression: Expression, holds: bool) -> frozenset[Chain]:
     """The names that certainly exist when a condition holds, or fails: `vars.x is defined` assures `vars.x`."""
     if not readable(expression):
         return frozenset()
-    return frozenset(found for tree in expression.trees() for found in _assured_by(tree, holds))
-
-
-def _assured_by(node: nodes.Node, holds: bool) -> Iterator[Chain]:
-    match node:
-        case nodes.Not():
-            yield from _assured_by(node.node, not holds)
-        case nodes.And() if holds:
-            yield from _assured_by(node.left, holds)
-            yield from _assured_by(node.right, holds)
-        case nodes.Or() if not holds:
-            yield from _assured_by(node.left, holds)
-            yield from _assured_by(node.right, holds)
-        case nodes.Test(name="defined" | "undefined") if (node.name == "defined") is holds and chain(node.node):
-            yield chain(node.node)
+    known = (each for tree in expression.trees() for each in certain(tree, holds))
+    said = {True: "defined", False: "undefined"}
+    tests = (node for node, sure in known if isinstance(node, nodes.Test) and node.name == said[sure])
+    return frozenset(filter(None, (chain(test.node) for test in tests)))

@@ -8,7 +8,7 @@ from itertools import chain
 from retake_flow.flow.action_spec import Catalogue
 from retake_flow.flow.check import reachability
 from retake_flow.flow.diagnostics import Problem, did_you_mean
-from retake_flow.flow.graph.exit_entry_sets import Perform
+from retake_flow.flow.graph.exit_entry_sets import Perform, explore
 from retake_flow.flow.graph.transition_graph import Moves, Occurrence, error_kinds
 from retake_flow.flow.model import (
     Activity,
@@ -165,15 +165,13 @@ def _uncaught_events(flow: Flow, moves: Moves) -> set[int]:
 
 def _settled(flow: Flow, moves: Moves, start: str) -> set[str]:
     """The innermost states to which guards and events without a delay may lead on from one, and itself."""
-    found, pending = {start} - {""}, [start]
-    while pending:
-        path = pending.pop()
-        for move in moves.of(path) if path else ():
-            immediate = move.occurrence.name in moves.raised_events or move.occurrence.name in ("", "error.expression")
-            if move.target not in found and (immediate or isinstance(flow.states[path], FinalState)):
-                found.add(move.target)
-                pending.append(move.target)
-    return found - {""}
+    immediate = {"", "error.expression", *moves.raised_events}
+
+    def onward(path: str) -> list[str]:
+        final = isinstance(flow.states[path], FinalState)
+        return [each.target for each in moves.of(path) if each.target and (final or each.occurrence.name in immediate)]
+
+    return set(explore([start] if start else (), onward))
 
 
 def _impossible_retries(flow: Flow, state: State, catalogue: Catalogue) -> Iterator[Problem]:

@@ -5,7 +5,8 @@ The engine performs these steps, and every analysis of paths follows them.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections import deque
+from collections.abc import Callable, Iterable, Mapping
 from typing import NamedTuple
 
 from retake_flow.flow.model import CompositeState, FinalState, Flow, HistoryState, State
@@ -171,20 +172,26 @@ def first(flow: Flow, path: str) -> str:
     return around.initial if isinstance(around, CompositeState) else flow.initial
 
 
+def explore(starts: Iterable[str], onward: Callable[[str], Iterable[str]]) -> dict[str, Iterable[str]]:
+    """All that some names lead to, and they themselves, nearest first; each with what it leads to."""
+    found: dict[str, Iterable[str]] = {}
+    pending = deque(starts)
+    while pending:
+        name = pending.popleft()
+        if name not in found:
+            found[name] = onward(name)
+            pending.extend(found[name])
+    return found
+
+
 def reachable_from(flow: Flow, start: str) -> set[str]:
     """The paths of all states reachable from a state, whatever occurs; including those around it."""
-    reached: set[str] = set()
-    followed: set[str] = set()
-    pending = [start]
-    while pending:
-        path = pending.pop()
-        if path in followed or path not in flow.states:
-            continue
-        followed.add(path)
-        state = flow.states[path]
-        for around in flow.around(path):
-            reached.add(around.path)
-            pending.extend(route.to for route in around.every_route())
-        if isinstance(state, CompositeState | HistoryState):
-            pending.append(state.initial or first(flow, state.parent))
-    return reached
+
+    def targets(path: str) -> list[str]:
+        found = [route.to for around in flow.around(path) for route in around.every_route()]
+        if isinstance(state := flow.states[path], CompositeState | HistoryState):
+            found.append(state.initial or first(flow, state.parent))
+        return [to for to in found if to in flow.states]
+
+    known = [start] if start in flow.states else []
+    return {around.path for path in explore(known, targets) for around in flow.around(path)}

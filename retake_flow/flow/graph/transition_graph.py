@@ -83,6 +83,13 @@ class Move:
         """The path of the innermost active state after it; "" if it ends the run."""
         return self.entered[-1] if self.entered else self.source if self.route is not None else ""
 
+    @property
+    def guards(self) -> tuple[tuple[Expression, bool], ...]:
+        """The guards evaluated for it, in order, each with whether it held."""
+        refused = tuple((guard, False) for guard in self.refused)
+        held = self.route.when if self.route is not None else None
+        return refused if held is None else (*refused, (held, True))
+
 
 class Moves:
     """All moves of a flow."""
@@ -101,7 +108,6 @@ class Moves:
         self._from = cache(self._occurrences_around)
         self._expected = cache(self._expected_events)
         self.end = cache(partial(Change.at_end, flow))
-        self.may_pass = cache(self._may_pass)
         self._own = cache(lambda path: self._mark_alike(self._own_occurrences(flow.states[path])))
         self._beside = cache(
             lambda path: self._mark_alike(chain(*map(self.of_activity, flow.states[path].activities.values())))
@@ -119,7 +125,7 @@ class Moves:
         """Whether an innermost state is left as soon as it is entered."""
         return any(route.when is None for around in self.flow.around(active) for route in around.always)
 
-    def _may_pass(self, active: str) -> bool:
+    def may_pass(self, active: str) -> bool:
         """Whether an innermost state may be left as soon as it is entered."""
         return any(around.always for around in self.flow.around(active))
 
@@ -146,7 +152,7 @@ class Moves:
     def of(self, active: str) -> tuple[Move, ...]:
         """Every move while a state is the innermost active one; none once the run has ended."""
         if active not in self._known:
-            self._known[active] = tuple(self._moves(active))
+            self._known[active] = tuple(self._moves(active, distinct=False))
         return self._known[active]
 
     def distinct(self, active: str) -> tuple[Move, ...]:
@@ -155,22 +161,21 @@ class Moves:
         If a guard reads the event, only the first of those that no guard can distinguish.
         """
         if active not in self._distinct:
-            self._distinct[active] = tuple(self._distinct_moves(active))
+            self._distinct[active] = tuple(self._moves(active, distinct=True))
         return self._distinct[active]
 
-    def _distinct_moves(self, active: str) -> Iterator[Move]:
+    def _moves(self, active: str, *, distinct: bool) -> Iterator[Move]:
         seen: set[tuple[object, ...]] = set()
         for occurrence in self._possible_occurrences(active):
-            if id(occurrence) in self._alike:
+            error = self._error(occurrence) if distinct else ()
+            if error and (error in seen or id(occurrence) in self._alike):
                 continue
-            error = self._error(occurrence)
-            if error not in seen:
-                moves = tuple(self._moves_after(active, occurrence))
-                yield from moves
-                if error and not any("event" in guard.text for move in moves for guard in guards(move)):
-                    seen.add(error)
-                if _always_leave(moves):
-                    return
+            moves = tuple(self._moves_after(active, occurrence))
+            yield from moves
+            if error and not any("event" in guard.text for move in moves for guard, _ in move.guards):
+                seen.add(error)
+            if not occurrence.name and self.passes(active):
+                return
 
     def _error(self, occurrence: Occurrence) -> tuple[object, ...]:
         """A key shared by all errors that the same routes take; nothing for other events."""
@@ -205,15 +210,6 @@ class Moves:
         states = self.flow.states.values()
         routes = (route for state in states for route in state.every_route())
         return "\n".join(route.when.text for route in routes if route.when is not None and "event" in route.when.text)
-
-    def occurrences(self, active: str) -> Iterator[Occurrence]:
-        """What can happen while a state is the innermost active one, in the order of evaluation.
-
-        Of the events that the flow raises or others send, only those with a route in an active state, and errors.
-        """
-        yield from self._from(active)
-        for name in sorted(self._expected(active)):
-            yield Occurrence(((name, ""),))
 
     def _expected_events(self, path: str) -> frozenset[str]:
         """The events from elsewhere for which a state or one around it has a route, and errors; "" is the flow."""
@@ -326,26 +322,21 @@ class Moves:
         """The events that the flow itself raises."""
         return frozenset(each.event for state in self.flow.states.values() for each in state.raises())
 
-    def _moves(self, active: str) -> Iterator[Move]:
-        for occurrence in self._possible_occurrences(active):
-            moves = tuple(self._moves_after(active, occurrence))
-            yield from moves
-            if _always_leave(moves):
-                return
-
     def _possible_occurrences(self, active: str) -> Iterator[Occurrence]:
-        """What can happen, guards that hold first; in a final state only what precedes the end, and the end."""
+        """What can happen, guards that hold first; in a final state only what precedes the end, and the end.
+
+        Of the events that the flow raises or others send, only those with a route in an active state, and errors.
+        """
         state = self.flow.states[active]
         yield Occurrence((("", ""),), active)
         for around in self.flow.around(active):
             if isinstance(around, CompositeState) and around.again is not None:
                 yield Occurrence(((RETRY, around.path),), around.path)
-        if not isinstance(state, FinalState):
-            yield from self.occurrences(active)
-            return
-        for name in sorted(self.raised_events):
+        final = isinstance(state, FinalState)
+        yield from () if final else self._from(active)
+        for name in sorted(self.raised_events if final else self._expected(active)):
             yield Occurrence(((name, ""),))
-        if state.ends:
+        if isinstance(state, FinalState) and state.ends:
             yield Occurrence(((state.final, state.ends),), active)
 
     def _moves_after(self, active: str, occurrence: Occurrence) -> Iterator[Move]:
@@ -417,19 +408,6 @@ def path_to(target: str, last: Mapping[str, Move]) -> tuple[Move, ...]:
     while moves[-1].source:
         moves.append(last[moves[-1].source])
     return tuple(reversed(moves))
-
-
-def guards(move: Move) -> tuple[Expression, ...]:
-    """The guards evaluated for a move; the last is the one that held, if its route has one."""
-    held = move.route.when if move.route is not None else None
-    return move.refused if held is None else (*move.refused, held)
-
-
-def _always_leave(moves: tuple[Move, ...]) -> bool:
-    """Whether eventless moves are always taken, so that nothing else can happen."""
-    return (
-        bool(moves) and not moves[-1].occurrence.name and moves[-1].route is not None and moves[-1].route.when is None
-    )
 
 
 def _routes(state: State, pattern: str) -> Iterator[Route]:

@@ -1,71 +1,188 @@
-"""Checks a flow against its rules: which apply to each of its states, and which it can break."""
+"""Model checker: which rules apply to each state of a flow, and the shortest path that breaks each."""
 
 from __future__ import annotations
 
+from collections import deque
 from collections.abc import Iterable, Iterator, Mapping
 from typing import Any
 
-from retake_flow.flow.action_spec import Catalogue, names_of
-from retake_flow.flow.diagnostics import Problem
+from retake_flow.flow.action_spec import Catalogue, names_of, with_own
+from retake_flow.flow.diagnostics import Position, Problem
 from retake_flow.flow.expressions.expression import Expression
-from retake_flow.flow.graph.transition_graph import Move
+from retake_flow.flow.graph.transition_graph import Move, Moves
 from retake_flow.flow.model import Flow, State, performers
-from retake_flow.flow.rules import load, model_checker
-from retake_flow.flow.rules.load import Read
-from retake_flow.flow.rules.model import Rule, RuleSet, Term
-from retake_flow.flow.rules.model_checker import Breach
+from retake_flow.flow.names import is_called
+from retake_flow.flow.rules import load
+from retake_flow.flow.rules.matching import NOTHING, Monitor, Reader
+from retake_flow.flow.rules.model import RUN, Rule, Term
+from retake_flow.flow.rules.propositions import Fact, Facts, Words
+from retake_flow.flow.rules.state_space import Edge, Node, StateSpace
+from retake_flow.quick_dataclasses import dataclass
+
+#: How many times a path may prove to assume wrong earlier visits before it is accepted.
+_DOUBTS = 12
+#: The most nodes for all rules together; beyond that, each rule is checked alone.
+_MOST_TOGETHER = 20_000
+#: The most nodes for a single rule.
+_MOST = 200_000
 
 
-def find_breaches(flow: Flow, catalogue: Catalogue) -> tuple[Breach, ...]:
-    """The rules that a flow can break, from the platform and from the files that it names."""
-    return model_checker.find_breaches(flow, catalogue, _readable(load.read_named(flow, catalogue), catalogue))
+@dataclass(frozen=True, slots=True)
+class Breach:
+    """A rule that a flow can break.
+
+    Attributes:
+        path: The moves of the shortest path that breaks it, from the start of a run.
+        position: The position in the flow of the forbidden occurrence.
+        what: The forbidden occurrence at the end of the path, in words.
+    """
+
+    rule: Rule
+    path: tuple[Move, ...]
+    position: Position
+    message: str
+    what: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class _Violation:
+    """The end of a path that breaks a rule."""
+
+    fact: Fact
+
+
+_Step = tuple[Node, bool] | _Violation
 
 
 def problems(flow: Flow, catalogue: Catalogue) -> Iterator[Problem]:
-    """The broken rules of a flow, and problems with its rules files; arguments as for `find_breaches`."""
-    own = list(load.read_named(flow, catalogue))
-    for read in own:
+    """The rules that a flow can break, the platform's and its own, and problems with its rules files."""
+    rules = [*load.platform(catalogue)]
+    for read in load.read_named(flow, catalogue):
         yield from read.problems
-    for breach in model_checker.find_breaches(flow, catalogue, _readable(own, catalogue)):
-        yield problem(breach)
+        rules += read.rules
+    yield from map(problem, find_breaches(flow, catalogue, rules))
 
 
-def _readable(own: Iterable[Read], catalogue: Catalogue) -> Iterator[RuleSet]:
-    """The platform's rules, and the flow's own that could be read."""
-    yield load.platform(catalogue)
-    yield from (read.rules for read in own if read.rules is not None)
+def find_breaches(flow: Flow, catalogue: Catalogue, rules: Iterable[Rule]) -> tuple[Breach, ...]:
+    """The rules that a flow can break, in order, each with its shortest path."""
+    catalogue = with_own(flow, catalogue)
+    rules = [rule for rule in rules if _concerns(flow, rule)]
+    moves = Moves.of_flow(flow, catalogue)
+    facts = Facts(flow, catalogue, Words(rules))
+    reader = Reader(flow, moves, catalogue)
+    plain = StateSpace(flow, moves, facts)
+    found: list[Breach] = []
+    for monitor in _suspects(plain, [Monitor(rule, reader) for rule in rules]):
+        space, watched = plain, frozenset[str]()
+        for _ in range(_DOUBTS):
+            breach = _shortest(space, monitor)
+            doubtful = space.doubtful(breach.path) - watched if breach is not None else frozenset()
+            if not doubtful:
+                break
+            watched |= doubtful
+            space = plain.watch(watched)
+        if breach is not None:
+            found.append(breach)
+    return tuple(found)
 
 
-def rules_of(flow: Flow, catalogue: Catalogue) -> tuple[Rule, ...]:
-    """The rules for a flow: the platform's, and its own if they can be read."""
-    return tuple(rule for rules in _readable(load.read_named(flow, catalogue), catalogue) for rule in rules.rules)
+def _concerns(flow: Flow, rule: Rule) -> bool:
+    """Whether a flow contains anything that a rule could forbid."""
+    doings = {doing.do for doing in flow.performers()} | {undo.do for undo in flow.undos()}
+    actions = {name for do in doings for name, _ in names_of(flow, do, {})}
+    return any(_possible(term, actions) for term in rule.offends)
 
 
-def subjects(flow: Flow, rules: Iterable[Rule]) -> Mapping[str, tuple[str, ...]]:
-    """The names of the rules that apply to each state, by path; states without rules are left out."""
-    rules = tuple(rules)
-    held = {
-        state.path: tuple(rule.name for rule in rules if any(_concerns(term, state, flow) for term in rule.offends))
-        for state in flow.states.values()
+def _possible(term: Term, actions: set[str]) -> bool:
+    if term.verb in ("begins", "done", "ends"):
+        return term.name in actions or term.name == RUN
+    running = [condition.runs for condition in term.during]
+    return not running or any(action in actions or not action for action in running)
+
+
+def _suspects(space: StateSpace, monitors: list[Monitor]) -> list[Monitor]:
+    """The rules that may be broken, all followed at once, with one bit per rule for whether it allows."""
+    masks: dict[Fact, tuple[int, int, int]] = {}
+    broken, start = 0, space.start()
+    pending = [(start, sum(monitor.rule.allowed << place for place, monitor in enumerate(monitors)))]
+    seen: set[tuple[Node, int]] = set()
+    while pending and len(seen) < _MOST_TOGETHER:
+        edge, allowed = pending.pop()
+        for fact in edge.facts:
+            if fact not in masks:
+                masks[fact] = _masks(fact, monitors)
+            offends, forbids, allows = masks[fact]
+            broken |= offends & ~allowed
+            allowed = (allowed & ~forbids) | allows
+        here = (edge.after, allowed | broken)
+        if here not in seen:
+            seen.add(here)
+            pending += [(onward, here[1]) for onward in space.of(edge.after)]
+    return [monitor for place, monitor in enumerate(monitors) if pending or broken >> place & 1]
+
+
+def _masks(fact: Fact, monitors: list[Monitor]) -> tuple[int, int, int]:
+    offends = forbids = allows = 0
+    for place, monitor in enumerate(monitors):
+        if (says := monitor.verdict(fact)) is not NOTHING:
+            offends |= says[0] << place
+            forbids |= says[1] << place
+            allows |= says[2] << place
+    return offends, forbids, allows
+
+
+def _shortest(space: StateSpace, monitor: Monitor) -> Breach | None:
+    rule, start, origin = monitor.rule, space.start(), (Node(""), monitor.rule.allowed)
+    first = _step(start, monitor.follow(start.facts, rule.allowed))
+    came: dict[_Step, tuple[_Step, Edge]] = {first: (origin, start)}
+    moves = {first: 1}
+    pending = deque([first])
+    while pending:
+        here = pending.popleft()
+        if isinstance(here, _Violation):
+            path = tuple(_back(came, here, origin))[::-1]
+            return Breach(rule, path, here.fact.position, _verdict_of(rule), _happens(here.fact))
+        if len(came) > _MOST:
+            return Breach(
+                rule, (), rule.position, f"the flow has too many paths to find out whether it {_verdict_of(rule)}"
+            )
+        node, allowed = here
+        for edge in space.of(node):
+            there = _step(edge, monitor.follow(edge.facts, allowed))
+            length = moves[here] + (edge.move is not None)
+            if length < moves.get(there, length + 1):
+                moves[there], came[there] = length, (here, edge)
+                # Steps that are not moves do not lengthen a path, so they are explored before moves.
+                pending.append(there) if edge.move is not None else pending.appendleft(there)
+    return None
+
+
+def _step(edge: Edge, said: bool | Fact) -> _Step:
+    return _Violation(said) if isinstance(said, Fact) else (edge.after, said)
+
+
+def _back(came: dict[_Step, tuple[_Step, Edge]], step: _Step, origin: _Step) -> Iterator[Move]:
+    while step != origin:
+        step, edge = came[step]
+        if edge.move is not None:
+            yield edge.move
+
+
+def _verdict_of(rule: Rule) -> str:
+    owner = "the platform's rule" if rule.owner == "platform" else "the rule"
+    of = "" if rule.owner == "platform" else f" of {rule.owner}"
+    return f"breaks {owner} {rule.name}{of}: {rule.because}"
+
+
+def _happens(fact: Fact) -> str:
+    said = {
+        "begins": f"{fact.name} begins",
+        "ends": "the run ends" if fact.name == RUN else f"{fact.name} ends",
+        "enters": f"{fact.name} is entered",
+        "leaves": f"{fact.name} is left",
+        "takes": f"{fact.name} is taken",
     }
-    return {path: names for path, names in held.items() if names}
-
-
-def _concerns(term: Term, state: State, flow: Flow) -> bool:
-    """Whether a state does what a term names, or has the activity that makes its conditions hold."""
-    if term.name:
-        named = (each for doing in performers(state) for each in names_of(flow, doing.do, doing.inputs))
-        return term.name == state.path or any(name == term.name and _may_fit(term, inputs) for name, inputs in named)
-    runs = {condition.runs for condition in term.during if condition.runs}
-    running = (each for activity in state.activities.values() for each in names_of(flow, activity.do, {}))
-    return any(name in runs for name, _ in running) or any(condition.inside == state.path for condition in term.during)
-
-
-def _may_fit(term: Term, inputs: Mapping[str, Any]) -> bool:
-    """Whether an action may get the inputs in a term; the value of a template is unknown."""
-    return all(
-        isinstance(inputs.get(key), Expression) or inputs.get(key) == value for key, value in term.inputs.items()
-    )
+    return said.get(fact.verb, f"the run stays in {fact.at}")
 
 
 def problem(breach: Breach) -> Problem:
@@ -102,3 +219,36 @@ def _as_json(move: Move) -> dict[str, Any]:
         "left": list(move.left),
         "entered": list(move.entered),
     }
+
+
+def rules_of(flow: Flow, catalogue: Catalogue) -> tuple[Rule, ...]:
+    """The rules for a flow: the platform's, and its own if they can be read."""
+    return (*load.platform(catalogue), *(rule for read in load.read_named(flow, catalogue) for rule in read.rules))
+
+
+def subjects(flow: Flow, rules: Iterable[Rule]) -> dict[str, tuple[str, ...]]:
+    """The names of the rules that apply to each state, by path; states without rules are left out."""
+    rules = tuple(rules)
+    held = {
+        state.path: tuple(rule.name for rule in rules if any(_applies(term, state, flow) for term in rule.offends))
+        for state in flow.states.values()
+    }
+    return {path: names for path, names in held.items() if names}
+
+
+def _applies(term: Term, state: State, flow: Flow) -> bool:
+    """Whether a state does what a term names, or has the activity that makes its conditions hold."""
+    if term.verb in ("enters", "leaves"):
+        return is_called(state.path, term.name)
+    if term.name:
+        named = (each for doing in performers(state) for each in names_of(flow, doing.do, doing.inputs))
+        return any(name == term.name and _may_fit(term, inputs) for name, inputs in named)
+    running = {name for each in state.activities.values() if each.do for name, _ in names_of(flow, each.do, {})}
+    return any(each.runs in running or (each.inside and is_called(state.path, each.inside)) for each in term.during)
+
+
+def _may_fit(term: Term, inputs: Mapping[str, Any]) -> bool:
+    """Whether an action may get the inputs in a term; the value of a template is unknown."""
+    return all(
+        isinstance(inputs.get(key), Expression) or inputs.get(key) == value for key, value in term.inputs.items()
+    )

@@ -21,7 +21,7 @@ from retake_flow.flow.expressions.expression import Expression
 from retake_flow.flow.graph.transition_graph import Moves
 from retake_flow.flow.model import Flow
 from retake_flow.flow.names import OUTSIDE, is_called, last, matches
-from retake_flow.flow.rules.model import RUN, Condition, Rule, RuleSet, Term
+from retake_flow.flow.rules.model import RUN, Condition, Rule, Term
 from retake_flow.flow.text import locate
 from retake_flow.flow.text.bundle import Use
 from retake_flow.flow.text.locate import Folders
@@ -60,7 +60,7 @@ _OVER = ("comes", "fresh", "and")
 class Read:
     """A rules file and its problems; it has no rules if there are problems."""
 
-    rules: RuleSet | None
+    rules: tuple[Rule, ...]
     problems: tuple[Problem, ...]
 
 
@@ -71,17 +71,17 @@ def read(text: str, file: str, catalogue: Catalogue, flow: Flow | None = None) -
     """
     source = require_kind(parse(text, file), "rules file", ("rules", "every_path"))
     if source.problems:
-        return Read(None, tuple(replace(problem, code="RF071") for problem in source.problems))
+        return Read((), tuple(replace(problem, code="RF071") for problem in source.problems))
     reading = _Reading(source, catalogue, flow)
     rules = reading.rules()
-    return Read(None if reading.problems else rules, tuple(reading.problems))
+    return Read(() if reading.problems else rules, tuple(reading.problems))
 
 
-def platform(catalogue: Catalogue) -> RuleSet:
+def platform(catalogue: Catalogue) -> tuple[Rule, ...]:
     """The rules of the platform, which hold for every flow."""
     file = locate.platform_rules()
     found = read(file.read_text(encoding="utf-8"), str(file), catalogue)
-    if found.rules is None:
+    if found.problems:
         raise ValueError("\n".join(map(str, found.problems)))
     return found.rules
 
@@ -94,13 +94,13 @@ def read_named(flow: Flow, catalogue: Catalogue) -> Iterator[Read]:
             file = find_file(flow, name)
             text, problems = decode(plain_file.read(file), str(file))
         except UsageError as error:
-            yield Read(None, (Problem(_rules_position(flow), "RF071", error.message, error.hint),))
+            yield Read((), (Problem(_rules_position(flow), "RF071", error.message, error.hint),))
             continue
         except OSError as error:
-            yield Read(None, (Problem(_rules_position(flow), "RF071", f"{name!r} cannot be read: {error.strerror}"),))
+            yield Read((), (Problem(_rules_position(flow), "RF071", f"{name!r} cannot be read: {error.strerror}"),))
             continue
         said = tuple(replace(problem, code="RF071") for problem in problems)
-        yield Read(None, said) if said else read(text, str(file), catalogue, flow)
+        yield Read((), said) if said else read(text, str(file), catalogue, flow)
 
 
 def find_file(flow: Flow, name: str) -> File:
@@ -147,7 +147,7 @@ class _Reading:
         self._flow = flow
         self._states = tuple(flow.states) if flow is not None else ()
 
-    def rules(self) -> RuleSet | None:
+    def rules(self) -> tuple[Rule, ...]:
         """All rules of the file."""
         data = self._mapping(self._source.data, (), "a rules file", _TOP)
         name = data.get("rules")
@@ -155,13 +155,13 @@ class _Reading:
             self._say((), "a rules file begins with `rules: NAME`")
         if "every_path" not in data:
             self._say((), "a rules file needs the key 'every_path', which holds the rules")
-            return None
+            return ()
         written = data["every_path"]
         if not isinstance(written, dict) or not written:
             self._say(("every_path",), "'every_path' must be a mapping from names to rules")
-            return None
+            return ()
         made = [self._rule(str(name), key, ("every_path", key)) for key in written]
-        return RuleSet(str(name), tuple(rule for rule in made if rule is not None))
+        return tuple(rule for rule in made if rule is not None)
 
     def _rule(self, owner: str, name: str, at: Path) -> Rule | None:
         data = self._mapping(self._at(at), at, f"the rule {name!r}", ("because", *_KEYS))

@@ -1,20 +1,24 @@
-"""Matches what happens in a flow with the terms of a rule."""
+"""Matches what happens in a flow with the terms of a rule, and follows the rule along a path."""
 
 from __future__ import annotations
 
 from collections.abc import Iterable
-from functools import lru_cache
 from typing import Any
 
 from retake_flow.flow import duration
 from retake_flow.flow.action_spec import Catalogue, names_of
 from retake_flow.flow.expressions.expression import Expression
+from retake_flow.flow.expressions.guards import Literal, literals
 from retake_flow.flow.graph.transition_graph import Moves
 from retake_flow.flow.model import ActionState, Flow, QuestionState, RestingState, State, WaitState, time_limits
 from retake_flow.flow.names import is_called, matches
-from retake_flow.flow.rules.guards import Literal, literals
-from retake_flow.flow.rules.model import Condition, Term
+from retake_flow.flow.rules.model import Condition, Rule, Term
 from retake_flow.flow.rules.propositions import SOMEHOW, UNWELL, Fact
+
+#: Verbs of facts that are matched by a part of a name, or without one.
+_BY_PART = ("enters", "leaves", "takes", "settles")
+#: The verdict of a rule on a fact that it does not name.
+NOTHING = (False, False, False)
 
 
 class Reader:
@@ -90,6 +94,40 @@ class Reader:
         return min(map(_seconds, limits), default=float("inf"))
 
 
+class Monitor:
+    """Follows one rule along a path: whether what it forbids is currently allowed."""
+
+    def __init__(self, rule: Rule, reader: Reader) -> None:
+        self.rule = rule
+        self._reader = reader
+        self._known: dict[Fact, tuple[bool, bool, bool]] = {}
+        self._names = {term.name for term in rule.terms}
+
+    def verdict(self, fact: Fact) -> tuple[bool, bool, bool]:
+        """Whether a fact is forbidden, forbids from then on, or allows from then on."""
+        if fact.name not in self._names and fact.verb not in _BY_PART:
+            return NOTHING
+        if fact not in self._known:
+            self._known[fact] = self._verdict_of(fact)
+        return self._known[fact]
+
+    def follow(self, facts: Iterable[Fact], allowed: bool) -> bool | Fact:
+        """Whether it is allowed after some facts, or the fact that breaks the rule."""
+        for fact in facts:
+            offends, forbids, allows = self.verdict(fact)
+            if offends and not allowed:
+                return fact
+            allowed = allows or (allowed and not forbids)
+        return allowed
+
+    def _verdict_of(self, fact: Fact) -> tuple[bool, bool, bool]:
+        rule, among = self.rule, self._reader.among
+        # The outcome of an earlier action says nothing about what has happened since.
+        old = bool(rule.forbids) and fact.verb == "shows"
+        allows = not old and among(fact, rule.allows, sure=True)
+        return among(fact, rule.offends, sure=False), among(fact, rule.forbids, sure=False), allows
+
+
 def _matches_name(name: str, term: Term) -> bool:
     """Whether a name means a state by the end of its path, or an event by the beginning of its name."""
     if term.verb == "takes":
@@ -112,13 +150,8 @@ def _matches_outcome(outcome: str, wanted: str, sure: bool) -> bool:
 
 
 def _is_certain(known: frozenset[Literal], where: str, sure: bool) -> bool:
-    wanted = _literals_of(where)
+    wanted = literals(where, held=True)
     return wanted <= known if sure else not any((said, not held) in known for said, held in wanted)
-
-
-@lru_cache(maxsize=256)
-def _literals_of(where: str) -> frozenset[Literal]:
-    return literals(where, held=True)
 
 
 def _seconds(written: Any) -> float:

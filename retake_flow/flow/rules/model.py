@@ -73,11 +73,3 @@ class Rule:
     def terms(self) -> tuple[Term, ...]:
         """Everything that it names."""
         return (*self.offends, *self.allows, *self.forbids)
-
-
-@dataclass(frozen=True, slots=True)
-class RuleSet:
-    """The rules of one file."""
-
-    name: str
-    rules: tuple[Rule, ...]

@@ -8,10 +8,10 @@ from typing import Any
 
 from retake_flow.flow.action_spec import Catalogue, names_of, retry_of
 from retake_flow.flow.diagnostics import Position
+from retake_flow.flow.expressions import guards
+from retake_flow.flow.expressions.guards import Literal
 from retake_flow.flow.graph.transition_graph import Move
 from retake_flow.flow.model import ActionState, Activity, Flow, State, performers
-from retake_flow.flow.rules import guards
-from retake_flow.flow.rules.guards import Literal
 from retake_flow.flow.rules.model import RUN, Rule
 from retake_flow.quick_dataclasses import dataclass
 
@@ -178,10 +178,9 @@ class Facts:
 
     def _sure(self, move: Move) -> frozenset[Literal]:
         """The conditions that are certain on a move."""
-        if move.route is None or not self._words.said or (move.route.when is None and not move.refused):
+        if move.route is None or not self._words.said:
             return _NOTHING
-        held = self._literals(move.route.when.text, True) if move.route.when is not None else _NOTHING
-        return held.union(*(self._literals(guard.text, False) for guard in move.refused))
+        return _NOTHING.union(*(self._literals(guard.text, held) for guard, held in move.guards))
 
     def _of_interest(self, text: str, held: bool) -> frozenset[Literal]:
         """The conditions that an expression makes certain, if rules may ask for them."""

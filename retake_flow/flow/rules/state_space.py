@@ -6,12 +6,11 @@ from collections.abc import Iterable, Iterator, Mapping
 from typing import NamedTuple
 
 from retake_flow.errors import fault_of
+from retake_flow.flow.expressions import guards
 from retake_flow.flow.expressions.expression import Expression
 from retake_flow.flow.graph.transition_graph import Move, Moves, Occurrence
-from retake_flow.flow.graph.transition_graph import guards as guards_of
 from retake_flow.flow.model import ActionState, Activity, FinalState, Flow
 from retake_flow.flow.names import parent
-from retake_flow.flow.rules import guards
 from retake_flow.flow.rules.propositions import Fact, Facts
 from retake_flow.flow.state_parts import Route
 
@@ -164,25 +163,25 @@ class StateSpace:
         """The states whose number of visits the guards of a move read: paths by name."""
         if move.route is None:
             return {}
-        names = {name for guard in self._guards(move) for name in guards.visited_states(guard.text)}
+        names = {name for guard, _ in self._guards(move) for name in guards.visited_states(guard.text)}
         found = {name: self._facts.state_named(move.route.root, name) for name in names}
         return {name: state.path for name, state in found.items() if state is not None}
 
-    def _guards(self, move: Move) -> tuple[Expression, ...]:
-        """The guards of a move that use the names of its route."""
+    def _guards(self, move: Move) -> tuple[tuple[Expression, bool], ...]:
+        """The guards of a move that use the names of its route, each with whether it held."""
         if move.route is None:
             return ()
-        asked = guards_of(move)
-        return asked if self._flow.states[move.source].root == move.route.root else asked[len(move.refused) :]
+        same = self._flow.states[move.source].root == move.route.root
+        return move.guards if same else move.guards[len(move.refused) :]
 
 
-def _possible(known: tuple[Expression, ...], move: Move, entered: Mapping[str, bool]) -> bool:
+def _possible(known: tuple[tuple[Expression, bool], ...], move: Move, entered: Mapping[str, bool]) -> bool:
     """Whether the guards of a move can have the required values, given its event and the entered states."""
     if not known or move.route is None:
         return True
     kind = move.occurrence.name.rpartition("error.")[2]
     values = {"event.kind": kind, "event.fault": fault_of(kind)} if kind != move.occurrence.name else {}
-    return not any(guards.truth(g.text, entered, values) is (g is not move.route.when) for g in known)
+    return not any(guards.truth(guard.text, entered, values) is (not held) for guard, held in known)
 
 
 def _stay(leaf: str, event: str, who: ActionState | Activity) -> Move:

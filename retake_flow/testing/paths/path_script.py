@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Final
 
@@ -15,11 +15,11 @@ from retake_flow.flow.graph.transition_graph import Move
 from retake_flow.flow.model import ActionState, Activity, Flow, QuestionState, State
 from retake_flow.flow.state_parts import Ask
 from retake_flow.testing.gherkin.cells import cell
-from retake_flow.testing.paths.paths import Path, WantedGuard, solve, wanted_values
+from retake_flow.testing.paths.paths import Path, WantedGuard, solve
 from retake_flow.testing.paths.paths import inputs as chosen_inputs
 from retake_flow.testing.runs.trial import Trial
 from retake_flow.whatif.plan.samples import sample, with_samples
-from retake_flow.whatif.simulate.mock_replies import kinds
+from retake_flow.whatif.simulate.mocks import kinds
 
 Values = Mapping[str, Any]
 #: The person who answers questions.
@@ -97,7 +97,7 @@ class Script:
     def _asked_of(self, move: Move) -> Iterator[WantedGuard]:
         """The guards of a move in the flow itself, and the conditions for its event to be raised."""
         if move.route is not None and not move.route.root:
-            yield from wanted_values(move.refused, move.route.when)
+            yield from move.guards
         scope, _, own = move.occurrence.place.rpartition(":")
         if scope and not self._flow.states[scope].root:
             raised = dict(self._flow.states[scope].activities[own].raises)
@@ -109,7 +109,7 @@ class Script:
     def _move(self, move: Move) -> None:
         place, name = move.occurrence.place, move.occurrence.name
         state = self._flow.states[move.source]
-        wanted = wanted_values(move.refused, move.route.when if move.route else None)
+        wanted = move.guards
         if not name:
             return
         if ":" in place:
@@ -139,7 +139,7 @@ class Script:
                 if activity.every is not None:
                     self._answers.setdefault(activity.key, []).append(_Answer(""))
 
-    def _finish(self, state: ActionState, name: str, wanted: list[WantedGuard]) -> None:
+    def _finish(self, state: ActionState, name: str, wanted: Sequence[WantedGuard]) -> None:
         spec = self._catalogue[state.do]
         if name in spec.outcomes:
             values = solve(wanted, "result", spec.result, self._known)
@@ -147,7 +147,7 @@ class Script:
         else:
             self._fail(state.path, name.removeprefix("error."), wanted, _retries(state, self._catalogue))
 
-    def _fail(self, place: str, kind: str, wanted: list[WantedGuard], retries: int) -> None:
+    def _fail(self, place: str, kind: str, wanted: Sequence[WantedGuard], retries: int) -> None:
         event = {"name": f"error.{kind}", "kind": kind, "fault": fault_of(kind), "message": kind}
         if kind not in kinds() or solve(wanted, "event", {}, {"event": event}) is None:
             raise Unknown(kind)
@@ -156,7 +156,7 @@ class Script:
     def _say(self, place: str, outcome: str, values: Values) -> None:
         self._answers.setdefault(place, []).append(_Answer(outcome, values))
 
-    def _activity(self, state: State, activity: Activity, name: str, wanted: list[WantedGuard]) -> None:
+    def _activity(self, state: State, activity: Activity, name: str, wanted: Sequence[WantedGuard]) -> None:
         end = name.removeprefix(activity.name + ".")
         raised = dict(activity.raises)
         if activity.ask is not None:
@@ -179,14 +179,14 @@ class Script:
             exits = {"result": {"state": activity.key, "outcome": "exited"}}
             self.when.append(Line(f"When {activity.key} exits", lambda trial: trial.apply(exits)))
 
-    def _outside(self, state: State, name: str, wanted: list[WantedGuard]) -> None:
+    def _outside(self, state: State, name: str, wanted: Sequence[WantedGuard]) -> None:
         if name == "stop":
             self._until(state.path)
             self.when.append(Line("When it is stopped", lambda trial: trial.apply({"event": "stop"})))
         elif name in self._flow.events:
             self._receive(state, name, self._flow.events[name], wanted)
 
-    def _receive(self, state: State, name: str, fields: Mapping[str, Any], wanted: list[WantedGuard]) -> None:
+    def _receive(self, state: State, name: str, fields: Mapping[str, Any], wanted: Sequence[WantedGuard]) -> None:
         """Raise an event from outside."""
         self._until(state.path)
         data = {
@@ -196,7 +196,7 @@ class Script:
         text = f"When the event {name} comes{' with' if data else ''}"
         self.when.append(Line(text, lambda trial: trial.apply({"event": name, "data": data}), data))
 
-    def _answer(self, state: State, place: str, ask: Ask, name: str, wanted: list[WantedGuard]) -> None:
+    def _answer(self, state: State, place: str, ask: Ask, name: str, wanted: Sequence[WantedGuard]) -> None:
         self._until(state.path)
         decision = name if ask.decisions else ""
         fields = ask.decisions[decision] if ask.decisions else ask.fields

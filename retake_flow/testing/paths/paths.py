@@ -73,9 +73,8 @@ class Paths:
         """The moves possible after a move, without those whose guard requires another kind of error."""
         for move in self._moves.of(last.target):
             before, _, kind = move.occurrence.name.rpartition("error.")
-            wanted = wanted_values(move.refused, move.route.when if move.route else None)
             event = {"name": move.occurrence.name, "kind": kind, "fault": fault_of(kind)}
-            if not kind or before or solve(wanted, "event", {}, {"event": event}) is not None:
+            if not kind or before or solve(move.guards, "event", {}, {"event": event}) is not None:
                 yield move
 
 
@@ -86,11 +85,6 @@ _MOST_TRIED: Final = 2_000
 _NUMBERS: Final = (0, 1, 2, 10, 100, 1000, -1)
 _NUMBER = re.compile(r"(?<![\w.])\d+(?:\.\d+)?")
 _TEXT = re.compile(r"'([^']*)'|\"([^\"]*)\"")
-
-
-def wanted_values(refused: Sequence[Expression], when: Expression | None) -> list[WantedGuard]:
-    """The conditions for a route to be taken."""
-    return [*((guard, False) for guard in refused), *([(when, True)] if when is not None else [])]
 
 
 def solve(

@@ -13,9 +13,8 @@ from retake_flow.flow.diagnostics import did_you_mean
 from retake_flow.flow.model import Flow
 from retake_flow.ports.actions import Call
 from retake_flow.whatif.plan import samples
-from retake_flow.whatif.simulate import mock_replies, script_fields
-from retake_flow.whatif.simulate.mock_replies import EXITED, Reply
-from retake_flow.whatif.simulate.mocks import Mocks
+from retake_flow.whatif.simulate import mocks, script_fields
+from retake_flow.whatif.simulate.mocks import EXITED, Mocks, Reply
 from retake_flow.whatif.simulate.script_fields import InvalidField
 
 _NEVER: Final = Reply("", after=float("inf"))
@@ -108,7 +107,7 @@ class MockedAnswers(Mocks):
         """
         key, _ = self._resolve(name)
         try:
-            fault = mock_replies.fault(kind, ())
+            fault = mocks.fault(kind, ())
         except InvalidField as error:
             raise UsageError(error.message, hint=error.hint) from None
         self._say(key, [Reply(fault=replace(fault, message=f"{kind}, as the scenario says"))], times)

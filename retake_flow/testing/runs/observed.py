@@ -8,6 +8,7 @@ from datetime import datetime
 from typing import Any, Protocol
 
 from retake_flow.flow.model import Flow
+from retake_flow.flow.names import is_called
 from retake_flow.run.records import Record
 from retake_flow.run.run import Run
 from retake_flow.whatif.virtual_time import EPOCH
@@ -64,11 +65,6 @@ def seconds(record: Record) -> float:
     return round(datetime.fromisoformat(record["t"]).timestamp() - EPOCH, 3)
 
 
-def matches_name(name: str, path: str) -> bool:
-    """Whether a name means a state or an activity: its path or key, or the end of either."""
-    return path == name or path.endswith((f"/{name}", f":{name}"))
-
-
 def entered_states(observed: Observed) -> list[str]:
     """The paths of the states entered, in order."""
     return [record["state"] for record in records(observed, "state_entered")]
@@ -84,7 +80,7 @@ def performances(observed: Observed, name: str) -> list[Record]:
     return [
         record
         for record in _performed_records(observed)
-        if name in ("", record["action"]) or matches_name(name, record["place"])
+        if name in ("", record["action"]) or is_called(record["place"], name)
     ]
 
 

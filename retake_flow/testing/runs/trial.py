@@ -16,10 +16,11 @@ from retake_flow.errors import UsageError
 from retake_flow.flow.diagnostics import did_you_mean
 from retake_flow.flow.load.inputs import resolve
 from retake_flow.flow.model import Flow
+from retake_flow.flow.names import is_called
 from retake_flow.run.records import Record
 from retake_flow.run.run import Run
 from retake_flow.testing.runs.mocked import MockedAnswers
-from retake_flow.testing.runs.observed import Unmet, matches_name
+from retake_flow.testing.runs.observed import Unmet
 from retake_flow.whatif.plan import samples
 from retake_flow.whatif.simulate.mocks import Mocks
 from retake_flow.whatif.simulate.simulation import MOST_IN_A_LINE, Simulation
@@ -139,7 +140,7 @@ class Trial:
             nonlocal heard
             new, heard = self.journal[heard:], len(self.journal)
             entered = (record["state"] for record in new if record["event"] == "state_entered")
-            return self.within(state) or any(matches_name(state, path) for path in entered)
+            return self.within(state) or any(is_called(path, state) for path in entered)
 
         self._pass(has_reached, f"to come to {state!r}")
 
@@ -154,7 +155,7 @@ class Trial:
     def within(self, state: str) -> bool:
         """Whether a state is active: the innermost one, or one around it."""
         return bool(self.run.state) and any(
-            matches_name(state, around.path) for around in self.flow.around(self.run.state)
+            is_called(around.path, state) for around in self.flow.around(self.run.state)
         )
 
     def require_state(self, state: str) -> None:
@@ -163,7 +164,7 @@ class Trial:
         Raises:
             UsageError: There is no such state.
         """
-        if state not in self.flow.states and not any(matches_name(state, path) for path in self.flow.states):
+        if state not in self.flow.states and not any(is_called(path, state) for path in self.flow.states):
             raise UsageError(f"the flow has no state {state!r}", hint=did_you_mean(state, self.flow.states))
 
     def close(self) -> None:

@@ -8,6 +8,7 @@ from pytest_bdd import then
 
 from retake_flow.errors import UsageError
 from retake_flow.flow.diagnostics import did_you_mean
+from retake_flow.flow.names import is_called
 from retake_flow.run.records import Record
 from retake_flow.testing.gherkin.cells import Table, pairs
 from retake_flow.testing.gherkin.vocabulary import Wording
@@ -22,7 +23,7 @@ def within(observed: Observed, state: str) -> None:
     """A state is active, by its path or the end of it: the innermost one, or one around it."""
     _known(observed, state)
     path = observed.run.state
-    if not any(seen.matches_name(state, around.path) for around in observed.flow.around(path)):
+    if not any(is_called(around.path, state) for around in observed.flow.around(path)):
         raise Unmet(f"in {state!r}", _where(observed))
 
 
@@ -55,7 +56,7 @@ def states(observed: Observed, datatable: Table) -> None:
     for state in wanted:
         _known(observed, state)
     came = _leaves(observed)
-    if len(came) != len(wanted) or not all(map(seen.matches_name, wanted, came)):
+    if len(came) != len(wanted) or not all(map(is_called, came, wanted)):
         raise Unmet(" → ".join(wanted), " → ".join(came))
 
 
@@ -149,18 +150,18 @@ def _performances(observed: Observed, place: str) -> list[Record]:
     places = [doing.key for doing in observed.flow.performers()]
     known = {doing.do for doing in observed.flow.performers()}
     known |= {undo.do for undo in observed.flow.undos()}
-    if place not in known and not any(seen.matches_name(place, each) for each in places):
+    if place not in known and not any(is_called(each, place) for each in places):
         raise UsageError(f"the flow never performs {place!r}", hint=did_you_mean(place, [*known, *places]))
     return seen.performances(observed, place)
 
 
 def _visits(observed: Observed, state: str) -> int:
     _known(observed, state)
-    return sum(seen.matches_name(state, path) for path in seen.entered_states(observed))
+    return sum(is_called(path, state) for path in seen.entered_states(observed))
 
 
 def _known(observed: Observed, state: str) -> None:
-    if not any(seen.matches_name(state, path) for path in observed.flow.states):
+    if not any(is_called(path, state) for path in observed.flow.states):
         raise UsageError(f"the flow has no state {state!r}", hint=did_you_mean(state, observed.flow.states))
 
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterator, Mapping
 from contextlib import suppress
 from dataclasses import dataclass
@@ -11,32 +10,15 @@ from typing import Any
 from retake_flow.errors import UsageError
 from retake_flow.flow.action_spec import Catalogue, with_own
 from retake_flow.flow.expressions.expression import Expression
+from retake_flow.flow.expressions.guards import literals
 from retake_flow.flow.graph.transition_graph import Move, Moves, path_to
 from retake_flow.flow.model import ActionState, FinalState, Flow, QuestionState, State, askers
 from retake_flow.flow.names import OUTSIDE
 from retake_flow.whatif.plan import planner
 from retake_flow.whatif.plan.plan import Kind
 
-#: A guard that reads one field of the result.
-_FIELD = re.compile(r"\s*(?P<no>not\s+)?result\.(?P<field>\w+)\s*")
-
 #: The most trial plans: bounded by this many states in total, but at least this many plans.
 _MOST_STATES, _LEAST_TRIALS = 20_000, 10
-
-
-@dataclass(frozen=True, slots=True)
-class PathStep:
-    """One transition of a path.
-
-    Attributes:
-        event: The event; "" if the transition needs none.
-        guards: The guards that must hold, as written; one that must not hold is wrapped in `not (…)`.
-    """
-
-    source: str
-    event: str
-    guards: tuple[str, ...]
-    target: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,14 +27,14 @@ class PlannedPath:
 
     Attributes:
         goal: The path of a final state or of a state that asks, or the key of an activity that asks.
+        moves: The moves that lead there; the first is the start of the run.
         assumed: The assumptions with which a plan gets there; None if no known ones do.
         tried: Whether assumptions were searched for; false for the rest of a flow with very many goals.
     """
 
     goal: str
     question: bool
-    start: str
-    legs: tuple[PathStep, ...]
+    moves: tuple[Move, ...]
     assumed: tuple[str, ...] | None
     tried: bool = True
 
@@ -80,10 +62,9 @@ def all_paths(flow: Flow, catalogue: Catalogue, inputs: Mapping[str, Any]) -> Al
             unreached.append(goal)
             continue
         moves = path_to(states[0], reached)
-        legs = tuple(_path_step(move) for move in moves[1:])
         assumed = trials.find_assumptions(goal, moves[1:])
         question = ":" in goal or isinstance(flow.states[goal], QuestionState)
-        found.append(PlannedPath(goal, question, moves[0].target, legs, assumed, trials.has_budget))
+        found.append(PlannedPath(goal, question, moves, assumed, trials.has_budget))
     return AllPaths(flow.name, tuple(found), tuple(unreached))
 
 
@@ -100,12 +81,6 @@ def _targets(flow: Flow, reached: Mapping[str, Any]) -> dict[str, list[str]]:
             if goal in goals:
                 goals[goal].append(path)
     return goals
-
-
-def _path_step(move: Move) -> PathStep:
-    when = move.route.when if move.route is not None else None
-    guards = (*(f"not ({guard.text})" for guard in move.refused), *([when.text] if when is not None else []))
-    return PathStep(move.source, move.occurrence.name, guards, move.target)
 
 
 # --- what it takes ------------------------------------------------------------------------------------------
@@ -125,11 +100,8 @@ def _assumptions(flow: Flow, catalogue: Catalogue, moves: tuple[Move, ...], *, u
             yield from _of_activity(flow, catalogue, move.source, place, name)
         elif name and (likely := _usual_outcome(flow.states[place], catalogue)) and (usual or name != likely):
             yield f"{place}={name}"
-        asked = [(guard, False) for guard in move.refused]
-        if move.route is not None and move.route.when is not None:
-            asked.append((move.route.when, True))
-        for guard, holds in asked:
-            yield from _field(place, guard, holds=holds)
+        for guard, holds in move.guards:
+            yield from _fields(place, guard, holds=holds)
 
 
 def _usual_outcome(state: State, catalogue: Catalogue) -> str:
@@ -146,7 +118,7 @@ def _of_activity(flow: Flow, catalogue: Catalogue, source: str, key: str, name: 
     activity = flow.activity(key)
     raised = dict(activity.raises)
     if name in raised:
-        yield from _field(key, raised[name], holds=True)
+        yield from _fields(key, raised[name], holds=True)
         return
     end = name.removeprefix(activity.name + ".")
     if activity.do in catalogue and end in catalogue[activity.do].events:
@@ -157,11 +129,12 @@ def _of_activity(flow: Flow, catalogue: Catalogue, source: str, key: str, name: 
         yield f"{key}={end}"
 
 
-def _field(place: str, guard: Expression, *, holds: bool) -> Iterator[str]:
-    found = _FIELD.fullmatch(guard.text)
-    wanted = holds is not bool(found and found["no"])
-    if found and not wanted:
-        yield f"{place}.{found['field']}=false"
+def _fields(place: str, guard: Expression, *, holds: bool) -> Iterator[str]:
+    """The fields of a result that a guard needs to be false; true is what plans take anyway."""
+    for name, sure in sorted(literals(guard.text, held=holds)):
+        base, _, field = name.partition(".")
+        if base == "result" and field.isidentifier() and not sure:
+            yield f"{place}.{field}=false"
 
 
 class _Trials:

@@ -5,15 +5,19 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, Final
 
-from retake_flow.errors import UsageError
-from retake_flow.flow.action_spec import Catalogue
+from retake_flow.errors import UsageError, kinds
+from retake_flow.flow.action_spec import Catalogue, Idempotency
 from retake_flow.flow.diagnostics import did_you_mean
 from retake_flow.flow.fields import Declared, read
+from retake_flow.flow.graph.transition_graph import error_kinds
 from retake_flow.flow.model import ActionState, Activity, FinalState, Flow, QuestionState, State, time_limits
-from retake_flow.flow.names import ERRORS, OUTSIDE, is_called
+from retake_flow.flow.names import OUTSIDE, is_called
+from retake_flow.flow.state_parts import Ask
 from retake_flow.redact import Secret
+from retake_flow.run.gates import Answer, Gate
+from retake_flow.whatif.plan import samples
 
 
 @dataclass(frozen=True, slots=True)
@@ -126,8 +130,7 @@ class _Reading:
 
     def _places_named(self, name: str) -> list[Place]:
         """The places that a name means: those with this name, or else those with this action."""
-        called = re.compile(rf"(?:.*[/:])?{re.escape(name)}")
-        found = [place for place in self._places.values() if name and called.fullmatch(place.path)]
+        found = [place for place in self._places.values() if name and is_called(place.path, name)]
         if len({place.do or place.path for place in found}) > 1:
             if name in self._places:
                 return [self._places[name]]
@@ -180,24 +183,102 @@ def _places(flow: Flow, catalogue: Catalogue) -> Iterator[Place]:
     external = (*OUTSIDE, *dict.fromkeys((*flow.events, *raised)))
     for state in flow.states.values():
         if state.can_be_innermost and not isinstance(state, FinalState):
-            yield _place(state, state.path, catalogue, ("timeout",) if time_limits(state) else (), external)
+            yield _place(state, catalogue, ("timeout",) if time_limits(state) else (), external)
         for activity in state.activities.values():
-            yield _place(activity, activity.key, catalogue, (), ())
+            yield _place(activity, catalogue, (), ())
 
 
-def _place(
-    found: State | Activity, path: str, catalogue: Catalogue, timeout: tuple[str, ...], external: tuple[str, ...]
-) -> Place:
-    do = found.do if isinstance(found, ActionState | Activity) else ""
-    ask = found.ask if isinstance(found, QuestionState | Activity) else None
-    spec = catalogue.get(do)
-    if ask is not None:
-        fields = {name: schema for one in (ask.fields, *ask.decisions.values()) for name, schema in one.items()}
-        ends = tuple(dict.fromkeys((*ask.outcomes, *timeout, *external)))
-        secrets = frozenset(name for name, schema in fields.items() if schema.get("secret") is True)
-        return Place(path, "", ends, fields, external, secrets)
-    if spec is None:
-        return Place(path, "", (*timeout, *external), external=external)
-    errors = dict.fromkeys(f"error.{kind}" for kind in (*spec.errors, *ERRORS))
-    ends = (*spec.outcomes, *errors, *timeout, *external)
-    return Place(path, do, ends, spec.result, external, spec.secrets)
+def _place(found: State | Activity, catalogue: Catalogue, timeout: tuple[str, ...], external: tuple[str, ...]) -> Place:
+    more = (*timeout, *external)
+    match found:
+        case QuestionState(ask=Ask() as ask) | Activity(ask=Ask() as ask):
+            fields = {name: schema for one in (ask.fields, *ask.decisions.values()) for name, schema in one.items()}
+            secrets = frozenset(name for name, schema in fields.items() if schema.get("secret") is True)
+            return Place(found.key, "", tuple(dict.fromkeys((*ask.outcomes, *more))), fields, external, secrets)
+        case ActionState() | Activity():
+            spec = catalogue[found.do]
+            ends = (*spec.outcomes, *(f"error.{kind}" for kind in error_kinds(found, spec)), *more)
+            return Place(found.key, found.do, ends, spec.result, external, spec.secrets)
+    return Place(found.key, "", more, external=external)
+
+
+@dataclass(frozen=True, slots=True)
+class Failure:
+    """An error of an action.
+
+    Attributes:
+        permanent: Whether a retry cannot help, or could do the action twice.
+    """
+
+    kind: str
+    message: str
+    permanent: bool = False
+
+
+def failure(kind: str, *, once: bool = False) -> Failure:
+    """The error of a kind, with its general message.
+
+    `once` means that the action is not repeated when it may already have been done.
+    """
+    known = kinds().get(kind)
+    if known is None:
+        return Failure(kind, kind)
+    words = (known.__doc__ or kind).partition("\n")[0].rstrip(".")
+    permanent = known.fault == "operator" or not known.passing or (once and known.doubtful)
+    return Failure(kind, words, permanent)
+
+
+_ERROR: Final = "error."
+
+
+@dataclass(frozen=True, slots=True)
+class Prospect:
+    """How an action would end.
+
+    Attributes:
+        outcome: A declared outcome, or `error.KIND`; "" if it does not end by itself.
+        telling: The fields of the result that decide the path: booleans, and assumed values.
+        begun: Whether it does anything at all; false if an input is missing.
+    """
+
+    outcome: str = ""
+    value: Mapping[str, Any] = field(default_factory=dict)
+    telling: Mapping[str, Any] = field(default_factory=dict)
+    failure: Failure | None = None
+    begun: bool = True
+
+
+class Prospects:
+    """Everything succeeds, unless an assumption says otherwise or a required input is missing."""
+
+    def __init__(self, catalogue: Catalogue, assumptions: Assumptions) -> None:
+        self._catalogue = catalogue
+        self._assumptions = assumptions
+
+    def of_action(self, path: str, do: str, inputs: Mapping[str, Any]) -> Prospect:
+        """How the action of a state or an activity would end; a service becomes ready first if it exits."""
+        spec = self._catalogue[do]
+        end = self._assumptions.end(path)
+        missing = [name for name in spec.required_inputs if inputs.get(name) is None]
+        if not end and missing:
+            needs = f"it needs {', '.join(missing)}, not set"
+            return Prospect("error.input", failure=Failure("input", needs, permanent=True), begun=False)
+        if end.startswith(_ERROR):
+            once = spec.idempotency is Idempotency.ONCE
+            return Prospect(end, failure=failure(end.removeprefix(_ERROR), once=once))
+        if end and end not in spec.outcomes:
+            return Prospect()
+        assumed = self._assumptions.values(path)
+        value = samples.result(spec, assumed)
+        telling = {name: item for name, item in value.items() if isinstance(item, bool) or name in assumed}
+        return Prospect(end or spec.outcomes[0], value, telling)
+
+    def of_question(self, gate: Gate, now: float) -> Answer | None:
+        """The answer to a question; None if nobody answers."""
+        end = self._assumptions.end(gate.place)
+        if end and end not in (gate.decisions or ("answered",)):
+            return None
+        given = self._assumptions.values(gate.place)
+        fits = (name for name, fields in gate.decisions.items() if given.keys() <= fields.keys())
+        decision = (end or next(fits, "")) if gate.decisions else ""
+        return Answer(decision, samples.answer(gate.fields_of(decision), given), "somebody", "plan", now)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import heapq
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 from itertools import count
 from math import floor
@@ -25,10 +25,8 @@ from retake_flow.run import events
 from retake_flow.run.commands import Command, Enter, Leave, Note, SetTimer, StartAction, StartActivity
 from retake_flow.run.gates import Gate
 from retake_flow.run.run import Run
-from retake_flow.whatif.plan.assumptions import Assumptions
-from retake_flow.whatif.plan.plan import MOST_TURNS, Plan
-from retake_flow.whatif.plan.prospects import Failure, Prospect, Prospects
-from retake_flow.whatif.plan.step_log import StepLog
+from retake_flow.whatif.plan.assumptions import Assumptions, Failure, Prospect, Prospects
+from retake_flow.whatif.plan.plan import MOST_TURNS, Plan, StepLog
 
 #: The order of simultaneous events: consequences of the flow, assumptions, timers.
 FACT, ASSUMED, DUE = range(3)
@@ -37,6 +35,7 @@ MOST_STEPS: Final = 5_000
 _MOST_WORK: Final = 10_000_000  # by its expressions: half a second
 #: The name of the run.
 RUN: Final = "‹run›"
+_EXITED: Final = Failure("exited", "it has exited")
 #: Schedules something after this many seconds.
 Post = Callable[[float, Callable[[], None] | events.Event], None]
 
@@ -220,7 +219,8 @@ class Planner:
         self._post(after, fired, DUE)
 
     def _question(self, gate: Gate, beside: tuple[Command, ...]) -> None:
-        due = [timer.due for timer in beside if isinstance(timer, SetTimer) and _reminds(timer, gate)]
+        timers = (each for each in beside if isinstance(each, SetTimer) and each.state == gate.place)
+        due = [timer.due for timer in timers if timer.purpose == "remind"]
         answer = self._prospects.of_question(gate, self._now)
         self._log.question(gate, answer, min(due) - self._now if due else None)
         if answer is not None:
@@ -239,11 +239,21 @@ class Planner:
             self._take(event)
 
 
-def _reminds(timer: SetTimer, gate: Gate) -> bool:
-    return timer.state == gate.place and timer.purpose == "remind"
-
-
 # --- activities -------------------------------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True, slots=True)
+class _Try:
+    """A try of an activity's action.
+
+    Attributes:
+        failures: How many there are in a row if it fails too, counted from the try that began at `since`.
+    """
+
+    command: StartActivity
+    number: int
+    failures: int
+    since: float
 
 
 @dataclass(frozen=True, slots=True)
@@ -271,7 +281,7 @@ class ActivityPlan:
     def start(self, command: StartActivity) -> None:
         """Start an activity."""
         self._resting.pop(command.activity, None)
-        self._begin(command, 1, 1)
+        self._begin(_Try(command, 1, 1, self._log.now + command.delay), command.delay)
 
     def anew(self, now: float) -> None:
         """Perform each repeated task once more, because its events may be routed differently in another state.
@@ -284,23 +294,24 @@ class ActivityPlan:
             self._post(due - now, partial(self._perform, resting.command, due))
         self._resting.clear()
 
-    def _begin(self, command: StartActivity, attempt: int, failures: int) -> None:
-        """Begin the first attempt, or a retry; `failures` includes a failure of this attempt."""
-        if attempt > 1 and not self._active(command):
+    def _begin(self, this: _Try, delay: float = 0.0) -> None:
+        command, service = this.command, self._catalogue[this.command.do].service
+        if this.number > 1 and not self._active(command):
             return
         prospect = self._prospects.of_action(command.activity, command.do, command.inputs)
-        self._log.activity(command, prospect, attempt)
-        delay = command.delay if attempt == 1 else 0.0
-        if not self._catalogue[command.do].service and command.every is not None:
+        self._log.activity(command, prospect, this.number)
+        if not service and command.every is not None:
             self._post(delay, partial(self._perform, command, self._log.now + delay))
         elif prospect.failure is not None:
-            self._post(delay, partial(self._on_failure, command, prospect.failure, attempt, failures))
-        elif not self._catalogue[command.do].service:
+            self._post(delay, partial(self._on_failure, this, prospect.failure))
+        elif not service:
             self._post(delay, self._result(command, prospect))
         elif prospect.outcome:
             self._post(delay, events.ActivityReady(command.activity, command.visit, prospect.value))
             if prospect.outcome == "exited":
-                self._post(delay + STEADY, partial(self._on_exit, command, attempt))
+                # It is ready for long enough that its failures count from the start.
+                steady = replace(this, failures=1, since=self._log.now + delay)
+                self._post(delay + STEADY, partial(self._on_failure, steady, _EXITED))
 
     def _perform(self, command: StartActivity, at: float) -> None:
         if command.every is None or not self._active(command):
@@ -315,27 +326,21 @@ class ActivityPlan:
         else:
             self._post(0.0, self._result(command, prospect))
 
-    def _on_failure(self, command: StartActivity, failed: Failure, attempt: int, failures: int) -> None:
-        retry = command.retry
-        again = retry is not None and not failed.permanent and retry.covers(failures, failed.kind)
+    def _on_failure(self, this: _Try, failed: Failure) -> None:
+        """Retry a task that has failed, or a program that has failed or ended by itself."""
+        command, now = this.command, self._log.now
         if not self._active(command):
             return
-        self._log.end(command.activity, failed.message, attempt)
-        self._post(0.0, self._failure(command, failed, again=again))
-        if again and retry is not None and attempt < MOST_TURNS:
-            self._post(retry.wait(failures), partial(self._begin, command, attempt + 1, failures + 1))
-
-    def _on_exit(self, command: StartActivity, attempt: int) -> None:
-        """End a program by itself; it was ready long enough that its failures count from the start."""
-        if not self._active(command):
+        retry = None if failed.permanent else command.retry
+        wait = None if retry is None else retry.next_wait(this.failures, failed.kind, now, this.since)
+        self._log.end(command.activity, "it exits" if failed is _EXITED else failed.message, this.number)
+        if wait is None and failed is _EXITED:
+            self._post(0.0, events.ActivityExited(command.activity, command.visit, failed.message))
             return
-        self._log.end(command.activity, "it exits", attempt)
-        if command.retry is None or not command.retry.covers(1, "exited"):
-            self._post(0.0, events.ActivityExited(command.activity, command.visit, "it has exited"))
-            return
-        self._post(0.0, self._failure(command, Failure("exited", "it has exited"), again=True))
-        if attempt < MOST_TURNS:
-            self._post(command.retry.wait(1), partial(self._begin, command, attempt + 1, 2))
+        self._post(0.0, self._failure(command, failed, again=wait is not None))
+        if wait is not None and this.number < MOST_TURNS:
+            following = replace(this, number=this.number + 1, failures=this.failures + 1)
+            self._post(wait, partial(self._begin, following))
 
     def _active(self, command: StartActivity) -> bool:
         doing = self._run().activities.get(command.activity)

@@ -9,7 +9,7 @@ from typing import Any, Final
 from retake_flow.flow.action_spec import ActionSpec
 from retake_flow.flow.fields import Declared, is_required, is_secret
 from retake_flow.flow.model import Flow, Input, SubFlowState
-from retake_flow.redact import Secret
+from retake_flow.redact import hide
 
 #: By the value of `format`.
 _FORMATS: Final[Mapping[str, Any]] = {
@@ -39,21 +39,20 @@ def _with_sample(declared: Input) -> Input:
     schema = declared.schema
     if not is_required(schema) or not {"env", "file", "secret"} & schema.keys():
         return declared
-    value = sample(declared.name, schema)
-    return replace(declared, schema={**schema, "default": _hide(value) if is_secret(schema) else value})
+    value = hide({"default": sample(declared.name, schema)}, ["default"] if is_secret(schema) else ())
+    return replace(declared, schema={**schema, **value})
 
 
 def result(spec: ActionSpec, given: Mapping[str, Any]) -> dict[str, Any]:
     """A possible result of an action."""
     usual = {name: spec.samples.get(name, sample(name, schema)) for name, schema in spec.result.items()}
-    made = {**usual, **given}
-    return {name: _hide(value) if name in spec.secrets else value for name, value in made.items()}
+    return hide({**usual, **given}, spec.secrets)
 
 
 def answer(fields: Declared, given: Mapping[str, Any]) -> dict[str, Any]:
     """A possible answer of a person."""
     values = {name: given.get(name, sample(name, schema)) for name, schema in fields.items()}
-    return {name: _hide(value) if fields[name].get("secret") is True else value for name, value in values.items()}
+    return hide(values, [name for name, schema in fields.items() if schema.get("secret") is True])
 
 
 def sample(name: str, schema: Mapping[str, Any]) -> Any:
@@ -85,7 +84,3 @@ def _number(schema: Mapping[str, Any], above: float) -> Any:
     if least is not None and least > 0:
         return least
     return most if most is not None and most < 0 else 0
-
-
-def _hide(value: Any) -> Any:
-    return Secret(value) if isinstance(value, str) else value

@@ -11,8 +11,7 @@ from typing import Any, Literal
 from retake_flow.errors import InDoubt
 from retake_flow.flow.action_spec import ActionSpec, Catalogue
 from retake_flow.ports.actions import Call, Clock, Completion
-from retake_flow.whatif.simulate.mock_replies import EXITED, Reply
-from retake_flow.whatif.simulate.mocks import Mocks
+from retake_flow.whatif.simulate.mocks import EXITED, Mocks, Reply
 
 Kind = Literal["action", "task", "service", "undo"]
 

@@ -8,8 +8,8 @@ from dataclasses import dataclass
 from math import isfinite
 from typing import Any, Final, NoReturn
 
-from retake_flow.whatif.simulate import mock_replies
-from retake_flow.whatif.simulate.mock_replies import Fault
+from retake_flow.whatif.simulate import mocks
+from retake_flow.whatif.simulate.mocks import Fault
 from retake_flow.whatif.simulate.script_fields import InvalidField, Part, seconds, shorten
 
 
@@ -93,8 +93,8 @@ def _result(part: Part) -> Result:
 
 
 def _error(part: Part) -> Failure:
-    said = Part(part["error"], ("error",), ("state", *mock_replies.KEYS), ("state",))
-    return Failure(said.text("state"), mock_replies.fault(part["error"], ("error",), also=("state",)))
+    said = Part(part["error"], ("error",), ("state", *mocks.FAULT_KEYS), ("state",))
+    return Failure(said.text("state"), mocks.fault(part["error"], ("error",), also=("state",)))
 
 
 def _answer(part: Part) -> GateAnswer:

@@ -6,7 +6,6 @@ Places are looked up by name: a state by its path, an activity by its key, or th
 from __future__ import annotations
 
 import json
-import re
 from collections.abc import Collection, Iterable, Mapping
 from math import isfinite
 from typing import Any, TypeVar
@@ -14,6 +13,7 @@ from typing import Any, TypeVar
 from retake_flow.flow import duration
 from retake_flow.flow.diagnostics import did_you_mean
 from retake_flow.flow.model import Flow
+from retake_flow.flow.names import is_called
 from retake_flow.flow.text.yaml_source import Path
 from retake_flow.sanitize import cut
 
@@ -119,11 +119,8 @@ T = TypeVar("T")
 
 def matching(name: str, places: Iterable[str]) -> list[str]:
     """The places that a name means: the exact match, or else all that end with it."""
-    known = list(places)
-    if name in known:
-        return [name]
-    ending = re.compile(rf"[/:]{re.escape(name)}\Z")
-    return [place for place in known if ending.search(place)]
+    found = [place for place in places if is_called(place, name)]
+    return [name] if name in found else found
 
 
 def resolve(name: str, known: Mapping[str, T], path: Path, *, key: bool = False) -> T | None:

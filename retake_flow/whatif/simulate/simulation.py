@@ -18,16 +18,15 @@ from retake_flow.flow.model import FinalState, Flow
 from retake_flow.flow.text.yaml_source import Path
 from retake_flow.ports.actions import Clock
 from retake_flow.ports.runs import Listener
-from retake_flow.redact import Secret
+from retake_flow.redact import Secret, hide
 from retake_flow.run import answers
 from retake_flow.run.errors import AnswerInvalid, EventRefused
 from retake_flow.run.gates import Answer, Gate
 from retake_flow.run.records import Record, masked
 from retake_flow.run.run import Run
-from retake_flow.whatif.simulate import mock_replies, script, script_fields
+from retake_flow.whatif.simulate import script, script_fields
 from retake_flow.whatif.simulate.calls import Calls, WaitingCall
-from retake_flow.whatif.simulate.mock_replies import Reply
-from retake_flow.whatif.simulate.mocks import Mocks
+from retake_flow.whatif.simulate.mocks import Mocks, Reply, result
 from retake_flow.whatif.simulate.script import Advance, Event, Failure, GateAnswer, Happening, Result
 from retake_flow.whatif.simulate.script_fields import InvalidField
 from retake_flow.whatif.virtual_time import EPOCH, SteppedClock, SteppedLoop
@@ -181,7 +180,7 @@ class Simulation:
                 self._runner.send(happening.name, happening.data)
             case Result():
                 waiting = self._waiting(happening.place, ("result", "state"))
-                said = mock_replies.result(happening.part, ("result",), waiting.spec, ready=waiting.ready)
+                said = result(happening.part, ("result",), waiting.spec, ready=waiting.ready)
                 waiting.end(said)
             case Failure():
                 waiting = self._waiting(happening.place, ("error", "state"))
@@ -219,9 +218,7 @@ class Simulation:
         for name in secrets & said.fields.keys():
             Secret(str(said.fields[name]))  # so the message about a wrong answer does not show it
         found = answers.answer(gate, said.fields, decision=said.decision, by=said.by, channel="script", at=now)
-        hidden = gate.secrets_of(found.decision)
-        fields = {name: Secret(v) if name in hidden and isinstance(v, str) else v for name, v in found.fields.items()}
-        return Answer(found.decision, fields, found.by, found.channel, found.at)
+        return replace(found, fields=hide(found.fields, gate.secrets_of(found.decision)))
 
 
 class _Nowhere:

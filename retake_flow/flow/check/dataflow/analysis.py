@@ -216,11 +216,11 @@ class Walk:
         """The facts after a move from an innermost state with these; `see` receives what is evaluated meanwhile."""
         facts = self._happen(move, facts)
         route, now = move.route, move.occurrence if move.source and move.occurrence.name else None
-        for guard in move.refused:
-            facts |= self._known_by(guard, False, route.root if route else "")
-        if route is not None and route.when is not None:
-            see(route.when, route.root, facts, now)
-            facts |= self._known_by(route.when, True, route.root)
+        root = route.root if route is not None else ""
+        for guard, held in move.guards:
+            if held:
+                see(guard, root, facts, now)
+            facts |= self._known_by(guard, held, root)
         for step in move.steps:
             match step:
                 case Leave():

@@ -12,8 +12,8 @@ from retake_flow.errors import ExpressionError
 from retake_flow.flow.diagnostics import Position
 from retake_flow.flow.expressions.expression import Expression, Template, render
 from retake_flow.flow.expressions.filters import LARGEST_RESULT
+from retake_flow.flow.expressions.guards import truth
 from retake_flow.flow.expressions.sandbox import require_plain
-from retake_flow.flow.rules.guards import truth
 from retake_flow.redact import MASK, Secret
 
 HERE = Position("f", 1, 1)

@@ -8,7 +8,7 @@ import pytest
 from flow_samples import CATALOGUE, flow_of, with_sub
 
 from retake_flow.errors import fault_of
-from retake_flow.flow.graph.transition_graph import Move, Moves, guards
+from retake_flow.flow.graph.transition_graph import Move, Moves
 from retake_flow.flow.names import matches
 
 
@@ -23,8 +23,7 @@ def spoken(listed: list[Move]) -> set[str]:
 
 
 def _spoken(move: Move) -> str:
-    held = [guard.text for guard in guards(move)][len(move.refused) :]
-    asked = ", ".join([f"not {guard.text}" for guard in move.refused] + held)
+    asked = ", ".join(guard.text if held else f"not {guard.text}" for guard, held in move.guards)
     states = [f"-{path}" for path in move.left] + [f"+{path}" for path in move.entered]
     return " ".join([move.occurrence.name or "always", *([f"[{asked}]"] if asked else []), *states])
 

@@ -31,10 +31,13 @@ def over(term: Term) -> list[str]:
         (Term("begins", "s.program", AT), ["b"]),
         (Term("begins", "a.work", AT), []),
         (Term("enters", "b/c", AT), ["b/c"]),
+        (Term("leaves", "c", AT), ["b/c"]),
+        (Term("takes", "c", AT), []),
         (Term("begins", "a.say", AT, inputs={"text": "hello"}), ["a", "b/c"]),
         (Term("begins", "a.say", AT, inputs={"text": "other"}), ["b/c"]),
         (Term("holds", "", AT, during=(Condition(runs="s.program"),)), ["b"]),
         (Term("holds", "", AT, during=(Condition(inside="b/c"),)), ["b/c"]),
+        (Term("holds", "", AT, during=(Condition(inside="c"),)), ["b/c"]),
         (Term("holds", "", AT, during=(Condition(rests=10.0),)), []),
     ],
 )

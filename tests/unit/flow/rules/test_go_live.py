@@ -15,7 +15,7 @@ from flow_variants import PATHS, swapped, without
 from retake_flow.actions.registry import CATALOGUE
 from retake_flow.flow.load.load import load_flow
 from retake_flow.flow.model import Flow
-from retake_flow.flow.rules.check import find_breaches
+from retake_flow.flow.rules.check import Breach, find_breaches, rules_of
 from retake_flow.run.run import Phase
 from retake_flow.testing.fakes.studio_programs import Trouble
 from retake_flow.testing.runs.rehearsed import Rehearsal
@@ -64,10 +64,15 @@ VARIANTS = [
 ]
 
 
+def broken(flow: Flow) -> tuple[Breach, ...]:
+    """The rules of the platform that a flow can break."""
+    return find_breaches(flow, CATALOGUE, rules_of(flow, CATALOGUE))
+
+
 @pytest.mark.parametrize(("made", "rules"), VARIANTS)
 def test_a_rule_refuses_what_is_not_sound(made: Callable[[], Flow], rules: list[str]) -> None:
     """Without one of the ten states, or with two in each other's place, these rules are broken and no others."""
-    assert [breach.rule.name for breach in find_breaches(made(), CATALOGUE)] == rules
+    assert [breach.rule.name for breach in broken(made())] == rules
 
 
 @pytest.mark.parametrize(
@@ -76,7 +81,7 @@ def test_a_rule_refuses_what_is_not_sound(made: Callable[[], Flow], rules: list[
 def test_a_run_can_go_the_path_that_is_shown(made: Callable[[], Flow]) -> None:
     """The engine enters the very states of each path, in that order, when actions, time and people are so."""
     flow = made()
-    for breach in find_breaches(flow, CATALOGUE):
+    for breach in broken(flow):
         replay = Replay(flow, CATALOGUE, INPUTS)
         replay.follow(breach.path)
         offending = {term.name for term in breach.rule.offends if term.name}
@@ -103,7 +108,7 @@ def test_what_is_sound_breaks_no_rule_that_the_platform_can_see(
 def test_go_live_breaks_no_rule() -> None:
     """The shipped flows keep the platform's rules on all their paths."""
     for file in sorted(GO_LIVE.parent.glob("*.yaml")):
-        assert find_breaches(load_flow(file.read_text(encoding="utf-8"), str(file)), CATALOGUE) == ()
+        assert broken(load_flow(file.read_text(encoding="utf-8"), str(file))) == ()
 
 
 @pytest.mark.parametrize(
@@ -127,7 +132,7 @@ def test_each_rule_can_be_broken(change: dict[str, str], rule: str) -> None:
     for old, new in change.items():
         assert old in text
         text = text.replace(old, new)
-    rules = [breach.rule.name for breach in find_breaches(load_flow(text, str(GO_LIVE)), CATALOGUE)]
+    rules = [breach.rule.name for breach in broken(load_flow(text, str(GO_LIVE)))]
     assert rules[:1] == [rule]
 
 
@@ -148,7 +153,7 @@ def test_a_guard_may_be_written_in_several_ways(guard: str) -> None:
     """What says the same is taken for the same."""
     text = GO_LIVE.read_text(encoding="utf-8").replace("when: result.verified,", f'when: "{guard}",')
     flow = load_flow(text, str(GO_LIVE))
-    assert find_breaches(flow, CATALOGUE) == ()
+    assert broken(flow) == ()
 
 
 def test_a_path_does_not_pretend_what_was_entered_before() -> None:
@@ -156,6 +161,6 @@ def test_a_path_does_not_pretend_what_was_entered_before() -> None:
     flow = load_flow(
         GO_LIVE.read_text(encoding="utf-8").replace("visits.open_chat == 0", "visits.open_chat == 1"), str(GO_LIVE)
     )
-    (breach,) = find_breaches(flow, CATALOGUE)
+    (breach,) = broken(flow)
     assert breach.rule.name == "chat_opened"
     Replay(flow, CATALOGUE, INPUTS).follow(breach.path)

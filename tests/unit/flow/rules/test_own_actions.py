@@ -8,9 +8,8 @@ from flow_samples import flow_of
 from retake_flow.actions.registry import CATALOGUE
 from retake_flow.flow.action_spec import with_own
 from retake_flow.flow.rules import load
-from retake_flow.flow.rules.check import render_path
+from retake_flow.flow.rules.check import find_breaches, render_path
 from retake_flow.flow.rules.load import read
-from retake_flow.flow.rules.model_checker import find_breaches
 
 HEAD = """\
 actions:
@@ -72,8 +71,7 @@ def test_rules_see_what_a_name_stands_for(rule: str, states: str, kept: bool) ->
         flow,
     )
     assert found.problems == ()
-    assert found.rules is not None
-    breaches = find_breaches(flow, CATALOGUE, [found.rules])
+    breaches = find_breaches(flow, CATALOGUE, found.rules)
     assert (not breaches) is kept, [render_path(breach.path) for breach in breaches]
 
 
@@ -93,5 +91,5 @@ def test_no_own_action_stands_in_for_the_platforms() -> None:
     broken = {}
     for do in ("house.verify", "retake.verification_status"):
         flow = flow_of(AIR.replace("LOOK", do), "load", VERIFY)
-        broken[do] = {breach.rule.name for breach in find_breaches(flow, CATALOGUE, [load.platform(CATALOGUE)])}
+        broken[do] = {breach.rule.name for breach in find_breaches(flow, CATALOGUE, load.platform(CATALOGUE))}
     assert broken["house.verify"] - broken["retake.verification_status"] == {"verified_first"}

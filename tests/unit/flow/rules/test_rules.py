@@ -7,9 +7,8 @@ from flow_samples import CATALOGUE, at, flow_of, with_sub
 
 from retake_flow.flow.action_spec import ActionSpec
 from retake_flow.flow.model import Flow
-from retake_flow.flow.rules.check import problem, render_path
+from retake_flow.flow.rules.check import Breach, find_breaches, problem, render_path
 from retake_flow.flow.rules.load import read
-from retake_flow.flow.rules.model_checker import Breach, find_breaches
 
 SPECS = {
     **CATALOGUE,
@@ -29,8 +28,7 @@ def rules(text: str, flow: Flow) -> list[Breach]:
     lines = "".join(f"    {line}\n" for line in text.splitlines())
     found = read(f"rules: house\nevery_path:\n  it:\n    because: so it is\n{lines}", "house.rules.yaml", SPECS, flow)
     assert found.problems == ()
-    assert found.rules is not None
-    return list(find_breaches(flow, SPECS, [found.rules]))
+    return list(find_breaches(flow, SPECS, found.rules))
 
 
 def path(text: str, states: str, head: str = "") -> str | None:

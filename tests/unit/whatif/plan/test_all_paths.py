@@ -54,11 +54,12 @@ def test_there_is_a_way_to_each_end_and_each_question() -> None:
 def test_a_way_is_told_state_by_state() -> None:
     """With the event, the guards that have to hold and those that must not."""
     way = by_goal(STATES)["worse"]
-    assert way.start == "a"
-    assert [(leg.source, leg.event, leg.guards, leg.target) for leg in way.legs] == [
-        ("a", "done", ("not (result.verified)",), "b"),
-        ("b", "timeout", (), "worse"),
-    ]
+    start, *moves = way.moves
+    assert start.target == "a"
+    told = [(each.source, each.occurrence.name, each.guards, each.target) for each in moves]
+    [(guard, held)] = moves[0].guards
+    assert (guard.text, held) == ("result.verified", False)
+    assert told == [("a", "done", ((guard, False),), "b"), ("b", "timeout", (), "worse")]
 
 
 def test_a_way_says_what_it_takes() -> None:
@@ -102,7 +103,7 @@ bad: {final: failed}
 """
     ways = by_goal(flow)
     assert set(ways) == {"a/post", "good", "bad"}
-    assert ways["good"].legs[-1].source == "a/verified"
+    assert ways["good"].moves[-1].source == "a/verified"
     assert ways["good"].assumed == ()
 
 

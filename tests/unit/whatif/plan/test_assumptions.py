@@ -1,4 +1,4 @@
-"""What can be assumed, and what of it is refused."""
+"""What can be assumed, what of it is refused, and which errors actions may end with."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from planned import flow_of
 
 from retake_flow.actions.registry import CATALOGUE
 from retake_flow.errors import UsageError
-from retake_flow.whatif.plan.assumptions import Assumptions
+from retake_flow.whatif.plan.assumptions import Assumptions, failure
 
 STATES = """\
 a: {do: retake.verification_status, transitions: {done: b, error: b}}
@@ -135,3 +135,21 @@ over: {final: completed}
 """)
     with pytest.raises(UsageError, match="'x' may be any of a/x, b/x"):
         Assumptions(["x=error.unavailable"], flow, CATALOGUE)
+
+
+@pytest.mark.parametrize("kind", sorted({kind for spec in CATALOGUE.values() for kind in spec.errors}))
+def test_every_declared_error_has_words(kind: str) -> None:
+    """A person reads more than the kind."""
+    assert failure(kind).kind == kind
+    assert len(failure(kind).message) > len(kind) + 3
+
+
+def test_it_is_known_what_only_a_person_can_mend() -> None:
+    """As the engine knows it: a bad token is not tried again, a platform that is away is."""
+    assert failure("unauthorized").permanent
+    assert not failure("unavailable").permanent
+
+
+def test_an_error_that_only_the_engine_makes_is_its_kind() -> None:
+    """There is nothing else to say of it."""
+    assert failure("interrupted").message

@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from retake_flow.whatif.simulate.mock_replies import Fault
+from retake_flow.whatif.simulate.mocks import Fault
 from retake_flow.whatif.simulate.script import Advance, Event, Failure, GateAnswer, Result, parse
 from retake_flow.whatif.simulate.script_fields import InvalidField
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from retake_flow.flow.rules import guards
+from retake_flow.flow.expressions import guards
 
 
 @pytest.mark.parametrize(

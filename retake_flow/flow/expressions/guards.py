@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from functools import lru_cache
 
 from jinja2 import nodes
 
 from retake_flow.errors import ExpressionError
-from retake_flow.flow.expressions.ast_allowlist import condition
+from retake_flow.flow.expressions.ast_allowlist import chain, condition
 from retake_flow.flow.expressions.sandbox import COMPARISONS, evaluate
 
 #: A condition in a canonical form, and whether it holds.
@@ -25,7 +25,8 @@ def literals(text: str, *, held: bool) -> frozenset[Literal]:
     If `a and not b` held, `a` and `not b` are certain; `x == true` is `x`.
     """
     tree = _tree(text)
-    return frozenset() if tree is None else frozenset(_literals(tree, held))
+    known = () if tree is None else certain(tree, held)
+    return frozenset((_canonical_text(node), holds) for node, holds in known)
 
 
 def of_outputs(known: Iterable[Literal]) -> dict[str, frozenset[Literal]]:
@@ -68,15 +69,17 @@ def _tree(text: str) -> nodes.Node | None:
         return None  # the check of expressions reports it
 
 
-def _literals(node: nodes.Node, held: bool) -> set[Literal]:
+def certain(node: nodes.Node, held: bool) -> Iterator[tuple[nodes.Node, bool]]:
+    """The innermost conditions that are certain when one held, or did not, each with whether it holds."""
     if isinstance(node, nodes.Not):
-        return _literals(node.node, not held)
-    if (isinstance(node, nodes.And) and held) or (isinstance(node, nodes.Or) and not held):
-        return _literals(node.left, held) | _literals(node.right, held)
-    same = _same_as(node)
-    if same is not None:
-        return _literals(same[0], held == same[1])
-    return {(_canonical_text(node), held)}
+        yield from certain(node.node, not held)
+    elif isinstance(node, nodes.And if held else nodes.Or):
+        yield from certain(node.left, held)
+        yield from certain(node.right, held)
+    elif (same := _same_as(node)) is not None:
+        yield from certain(same[0], held == same[1])
+    else:
+        yield node, held
 
 
 def _same_as(node: nodes.Node) -> tuple[nodes.Node, bool] | None:
@@ -92,9 +95,8 @@ def _same_as(node: nodes.Node) -> tuple[nodes.Node, bool] | None:
 
 
 def _canonical_text(node: nodes.Node) -> str:
-    chain = _chain(node)
-    if chain:
-        return ".".join(chain)
+    if name := _name(node):
+        return ".".join(name)
     return f"{type(node).__name__}({', '.join(_spelled_field(value) for _, value in node.iter_fields())})"
 
 
@@ -104,23 +106,19 @@ def _spelled_field(value: object) -> str:
     return _canonical_text(value) if isinstance(value, nodes.Node) else repr(value)
 
 
-def _chain(node: nodes.Node) -> tuple[str, ...]:
+def _name(node: nodes.Node) -> tuple[str, ...]:
     """The dotted name that a node represents, or nothing; `a['b']` is `a.b`."""
-    if isinstance(node, nodes.Name):
-        return (node.name,)
-    if isinstance(node, nodes.Getattr):
-        around = _chain(node.node)
-        return (*around, node.attr) if around else ()
-    if isinstance(node, nodes.Getitem) and isinstance(node.arg, nodes.Const) and isinstance(node.arg.value, str):
-        around = _chain(node.node)
-        return (*around, node.arg.value) if around else ()
-    return ()
+    match node:
+        case nodes.Getattr(attr=part) | nodes.Getitem(arg=nodes.Const(value=str(part))):
+            around = _name(node.node)
+            return (*around, part) if around else ()
+    return chain(node)
 
 
 def _visited_in(node: nodes.Node) -> set[str]:
-    chain = _chain(node)
-    if len(chain) == 2 and chain[0] == "visits":
-        return {chain[1]}
+    match _name(node):
+        case ("visits", state):
+            return {state}
     return {name for child in node.iter_child_nodes() for name in _visited_in(child)}
 
 
@@ -133,12 +131,11 @@ def _truth(node: nodes.Node, entered: Mapping[str, bool], known: Mapping[str, st
         decisive = isinstance(node, nodes.Or)
         return decisive if decisive in sides else None if None in sides else not decisive
     if isinstance(node, nodes.Compare) and len(node.ops) == 1:
-        chain, op, bound = _chain(node.expr), node.ops[0].op, node.ops[0].expr
-        value = _constant(bound)
-        if len(chain) == 2 and chain[0] == "visits" and chain[1] in entered:
-            return _compare_visits(op, value, entered[chain[1]])
-        if ".".join(chain) in known and value is not None:
-            return _same(op, known[".".join(chain)], value)
+        name, op, value = _name(node.expr), node.ops[0].op, _constant(node.ops[0].expr)
+        if len(name) == 2 and name[0] == "visits" and name[1] in entered:
+            return _compare_visits(op, value, entered[name[1]])
+        if ".".join(name) in known and value is not None:
+            return _same(op, known[".".join(name)], value)
     return None
 
 
