@@ -103,13 +103,13 @@ def _use(
         hint = did_you_mean(name, catalogue, "`retake-flow actions` lists them")
         yield Problem(position, "RF040", f"there is no action {name!r}", hint)
         return
-    yield from input_problems(f"the action {name!r}", inputs, spec.inputs, position, typed)
-    yield from missing_inputs(f"the action {name!r}", inputs, spec.required_inputs, position)
-    yield from choice_problems(spec, inputs, position)
+    yield from _given(spec, inputs, position, typed)
 
 
-def choice_problems(spec: ActionSpec, inputs: Mapping[str, Any], position: Position) -> Iterator[Problem]:
-    """Inputs that exclude one another, or of which one is needed."""
+def _given(spec: ActionSpec, inputs: Mapping[str, Any], position: Position, typed: Typed) -> Iterator[Problem]:
+    """Problems with the inputs given to an action."""
+    yield from _input_problems(f"the action {spec.name!r}", inputs, spec.inputs, position, typed)
+    yield from _missing_inputs(f"the action {spec.name!r}", inputs, spec.required_inputs, position)
     if spec.one_of and sum(each in inputs for each in spec.one_of) != 1:
         named = " or ".join(map(repr, spec.one_of))
         message = f"the action {spec.name!r} needs the input {named}, one of them"
@@ -129,12 +129,12 @@ def _run_inside(state: SubFlowState, sub: SubFlow, typed: Typed) -> Iterator[Pro
                 state.position, "RF046", message, "give that end another name if the flow runs inside another"
             )
     known = {name: given.schema for name, given in sub.inputs.items()}
-    yield from input_problems(f"the flow {sub.name!r}", state.inputs, known, state.position, typed)
+    yield from _input_problems(f"the flow {sub.name!r}", state.inputs, known, state.position, typed)
     required = [name for name, given in sub.inputs.items() if given.is_required]
-    yield from missing_inputs(f"the flow {sub.name!r}", state.inputs, required, state.position)
+    yield from _missing_inputs(f"the flow {sub.name!r}", state.inputs, required, state.position)
 
 
-def missing_inputs(
+def _missing_inputs(
     who: str, given: Mapping[str, Any], required: Iterable[str], position: Position
 ) -> Iterator[Problem]:
     """Required inputs that are not given."""
@@ -144,7 +144,7 @@ def missing_inputs(
             yield Problem(position, "RF042", message, f"add it under `with: {{{name}: …}}`")
 
 
-def input_problems(
+def _input_problems(
     who: str, given: Mapping[str, Any], known: Declared, position: Position, typed: Typed
 ) -> Iterator[Problem]:
     """Problems with the inputs given to an action or a sub-flow."""
@@ -201,7 +201,7 @@ def _needs_itself(activity: Activity, available: Mapping[str, Activity]) -> bool
     return activity.name in explore(activity.needs, lambda name: available[name].needs if name in available else ())
 
 
-_RESERVED: Final = ("error", "stop", "timeout", "ready", "exited", "idle")
+_RESERVED: Final = (*RESERVED, "ready", "exited", "idle")
 
 
 def _own_actions(flow: Flow, catalogue: Catalogue) -> Iterator[Problem]:
@@ -233,10 +233,7 @@ def _configuration(action: OwnAction, catalogue: Catalogue) -> Iterator[Problem]
     if base.service and (action.result or action.outcomes != ("done",)):
         message = f"{action.name!r} is a service, which has neither outcomes nor a result"
         yield Problem(action.position, "RF045", message, "leave out `outcomes` and `result`, or `lines: true`")
-    who = f"the action {action.do!r}"
-    yield from input_problems(who, action.given, base.inputs, action.position, lambda expression: None)
-    yield from missing_inputs(who, action.given, base.required_inputs, action.position)
-    yield from choice_problems(base, action.given, action.position)
+    yield from _given(base, action.given, action.position, lambda expression: None)
     for expression in templates(action.given):
         for mention in mentions(expression):
             match mention.chain:

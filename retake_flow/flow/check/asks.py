@@ -60,15 +60,15 @@ def _unread_fields(flow: Flow, asked: list[tuple[_Asker, Ask]]) -> Iterator[Prob
 def _fields_read(flow: Flow, asker: _Asker, used: dict[str, set[Chain]]) -> set[str]:
     """The fields of a question that are used by name, with `*` if an answer is used as a whole."""
     kind = "activities" if isinstance(asker, Activity) else "outputs"
-    found = _after(("result",), used.get(asker.root, set())) | _after((kind, asker.name), used.get(asker.root, set()))
-    base: Chain = () if isinstance(asker, Activity) else (asker.name,)
-    root = asker.root
-    while root and base:
+    name, root, inside = asker.name, asker.root, Chain()
+    found: set[str] = set()
+    while True:
+        for base in (("result", *inside), ("event", "result", *inside), (kind, name, *inside)):
+            found |= _after(base, used.get(root, set()))
+        if not root or isinstance(asker, Activity):
+            return found
         state = flow.states[root]
-        around = used.get(state.root, set())
-        found |= _after(("result", *base), around) | _after(("outputs", state.name, *base), around)
-        base, root = (state.name, *base), state.root
-    return found
+        name, root, inside = state.name, state.root, (name, *inside)
 
 
 def _after(base: Chain, chains: set[Chain]) -> set[str]:

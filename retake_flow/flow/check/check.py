@@ -18,7 +18,6 @@ from retake_flow.flow.diagnostics import Position, Problem
 from retake_flow.flow.expressions.expression import Expression, Template
 from retake_flow.flow.expressions.type_inference import (
     BOOLEAN,
-    Typed,
     Types,
     compares_number_with_text,
     describe_types,
@@ -68,8 +67,7 @@ def _problems_of_flow(flow: Flow, damaged: frozenset[str], catalogue: Catalogue)
         yield from reachability.endless_cycles(flow, moves)
     yield from timing.problems(flow, catalogue, declarations, typed)
     yield from secrets.problems(flow, catalogue, declarations, seen)
-    yield from _conditions(flow, typed)
-    yield from _comparisons(flow, seen, declarations)
+    yield from _conditions(flow, seen, declarations)
 
 
 def _initials(flow: Flow) -> Iterator[str]:
@@ -84,27 +82,20 @@ def _types_of(seen: Mapping[Expression, Evaluation], declarations: Declarations,
     return types(expression, partial(lookup, evaluation, declarations)) if evaluation is not None else None
 
 
-def _conditions(flow: Flow, typed: Typed) -> Iterator[Problem]:
-    """Conditions that give something other than true or false."""
-    for _, expression in all_expressions(flow):
-        given = typed(expression) if not isinstance(expression, Template) else None
-        if given is not None and given - BOOLEAN:
-            message = (
-                f"the condition `{expression.text}` can give {describe_types(given - BOOLEAN)}, not only true or false"
-            )
-            hint = "compare it with something, such as `… > 0` or `… is not none`"
-            yield Problem(expression.position, "RF035", message, hint)
-
-
-def _comparisons(flow: Flow, seen: Mapping[Expression, Evaluation], declarations: Declarations) -> Iterator[Problem]:
-    """Conditions that compare values that are never equal."""
-    for _, expression in all_expressions(flow):
-        evaluation = seen.get(expression)
-        if evaluation is None or isinstance(expression, Template):
+def _conditions(flow: Flow, seen: Mapping[Expression, Evaluation], declarations: Declarations) -> Iterator[Problem]:
+    """Conditions that give something other than true or false, or compare values that are never equal."""
+    for _, condition in all_expressions(flow):
+        evaluation = seen.get(condition)
+        if evaluation is None or isinstance(condition, Template):
             continue
-        if compares_number_with_text(expression, partial(lookup, evaluation, declarations)):
-            message = f"the condition `{expression.text}` compares a number with a text"
-            yield Problem(expression.position, "RF043", message, "write numbers without quotes, `== 0`")
+        declared = partial(lookup, evaluation, declarations)
+        if other := (types(condition, declared) or BOOLEAN) - BOOLEAN:
+            message = f"the condition `{condition.text}` can give {describe_types(other)}, not only true or false"
+            hint = "compare it with something, such as `… > 0` or `… is not none`"
+            yield Problem(condition.position, "RF035", message, hint)
+        if compares_number_with_text(condition, declared):
+            message = f"the condition `{condition.text}` compares a number with a text"
+            yield Problem(condition.position, "RF043", message, "write numbers without quotes, `== 0`")
 
 
 _UNKNOWN = re.compile(r"'(inputs|outputs)\.(\w+)")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Iterator, Mapping
 from typing import Any
 
@@ -87,28 +88,32 @@ class Secrets:
     def holds(self, root: str, chain: Chain, expression: Expression) -> bool:
         """Whether a name is or contains a secret, where an expression of a flow or sub-flow uses it."""
         match chain:
-            case ("inputs", name, *_):
-                return (root, name) in self._inputs
-            case ("vars", name, *_):
-                return (root, name) in self._vars
-            case ("outputs", name, *rest):
-                state = self._declarations.states_of(root).get(name)
-                return state is not None and self._output(state, rest)
-            case ("activities", name, *rest):
-                found = self._declarations.activities(root).get(name, ())
-                return any(_part(self._fields.get(activity.key, frozenset()), rest) for activity in found)
+            case ("inputs" | "vars" as kind, *rest):
+                held = self._inputs if kind == "inputs" else self._vars
+                return (root, rest[0]) in held if rest else any(place == root for place, _ in held)
+            case ("outputs", *rest):
+                return self._any_output(root, rest)
+            case ("activities", *rest):
+                named = self._declarations.activities(root)
+                found = named.get(rest[0], ()) if rest else itertools.chain(*named.values())
+                return any(_part(self._fields.get(activity.key, frozenset()), rest[1:]) for activity in found)
             case ("result", *rest) | ("event", "result", *rest):
                 return self._result(expression, rest)
             case ("event", name, *_):
                 return name in self._data
+            case ("event",):
+                return bool(self._data) or self._result(expression, [])
         return False
+
+    def _any_output(self, root: str, names: list[str]) -> bool:
+        """Whether the named output of a flow or sub-flow, or any of them, has secrets."""
+        states = self._declarations.states_of(root)
+        named = [states[name] for name in names[:1] if name in states] if names else states.values()
+        return any(self._output(state, names[1:]) for state in named)
 
     def _output(self, state: State, names: list[str]) -> bool:
         if isinstance(state, SubFlowState):
-            inner = self._declarations.states_of(state.path)
-            if names:
-                return names[0] in inner and self._output(inner[names[0]], names[1:])
-            return any(self._output(each, []) for each in inner.values())
+            return self._any_output(state.path, names)
         return _part(self._fields.get(state.path, frozenset()), names)
 
     def _result(self, expression: Expression, names: list[str]) -> bool:

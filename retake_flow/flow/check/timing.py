@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping
-from itertools import islice
 from typing import Any
 
 from retake_flow.flow import calendar, duration
@@ -111,7 +110,7 @@ def _retry_problems(state: State, known: _Known) -> Iterator[Problem]:
 
 
 def _lasts(retry: Retry) -> float:
-    waits = sum(islice((retry.wait(number) for number in range(1, retry.max + 1)), retry.max))
+    waits = sum(retry.wait(number) for number in range(1, retry.max + 1))
     return waits if retry.within is None else min(waits, retry.within)
 
 

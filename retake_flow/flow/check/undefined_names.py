@@ -33,7 +33,7 @@ def _within(flow: Flow, root: str, declarations: Declarations) -> Iterator[Probl
         "outputs": names,
         "visits": names,
         "activities": declarations.activities(root),
-        "vars": _variables(states),
+        "vars": {name for state in states for values in state.sets() for name in values},
         "run": ("id", "state", "stats"),
         "now": (),
         "event": {*EVENT, "result", *_data(flow, states), *declarations.in_events},
@@ -48,7 +48,9 @@ def _within(flow: Flow, root: str, declarations: Declarations) -> Iterator[Probl
         for chain in sorted(used):
             yield from _name(chain, expression.position, known)
             if chain[0] in ("outputs", "visits") and chain[1:] and chain[1] in shared:
-                yield _ambiguous(chain, expression.position)
+                name = ".".join(chain[:2])
+                message = f"several states are called {chain[1]!r}, so {name!r} could be any of them"
+                yield Problem(expression.position, "RF033", message, "give the state that you mean a unique name")
             elif chain[0] in ("outputs", "activities") or chain[:2] == ("run", "stats"):
                 yield from _part(root, chain, expression, declarations)
 
@@ -59,20 +61,11 @@ def _data(flow: Flow, states: Iterable[State]) -> set[str]:
     return declared | {name for state in states for each in state.raises() for name in each.data}
 
 
-def _variables(states: Iterable[State]) -> set[str]:
-    return {name for state in states for values in state.sets() for name in values}
-
-
 def _name(chain: Chain, position: Position, known: Mapping[str, Iterable[str]]) -> Iterator[Problem]:
     base, rest = chain[0], chain[1:]
     if base in known and rest and rest[0] not in known[base]:
         hint = did_you_mean(rest[0], known[base])
         yield Problem(position, "RF031", f"there is nothing called {'.'.join(chain[:2])!r}", hint)
-
-
-def _ambiguous(chain: Chain, position: Position) -> Problem:
-    message = f"several states are called {chain[1]!r}, so {'.'.join(chain[:2])!r} could be any of them"
-    return Problem(position, "RF033", message, "give the state that you mean a unique name")
 
 
 def _part(root: str, chain: Chain, expression: Expression, declarations: Declarations) -> Iterator[Problem]:

@@ -120,15 +120,14 @@ def _purpose(state: State) -> Iterator[Note]:
             yield Note(Topic.ASKS, _asks(state.ask))
         case SubFlowState():
             yield Note(Topic.DOES, f"flow {state.sub.name}")
-        case CompositeState() if state.retry is not None:
-            most = _span(state.retry.max)
-            yield Note(Topic.TIME, f"re-entered up to {most} times after errors")
         case WaitState():
             yield Note(Topic.TIME, f"wait {_span(state.wait)}")
         case CompositeState() | FinalState() | HistoryState() | RestingState():
             pass
         case _:
             assert_never(state)
+    if isinstance(state, CompositeState) and state.retry is not None:
+        yield Note(Topic.TIME, f"re-entered up to {_span(state.retry.max)} times after errors")
     yield from (Note(Topic.TIME, f"timeout {_span(limit)}") for limit in time_limits(state))
 
 

@@ -86,9 +86,10 @@ class Move:
     @property
     def guards(self) -> tuple[tuple[Expression, bool], ...]:
         """The guards evaluated for it, in order, each with whether it held."""
-        refused = tuple((guard, False) for guard in self.refused)
         held = self.route.when if self.route is not None else None
-        return refused if held is None else (*refused, (held, True))
+        if held is None and not self.refused:
+            return ()
+        return (*((guard, False) for guard in self.refused), *([(held, True)] if held is not None else []))
 
 
 class Moves:
@@ -167,8 +168,10 @@ class Moves:
     def _moves(self, active: str, *, distinct: bool) -> Iterator[Move]:
         seen: set[tuple[object, ...]] = set()
         for occurrence in self._possible_occurrences(active):
+            if distinct and id(occurrence) in self._alike:
+                continue
             error = self._error(occurrence) if distinct else ()
-            if error and (error in seen or id(occurrence) in self._alike):
+            if error in seen:
                 continue
             moves = tuple(self._moves_after(active, occurrence))
             yield from moves

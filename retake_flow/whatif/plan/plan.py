@@ -230,8 +230,7 @@ class StepLog:
             self._add(Kind.TELL if do == _TELL else Kind.ACTION, path, facts, turn)
 
     def _undo(self, undo: PendingUndo) -> None:
-        spec = self._catalogue[undo.do]
-        facts = {"action": undo.do, "undo": undo.state, **_given_inputs(spec, undo.inputs)}
+        facts = {"action": undo.do, "undo": undo.state, **_given_inputs(self._catalogue[undo.do], undo.inputs)}
         programs, requests = self._goes_out(undo.do, undo.inputs)
         for program in programs:
             self._add(Kind.PROCESS, undo.scope, {"programs": [program], "lasts": False, **facts})
@@ -241,8 +240,20 @@ class StepLog:
             self._add(Kind.TELL if undo.do == _TELL else Kind.ACTION, undo.scope, facts)
 
     def _goes_out(self, do: str, inputs: Mapping[str, Any]) -> tuple[tuple[str, ...], tuple[str, ...]]:
-        spec, own = self._catalogue[do], programs_and_requests(self._flow, do, inputs)
-        return (spec.programs or own[0], spec.requests or own[1])
+        """The programs that an action runs, and the requests that it sends."""
+        spec, own = self._catalogue[do], self._flow.actions.get(do)
+        if own is not None:
+            try:
+                do, inputs = own.do, render(own.given, {"inputs": {**dict.fromkeys(own.inputs), **inputs}})
+            except ExpressionError:
+                do, inputs = own.do, own.given
+        programs, requests = spec.programs, spec.requests
+        if do == "http.request" and not requests:
+            requests = (scrub(f"{inputs.get('method', 'GET')} {inputs.get('url', '')}"),)
+        if do in ("program.run", "program.lines") and not programs:
+            command = inputs.get("command") or [""]
+            programs = (scrub(called_function(command) or str(command[0])),)
+        return programs, requests
 
     # --- repetitions ---------------------------------------------------------------------------------------
 
@@ -318,19 +329,3 @@ def _retry(retry: Retry | None) -> dict[str, Any]:
 def _time(value: Any) -> Any:
     """The seconds of a duration; the expression as written if it depends on the run."""
     return value.text if isinstance(value, Expression) else seconds(value)
-
-
-def programs_and_requests(flow: Flow, do: str, inputs: Mapping[str, Any]) -> tuple[tuple[str, ...], tuple[str, ...]]:
-    """The programs that an action of one's own runs, and the requests that it sends; nothing for other actions."""
-    own = flow.actions.get(do)
-    if own is not None:
-        try:
-            do, inputs = own.do, render(own.given, {"inputs": {**dict.fromkeys(own.inputs), **inputs}})
-        except ExpressionError:
-            do, inputs = own.do, own.given
-    if do == "http.request":
-        return (), (scrub(f"{inputs.get('method', 'GET')} {inputs.get('url', '')}"),)
-    if do in ("program.run", "program.lines"):
-        command = inputs.get("command") or [""]
-        return (scrub(called_function(command) or str(command[0])),), ()
-    return (), ()

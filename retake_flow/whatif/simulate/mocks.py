@@ -5,7 +5,8 @@ from __future__ import annotations
 import json
 from collections import Counter
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, field
+from contextlib import contextmanager
+from dataclasses import dataclass, field, replace
 from functools import cache
 from typing import Any, Final
 
@@ -221,7 +222,7 @@ def read(content: bytes, file: str, flow: Flow, catalogue: Catalogue) -> Mocks:
     if not isinstance(source.data, dict):
         raise UsageError(f"{source.value(())}: expected a mapping from actions or states to their results")
     reading = _Reading(source, flow, with_own(flow, catalogue))
-    answers = dict(reading.answers())
+    answers = reading.answers()
     if reading.problems:
         raise UsageError("\n".join(reading.problems))
     return Mocks(answers)
@@ -234,19 +235,28 @@ class _Reading:
         self._catalogue = catalogue
         self._performing = script_fields.action_places(flow)
 
-    def answers(self) -> Iterator[tuple[str, tuple[Reply, ...]]]:
+    def answers(self) -> dict[str, tuple[Reply, ...]]:
+        found: dict[str, tuple[Reply, ...]] = {}
         for name, written in self._source.data.items():
-            items = written if isinstance(written, list) else [written]
-            try:
+            items = list(enumerate(written)) if isinstance(written, list) else [(None, written)]
+            with self._noting_mistakes():
                 key, spec = self._resolve(name)
                 if not items:
                     raise InvalidField((name,), "the list is empty", "write at least one answer, or leave it out")
-            except InvalidField as error:
-                self._say(error)
-                continue
-            at: list[Path] = [(name, i) for i in range(len(items))] if items is written else [(name,)]
-            found = [self._answer(item, path, spec) for item, path in zip(items, at, strict=True)]
-            yield key, tuple(answer for answer in found if answer is not None)
+                found[key] = ()
+                for number, item in items:
+                    with self._noting_mistakes():
+                        path: Path = (name,) if number is None else (name, number)
+                        found[key] = (*found[key], _read(item, path, spec))
+        return found
+
+    @contextmanager
+    def _noting_mistakes(self) -> Iterator[None]:
+        try:
+            yield
+        except InvalidField as error:
+            at = self._source.key(error.path) if error.key else self._source.value(error.path)
+            self.problems.append(f"{at}: {error.message}" + (f" ({error.hint})" if error.hint else ""))
 
     def _resolve(self, name: str) -> tuple[str, ActionSpec]:
         """The action or the place that is meant, and the action there."""
@@ -259,17 +269,6 @@ class _Reading:
         raise InvalidField(
             (name,), f"there is no action, and no state or activity with an action, named {name!r}", hint, key=True
         )
-
-    def _answer(self, written: Any, path: Path, spec: ActionSpec) -> Reply | None:
-        try:
-            return _read(written, path, spec)
-        except InvalidField as error:
-            self._say(error)
-            return None
-
-    def _say(self, error: InvalidField) -> None:
-        at = self._source.key(error.path) if error.key else self._source.value(error.path)
-        self.problems.append(f"{at}: {error.message}" + (f" ({error.hint})" if error.hint else ""))
 
 
 def _read(written: Any, path: Path, spec: ActionSpec) -> Reply:
@@ -291,5 +290,4 @@ def _read(written: Any, path: Path, spec: ActionSpec) -> Reply:
             (*path, "outcome"), "a service that is mocked becomes ready first", "`exits` says when it ends after that"
         )
     ending = Part({key: part[key] for key in ("outcome", "value") if key in part}, path, _KEYS)
-    said = result(ending, path, spec)
-    return Reply(said.outcome, said.value, part.text("reason"), after=after, exits=exits)
+    return replace(result(ending, path, spec), reason=part.text("reason"), after=after, exits=exits)

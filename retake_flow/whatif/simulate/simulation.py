@@ -158,10 +158,23 @@ class Simulation:
         return {**self._view(), "error": masked({"line": number, "message": message, "hint": hint})}
 
     def _view(self) -> dict[str, Any]:
+        """The run as one JSON object: where it is, what it waits for, and what has happened."""
+        run, over = self.run, self._runner.over
         entered, exited = self._track.take()
-        more = {"time": self._time, "entered": entered, "exited": exited}
-        run = replace(self._runner.run, reason=self._track.reason) if self._track.reason else self._runner.run
-        return view(self._flow, run, self._calls.waiting, self._clock.pauses, over=self._runner.over, **more)
+        settled = run.state and (not over or isinstance(self._flow.states[run.state], FinalState))
+        waits = (*_calls(self._calls.waiting), *_gates(run.gates.values()), *_times(run, self._clock.pauses))
+        seen = {
+            "configuration": [run.state] if settled else [],
+            "queue": [] if over else list(waits),
+            "time": self._time,
+            "entered": entered,
+            "exited": exited,
+            "ended": run.outcome if over else None,
+            "reason": (self.endless or run.reason) if over else "",
+            "vars": run.vars,
+        }
+        answer: dict[str, Any] = masked(seen)
+        return answer
 
     # --- what a line says ---------------------------------------------------------------------------------
 
@@ -169,7 +182,7 @@ class Simulation:
         if isinstance(happening, Advance):
             if self._time + happening.seconds > _LONGEST:
                 raise UsageError("a simulation takes at most a thousand years")
-            self._time = milliseconds(self._time + happening.seconds)
+            self._time = round(self._time + happening.seconds, 3)
             return
         if self._runner.over:
             raise UsageError("the run is over", hint="only time can pass now")
@@ -284,32 +297,6 @@ def _with_place(error: InvalidField) -> str:
 # --- how it is shown --------------------------------------------------------------------------------------------------
 
 
-def view(
-    flow: Flow, run: Run, waiting: Iterable[WaitingCall], pauses: Mapping[str, float], *, over: bool, **more: object
-) -> dict[str, Any]:
-    """A simulated run as one JSON object: where it is, what it waits for, and what has happened.
-
-    `pauses` says when paused activities continue (seconds since the epoch), by key; `over` that nothing more can
-    happen; `more` are further members, inserted after the queue.
-    """
-    settled = run.state and (not over or isinstance(flow.states[run.state], FinalState))
-    seen = {
-        "configuration": [run.state] if settled else [],
-        "queue": [] if over else [*_calls(waiting), *_gates(run.gates.values()), *_times(run, pauses)],
-        **more,
-        "ended": run.outcome if over else None,
-        "reason": run.reason if over else "",
-        "vars": run.vars,
-    }
-    answer: dict[str, Any] = masked(seen)
-    return answer
-
-
-def milliseconds(seconds: float) -> float:
-    """A time to the millisecond."""
-    return round(seconds, 3)
-
-
 def _calls(waiting: Iterable[WaitingCall]) -> Iterator[dict[str, Any]]:
     for each in waiting:
         call = each.call
@@ -338,4 +325,5 @@ def _timer(run: Run, place: str, purpose: str, due: float) -> dict[str, Any]:
 
 
 def _due(due: float | None) -> float | None:
-    return None if due is None else milliseconds(due - EPOCH)
+    """A time in seconds since the start, to the millisecond."""
+    return None if due is None else round(due - EPOCH, 3)

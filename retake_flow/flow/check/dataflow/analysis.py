@@ -6,16 +6,14 @@ A fact that holds on every path to a place is certain there; one that holds on s
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Callable, Iterable, Iterator, Mapping
-from contextlib import contextmanager
-from functools import cached_property
+from collections.abc import Callable, Iterable, Mapping
 from operator import and_, or_
 from typing import Any
 
 from retake_flow.flow.check.dataflow.facts import Facts, News
 from retake_flow.flow.check.dataflow.symbols import Declarations
 from retake_flow.flow.check.references import assured_names
-from retake_flow.flow.expressions.expression import Expression
+from retake_flow.flow.expressions.expression import Expression, templates
 from retake_flow.flow.graph.exit_entry_sets import Leave, Perform, SetUp
 from retake_flow.flow.graph.transition_graph import Move, Moves, Occurrence
 from retake_flow.flow.model import (
@@ -86,21 +84,6 @@ class Walk:
         self._guessing = guessing
         self.certain = self._everywhere() if guessing else self._spread(self._explore())
 
-    @cached_property
-    def possible(self) -> dict[str, int]:
-        """The facts on entering each reachable innermost state that hold on some path there."""
-        with self._any_path():
-            return self.certain if self._guessing else self._spread(self._explore())
-
-    @contextmanager
-    def _any_path(self) -> Iterator[None]:
-        """Follow facts that hold on some path, instead of on every one."""
-        self._meet = or_
-        try:
-            yield
-        finally:
-            self._meet = and_
-
     # --- all paths ----------------------------------------------------------------------------------------
 
     def _everywhere(self) -> dict[str, int]:
@@ -165,15 +148,15 @@ class Walk:
             self._steps[source] = tuple(different.values())
         return self._steps[source]
 
-    def see_possible(self, see: See) -> None:
-        """Show everything that is evaluated on any path, with the facts of `possible`."""
-        facts = self.possible
-        with self._any_path():
-            self._see_all(see, facts)
-
     def see_certain(self, see: See) -> None:
-        """Show everything that is evaluated on any path, with the facts of `certain`."""
+        """Show everything that is evaluated on any path, with the facts that hold on every path there."""
         self._see_all(see, self.certain)
+
+    def see_possible(self, see: See) -> None:
+        """Show everything that is evaluated on any path, with the facts that hold on some path there."""
+        self._meet = or_
+        self._see_all(see, self.certain if self._guessing else self._spread(self._explore()))
+        self._meet = and_
 
     def _see_all(self, see: See, facts: Mapping[str, int]) -> None:
         self.take(self._moves.start(), 0, see)
@@ -184,31 +167,33 @@ class Walk:
                 self.take(move, known, see)
                 self._begin_activities(move, facts, see)
 
-    def search(self, see: See, follow: Callable[[int], bool], found: Callable[[], bool]) -> tuple[str, ...]:
-        """The shortest path on which something is seen, as the paths of its innermost states; empty if there is none.
+    def path_without(self, needed: int, sought: Expression) -> tuple[str, ...]:
+        """The innermost states on a shortest path to an evaluation of an expression without all facts that it needs."""
+        found: list[int] = []
 
-        `see` receives what is evaluated, `follow` says whether to follow a path that has led to some facts, and `found`
-        whether the search has succeeded.
-        """
+        def see(value: Any, root: str, facts: int, now: Occurrence | None) -> None:
+            if needed & ~facts and any(expression is sought for expression in templates(value)):
+                found.append(facts)
+
         start = self._moves.start()
         facts = {start.target: self.take(start, 0, see)}
         before = {start.target: ""}
         self._begin_activities(start, facts, see)
         pending = deque([start.target])
         end = start.target
-        while pending and not found():
+        while pending and not found:
             source = end = pending.popleft()
             self._settle(self._flow.states[source], facts[source], see)
             for move in self.steps(source):
-                if found():
+                if found:
                     break
                 known = self.take(move, facts[source], see)
-                if move.target and move.target not in facts and follow(known):
+                if move.target and move.target not in facts and needed & ~known:
                     facts[move.target], before[move.target] = known, source
                     pending.append(move.target)
                     self._begin_activities(move, facts, see)
-                    end = move.target if found() else source
-        return _way(before, end) if found() else ()
+                    end = move.target if found else source
+        return _way(before, end) if found else ()
 
     # --- one move -----------------------------------------------------------------------------------------
 

@@ -66,7 +66,7 @@ def problems(walk: Walk, seen: Mapping[Expression, Evaluation], declarations: De
             if conditional and not never:
                 continue
             searches -= 1
-            path = _path(walk, expression, needed) if searches >= 0 and not never else ()
+            path = walk.path_without(needed, expression) if searches >= 0 and not never else ()
             yield _problem(expression, chain, seen[expression], never, path, declarations)
 
 
@@ -111,17 +111,6 @@ def _hint(chain: Chain, evaluation: Evaluation, declarations: Declarations) -> s
     results = [declarations.result(now) for now in evaluation.occurrences if now is not None]
     names = {name for result in results if result is not None for name in fields(result)}
     return did_you_mean(chain[1], names) if chain[0] == "result" and chain[1:] and names else ""
-
-
-def _path(walk: Walk, sought: Expression, needed: int) -> tuple[str, ...]:
-    """A shortest path, state by state, to an evaluation of an expression without some facts."""
-    met = False
-
-    def see(value: Any, root: str, facts: int, now: Occurrence | None) -> None:
-        nonlocal met
-        met = met or bool(needed & ~facts and any(expression is sought for expression in templates(value)))
-
-    return walk.search(see, lambda facts: bool(needed & ~facts), lambda: met)
 
 
 def lookup(evaluation: Evaluation, declarations: Declarations, chain: Chain) -> Schema:

@@ -45,6 +45,29 @@ def test_a_secret_is_followed_through_variables(route: str, wanted: list[str]) -
     assert codes(KEY % route + TELL % "'{{ vars.v }}'") == wanted
 
 
+@pytest.mark.parametrize(
+    ("name", "head", "wanted"),
+    [
+        ("inputs", "inputs: {i: {type: string, env: I}}\n", ["RF090"]),
+        ("inputs", "inputs: {i: {type: string, default: x}}\n", []),
+        ("vars", "", ["RF090"]),
+        ("outputs", "", ["RF090"]),
+        ("activities", "", []),
+    ],
+)
+def test_all_names_of_a_kind_are_told_with_the_secrets_among_them(name: str, head: str, wanted: list[str]) -> None:
+    """As a whole result is."""
+    route = "{to: t, set: {v: '{{ result.key }}'}}"
+    assert codes(KEY % route + TELL % f"'{{{{ {name} }}}}'", head=head) == wanted
+
+
+def test_an_event_is_told_with_the_secrets_that_it_brings() -> None:
+    """Its result is a part of it."""
+    assert codes(KEY % "{to: z, tell: '{{ event }}'}") == ["RF090"]
+    later = "  k: {wait: 1s, transitions: {done: {to: l, tell: '{{ event }}'}}}\n" + KEY.replace("k:", "l:") % "z"
+    assert codes(later) == []
+
+
 def test_a_field_called_like_a_secret_of_another_result_is_none() -> None:
     """Which result it is decides."""
     asked = "{message: m, answer: {key: {type: string}}}"

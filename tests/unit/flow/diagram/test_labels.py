@@ -94,6 +94,10 @@ def test_a_sub_flow_is_noted_by_its_name() -> None:
     """The name that the flow has for itself."""
     flow = with_sub("a: {flow: inner.yaml, with: {}, transitions: {ok: z}}" + END, inner=written("b: {final: ok}", "b"))
     assert list(notes(flow.states["a"])) == [Note(Topic.DOES, "flow sample")]
+    flow = with_sub(
+        "a: {flow: inner.yaml, retry: {max: 3}, transitions: {ok: z}}" + END, inner=written("b: {final: ok}", "b")
+    )
+    assert [note.text for note in notes(flow.states["a"])] == ["flow sample", "re-entered up to 3 times after errors"]
 
 
 def test_what_is_handed_to_an_action_is_not_noted() -> None:

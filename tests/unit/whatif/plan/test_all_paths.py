@@ -75,6 +75,21 @@ def test_a_way_says_what_it_takes() -> None:
     }
 
 
+@pytest.mark.parametrize(
+    "guard", ["not result.is_live", "result.is_live == false", "not (result.is_live or result.viewers > 5)"]
+)
+def test_a_guard_may_say_in_several_ways_what_it_takes(guard: str) -> None:
+    """Each condition that is certain when it holds is assumed."""
+    ways = by_goal(f"""\
+a:
+  do: retake.stream_status
+  transitions: {{done: [{{when: {guard}, to: off}}, {{to: good}}], error: good}}
+off: {{final: completed}}
+good: {{final: completed}}
+""")
+    assert (ways["off"].assumed, ways["good"].assumed) == (("a.is_live=false",), ())
+
+
 def test_a_way_that_no_assumption_leads_along_says_so() -> None:
     """The guard asks for more than one field of the result, so what it takes is not known."""
     ways = by_goal("""\

@@ -52,6 +52,14 @@ def test_places_are_called_by_their_path_or_its_end(written: str, place: str, en
     assert assumptions.used == {written: place}
 
 
+def test_a_try_may_take_too_long_where_its_time_is_limited() -> None:
+    """It is an error of these states alone."""
+    limited = "a: {do: retake.stream_status, retry: {max: 1, per_try: 5s}, transitions: {done: z, error: z}}"
+    assert Assumptions(["a=error.timed_out"], flow_of(limited + "\nz: {final: ok}"), CATALOGUE).end("a")
+    with pytest.raises(UsageError, match=r"'a' cannot end with 'error\.timed_out'"):
+        assumed("a=error.timed_out")
+
+
 def test_nothing_else_is_assumed() -> None:
     """An assumption is about its place alone, and says so when it was of no use."""
     assumptions = assumed("a=error.unauthorized")

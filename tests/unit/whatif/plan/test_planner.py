@@ -204,6 +204,19 @@ def test_a_program_is_started_again_as_its_retry_says() -> None:
     assert (plan.ended, plan.t) == ("failed", 3.0)
 
 
+@pytest.mark.parametrize(
+    ("retry", "end", "wanted"),
+    [
+        ("{max: 9, interval: 10s, rate: 1, within: 25s}", "display=error.process_failed", ("failed", 20.0)),
+        ("{max: 9, interval: 10s, rate: 1, within: 65s}", "display=exited", ("failed", 60.0)),
+    ],
+)
+def test_a_program_is_started_again_only_within_its_time(retry: str, end: str, wanted: tuple[str, float]) -> None:
+    """Counted from the try that began the failures, as in a run."""
+    plan = planned(SERVED.replace("studio.display}", f"studio.display, retry: {retry}}}"), end)
+    assert (plan.ended, plan.t) == wanted
+
+
 def test_a_program_that_exits_and_is_retried_starts_anew() -> None:
     """As often as the state lasts."""
     plan = planned(SERVED.replace("needs: display", "needs: display, retry: {max: 5, interval: 1s}"), "content=exited")
