@@ -220,6 +220,24 @@ class ResponderMissing(ResponderFailed):
     kind, fault, exit_code = "responder_missing", "operator", 6
 
 
+class UnexpectedResult(RetakeFlowError):
+    """An action of the flow's own answered otherwise than the flow declares."""
+
+    kind, fault, passing = "unexpected_result", "operator", False
+
+
+class RequestRefused(RetakeFlowError):
+    """A service refuses a request of the flow's own."""
+
+    kind, fault, passing = "request_refused", "operator", False
+
+
+class RequestFailed(RetakeFlowError):
+    """A request of the flow's own brought no usable response."""
+
+    kind, fault, doubtful = "request_failed", "network", True
+
+
 # --- retake.tv ----------------------------------------------------------------------------------------------
 
 
@@ -317,24 +335,6 @@ class Blocked(Unreachable):
 
 
 # --- the studio ---------------------------------------------------------------------------------------------
-
-
-class UnexpectedResult(RetakeFlowError):
-    """An action of the flow's own answered otherwise than the flow declares."""
-
-    kind, fault, passing = "unexpected_result", "operator", False
-
-
-class RequestRefused(RetakeFlowError):
-    """A service refuses a request of the flow's own."""
-
-    kind, fault, passing = "request_refused", "operator", False
-
-
-class RequestFailed(RetakeFlowError):
-    """A request of the flow's own brought no usable response."""
-
-    kind, fault, doubtful = "request_failed", "network", True
 
 
 class StudioError(RetakeFlowError):

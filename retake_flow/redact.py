@@ -90,7 +90,7 @@ def bears_secret(text: str) -> bool:
     return any(
         any(value in shape for shape in shapes if len(value) >= _SHORTEST)
         or any(code in shape for code in _codes(value) for shape in squeezed)
-        for value in _seen
+        for value in tuple(_seen)  # another thread may wrap more meanwhile
     )
 
 

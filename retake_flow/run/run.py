@@ -191,7 +191,7 @@ class Run:
 
     @property
     def ended(self) -> bool:
-        """Whether it has ended."""
+        """Whether it is decided how it ends; undos may still be owed."""
         return self.outcome is not None
 
     @property

@@ -1,6 +1,6 @@
 """The flow as one `transitions` machine, which finds the route of an event.
 
-One machine serves all runs: a run is not its model. Each question is asked with a small object of its own instead,
+One machine serves all runs: a run is not its model. Each query is a small object of its own instead,
 and only compiled callables are passed as conditions, since `transitions` imports and calls conditions given as text.
 """
 
@@ -21,7 +21,7 @@ from retake_flow.flow.state_parts import Route
 Names = Mapping[str, Any]
 
 
-class Question:
+class _Query:
     """A query for the route that an event takes. It stands in for the model; the machine only reads its state.
 
     Attributes:
@@ -127,9 +127,9 @@ class Chart:
         known = pattern if event else state in self._restless
         if not state or not known or trigger not in self._machine.events:
             return None
-        question = Question(state, names)
-        self._machine.trigger_event(question, trigger)
-        return question.route
+        query = _Query(state, names)
+        self._machine.trigger_event(query, trigger)
+        return query.route
 
     def expects(self, event: str) -> bool:
         """Whether any state has a route that an event could take."""
@@ -167,12 +167,12 @@ def _trigger(pattern: str, origin: str) -> str:
 
 
 def _holds(route: Route, event_data: EventData) -> bool:
-    return route.when is None or route.when.holds(_question(event_data).names(route.root))
+    return route.when is None or route.when.holds(_query(event_data).names(route.root))
 
 
 def _take(route: Route, event_data: EventData) -> None:
-    _question(event_data).route = route
+    _query(event_data).route = route
 
 
-def _question(event_data: EventData) -> Question:
-    return cast("Question", event_data.model)
+def _query(event_data: EventData) -> _Query:
+    return cast("_Query", event_data.model)

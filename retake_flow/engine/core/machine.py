@@ -78,7 +78,8 @@ class Machine:
         if isinstance(event, _AWAITED):
             with suppress(Exception):
                 macrostep = Macrostep(self.flow, self._chart, run, now)
-                self._react(macrostep, event)
+                with suppress(ExpressionError):  # it may be the one that is routed
+                    self._react(macrostep, event)
                 macrostep.fail(error)
                 macrostep.settle()
                 return Step(macrostep.run.freeze(), tuple(macrostep.commands))

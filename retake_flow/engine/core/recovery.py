@@ -6,7 +6,7 @@ from dataclasses import replace
 
 from retake_flow.engine.core import gates
 from retake_flow.engine.core.step import Macrostep
-from retake_flow.errors import fault_of
+from retake_flow.errors import ExpressionError, fault_of
 from retake_flow.flow.action_spec import ActionSpec, Catalogue, Idempotency
 from retake_flow.flow.model import ActionState, Activity
 from retake_flow.run.events import Resumed
@@ -109,7 +109,10 @@ def _settle_action(macrostep: Macrostep, state: ActionState, catalogue: Catalogu
     if policy == "retry":
         macrostep.try_action(state)
     elif policy == "verify":
-        macrostep.look_up(state)
+        try:
+            macrostep.look_up(state)
+        except ExpressionError as error:  # its inputs may need the event that led there, which is gone
+            ask(macrostep, state, f"{state.do} in {state.path} cannot be looked up: {error.message}")
     elif policy == "ask":
         ask(macrostep, state, f"The process ended while {state.do} was under way in {state.path}")
     else:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 import pytest
 from conversation import Actions, Journal, drive
 from talk import Talk, written
@@ -146,3 +148,21 @@ z: {final: completed}"""
     assert kept.runs[-1].outcome == "failed"
     assert [record["outcome"] for record in kept.of("run_ended")] == ["failed"]
     assert len(kept.of("undo_finished")) == 1
+
+
+@pytest.mark.parametrize(
+    ("work", "tells"),
+    [
+        ("do: a.work, poll: {every: '{{ vars.pace }}', until: result.ok}", lambda talk: talk.finish(ok=False)),
+        ("do: a.work, retry: {max: 2, interval: '{{ vars.pace }}'}", lambda talk: talk.fail()),
+        ("ask: {message: 'Well?', remind: [10s, '{{ vars.pace }}']}", lambda talk: talk.fire("remind", later=10)),
+    ],
+)
+def test_an_expression_of_the_next_wait_that_cannot_be_evaluated_is_routed(
+    work: str, tells: Callable[[Talk], Talk]
+) -> None:
+    """A state waits for what has happened, so it gets `error.expression` in its place, and the run goes on."""
+    routes = "transitions: {done: z, answered: z, 'error.expression': odd}"
+    talk = Talk(f"a: {{entry: {{set: {{pace: 9s}}}}, {work}, {routes}}}\nodd: {{}}\nz: {{final: ok}}")
+    talk = talk.copy(vars={"pace": "soon"})
+    assert tells(talk).run.state == "odd"

@@ -111,6 +111,18 @@ def test_what_was_done_is_an_outcome_like_any_other() -> None:
     assert (talk.run.outcome, talk.run.outputs["a"]) == ("ok", {"n": 1})
 
 
+def test_a_person_is_asked_about_an_action_that_cannot_be_looked_up() -> None:
+    """Its inputs needed the result that led to it, which no process has any more; the run does not end over that."""
+    states = (
+        f"a: {{do: a.work, transitions: {{done: b}}}}\nb: {{do: a.verify, with: {{n: '{{{{ result.n }}}}'}}, {ROUTES}}}"
+    )
+    talk = Talk(states + ENDS).finish(n=1).resume()
+    assert talk.wished(commands.StartAction) == []
+    [gate] = talk.run.gates.values()
+    assert gate.message.startswith("a.verify in b cannot be looked up: ")
+    assert talk.answer(decision="done").run.outcome == "ok"
+
+
 def test_what_was_surely_not_done_is_done() -> None:
     """The action is performed as the next attempt."""
     talk = under_way("a.verify").resume()
