@@ -120,7 +120,7 @@ class Settings:
         cache_folder = _path_in("RETAKE_FLOW_CACHE", env) or (cache / "retake-flow" if cache else rest / "cache")
         own = config / "retake" if config else rest
         return cls(
-            origin=_origin(env.get("RETAKE_API_URL") or RETAKE),
+            origin=_origin("RETAKE_API_URL", env, RETAKE, "access token"),
             access_token=Secret(token) if token else None,
             credentials=_path_in("RETAKE_CREDENTIALS", env) or own / "credentials.json",
             agents=_path_in("RETAKE_FLOW_AGENTS", env) or own / "agents",
@@ -130,10 +130,10 @@ class Settings:
             store=_store(env) or str(rest / "runs.sqlite"),
             homeless=state_folder is None,
             notify=tuple(Secret(address) for address in env.get("RETAKE_FLOW_NOTIFY", "").split()),
-            moltbook=_moltbook(env.get("RETAKE_FLOW_MOLTBOOK_URL") or MOLTBOOK),
+            moltbook=_origin("RETAKE_FLOW_MOLTBOOK_URL", env, MOLTBOOK, "key"),
             moltbook_key=Secret(key) if (key := env.get("MOLTBOOK_API_KEY", "").strip()) else None,
-            voice=_command("RETAKE_FLOW_VOICE", env.get("RETAKE_FLOW_VOICE", "")),
-            voice_variables=_names("RETAKE_FLOW_VOICE_VARIABLES", env.get("RETAKE_FLOW_VOICE_VARIABLES", "")),
+            voice=_command("RETAKE_FLOW_VOICE", env),
+            voice_variables=_names("RETAKE_FLOW_VOICE_VARIABLES", env),
             lease=_lease(env.get("RETAKE_FLOW_LEASE", "").strip()),
             sandbox=_switched_on("RETAKE_FLOW_SANDBOX", env),
             page=_page(env.get("RETAKE_FLOW_PAGE", "").strip()),
@@ -162,20 +162,17 @@ def is_credentials(path: str, environment: Mapping[str, str]) -> bool:
         return False
 
 
-def _origin(url: str) -> str:
-    hint = "the access token goes to retake.tv only; unset the variable to use retake.tv"
-    return _require_origin("RETAKE_API_URL", url, RETAKE, "a loopback address such as http://127.0.0.1:8080", hint)
-
-
-def _moltbook(url: str) -> str:
-    hint = "the key goes to www.moltbook.com only; unset the variable to use that"
-    return _require_origin("RETAKE_FLOW_MOLTBOOK_URL", url, MOLTBOOK, "a loopback address", hint)
-
-
-def _require_origin(variable: str, url: str, ours: str, local: str, hint: str) -> str:
+def _origin(variable: str, env: Mapping[str, str], ours: str, secret: str) -> str:
+    """The origin that gets a secret: ours, or one on this machine."""
+    url = env.get(variable) or ours
     found = addresses.allowed_origin(url, ours)
     if not found:
-        raise SettingsError(f"{variable} is {addresses.shown(url)!r}; it may be {ours} or {local}", hint=hint)
+        host = ours.removeprefix("https://")
+        local = "a loopback address such as http://127.0.0.1:8080"
+        raise SettingsError(
+            f"{variable} is {addresses.shown(url)!r}; it may be {ours} or {local}",
+            hint=f"the {secret} goes to {host} only; unset the variable to use {host}",
+        )
     return found
 
 
@@ -186,11 +183,11 @@ def _page(url: str) -> str:
     return url.rstrip("/").lower()
 
 
-def _command(variable: str, text: str) -> tuple[str, ...]:
+def _command(variable: str, env: Mapping[str, str]) -> tuple[str, ...]:
     import shlex
 
     try:
-        return tuple(shlex.split(text))
+        return tuple(shlex.split(env.get(variable, "")))
     except ValueError as error:
         raise SettingsError(
             f"{variable} is not a valid command line: {error}", hint="write it as in a shell, with matching quotes"
@@ -264,9 +261,9 @@ def _store(env: Mapping[str, str]) -> str:
     return text if "://" in text else str(_path_in("RETAKE_FLOW_STORE", {"RETAKE_FLOW_STORE": text}) or "")
 
 
-def _names(variable: str, text: str) -> tuple[str, ...]:
+def _names(variable: str, env: Mapping[str, str]) -> tuple[str, ...]:
     """Names of variables, separated by white space, except those of this program."""
-    names = tuple(text.split())
+    names = tuple(env.get(variable, "").split())
     for name in names:
         if name.startswith("RETAKE_") or not re.fullmatch(r"[A-Za-z_]\w*", name, re.ASCII):
             raise SettingsError(

@@ -184,7 +184,7 @@ class StopRequested:
 
 
 #: The replies to the action of a state.
-OfState = ActionFinished | ActionFailed | ActionNotDone | ActionInDoubt
+ActionEvent = ActionFinished | ActionFailed | ActionNotDone | ActionInDoubt
 #: The replies of an activity.
-OfActivity = ActivityReady | ActivityResulted | ActivityExited | ActivityFailed
-Event = Started | OfState | OfActivity | TimerFired | GateAnswered | Resumed | Raised | StopRequested
+ActivityEvent = ActivityReady | ActivityResulted | ActivityExited | ActivityFailed
+Event = Started | ActionEvent | ActivityEvent | TimerFired | GateAnswered | Resumed | Raised | StopRequested

@@ -7,6 +7,7 @@ from dataclasses import replace
 from typing import Any
 
 from retake_flow.quick_dataclasses import dataclass, field
+from retake_flow.redact import MASK
 
 #: The properties of one answer, as JSON Schema by name.
 Fields = Mapping[str, Mapping[str, Any]]
@@ -45,6 +46,11 @@ class Gate:
     def secrets_of(self, decision: str) -> frozenset[str]:
         """The names of the fields whose answers only the run may read (`secret: true`)."""
         return frozenset(name for name, schema in self.fields_of(decision).items() if schema.get("secret") is True)
+
+    def visible_fields(self, answer: Answer) -> dict[str, Any]:
+        """The fields of an answer, the secret ones masked."""
+        hidden = self.secrets_of(answer.decision)
+        return {name: MASK if name in hidden else value for name, value in answer.fields.items()}
 
     def is_expired(self, at: float) -> bool:
         """Whether an answer at this time comes too late."""

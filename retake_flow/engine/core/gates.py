@@ -71,7 +71,7 @@ def accept_answer(draft: Draft, gate: Gate, answer: Answer) -> Mapping[str, Any]
     """Close a gate with its answer; returns the part that the flow sees."""
     _drop(draft, gate)
     said = {"gate": gate.id, "by": answer.by, "channel": answer.channel, "decision": answer.decision}
-    draft.commands.append(Note("gate_answered", {**said, "fields": _visible_fields(gate, answer)}))
+    draft.commands.append(Note("gate_answered", {**said, "fields": gate.visible_fields(answer)}))
     return {
         **answer.fields,
         "decision": answer.decision,
@@ -113,8 +113,3 @@ def _next(draft: Draft, gate: Gate, purpose: str, after: list[float]) -> None:
     coming = [gate.opened_at + each for each in sorted(after) if gate.opened_at + each > draft.now]
     if coming and gate.id in draft.run.gates:
         draft.set_timer(gate.place, purpose, coming[0])
-
-
-def _visible_fields(gate: Gate, answer: Answer) -> dict[str, Any]:
-    hidden = gate.secrets_of(answer.decision)
-    return {name: "•••" if name in hidden else value for name, value in answer.fields.items()}

@@ -147,7 +147,7 @@ class Machine:
                 self._extend(macrostep, event.data)
             case events.Raised():
                 macrostep.signal_from_outside(event.data, (event.name, ""))
-            case events.ActionFinished() | events.ActionFailed() | events.ActionNotDone() | events.ActionInDoubt():
+            case _ if isinstance(event, events.ActionEvent):
                 self._react_to_action(macrostep, event)
             case _:
                 self._react_to_activity(macrostep, event)
@@ -161,18 +161,15 @@ class Machine:
 
     def _source(self, run: MutableRun, event: events.Event) -> str:
         """The path of the state or the key of the activity that an event comes from, or `OUTSIDE`."""
-        match event:
-            case events.GateAnswered():
-                return run.gates[event.gate].place
-            case events.Raised():
-                return event.by if event.by in self._activities else OUTSIDE
-            case events.Started() | events.Resumed() | events.StopRequested():
-                return OUTSIDE
-            case events.ActivityReady() | events.ActivityResulted() | events.ActivityExited() | events.ActivityFailed():
-                return event.activity
-        return event.state
+        if isinstance(event, events.ActivityEvent):
+            return event.activity
+        if isinstance(event, events.ActionEvent | events.TimerFired):
+            return event.state
+        if isinstance(event, events.GateAnswered):
+            return run.gates[event.gate].place
+        return event.by if isinstance(event, events.Raised) and event.by in self._activities else OUTSIDE
 
-    def _react_to_action(self, macrostep: Macrostep, event: events.Event) -> None:
+    def _react_to_action(self, macrostep: Macrostep, event: events.ActionEvent) -> None:
         match event:
             case events.ActionFinished():
                 self._on_action_finished(macrostep, event)
@@ -200,21 +197,17 @@ class Machine:
 
     def _is_late(self, run: MutableRun, event: events.Event) -> bool:
         """Whether an event replies to a command of a visit that is over."""
-        match event:
-            case events.ActionFinished() | events.ActionFailed() | events.ActionNotDone() | events.ActionInDoubt():
-                attempt = run.attempt
-                number = attempt.number if attempt else 0
-                return (run.state, run.visits.get(event.state), number) != (event.state, event.visit, event.attempt)
-            case events.TimerFired():
-                scope = event.state.partition(":")[0]
-                due = run.timers.get((event.state, event.purpose))
-                return due is None or event.due not in (None, due) or run.visits.get(scope, 0) != event.visit
-            case events.GateAnswered():
-                return event.gate not in run.gates
-            case events.ActivityReady() | events.ActivityResulted() | events.ActivityExited() | events.ActivityFailed():
-                known = run.activities.get(event.activity)
-                return known is None or known.visit != event.visit
-        return False
+        if isinstance(event, events.ActionEvent):
+            number = run.attempt.number if run.attempt else 0
+            return (run.state, run.visits.get(event.state), number) != (event.state, event.visit, event.attempt)
+        if isinstance(event, events.ActivityEvent):
+            known = run.activities.get(event.activity)
+            return known is None or known.visit != event.visit
+        if isinstance(event, events.TimerFired):
+            due = run.timers.get((event.state, event.purpose))
+            visit = run.visits.get(event.state.partition(":")[0], 0)
+            return due is None or event.due not in (None, due) or visit != event.visit
+        return isinstance(event, events.GateAnswered) and event.gate not in run.gates
 
     # --- the action of a state ------------------------------------------------------------------------------
 

@@ -80,11 +80,11 @@ def _of_command(command: commands.Command, at: float) -> Record | None:
     return None
 
 
-def _of_state(work: events.OfState | commands.StartAction) -> dict[str, Any]:
+def _of_state(work: events.ActionEvent | commands.StartAction) -> dict[str, Any]:
     return {"state": work.state, "visit": work.visit, "attempt": work.attempt}
 
 
-def _of_activity(work: events.OfActivity | commands.StartActivity) -> dict[str, Any]:
+def _of_activity(work: events.ActivityEvent | commands.StartActivity) -> dict[str, Any]:
     return {"activity": work.activity, "visit": work.visit}
 
 

@@ -157,8 +157,7 @@ class StepLog:
         """
         answered = None
         if answer is not None:
-            hidden = gate.secrets_of(answer.decision)
-            fields = {name: "•••" if name in hidden else value for name, value in answer.fields.items()}
+            fields = gate.visible_fields(answer)
             answered = {"decision": answer.decision, **({"fields": without_secrets(fields)} if fields else {})}
         facts: dict[str, Any] = {"message": without_secrets(gate.message), "schema": schema(gate), "answered": answered}
         scope, colon, _ = gate.place.rpartition(":")
