@@ -126,10 +126,7 @@ class Scope:
             raise asyncio.CancelledError
 
 
-T = TypeVar("T")
-
-
-async def run_in_thread(work: Callable[[], T], name: str) -> T:
+async def run_in_thread(work: Callable[[], A], name: str) -> A:
     """Run a function in a thread of its own and return its result, or raise its exception.
 
     A caller that stops waiting leaves it running. The process does not wait for it at its end either, unlike for the
@@ -140,7 +137,7 @@ async def run_in_thread(work: Callable[[], T], name: str) -> T:
         name: The name of the thread.
     """
     loop = asyncio.get_running_loop()
-    done: asyncio.Future[T] = loop.create_future()
+    done: asyncio.Future[A] = loop.create_future()
 
     def tell(settle: Callable[[], None]) -> None:
         with suppress(RuntimeError):  # the loop may have ended first
