@@ -29,6 +29,7 @@ class Following:
         stored: Its snapshot.
         driven: Whether a process drove it then.
         records: The records that were new at the last reading, by number.
+        gates: Its open questions, the oldest first.
         figures: The state and the figures of its stream, up to its last record.
     """
 
@@ -37,7 +38,6 @@ class Following:
         self.run = run
         self.stored, self.driven = load_with_driver(store, run)
         self.figures = self.stored.figures
-        self.records: Mapping[int, Record] = {}
         self._take(self.figures.number if after is None else min(after, self.figures.number))
 
     def look(self) -> None:
@@ -47,7 +47,8 @@ class Following:
         self._take(self.figures.number)
 
     def _take(self, after: int) -> None:
-        self.records = dict(self._store.journal(self.run, after))
+        self.records: Mapping[int, Record] = dict(self._store.journal(self.run, after))
+        self.gates: list[OpenGate] = self._store.open_gates(self.run)
         self.figures.count(self.records.items())
 
     def until(self, met: Callable[[Following], bool], within: float) -> bool:
@@ -83,11 +84,6 @@ class Following:
     def scene(self) -> str:
         """The scene that viewers see; "" without one."""
         return self.figures.scenes.visible(self.now) if self.driven else ""
-
-    @property
-    def gates(self) -> list[OpenGate]:
-        """Its open questions, the oldest first."""
-        return self._store.open_gates(self.run)
 
     @property
     def trouble(self) -> str:

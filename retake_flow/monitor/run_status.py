@@ -2,85 +2,68 @@
 
 from __future__ import annotations
 
-import time
-from dataclasses import dataclass
+from collections.abc import Mapping
 from typing import Any
 
+from retake_flow.monitor.following import Following
 from retake_flow.monitor.run_text import gate_data, holder_data, not_driven
-from retake_flow.ports.runs import OpenGate, Runs, Stored
-from retake_flow.run.figures import Figures
+from retake_flow.ports.runs import ReadableRuns
 from retake_flow.run.records import Record, masked, record_to_run_time, timestamp
-from retake_flow.run.run import PendingUndo, Run
-from retake_flow.run.vitals import Vitals
-from retake_flow.wiring.children import Child, find_marked
-from retake_flow.wiring.storing import load_with_driver
+from retake_flow.run.run import ActivityState, PendingUndo
+from retake_flow.wiring.children import find_marked
 
 
-@dataclass(frozen=True)
-class RunStatus:
-    """A run with its open questions, journal and programs.
+class RunStatus(Following):
+    """A run with its whole journal and its programs.
 
     Attributes:
-        stored: The run as it was last written.
-        asked: The unanswered questions, the oldest first.
-        answered: The ids of answered gates that the run has not noticed yet.
         journal: Its records, the oldest first.
-        driven: Whether a process drives it.
         children: Its living programs.
-        figures: The state and the figures of its stream, up to its last record.
-        now: The time of reading, in seconds since the epoch.
+
+    Raises:
+        RunUnknown: No run has this id.
     """
 
-    stored: Stored
-    asked: list[OpenGate]
-    answered: list[str]
-    journal: list[Record]
-    driven: bool
-    children: list[Child]
-    figures: Figures
-    now: float
+    def __init__(self, store: ReadableRuns, run: str) -> None:
+        super().__init__(store, run, after=0)
+        self.journal = list(self.records.values())
+        self.children = find_marked(run)
+        if not (self.stored.run.ended or self.driven):
+            self.figures.vitals.note(not_driven(run, self.stored.holder))
 
     @property
-    def run(self) -> Run:
-        """The snapshot."""
-        return self.stored.run
-
-    @property
-    def steady(self) -> float:
-        """The run's own time at the time of reading."""
-        return self.now + self.run.ahead
+    def answered(self) -> list[str]:
+        """The ids of answered gates that the run has not noticed yet."""
+        run, waiting = self.stored.run, {one.gate.id for one in self.gates}
+        return [] if run.ended else [gate for gate in run.gates if gate not in waiting]
 
     @property
     def entry_record(self) -> Record | None:
         """The record of entry into the run's present state, if there is one."""
         for record in reversed(self.journal):
-            if record["event"] == "state_entered" and record.get("state") == self.run.state:
+            if record["event"] == "state_entered" and record.get("state") == self.stored.run.state:
                 return record
         return None
 
     @property
     def age_of_state(self) -> float:
         """For how many seconds the run has been in its state, if the journal says so; else 0."""
-        return 0.0 if self.entry_record is None else self.steady - record_to_run_time(self.entry_record)
+        return 0.0 if self.entry_record is None else self.now - record_to_run_time(self.entry_record)
 
     @property
     def timers(self) -> list[tuple[tuple[str, str], float]]:
         """The timers and when they are due, the next first; none once the run has ended."""
-        return [] if self.run.ended else sorted(self.run.timers.items(), key=lambda item: item[1])
+        run = self.stored.run
+        return [] if run.ended else sorted(run.timers.items(), key=lambda item: item[1])
 
     @property
-    def vitals(self) -> Vitals:
-        """The vitals of the stream."""
-        return self.figures.vitals
-
-    @property
-    def scene(self) -> str:
-        """The scene that viewers see; "" without one."""
-        return self.figures.scenes.visible(self.steady) if self.driven else ""
+    def activities(self) -> Mapping[str, ActivityState]:
+        """Its activities; none once the run has ended."""
+        return {} if self.stored.run.ended else self.stored.run.activities
 
     def data(self, last: int) -> dict[str, Any]:
         """The whole status as JSON data, with the last records of the journal."""
-        run, stored = self.run, self.stored
+        run, stored = self.stored.run, self.stored
         found: dict[str, Any] = masked(
             {
                 "run": run.id,
@@ -106,14 +89,16 @@ class RunStatus:
                 "inputs": run.inputs,
                 "vars": run.vars,
                 "outputs": run.outputs,
-                "stats": run.stats.figures(self.now),
+                "stats": self.stats,
                 "visits": run.visits,
                 "scene": self.scene or None,
-                "health": self.vitals.data(self.steady),
-                "gates": [gate_data(asked) for asked in self.asked],
+                "health": self.figures.vitals.data(self.now),
+                "gates": [gate_data(asked) for asked in self.gates],
                 "answered": self.answered,
                 "timers": [{"state": at, "purpose": why, "due": timestamp(due)} for (at, why), due in self.timers],
-                "activities": {key: {"work": one.work.value, "value": one.value} for key, one in _running(run)},
+                "activities": {
+                    key: {"work": one.work.value, "value": one.value} for key, one in self.activities.items()
+                },
                 "undos": [_undo(undo) for undo in (*run.undoing, *reversed(run.undos))],
                 "children": [
                     {"pid": one.pid, "name": one.name, "started": timestamp(one.started)} for one in self.children
@@ -123,28 +108,6 @@ class RunStatus:
             }
         )
         return found
-
-
-def run_status(store: Runs, run: str) -> RunStatus:
-    """The status of a run.
-
-    Raises:
-        RunUnknown: No run has this id.
-    """
-    stored, driven = load_with_driver(store, run)
-    asked = store.open_gates(run)
-    waiting = {one.gate.id for one in asked}
-    answered = [] if stored.run.ended else [gate for gate in stored.run.gates if gate not in waiting]
-    journal, figures = store.journal(run), stored.figures
-    figures.count(journal)
-    if not (stored.run.ended or driven):
-        figures.vitals.note(not_driven(run, stored.holder))
-    records = [record for _, record in journal]
-    return RunStatus(stored, asked, answered, records, driven, find_marked(run), figures, time.time())
-
-
-def _running(run: Run) -> list[tuple[str, Any]]:
-    return [] if run.ended else list(run.activities.items())
 
 
 def _undo(undo: PendingUndo) -> dict[str, Any]:

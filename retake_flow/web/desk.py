@@ -110,7 +110,7 @@ class Desk:
         version = summary.updated, is_driven(summary.holder)
         known = self._standing.pop(summary.id, None)
         if known is None or known[0] != version or known[1]["problem"]:
-            known = version, _read_standing(self.store, summary.id, driven=version[1])
+            known = version, _read_standing(self.store, summary.id)
         self._standing[summary.id] = known
         if len(self._standing) > _MOST_LISTED:
             self._standing.popitem(last=False)
@@ -142,9 +142,8 @@ class Desk:
             changed.set()
 
 
-def _read_standing(store: Runs, run: str, *, driven: bool) -> dict[str, Any]:
+def _read_standing(store: Runs, run: str) -> dict[str, Any]:
     try:
-        followed = Following(store, run)
+        return stream_facts(Following(store, run))
     except RetakeFlowError as error:
         return {"driven": False, "on_air": False, "problem": error.message, "figures": {}}
-    return {"driven": driven, **stream_facts(followed, driven=driven), "figures": followed.stats}

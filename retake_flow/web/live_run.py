@@ -18,7 +18,7 @@ from retake_flow.monitor.following import Following
 from retake_flow.monitor.journal_text import lines
 from retake_flow.monitor.run_text import process
 from retake_flow.monitor.run_trace import Way
-from retake_flow.ports.runs import OpenGate, Runs
+from retake_flow.ports.runs import Runs
 from retake_flow.run.records import Record
 from retake_flow.run.run import Run
 from retake_flow.web.charts import VitalsHistory
@@ -63,8 +63,6 @@ class LiveRun:
         way: The path to the state that it is in.
         entries: Its last records with a line for people, the oldest first.
         messages: The last of its chat, the oldest first.
-        gates: Its open questions, the oldest first.
-        driven: Whether a process drives it.
         trouble: The last trouble, and when it was; None when there was none.
     """
 
@@ -78,8 +76,6 @@ class LiveRun:
         self.entries: deque[Entry] = deque(maxlen=MOST_RECORDS)
         self.messages: deque[dict[str, Any]] = deque(maxlen=MOST_MESSAGES)
         self.trouble: tuple[float, str] | None = None
-        self.gates: list[OpenGate] = []
-        self.driven = False
         self._take(self._recent_records())
 
     def look(self, *, now: bool = False) -> None:
@@ -107,8 +103,9 @@ class LiveRun:
     @property
     def version(self) -> object:
         """A value that changes whenever anything but the time may have changed."""
-        asked = tuple(one.gate.id for one in self.gates)
-        return self.number, self.driven, asked, self.followed.stored.run.phase, self.followed.scene, self.is_whole
+        followed = self.followed
+        asked = tuple(one.gate.id for one in followed.gates)
+        return self.number, followed.driven, asked, followed.stored.run.phase, followed.scene, self.is_whole
 
     def since(self, number: int) -> list[Entry]:
         """What the page shows of the records after a number."""
@@ -122,14 +119,14 @@ class LiveRun:
     @property
     def over(self) -> bool:
         """Whether no more records will follow; after the end of a run, its undos and notices may."""
-        return self.followed.stored.run.ended and not self.driven
+        return self.followed.stored.run.ended and not self.followed.driven
 
     @property
     def facts(self) -> dict[str, Any]:
         """The status of the run, with times by the wall clock."""
         followed, stored, now = self.followed, self.followed.stored, self.followed.now
-        run, stream = stored.run, stream_facts(followed, driven=self.driven)
-        on_air, left = stream["on_air"], remaining(run, now - run.ahead)
+        run, on_air = stored.run, followed.on_air
+        left = remaining(run, now - run.ahead)
         return {
             "id": run.id,
             "agent": stored.agent or run.flow,
@@ -146,14 +143,12 @@ class LiveRun:
             "outcome": run.outcome,
             "scene": followed.scene,
             "reason": run.reason,
-            "driven": self.driven,
             "elsewhere": process(stored.holder, run.ended).partition("@")[2].partition(",")[0],
-            **stream,
+            **stream_facts(followed),
             "until": None if left is None or not on_air else time.time() + left,
             "address": stream_page(run),
             "encoder": followed.figures.vitals.encoder(now) if on_air else "",
             "trouble": self.trouble,
-            "figures": followed.stats,
             "now": time.time(),
         }
 
@@ -181,8 +176,6 @@ class LiveRun:
                 self.trouble = datetime.fromisoformat(record["t"]).timestamp(), said[0].removeprefix("!").strip()
         ends = self.followed.stored.run.ended  # its process may be gone at any moment
         self._next = 0.0 if ends else time.monotonic() + _ANYWAY
-        self.gates = self.followed.gates
-        self.driven = self.followed.driven
 
     def _message(self, record: Record) -> dict[str, Any] | None:
         if record["event"] == "chat_sent":
@@ -191,16 +184,17 @@ class LiveRun:
         return {**as_message(record), "own": False} if record["event"] in CHAT_EVENTS else None
 
 
-def stream_facts(followed: Following, *, driven: bool) -> dict[str, Any]:
+def stream_facts(followed: Following) -> dict[str, Any]:
     """The status of a run's stream, with times by the wall clock."""
     now, run = followed.now, followed.stored.run
     vitals = followed.figures.vitals.data(now)
-    on_air = driven and bool(vitals.get("on_air"))
     return {
-        "on_air": on_air,
-        "live_since": now - run.ahead - vitals["uptime_seconds"] if on_air else None,
+        "driven": followed.driven,
+        "on_air": followed.on_air,
+        "live_since": now - run.ahead - vitals["uptime_seconds"] if followed.on_air else None,
         "viewers": vitals.get("viewers"),
         "problem": "" if run.ended else followed.trouble,
+        "figures": followed.stats,
     }
 
 

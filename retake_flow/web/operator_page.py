@@ -5,13 +5,12 @@ from __future__ import annotations
 import asyncio
 import re
 import time
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import Any, Final
 
 from starlette.applications import Starlette
-from starlette.datastructures import FormData
 from starlette.exceptions import HTTPException
 from starlette.requests import Request
 from starlette.responses import FileResponse, JSONResponse, RedirectResponse, Response, StreamingResponse
@@ -31,6 +30,7 @@ from retake_flow.web.guard import ENTER, Guard, clean_name, keep_name, known_nam
 from retake_flow.web.live_run import contact_sheet
 from retake_flow.web.run_list import KINDS, run_list
 from retake_flow.web.templates import page, refusal, wants_json
+from retake_flow.web.writes import WRITES, Write
 from retake_flow.wiring.children import take_picture
 
 _STATIC: Final = Path(__file__).parent / "static"
@@ -72,11 +72,7 @@ class Page:
             Route("/runs/{run}/events", self._events),
             Route("/runs/{run}/picture.jpg", self._picture),
             Route("/runs/{run}/sheet.png", self._sheet),
-            Route("/runs/{run}/gates/{gate:path}", self._answer, methods=["POST"]),
-            Route("/runs/{run}/say", self._say, methods=["POST"]),
-            Route("/runs/{run}/scene", self._scene, methods=["POST"]),
-            Route("/runs/{run}/title", self._title, methods=["POST"]),
-            Route("/runs/{run}/send/{event}", self._send, methods=["POST"]),
+            *(Route(f"/runs/{{run}}/{end}", self._writing(write), methods=["POST"]) for end, write in WRITES.items()),
             Route("/runs/{run}/{what}", self._end, methods=["POST"]),
         ]
         pages = Starlette(
@@ -215,28 +211,17 @@ class Page:
 
     # --- what is done ---------------------------------------------------------------------------------------
 
-    async def _answer(self, request: Request) -> Response:
-        gate = request.path_params["gate"]
-        return await self._do(request, lambda desk, run, form, by: writes.answer(desk, run, gate, dict(form), by))
+    def _writing(self, write: Callable[[Write], str]) -> Callable[[Request], Awaitable[Response]]:
+        """The handler that carries a request out."""
 
-    async def _say(self, request: Request) -> Response:
-        return await self._do(
-            request, lambda desk, run, form, by: writes.say(desk, run, form, list(map(str, form.getlist("way"))), by)
-        )
+        async def handle(request: Request) -> Response:
+            run = await self._find(request)
+            form = await request.form(max_files=0)
+            about = self._charts, run, request.path_params.get("what", ""), form, name_of(request, form)
+            said = await self._desk.do(lambda desk: write(Write(desk.store, *about)))
+            return await self._confirmation(request, run, said)
 
-    async def _scene(self, request: Request) -> Response:
-        return await self._do(
-            request, lambda desk, run, form, by: writes.set_scene(desk, self._charts, run, dict(form), by)
-        )
-
-    async def _title(self, request: Request) -> Response:
-        return await self._do(request, lambda desk, run, form, by: writes.set_title(desk, run, dict(form), by))
-
-    async def _send(self, request: Request) -> Response:
-        event = request.path_params["event"]
-        return await self._do(
-            request, lambda desk, run, form, by: writes.send(desk, self._charts, run, event, dict(form), by)
-        )
+        return handle
 
     async def _end(self, request: Request) -> Response:
         run, what = await self._find(request), request.path_params["what"]
@@ -248,12 +233,6 @@ class Page:
             case _:
                 raise HTTPException(404)
         return await self._confirmation(request, run, said)
-
-    async def _do(self, request: Request, work: Callable[[Desk, str, FormData, str], str]) -> Response:
-        run = await self._find(request)
-        form = await request.form(max_files=0)
-        by = name_of(request, form)
-        return await self._confirmation(request, run, await self._desk.do(lambda desk: work(desk, run, form, by)))
 
     async def _confirmation(self, request: Request, run: str, said: str) -> Response:
         await self._desk.look_now(run)

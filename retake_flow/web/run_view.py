@@ -104,7 +104,7 @@ def _part(name: str, live: LiveRun, read_only: bool) -> str:
     data: dict[str, Any] = {"run": live.facts, "read_only": read_only}
     match name:
         case "questions":
-            data["gates"] = [(one, [] if one.damage else choices(one.gate)) for one in live.gates]
+            data["gates"] = [(one, [] if one.damage else choices(one.gate)) for one in live.followed.gates]
         case "vitals":
             data |= {"charts": charts(live.history), "width": WIDTH, "height": HEIGHT}
     return render(f"part_{name}.html", **data)

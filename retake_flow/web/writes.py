@@ -1,16 +1,24 @@
-"""Writes: carries out requests from the page. Each function does the same as the command of its name."""
+"""Writes: carries out requests from the page. Each function does the same as the command of its name.
+
+All raise a `RetakeFlowError` when the request does not fit the run or its flow, or no process drives the run.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+import json
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
 from typing import Any, Final
+
+from starlette.datastructures import FormData
 
 from retake_flow.engine.core.external_events import accepted_events, read_data
 from retake_flow.errors import RetakeFlowError, UsageError
+from retake_flow.flow.fields import Declared
 from retake_flow.monitor.answering import GivenAnswer, store_answer
 from retake_flow.monitor.requests import require_driver, text_to_say, text_to_show
 from retake_flow.monitor.subcommand import run_command
-from retake_flow.ports.runs import RequestKind
+from retake_flow.ports.runs import RequestKind, Runs
 from retake_flow.web.charts import StateCharts
 from retake_flow.web.desk import Desk
 from retake_flow.web.question_form import filled_in
@@ -23,90 +31,98 @@ _WAYS: Final = ("voice", "screen", "chat")
 #: Seconds for a command about a run that no process drives.
 _WITHIN: Final = 50.0
 
-Form = Mapping[str, Any]
 
+@dataclass(frozen=True)
+class Write:
+    """A request of a person to a run.
 
-def answer(desk: Desk, run: str, gate: str, form: Form, by: str) -> str:
-    """Answer a question.
-
-    Raises:
-        RetakeFlowError: The answer is invalid, or another one came first.
+    Attributes:
+        store: The store.
+        charts: The flows of runs.
+        run: The id of the run.
+        what: The question or the event in the address; "" when it names none.
+        form: The fields.
+        by: The name of the person.
     """
-    open_gates = {one.gate.id: one.gate for one in desk.store.open_gates(run)}
-    decision = str(form.get(":decision", ""))
+
+    store: Runs
+    charts: StateCharts
+    run: str
+    what: str
+    form: FormData
+    by: str
+
+    def field(self, name: str) -> str:
+        """A field of the form; "" when it is missing."""
+        return str(self.form.get(name, ""))
+
+    def declared(self, fields: Declared) -> dict[str, Any]:
+        """The values of the fields that the flow declares; those of the page begin with a colon."""
+        return filled_in(fields, {name: value for name, value in self.form.items() if not name.startswith(":")})
+
+    def send(self, kind: RequestKind, data: Mapping[str, Any]) -> None:
+        """Send a request to the process that drives the run."""
+        require_driver(self.store, self.run)
+        self.store.request(self.run, kind, {**data, "by": self.by})
+
+
+def answer(asked: Write) -> str:
+    """Answer a question."""
+    store, run, gate, decision = asked.store, asked.run, asked.what, asked.field(":decision")
+    open_gates = {one.gate.id: one.gate for one in store.open_gates(run)}
     declared = open_gates[gate].fields_of(decision) if gate in open_gates else {}
-    said = GivenAnswer(gate, filled_in(declared, _fields(form)), channel="web")
-    store_answer(desk.store, run, said, decision, by)
-    stored, driven = load_with_driver(desk.store, run)
+    said = GivenAnswer(gate, asked.declared(declared), channel="web")
+    store_answer(store, run, said, decision, asked.by)
+    stored, driven = load_with_driver(store, run)
     return "Answered." if stored.submitted or driven else "Answered. No process drives this run: resume it."
 
 
-def say(desk: Desk, run: str, form: Form, ways: list[str], by: str) -> str:
-    """Say something on stream.
-
-    Raises:
-        RetakeFlowError: There is nothing to say, or no process drives the run.
-    """
-    text = text_to_say(str(form.get("text", "")))
-    require_driver(desk.store, run)
-    chosen = [way for way in _WAYS if way in ways]
-    wanted = [] if set(chosen) == _USUAL else chosen
-    desk.store.request(run, "say", {"text": text, "ways": wanted, "by": by})
+def say(asked: Write) -> str:
+    """Say something on stream."""
+    text = text_to_say(asked.field("text"))
+    chosen = [way for way in _WAYS if way in asked.form.getlist("way")]
+    asked.send("say", {"text": text, "ways": [] if set(chosen) == _USUAL else chosen})
     return "Sent. The journal shows when it was said."
 
 
-def set_scene(desk: Desk, charts: StateCharts, run: str, form: Form, by: str) -> str:
-    """Choose the scene of the stage, or leave it to the flow.
-
-    Raises:
-        RetakeFlowError: There is no such scene, or no process drives the run.
-    """
-    scene = str(form.get("to", ""))
-    known = scenes(charts.readable(desk.store.load(run)))
+def set_scene(asked: Write) -> str:
+    """Choose the scene of the stage, or leave it to the flow."""
+    scene = asked.field("to")
+    known = scenes(asked.charts.readable(asked.store.load(asked.run)))
     if scene and scene not in known:
         raise UsageError(f"there is no scene {scene!r}; there are {', '.join(known)}")
-    require_driver(desk.store, run)
-    desk.store.request(run, "screen", {"to": scene, "by": by})
+    asked.send("screen", {"to": scene})
     return f"Asked for the scene {scene}." if scene else "Asked for the scene of the flow."
 
 
-def set_title(desk: Desk, run: str, form: Form, by: str) -> str:
-    """Set the title on the stage; an empty one leaves it to the flow.
-
-    Raises:
-        RetakeFlowError: The title cannot be shown, or no process drives the run.
-    """
-    title = text_to_show(str(form.get("title", "")))
-    require_driver(desk.store, run)
-    desk.store.request(run, "screen", {"data": {"title": title}, "by": by})
+def set_title(asked: Write) -> str:
+    """Set the title on the stage; an empty one leaves it to the flow."""
+    title = text_to_show(asked.field("title"))
+    asked.send("screen", {"data": {"title": title}})
     return "Asked for this title." if title else "Asked for the title of the flow."
 
 
-def send(desk: Desk, charts: StateCharts, run: str, event: str, form: Form, by: str) -> str:
-    """Send an event that the flow declares.
-
-    Raises:
-        RetakeFlowError: The event or its data does not fit, or no process drives the run.
-    """
-    stored = desk.store.load(run)
-    flow = charts.flow(stored.run.digest, stored.flow_text)
-    data = read_data(flow, event, filled_in(accepted_events(flow).get(event, {}), _fields(form)))
-    require_driver(desk.store, run)
-    desk.store.request(run, "event", {"name": event, "data": data, "by": by})
-    return f"Sent {event}. The journal shows whether the run takes it."
+def send(asked: Write) -> str:
+    """Send an event that the flow declares."""
+    stored = asked.store.load(asked.run)
+    flow = asked.charts.flow(stored.run.digest, stored.flow_text)
+    data = read_data(flow, asked.what, asked.declared(accepted_events(flow).get(asked.what, {})))
+    asked.send("event", {"name": asked.what, "data": data})
+    return f"Sent {asked.what}. The journal shows whether the run takes it."
 
 
-def _fields(form: Form) -> Form:
-    """The fields that the flow declares; those of the page begin with a colon."""
-    return {name: value for name, value in form.items() if not name.startswith(":")}
+#: What carries out a request, by the end of its address.
+WRITES: Final[Mapping[str, Callable[[Write], str]]] = {
+    "gates/{what:path}": answer,
+    "say": say,
+    "scene": set_scene,
+    "title": set_title,
+    "send/{what}": send,
+}
 
 
 async def end(desk: Desk, run: str, what: RequestKind) -> str:
-    """Stop or kill a run, whether or not a process drives it.
-
-    Raises:
-        RetakeFlowError: It has ended, or cannot be ended.
-    """
+    """Stop or kill a run, whether or not a process drives it."""
 
     def ask(desk: Desk) -> bool:
         stored, driven = load_with_driver(desk.store, run)
@@ -127,11 +143,7 @@ async def end(desk: Desk, run: str, what: RequestKind) -> str:
 
 
 async def go_on(desk: Desk, run: str) -> str:
-    """Continue a run in a process of its own or, if it was submitted, on the next suitable host.
-
-    Raises:
-        RetakeFlowError: It cannot.
-    """
+    """Continue a run in a process of its own or, if it was submitted, on the next suitable host."""
     if await desk.do(lambda desk: desk.store.load(run).submitted):
         await _command("submit", "--run", run, "--json")
         return "It continues as soon as a host has free capacity."
@@ -154,8 +166,6 @@ async def _command(*arguments: str) -> Mapping[str, Any]:
 
 def _last(out: str) -> Mapping[str, Any]:
     """The object that a command printed last; an empty one without it."""
-    import json
-
     try:
         last = json.loads(out.rstrip("\n").rpartition("\n")[2])
     except ValueError:

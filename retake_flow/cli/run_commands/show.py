@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import time
 from contextlib import closing
 from datetime import datetime
 from pathlib import Path
@@ -10,9 +11,9 @@ from pathlib import Path
 from retake_flow import printable
 from retake_flow.cli import terminal
 from retake_flow.cli.render import table
-from retake_flow.monitor.brief import next_for
+from retake_flow.monitor.brief import next_commands
 from retake_flow.monitor.journal_text import clock, lines
-from retake_flow.monitor.run_status import RunStatus, run_status
+from retake_flow.monitor.run_status import RunStatus
 from retake_flow.monitor.run_text import describe_due, gate_lines, moment, process, since
 from retake_flow.run.records import masked
 from retake_flow.settings import Settings
@@ -24,13 +25,12 @@ _LAST = 10
 def show(args: argparse.Namespace) -> int:
     """Show a run."""
     with closing(open_store(Settings.from_environment())) as store:
-        found = run_status(store, store.find(args.run))
-        commands = next_for(store, found.run.id)
+        found = RunStatus(store, store.find(args.run))
     if args.journal:
         for record in found.journal:
             terminal.emit(masked(record))
     elif args.json:
-        terminal.emit({**found.data(last=_LAST), "next": commands})
+        terminal.emit({**found.data(last=_LAST), "next": next_commands(found)})
     else:
         for line in _lines(found):
             terminal.say(line)
@@ -51,36 +51,38 @@ def _lines(found: RunStatus) -> list[str]:
 
 
 def _head(found: RunStatus) -> str:
-    agent, file = found.stored.agent, Path(found.stored.flow_file).name or found.run.flow
-    return f"{found.run.id} of {file}{f' for {agent}' if agent else ''}{', a rehearsal' if found.run.rehearsal else ''}"
+    stored, run = found.stored, found.stored.run
+    file = Path(stored.flow_file).name or run.flow
+    agent = f" for {stored.agent}" if stored.agent else ""
+    return f"{run.id} of {file}{agent}{', a rehearsal' if run.rehearsal else ''}"
 
 
 def _account(found: RunStatus) -> str:
-    identity = found.run.identity
+    identity = found.stored.run.identity
     known = [identity.user_db_id, f"token from {identity.source}" if identity.fingerprint else "", identity.platform]
     return ", ".join(filter(None, known))
 
 
 def _facts(found: RunStatus) -> list[tuple[str, str]]:
-    run, stored = found.run, found.stored
+    run, stored, now = found.stored.run, found.stored, time.time()
     state = run.state or "none yet"
     if found.entry_record is not None:
         entered = datetime.fromisoformat(found.entry_record["t"]).timestamp()
         state += f", since {moment(entered)} ({since(found.age_of_state)})"
-    vitals = found.vitals
+    vitals = found.figures.vitals
     ended = f"{run.outcome}{f': {run.reason}' if run.reason else ''}" if run.ended else ""
     facts = [
         ("phase", run.phase.value),
         ("state", state),
         ("ended", ended),
-        ("on air", vitals.on_air(found.steady)),
-        ("stream", vitals.stream(found.steady)),
+        ("on air", vitals.on_air(found.now)),
+        ("stream", vitals.stream(found.now)),
         ("scene", found.scene),
-        ("viewers", vitals.viewers if vitals.on_air(found.steady) else ""),
-        ("encoder", vitals.encoder(found.steady)),
+        ("viewers", vitals.viewers if vitals.on_air(found.now) else ""),
+        ("encoder", vitals.encoder(found.now)),
         ("process", process(stored.holder, run.ended)),
-        ("began", f"{moment(stored.created)} ({since(found.now - stored.created)} ago)"),
-        ("written", f"{moment(stored.updated)} ({since(found.now - stored.updated)} ago)"),
+        ("began", f"{moment(stored.created)} ({since(now - stored.created)} ago)"),
+        ("written", f"{moment(stored.updated)} ({since(now - stored.updated)} ago)"),
         ("account", _account(found)),
         ("flow", f"{stored.flow_file or '-'} ({run.digest[:12]})"),
         ("epoch", str(stored.epoch)),
@@ -90,7 +92,7 @@ def _facts(found: RunStatus) -> list[tuple[str, str]]:
 
 
 def _question_lines(found: RunStatus) -> list[str]:
-    lines = [f"  {line}" for asked in found.asked for line in gate_lines(asked, found.now)]
+    lines = [f"  {line}" for asked in found.gates for line in gate_lines(asked, time.time())]
     lines += [
         f"  {printable.line(gate)}  is answered; the run takes the answer when it is resumed" for gate in found.answered
     ]
@@ -99,11 +101,11 @@ def _question_lines(found: RunStatus) -> list[str]:
 
 def _process_lines(found: RunStatus) -> list[str]:
     """Tables of timers, activities, pending undos and programs, each with a title."""
-    run, now = found.run, found.now
+    run, now = found.stored.run, time.time()
     owed = "not taken back" if run.ended else "pending undos"
     tables: dict[str, list[tuple[str, ...]]] = {
         "timers": [(place, purpose, describe_due(due, now)) for (place, purpose), due in found.timers],
-        "activities": [] if run.ended else [(key, one.work.value) for key, one in run.activities.items()],
+        "activities": [(key, one.work.value) for key, one in found.activities.items()],
         owed: [(undo.state, undo.do) for undo in (*run.undoing, *reversed(run.undos))],
         "programs": [(f"pid {one.pid}", one.name, since(now - one.started)) for one in found.children],
     }

@@ -11,7 +11,7 @@ from store_samples import a_run, created
 
 from retake_flow.monitor.following import Following
 from retake_flow.monitor.requests import why_undriven
-from retake_flow.monitor.run_status import run_status
+from retake_flow.monitor.run_status import RunStatus
 from retake_flow.ports.runs import Stored, Summary
 from retake_flow.run.run import Phase
 from retake_flow.store.holders import this_process
@@ -48,7 +48,7 @@ class _EndingRuns(MemoryRuns):
     ("read", "expected"),
     [
         (lambda runs: Following(runs, ENDED.id).trouble, ""),
-        (lambda runs: run_status(runs, ENDED.id).vitals.stream(0.0), ""),
+        (lambda runs: RunStatus(runs, ENDED.id).figures.vitals.stream(0.0), ""),
         (lambda runs: why_undriven(runs, ENDED.id), "go-live-1 has ended: completed in a"),
         (lambda runs: [one.outcome for one in summaries_with_drivers(runs.summaries)], ["completed"]),
     ],
