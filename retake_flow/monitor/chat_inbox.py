@@ -30,7 +30,7 @@ class ChatInbox:
         self._run = run
         found = store.journal(run, events=CHAT_EVENTS) if not after else self._back_to(after)
         self._number = found[-1][0] if found else 0
-        self.messages = [as_message(record) for _, record in found if record["id"] != after]
+        self.messages = [as_message(record) for _, record in found if not after or record.get("id") != after]
 
     def _back_to(self, message: str) -> list[tuple[int, Record]]:
         """The records from a message on, and a few older ones."""
@@ -38,7 +38,7 @@ class ChatInbox:
         while True:
             found = self._store.journal(self._run, last=last, events=CHAT_EVENTS)
             for position, (_, record) in enumerate(reversed(found), 1):
-                if record["id"] == message:
+                if record.get("id") == message:
                     return found[-position:]
             if len(found) < last:
                 hint = f"`retake-flow chat {self._run}` lists the newest"
@@ -71,14 +71,14 @@ def require_known(store: ReadableRuns, run: str, message: str) -> None:
 
 
 def as_message(record: Record) -> dict[str, Any]:
-    """A record of chat as commands show it."""
-    paid = {"amount": record["amount"], "currency": record.get("currency", "")} if "amount" in record else None
+    """A record of chat as commands show it; what is missing in a damaged one stays empty."""
+    amount = record.get("amount")
     return {
-        "id": record["id"],
+        "id": record.get("id", ""),
         "at": record["t"],
-        "kind": record["kind"],
-        "author": record["author"],
+        "kind": record.get("kind", "message"),
+        "author": record.get("author", ""),
         "text": record.get("text", ""),
         "newcomer": record.get("newcomer", False),
-        "paid": paid,
+        "paid": {"amount": amount, "currency": record.get("currency", "")} if isinstance(amount, int | float) else None,
     }

@@ -14,6 +14,7 @@ from retake_flow.run.errors import EventNotNow, EventRefused, RunBusy, RunEnded,
 from retake_flow.run.records import Record
 from retake_flow.run.run import Phase, Run
 from retake_flow.sanitize import one_line, strip_controls
+from retake_flow.wiring.storing import load_with_driver
 
 #: How long a process may take to notice a request, in seconds; it checks several times a second.
 HEARD_WITHIN = 10.0
@@ -25,8 +26,6 @@ LONGEST_SHOWN = 300
 
 def why_undriven(store: Runs, run: str) -> str:
     """Why no process would notice a request to a run; "" if one would, including the next host that takes the run."""
-    from retake_flow.wiring.storing import load_with_driver
-
     stored, driven = load_with_driver(store, run)
     if stored.run.ended:
         return ending(stored.run)

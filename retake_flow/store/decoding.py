@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Collection, Iterable, Sequence
+from collections.abc import Sequence
 from contextlib import suppress
 from datetime import datetime
 from hashlib import sha256
@@ -22,22 +22,18 @@ from retake_flow.store import columns
 SIGN_AT: Final = len(f'{{"t":"{timestamp(0)}",') + 1
 
 
-def parse_json(text: str) -> Any:
+def parse_json(text: object) -> Any:
     """The JSON data in a stored text.
 
     Raises:
         Damaged: The text is not valid.
     """
-    if not _is_ours(text):
+    if not (isinstance(text, str) and text.isascii()):
         raise Damaged(f"no JSON text of ours: {columns.quote(text)}")
     try:
         return json.loads(text, parse_constant=_no_number)
     except (ValueError, RecursionError) as error:
         raise Damaged(f"no JSON text: {error}") from None
-
-
-def _is_ours(text: object) -> bool:
-    return isinstance(text, str) and text.isascii()
 
 
 def parse_object(text: str) -> dict[str, Any]:
@@ -95,11 +91,6 @@ def load_figures(data: object) -> Figures:
     return Figures()
 
 
-def events(found: Iterable[tuple[int, Record]], wanted: Collection[str]) -> list[tuple[int, Record]]:
-    """The records of some events; all without any."""
-    return [(number, record) for number, record in found if not wanted or record["event"] in wanted]
-
-
 def sign(event: str) -> str:
     """What stands at `SIGN_AT` in the stored record of an event."""
     return f'"event":{json.dumps(event)}'
@@ -129,18 +120,6 @@ def _seconds(found: Record) -> float:
     return datetime.fromisoformat(found["t"]).timestamp() + ahead
 
 
-def gate(key: str, data: str) -> Gate:
-    """The gate in a row.
-
-    Raises:
-        Damaged: The row cannot be read.
-    """
-    found: Gate = from_data(Gate, parse_json(data), "gate")
-    if found.id != key:
-        raise Damaged(f"the question is {columns.quote(found.id)}")
-    return found
-
-
 def open_gate(run: str, flow: str, key: str, data: str) -> OpenGate:
     """An open question from its row; a damaged one says so."""
     try:
@@ -158,7 +137,10 @@ def stored_gate(run: str, key: str, data: str) -> Gate:
         Damaged: The row cannot be read; the error names the run, and says what to do.
     """
     try:
-        return gate(key, data)
+        found: Gate = from_data(Gate, parse_json(data), "gate")
+        if found.id != key:
+            raise Damaged(f"the question is {columns.quote(found.id)}")
+        return found
     except Damaged as error:
         hint = f"`retake-flow resume {run}` writes it anew, as the run knows it"
         raise Damaged(f"the question {columns.as_text(key)} of {run} is damaged: {error.message}", hint=hint) from None

@@ -7,9 +7,10 @@ by a clock of its own, which no one can set and which counts time in suspension,
 from __future__ import annotations
 
 import time
+from typing import Final
 
 #: The share of it after which the holder itself counts the run as lost.
-_SURE = 5 / 7
+SURE: Final = 5 / 7
 #: It is renewed twelve times until then, but at most every three seconds; a short one often enough that one renewal may
 #: be lost. A renewal has to be answered within the last of these shares.
 _USUAL, _SHORT, _LEAST, _ANSWER = 12, 3.0, 2.5, 0.35
@@ -37,7 +38,7 @@ class Lease:
     @property
     def beat(self) -> float:
         """Seconds between renewals."""
-        sure = self.length * _SURE
+        sure = self.length * SURE
         return max(sure / _USUAL, min(_SHORT, sure / _LEAST))
 
     @property
@@ -48,7 +49,7 @@ class Lease:
     @property
     def beat_within(self) -> float:
         """Seconds after which a renewal without an answer is given up, while there is time for another one."""
-        return self.length * _SURE * _ANSWER
+        return self.length * SURE * _ANSWER
 
     def beat_due(self, tried: float) -> float:
         """When to renew it next, by the clock, if that was last tried at some time; a write renews it too."""
@@ -57,7 +58,7 @@ class Lease:
     @property
     def seconds_left(self) -> float:
         """For how many more seconds the holder is sure of the run; negative once it is not."""
-        return self._renewed + self.length * _SURE - self.clock()
+        return self._renewed + self.length * SURE - self.clock()
 
     @property
     def undo_within(self) -> float:

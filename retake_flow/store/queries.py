@@ -132,7 +132,8 @@ class RunReader:
         found = self._all(query, run=run, **between, **signs, most=_ALL if last is None else last)
         if not found and not self._all("SELECT id FROM runs WHERE id = :run", run=run):
             raise run_unknown(run, self._place)
-        return decoding.events(((int(n), decoding.record(int(n), data)) for n, data in reversed(found)), events)
+        records = ((int(number), decoding.record(int(number), data)) for number, data in reversed(found))
+        return [(number, record) for number, record in records if not events or record["event"] in events]
 
     def open_gates(self, run: str | None = None) -> list[OpenGate]:
         """The unanswered open gates, the oldest first."""

@@ -31,10 +31,6 @@ class FileReader(RunReader):
         super().__init__(place, owner, FILE_CLOCK)
         self._connection = connection
 
-    def has_jobs(self) -> bool:
-        """Whether there are submitted runs that have not ended; `open_fleet` opens the store with them."""
-        return bool(self._all("SELECT run FROM jobs LIMIT 1"))
-
     def close(self) -> None:
         """Close the connection."""
         self._connection.close()

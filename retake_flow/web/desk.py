@@ -7,21 +7,19 @@ import time
 from collections import OrderedDict
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
-from typing import Any, Final, TypeVar
+from typing import Final, TypeVar
 
 from retake_flow.errors import RetakeFlowError, StoreAway
-from retake_flow.monitor.following import Following
-from retake_flow.ports.runs import Runs, Summary
+from retake_flow.ports.runs import Runs
 from retake_flow.settings import Settings
-from retake_flow.web.live_run import LiveRun, stream_facts
-from retake_flow.wiring.storing import is_driven, open_store
+from retake_flow.web.live_run import LiveRun
+from retake_flow.wiring.storing import open_store
 
 T = TypeVar("T")
 
 #: Seconds between two readings of a run that somebody watches.
 _EVERY: Final = 0.4
 _MOST_RUNS: Final = 64
-_MOST_LISTED: Final = 512
 #: Seconds for which a store that could not be reached counts as away.
 _AWAY: Final = 1.0
 
@@ -34,7 +32,6 @@ class Desk:
         self._thread = ThreadPoolExecutor(1, "store")
         self._store: Runs | None = None
         self._runs: OrderedDict[str, LiveRun] = OrderedDict()
-        self._standing: OrderedDict[str, tuple[object, dict[str, Any]]] = OrderedDict()
         self._watchers: dict[str, set[asyncio.Event]] = {}
         self._looking: dict[str, asyncio.Task[None]] = {}
         self._away: StoreAway | None = None
@@ -105,17 +102,6 @@ class Desk:
         self._runs.move_to_end(run)
         return self._runs[run]
 
-    def stream_status(self, summary: Summary) -> dict[str, Any]:
-        """The status of a listed run's stream, read again only when it may have changed."""
-        version = summary.updated, is_driven(summary.holder)
-        known = self._standing.pop(summary.id, None)
-        if known is None or known[0] != version or known[1]["problem"]:
-            known = version, _read_standing(self.store, summary.id)
-        self._standing[summary.id] = known
-        if len(self._standing) > _MOST_LISTED:
-            self._standing.popitem(last=False)
-        return known[1]
-
     # --------------------------------------------------------------------------------------------------------
 
     async def _look(self, run: str) -> None:
@@ -140,10 +126,3 @@ class Desk:
     def _tell(self, run: str) -> None:
         for changed in self._watchers.get(run, ()):
             changed.set()
-
-
-def _read_standing(store: Runs, run: str) -> dict[str, Any]:
-    try:
-        return stream_facts(Following(store, run))
-    except RetakeFlowError as error:
-        return {"driven": False, "on_air": False, "problem": error.message, "figures": {}}

@@ -180,7 +180,7 @@ class LiveRun:
     def _message(self, record: Record) -> dict[str, Any] | None:
         if record["event"] == "chat_sent":
             author = self.followed.stored.agent or "agent"
-            return {"at": record["t"], "kind": "message", "author": author, "text": record["text"], "own": True}
+            return {"at": record["t"], "kind": "message", "author": author, "text": record.get("text", ""), "own": True}
         return {**as_message(record), "own": False} if record["event"] in CHAT_EVENTS else None
 
 

@@ -28,7 +28,7 @@ from retake_flow.web.charts import StateCharts
 from retake_flow.web.desk import Desk
 from retake_flow.web.guard import ENTER, Guard, clean_name, keep_name, known_name, name_of
 from retake_flow.web.live_run import contact_sheet
-from retake_flow.web.run_list import KINDS, run_list
+from retake_flow.web.run_list import KINDS, RunList
 from retake_flow.web.templates import page, refusal, wants_json
 from retake_flow.web.writes import WRITES, Write
 from retake_flow.wiring.children import take_picture
@@ -37,8 +37,6 @@ _STATIC: Final = Path(__file__).parent / "static"
 _FILES: Final = ("page.css", "page.js", "icon.svg")
 #: Seconds for which a picture is reused.
 _PICTURE_LASTS: Final = 3.0
-#: Seconds for which a list of runs is reused.
-_LIST_LASTS: Final = 2.0
 _BEAT: Final = 15.0
 #: Addresses to which a browser may be redirected after it got the cookie.
 _OWN: Final = re.compile(r"/runs/[\w.-]+", re.ASCII)
@@ -62,7 +60,7 @@ class Page:
         self._pictures: dict[str, tuple[float, bytes | None]] = {}
         self._taking = asyncio.Lock()
         self._streams = 0
-        self._listed: tuple[float, object, dict[str, Any]] = (0.0, None, {})
+        self._runs = RunList()
         routes = [
             Route("/", self._list),
             Route(ENTER, self._enter, methods=["GET", "POST"]),
@@ -124,15 +122,7 @@ class Page:
         at = int(number) if number.isascii() and number.isdecimal() and 0 < len(number) < 6 else 1
         words = asked.get("words", "")[:100]
 
-        def read(desk: Desk) -> dict[str, Any]:
-            # In the desk's thread, so that of browsers that ask at once only the first has it read.
-            when, known, found = self._listed
-            if known != (words, kind, at) or time.monotonic() - when > _LIST_LASTS:
-                found = run_list(desk, words=words, kind=kind, page=max(1, at))
-                self._listed = time.monotonic(), (words, kind, at), found
-            return found
-
-        found = await self._desk.do(read)
+        found = await self._desk.do(lambda desk: self._runs.read(desk.store, words=words, kind=kind, page=max(1, at)))
         if wants_json(request):
             return JSONResponse(found)
         return page("list.html", title="Runs", now=time.time(), **found)

@@ -57,8 +57,6 @@ class _Placement(NamedTuple):
 
 def _find(args: argparse.Namespace) -> tuple[list[Summary], dict[str, _Placement]]:
     """The matching runs, one more than is shown when there are more, and where the submitted ones are."""
-    from retake_flow.store.reading import FileReader
-
     settings = Settings.from_environment()
     with closing(open_for_reading(settings)) as store:
         read = partial(
@@ -69,7 +67,7 @@ def _find(args: argparse.Namespace) -> tuple[list[Summary], dict[str, _Placement
             limit=args.limit + 1 if args.limit and not args.state else None,
         )
         found = summaries_with_drivers(read)
-        jobs = {} if isinstance(store, FileReader) and not store.has_jobs() else _placements(settings)
+        jobs = _placements(settings) if any(summary.submitted for summary in found) else {}
     if args.state:
         found = [summary for summary in found if f"/{summary.state}".endswith(f"/{args.state.strip('/')}")]
     return found, jobs

@@ -15,16 +15,16 @@ from retake_flow.ports.fleet import Choose, Demand, Drain, Host, Job, Placed, Sw
 from retake_flow.run.errors import HostTaken, HostUnknown, RunEnded, RunMoved
 from retake_flow.run.run import Run
 from retake_flow.store import columns
+from retake_flow.store.lease import SURE
 from retake_flow.store.sql import jobs, rows
 from retake_flow.store.sql.jobs import Waiting
 from retake_flow.store.sql.runs import SqlRuns
 from retake_flow.store.sql.tables import HOLDER, HOSTS, JOBS, RUNS, StoreClock
 
 #: The columns of `hosts`, in the order of `_host_of`.
-_HOST: Final = (*("id", "place", "pid", "started", "version", "capacity", "labels", "agents", "accepts", "draining"),)
+_HOST: Final = ("id", "place", "pid", "started", "version", "capacity", "labels", "agents", "accepts", "draining")
 #: A host that was not seen for so many seconds is given nothing, unless the lease is shorter.
 _AWAY_AFTER: Final = 8.0
-_SURE: Final = 5 / 7  # as for the lease of a run
 _HOSTS = select(*(HOSTS.c[name] for name in _HOST), (StoreClock() - HOSTS.c.seen).label("age"))
 #: Seconds for which a sweep gives runs to hosts. A longer transaction would be given up as one that hangs, and after
 #: the loss of a rack every sweep would be longer.
@@ -245,7 +245,7 @@ class SqlFleet:
 
 def away_after(lease: float) -> float:
     """Seconds after which a host that was not seen counts as away."""
-    return min(_AWAY_AFTER, lease * _SURE)
+    return min(_AWAY_AFTER, lease * SURE)
 
 
 def _host_of(row: Sequence[Any], *, used: float, runs: int, age: float, lease: float) -> Host:

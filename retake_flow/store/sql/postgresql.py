@@ -3,20 +3,27 @@
 from __future__ import annotations
 
 import asyncio
+import socket
+import time
 from collections.abc import Iterator
-from contextlib import contextmanager, suppress
-from typing import Any, Final, cast
+from contextlib import closing, contextmanager, suppress
+from math import inf
+from os import dup
+from typing import Any, Final, TypeVar, cast
 
+import psycopg
+from psycopg.abc import PQGen
 from sqlalchemy import URL, Connection, NullPool, create_engine, event, text
 
 from retake_flow.errors import StoreAway, StoreError
 from retake_flow.sanitize import first_line
 from retake_flow.store.lease import Lease
 from retake_flow.store.queries import SERVER_CLOCK
-from retake_flow.store.sql.bounded_connection import BoundedConnection
 from retake_flow.store.sql.database import Database
 from retake_flow.store.sql.db_errors import as_store_errors
 from retake_flow.store.sql.keeper import CHANNEL, Held, Keeper
+
+T = TypeVar("T")
 
 #: Seconds within which a connection has to be made, and a call has to be answered.
 CONNECTS_WITHIN: Final = 3
@@ -28,7 +35,60 @@ _BOUNDS = (
     "SET idle_in_transaction_session_timeout = '10s'"  # so a stopped process keeps no row locked
 )
 _SOCKET = {"tcp_user_timeout": 5000, "keepalives_idle": 5, "keepalives_interval": 2, "keepalives_count": 3}
+#: Seconds after a look without an answer within which the next one comes, unless the whole machine was suspended.
+_LOOKS_AGAIN = 1.0
+#: How many suspensions extend the time of an answer; a machine that seems suspended more often is overloaded.
+_SUSPENSIONS = 3
 _HINT = "see whether the database server runs and can be reached from here, then try again"
+
+
+class BoundedConnection(psycopg.Connection[Any]):
+    """A connection on which no call lasts longer than its caller said.
+
+    A server that is gone without a word, or a firewall that forgot a connection, leaves a call waiting for as long as
+    the kernel resends. Neither the driver nor the server ends it, so the wait for an answer shuts the socket.
+
+    Attributes:
+        passed: Whether a call was ended, so that the connection is of no more use.
+    """
+
+    _deadline = inf
+    _suspensions = 0
+    passed = False
+
+    @contextmanager
+    def limit_calls(self, seconds: float) -> Iterator[None]:
+        """End any call that is not answered within so many seconds from now, while the context lasts."""
+        self._deadline, self._suspensions = time.monotonic() + seconds, 0
+        try:
+            yield
+        finally:
+            self._deadline = inf
+
+    def wait(self, gen: PQGen[T], *more: Any, **named: Any) -> T:
+        """Wait for an answer."""
+        return super().wait(self._within(gen), *more, **named)
+
+    def _within(self, gen: PQGen[T]) -> PQGen[T]:
+        try:
+            wanted = next(gen)
+            while True:
+                before = time.monotonic()
+                ready, looked = (yield wanted), time.monotonic()
+                if looked - before > _LOOKS_AGAIN and self._suspensions < _SUSPENSIONS:  # and perhaps the server too
+                    self._suspensions += 1
+                    self._deadline += looked - before
+                if not ready and looked >= self._deadline:  # the driver looks up ten times a second
+                    self._shut()
+                wanted = gen.send(ready)
+        except StopIteration as done:
+            found: T = done.value
+            return found
+
+    def _shut(self) -> None:
+        self.passed = True
+        with suppress(OSError), closing(socket.socket(fileno=dup(self.fileno()))) as connection:
+            connection.shutdown(socket.SHUT_RDWR)
 
 
 class PostgreSQL(Database):

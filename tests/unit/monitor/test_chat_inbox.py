@@ -54,3 +54,14 @@ def test_a_long_chat_is_not_read_again() -> None:
     store.read = 0
     assert len(ChatInbox(store, run, "m4997").messages) == 2
     assert store.read <= 64
+
+
+def test_a_damaged_message_keeps_no_other_from_being_read() -> None:
+    """What is missing in it stays empty."""
+    store = MemoryRuns()
+    whole = {"id": "m1", "author": "mira", "kind": "tip", "text": "for you", "amount": 5, "currency": "USDC"}
+    created(store).write(a_run(), [said("chat_message", amount="much"), said("chat_message", **whole)])
+    broken, tip = ChatInbox(store, a_run().id, "").messages
+    assert (broken["id"], broken["author"], broken["text"], broken["paid"]) == ("", "", "", None)
+    assert tip["paid"] == {"amount": 5, "currency": "USDC"}
+    assert ChatInbox(store, a_run().id, "m1").messages == []

@@ -25,7 +25,7 @@ from retake_flow.store import steadfast
 from retake_flow.store.lease import Lease
 from retake_flow.store.opening import open_runs
 from retake_flow.store.sql import claim
-from retake_flow.store.sql.bounded_connection import BoundedConnection
+from retake_flow.store.sql.postgresql import BoundedConnection
 from retake_flow.store.steadfast import Steadfast
 
 RUN = "go-live-1"

@@ -16,8 +16,8 @@ from retake_flow.errors import StoreAway
 from retake_flow.ports.runs import Holder, Runs
 from retake_flow.run.run import Phase
 from retake_flow.store.opening import open_runs
-from retake_flow.store.sql import bounded_connection
-from retake_flow.store.sql.bounded_connection import BoundedConnection
+from retake_flow.store.sql import postgresql
+from retake_flow.store.sql.postgresql import BoundedConnection
 
 Opener = Callable[[str], Runs]
 
@@ -72,7 +72,7 @@ def test_a_suspended_machine_breaks_off_no_call(
 ) -> None:
     """A server that may have been suspended with it still gets its seconds to answer, but not for ever."""
     now, shut = [0.0], list[float]()
-    monkeypatch.setattr(bounded_connection, "time", SimpleNamespace(monotonic=lambda: now[0]))
+    monkeypatch.setattr(postgresql, "time", SimpleNamespace(monotonic=lambda: now[0]))
     monkeypatch.setattr(BoundedConnection, "_shut", lambda _: shut.append(now[0]))
 
     def answer() -> Any:
