@@ -6,9 +6,9 @@ import time
 from collections.abc import Callable, Mapping
 from typing import Any, Final
 
-from retake_flow.monitor.run_text import not_driven
 from retake_flow.ports.runs import OpenGate, ReadableRuns, Stored
-from retake_flow.run.records import Record
+from retake_flow.run.errors import RunMoved
+from retake_flow.run.records import Record, record
 from retake_flow.run.run import Phase
 from retake_flow.wiring.storing import is_driven, load_with_driver
 
@@ -92,10 +92,25 @@ class Following:
         if run.ended:
             return "" if run.succeeded else run.reason
         if not self.driven:
-            waits = self.stored.submitted and run.phase is not Phase.SUSPENDED
-            told = not_driven(self.run, self.stored.holder, submitted=waits)["message"]
-            return str(told) if waits or self.stored.holder is not None else ""
+            return str(self.undriven["message"]) if self._waits_for_host or self.stored.holder is not None else ""
         return self.figures.vitals.stream(self.now)
+
+    @property
+    def undriven(self) -> Record:
+        """A report that no process drives it, as a record that is not in its journal."""
+        holder, kind, hint = self.stored.holder, "not_driven", f"resume it with `retake-flow resume {self.run}`"
+        if holder is not None and holder.has_moved:
+            moved = RunMoved(self.run, holder.host)
+            kind, said, hint = moved.kind, moved.message, moved.hint
+        elif self._waits_for_host:
+            said, hint = "it waits for a host", "`retake-flow runs` says why"
+        else:
+            said = "the process that drove it has died" if holder is not None else "no process drives it"
+        return record("error", time.time(), place=self.run, kind=kind, message=said, hint=hint)
+
+    @property
+    def _waits_for_host(self) -> bool:
+        return self.stored.submitted and self.stored.run.phase is not Phase.SUSPENDED
 
 
 def is_over(stored: Stored) -> bool:

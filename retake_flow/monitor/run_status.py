@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from retake_flow.monitor.following import Following
-from retake_flow.monitor.run_text import gate_data, holder_data, not_driven
+from retake_flow.monitor.run_text import gate_data, holder_data
 from retake_flow.ports.runs import ReadableRuns
 from retake_flow.run.records import Record, masked, record_to_run_time, timestamp
 from retake_flow.run.run import ActivityState, PendingUndo
@@ -29,7 +29,7 @@ class RunStatus(Following):
         self.journal = list(self.records.values())
         self.children = find_marked(run)
         if not (self.stored.run.ended or self.driven):
-            self.figures.vitals.note(not_driven(run, self.stored.holder))
+            self.figures.vitals.note(self.undriven)
 
     @property
     def answered(self) -> list[str]:

@@ -2,15 +2,13 @@
 
 from __future__ import annotations
 
-import time
 from datetime import datetime
 from typing import Any
 
 from retake_flow import printable
 from retake_flow.ports.runs import Holder, OpenGate
 from retake_flow.run.answers import as_record, commands, describe_fields
-from retake_flow.run.errors import RunMoved
-from retake_flow.run.records import Record, masked, record, timestamp
+from retake_flow.run.records import masked, timestamp
 from retake_flow.wiring.storing import is_alive, this_process
 
 _DAY = 86400
@@ -60,19 +58,6 @@ def holder_data(holder: Holder | None) -> dict[str, Any] | None:
     lease = None if holder.lease is None else round(holder.lease, 1)
     alive = is_alive(holder) and not holder.has_moved
     return {"host": holder.host, "pid": holder.pid, "alive": alive, "lease_seconds_left": lease}
-
-
-def not_driven(run: str, holder: Holder | None, *, submitted: bool = False) -> Record:
-    """A report that no process drives a run, as a record that is not in its journal."""
-    if holder is not None and holder.has_moved:
-        moved = RunMoved(run, holder.host)
-        return record("error", time.time(), place=run, kind=moved.kind, message=moved.message, hint=moved.hint)
-    hint = f"resume it with `retake-flow resume {run}`"
-    if submitted:
-        said, hint = "it waits for a host", "`retake-flow runs` says why"
-        return record("error", time.time(), place=run, kind="not_driven", message=said, hint=hint)
-    said = "the process that drove it has died" if holder is not None else "no process drives it"
-    return record("error", time.time(), place=run, kind="not_driven", message=said, hint=hint)
 
 
 def gate_data(asked: OpenGate) -> dict[str, Any]:

@@ -10,7 +10,6 @@ from retake_flow import printable
 from retake_flow.cli.session.views import View, view_for
 from retake_flow.monitor.following import Following
 from retake_flow.monitor.journal_text import lines
-from retake_flow.monitor.run_text import not_driven
 from retake_flow.ports.runs import Runs
 from retake_flow.run import records
 from retake_flow.run.records import record_to_stored
@@ -67,8 +66,7 @@ class _Watch:
     def _note_death(self) -> None:
         """Report once that no process drives the run."""
         if not (self._followed.driven or self._told_of_death):
-            stored = self._followed.stored
-            told = not_driven(stored.run.id, stored.holder, submitted=stored.submitted)
+            told = self._followed.undriven
             self._followed.figures.vitals.note(told)
             self._view.on_record(told)
         self._told_of_death = not self._followed.driven

@@ -9,7 +9,9 @@ from store_samples import US, a_run, created, said
 
 from retake_flow.monitor import following
 from retake_flow.monitor.following import Following, Polling
+from retake_flow.monitor.run_status import RunStatus
 from retake_flow.ports.runs import Stored
+from retake_flow.run.records import record
 from retake_flow.run.run import PendingUndo, Phase
 from retake_flow.store.holders import this_process
 from retake_flow.store.memory import MemoryRuns
@@ -51,6 +53,27 @@ def test_records_are_read_from_a_number_on_and_counted_once() -> None:
     claim.write(a_run(), [said("chat_message")])
     followed.look()
     assert (list(followed.records), followed.figures.number, followed.figures.unanswered) == ([5], 5, 5)
+
+
+class Submitted(MemoryRuns):
+    """A store whose runs any host may drive."""
+
+    def load(self, run: str) -> Stored:
+        return replace(super().load(run), submitted=True)
+
+
+@pytest.mark.parametrize(
+    ("store", "said"), [(MemoryRuns(), "no process drives it"), (Submitted(), "it waits for a host")]
+)
+def test_show_and_status_say_the_same_of_a_run_without_a_process(store: MemoryRuns, said: str) -> None:
+    """A submitted one is resumed by the next host, and by no command."""
+    claim = created(store)
+    began = record("activity_started", 1.0, activity="on:encoder", action="studio.encoder")
+    claim.write(a_run(), [began, record("activity_result", 2.0, result={"is_live": True, "uptime_seconds": 1})])
+    claim.release()
+    shown = RunStatus(store, a_run().id)
+    assert shown.undriven["message"] == said
+    assert shown.figures.vitals.stream(shown.now).endswith(f": {said}")
 
 
 def test_it_goes_on_until_the_time_is_over() -> None:
