@@ -10,6 +10,7 @@ All errors that flows route on are here; `run.errors` has those of requests to a
 
 from __future__ import annotations
 
+import shlex
 from collections.abc import Iterator, Mapping
 from functools import cache
 from typing import ClassVar, Self
@@ -164,14 +165,19 @@ class AccountInUse(CredentialsError):
         run: The id of that run; "" when it is not known.
         host: Where its process is.
         pid: Its process id there.
-        elsewhere: Whether it is in another store; a run of the same id there is another one, or was moved there.
+        store: Its store, if that is another one than ours; a run of the same id there is another one, or was moved.
     """
 
     kind, exit_code = "account_in_use", 5
 
-    def __init__(self, message: str, *, run: str, host: str, pid: int, hint: str = "", elsewhere: bool = False) -> None:
-        super().__init__(message, hint=hint)
-        self.run, self.host, self.pid, self.elsewhere = run, host, pid, elsewhere
+    def __init__(self, label: str, *, run: str = "", host: str = "", pid: int = 0, store: str = "") -> None:
+        holder, hint = "another run", ""
+        if run:
+            holder = f"{run} (process {pid} on {host})"
+            command = f"RETAKE_FLOW_STORE={shlex.quote(store)} retake-flow" if store else "retake-flow"
+            hint = f"end it with `{command} stop {run}`, or watch it with `{command} watch {run}`"
+        super().__init__(f"{label} is in use by {holder}", hint=hint)
+        self.run, self.host, self.pid, self.store = run, host, pid, store
 
 
 # --- what actions are for -----------------------------------------------------------------------------------

@@ -8,7 +8,6 @@ from __future__ import annotations
 import hashlib
 import json
 import os
-import shlex
 import stat
 import time
 from collections.abc import Iterable, Sequence
@@ -99,17 +98,9 @@ class AccountLock:
     def _in_use(self, path: Path, identity: Identity) -> AccountInUse:
         holder = _read_holder(path)
         if holder is None:
-            return AccountInUse(f"{identity.label} is in use by another run", run="", host="", pid=0)
-        elsewhere = holder.store != self._store
-        command = f"RETAKE_FLOW_STORE={shlex.quote(holder.store)} retake-flow" if elsewhere else "retake-flow"
-        return AccountInUse(
-            f"{identity.label} is in use by {holder.run} (process {holder.pid} on {holder.host})",
-            run=holder.run,
-            host=holder.host,
-            pid=holder.pid,
-            elsewhere=elsewhere,
-            hint=f"end it with `{command} stop {holder.run}`, or watch it with `{command} watch {holder.run}`",
-        )
+            return AccountInUse(identity.label)
+        store = "" if holder.store == self._store else holder.store
+        return AccountInUse(identity.label, run=holder.run, host=holder.host, pid=holder.pid, store=store)
 
     def _release(self, paths: Iterable[Path]) -> None:
         for path in list(paths):

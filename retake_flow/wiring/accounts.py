@@ -151,7 +151,7 @@ async def take_over(lock: AccountLock, flow: Flow, identity: Identity, run: str)
         try:
             return hold(lock, flow, identity)
         except AccountInUse as error:
-            if error.run != run or error.elsewhere:
+            if error.run != run or error.store:
                 raise
             if time.monotonic() >= deadline:
                 return None  # that process hangs, and still locks the account against others

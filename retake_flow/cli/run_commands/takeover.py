@@ -119,7 +119,7 @@ def _hold(lock: AccountLock, flow: Flow, identity: Identity, run: str, *, force:
     try:
         accounts.hold(lock, flow, identity)
     except AccountInUse as error:
-        if error.run != run or error.elsewhere:
+        if error.run != run or error.store:
             raise
         if not force:
             raise RunHeld(run, host=error.host, pid=error.pid) from None

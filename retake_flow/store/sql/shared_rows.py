@@ -38,13 +38,7 @@ def hold_account(
     for other, *process in connection.execute(others.where(ACCOUNTS.c.account.in_(accounts), RUNS.c.id != run)).all():
         holder = columns.holder(*process)
         if holder is not None and alive(holder):
-            raise AccountInUse(
-                f"{account.label} is in use by {other} (process {holder.pid} on {holder.host})",
-                run=other,
-                host=holder.host,
-                pid=holder.pid,
-                hint=f"end it with `retake-flow stop {other}`, or watch it with `retake-flow watch {other}`",
-            )
+            raise AccountInUse(account.label, run=other, host=holder.host, pid=holder.pid)
     connection.execute(delete(ACCOUNTS).where(ACCOUNTS.c.account.in_(accounts)))
     connection.execute(insert(ACCOUNTS).values([{"account": each, "run": run} for each in accounts]))
 

@@ -183,7 +183,7 @@ def test_what_is_learnt_of_the_account_is_told_once(play, owl):
         await access.close()
 
         def refuse(identity: Identity) -> None:
-            raise AccountInUse("owl is in use", run="owl-1", host="here", pid=1)
+            raise AccountInUse("owl", run="owl-1", host="here", pid=1)
 
         refused = another(s, OWL_TOKEN, identity=known[0], learnt=refuse)
         with pytest.raises(AccountInUse):
