@@ -33,7 +33,6 @@ SHARED = {
     "load": "reading files of a flow, and of rules",
     "check": "holding a flow against the language, and against rules",
     "model": "a flow, rules, a language model",
-    "preflight": "what is tried before a run begins",
     "public": "looking up what anybody may: the calls, and the actions that make them",
     "realtime": "real-time events of the platform: how they are received, and how a rehearsal sends them",
     "registry": "which name stands for what: of actions, of responders",

@@ -35,8 +35,7 @@ from retake_flow.actions.public import PublicActions
 from retake_flow.actions.registry import CATALOGUE
 from retake_flow.actions.retake import RetakeActions
 from retake_flow.api import credentials
-from retake_flow.api.client import RetakeClient
-from retake_flow.api.connectivity import check_connectivity
+from retake_flow.api.client import RetakeClient, check_connectivity
 from retake_flow.api.credentials import Credentials
 from retake_flow.api.models import Registration
 from retake_flow.api.moltbook import MoltbookClient
@@ -276,7 +275,7 @@ async def clients(url: str) -> AsyncIterator[list[Callable[[], Awaitable[object]
             partial(one.register, registration),
             partial(one.verify, "https://x.com/owl/status/1"),
             partial(one.send_chat, "hi", _OWNER),
-            partial(one.user_exists, "owl"),
+            partial(one.public.user_exists, "owl"),
             *(public.live_users, public.newest_users, public.recent_trades),
             *(partial(public.tokens, which) for which in ("top", "trending")),
             *(partial(public.sessions, which) for which in ("active", "recorded", "scheduled")),

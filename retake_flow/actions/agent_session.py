@@ -17,8 +17,7 @@ from retake_flow.actions.lag import LagFile
 from retake_flow.actions.liveness import Liveness, Push, watch_announcements
 from retake_flow.api import credentials
 from retake_flow.api.credentials import Credentials
-from retake_flow.api.models import StreamStatus
-from retake_flow.api.protocol import STATUS_PACE
+from retake_flow.api.models import STATUS_PACE, StreamStatus
 from retake_flow.backoff import Backoff
 from retake_flow.errors import CredentialsError
 from retake_flow.ports.responders import OpenRealtime

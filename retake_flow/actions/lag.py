@@ -14,7 +14,7 @@ from typing import Any, Final, Literal, get_args
 from urllib.parse import urlsplit
 
 from retake_flow import private_file
-from retake_flow.api.protocol import STATUS_PACE
+from retake_flow.api.models import STATUS_PACE
 from retake_flow.errors import CredentialsError
 from retake_flow.quick_dataclasses import dataclass
 

@@ -239,7 +239,7 @@ class RetakeActions(Family):
     async def _exists(self, name: str) -> bool | None:
         """Whether a name is taken; None if that cannot be found out."""
         with suppress(PlatformError):
-            return await self._access.client(anonymous=True).user_exists(name)
+            return await self._access.client(anonymous=True).public.user_exists(name)
         return None
 
     async def was_registered(self, call: Call) -> Completion | None:
@@ -254,7 +254,7 @@ class RetakeActions(Family):
             found = self._access.load()
             if found is not None and _is_kept(found) and found.agent_name.casefold() in ("", name.casefold()):
                 return Completion(value=_identity(found))
-            if not name or not await self._access.client(anonymous=True).user_exists(name):
+            if not name or not await self._access.client(anonymous=True).public.user_exists(name):
                 return None
         except (PlatformError, CredentialsError) as error:
             raise error.with_prefix(f"it is not known whether {name!r} was registered") from None

@@ -3,16 +3,17 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable
-from typing import Self, TypeVar
+import time
+from collections.abc import Callable, Mapping
+from dataclasses import asdict, replace
+from typing import Any, Final, Literal, Self, TypeVar
 
 import httpx
 
-from retake_flow.addresses import RETAKE
-from retake_flow.api import protocol
+from retake_flow.addresses import API_PATH, RETAKE
 from retake_flow.api.chat import Page, read_comments
 from retake_flow.api.credentials import normalize
-from retake_flow.api.lenient_json import as_object, identifier, member, required_flag, required_text, text
+from retake_flow.api.lenient_json import as_object, identifier, member, required_flag, required_text, text, well_formed
 from retake_flow.api.models import (
     Account,
     Registration,
@@ -22,15 +23,44 @@ from retake_flow.api.models import (
     StreamToken,
     is_plain,
 )
-from retake_flow.api.protocol import Answer, Request
 from retake_flow.api.public import Public
-from retake_flow.api.public_models import is_among, is_named
-from retake_flow.api.responses import ServerClock, interpret
+from retake_flow.api.responses import Answer, Refusals, Request, ServerClock, Upload, interpret, parse_json
 from retake_flow.api.transport import Transport
-from retake_flow.errors import CredentialsError, Intercepted, NotFound, PlatformError, Redirected, UnexpectedAnswer
-from retake_flow.redact import Secret
+from retake_flow.errors import (
+    CredentialsError,
+    InputError,
+    Intercepted,
+    NoSession,
+    NotPrepared,
+    PlatformError,
+    PostRefused,
+    Redirected,
+    Rejected,
+    UnexpectedAnswer,
+)
+from retake_flow.flow import formats
+from retake_flow.quick_dataclasses import dataclass
+from retake_flow.redact import Secret, require_no_secret
 
 T = TypeVar("T")
+MAX_COMMENTS: Final = 100
+
+# No document gives the statuses or the words; these are the guide's causes in their likely wordings.
+# A missing part of the post comes first, since it may well be called "the verification message".
+POST_REFUSALS: Final[Refusals] = (
+    ("contain", PostRefused),
+    ("prepare-verify", NotPrepared),
+    ("tweet", PostRefused),
+    ("prepare", NotPrepared),
+    ("verification message", NotPrepared),
+    ("", PostRefused),
+)
+#: The request for the version of the platform's guide.
+GUIDE_VERSION: Final = Request("GET", "/skill.json", authenticated=False)
+
+
+def _agent(name: str, method: Literal["GET", "POST"] = "POST", **more: Any) -> Request:
+    return Request(method, f"{API_PATH}/agent/{name}", **more)
 
 
 class RetakeClient:
@@ -81,76 +111,115 @@ class RetakeClient:
         return self._origin
 
     async def register(self, registration: Registration) -> Account:
-        """Create the agent, once. Never sent twice: a lost answer would leave an agent without its token."""
-        return await self._read(protocol.register(registration), Account.parse)
+        """Create the agent, once. Never sent twice: a lost answer would leave an agent without its token.
+
+        Raises:
+            InputError: The platform would refuse the registration; nothing was sent.
+        """
+        problems = registration.problems()
+        if problems:
+            raise InputError(f"the agent cannot be registered like this: {'; '.join(problems)}")
+        form = asdict(registration)
+        require_no_secret("the registration", *map(str, form.values()))
+        request = _agent("register", json=form, authenticated=False, repeatable=False, meanings={409: Rejected})
+        return await self._read(request, Account.parse)
 
     async def verification_status(self) -> bool:
         """Whether a person has vouched for the agent."""
-        return _read_verified(await self._call(protocol.VERIFICATION_STATUS))
+        return _read_verified(await self._call(_agent("verification-status", "GET")))
 
     async def prepare_verify(self) -> str:
         """The text that the person who vouches has to post, word for word."""
-        answer = as_object(await self._call(protocol.PREPARE_VERIFY), "the verification")
+        answer = as_object(await self._call(_agent("prepare-verify")), "the verification")
         return required_text(answer, "verification_message", "the verification")
 
     async def verify(self, tweet_url: str) -> bool:
         """Submit a person's post, and return whether the agent is now verified.
 
         Raises:
-            InputError: The address is not that of a post; nothing was sent.
+            InputError: The address is not that of a post, or is the guide's placeholder; nothing was sent.
             NotPrepared: No message was prepared before.
             PostRefused: The platform does not find the post, or the code in it.
         """
-        return _read_verified(await self._call(protocol.verify(tweet_url)))
+        try:
+            url = formats.post(tweet_url)
+        except ValueError as error:
+            raise InputError(
+                str(error),
+                hint="open the post that a person has published, and copy its address: "
+                "https://x.com/NAME/status/NUMBER",
+            ) from None
+        return _read_verified(await self._call(_agent("verify", json={"tweet_url": url}, refusals=POST_REFUSALS)))
 
     async def rtmp(self) -> StreamTarget:
-        """The destination for the video, with a fresh key."""
-        return StreamTarget.parse(await self._call(protocol.RTMP))
+        """The destination for the video, with a fresh key; the last one issued counts."""
+        return StreamTarget.parse(await self._call(_agent("rtmp")))
 
     async def start_stream(self) -> StreamToken:
         """Open the session, and return the agent's token."""
-        return await self._read(protocol.START_STREAM, StreamToken.parse)
+        request = _agent("stream/start", repeatable=False, answer=Answer.JSON_OR_NOTHING)
+        return await self._read(request, StreamToken.parse)
 
     async def stream_status(self) -> StreamStatus:
         """Whether the stream is on air, and its viewers."""
-        return StreamStatus.parse(await self._call(protocol.STREAM_STATUS))
+        return StreamStatus.parse(await self._call(_agent("stream/status", "GET")))
 
     async def update_thumbnail(self, image: bytes, content_type: str = "image/png") -> str:
-        """Replace the picture of the stream, and return its address; "" if the platform does not give it."""
-        answer = await self._call(protocol.update_thumbnail(image, content_type))
+        """Replace the picture of the stream, and return its address; "" if the platform does not give it.
+
+        Raises:
+            InputError: The picture is empty, or neither JPEG nor PNG; nothing was sent.
+        """
+        extension = {"image/png": "png", "image/jpeg": "jpg"}.get(content_type)
+        if not (image and extension):
+            raise InputError(
+                f"a thumbnail is a JPEG or PNG picture, and this is {len(image)} bytes of {content_type!r}"
+            )
+        upload = Upload("image", f"thumbnail.{extension}", content_type, image)
+        request = _agent("update-thumbnail", upload=upload, answer=Answer.JSON_OR_NOTHING, deadline=60.0)
+        answer = await self._call(request)
         return "" if answer is None else text(as_object(answer, "the thumbnail"), "thumbnail_url")
 
     async def stop_stream(self) -> StopSummary:
         """Close the session. `NoSession` means that none was open, so it is closed in any case."""
-        return StopSummary.parse(await self._call(protocol.STOP_STREAM))
+        return StopSummary.parse(await self._call(_agent("stream/stop", answer=Answer.JSON_OR_NOTHING)))
 
     async def send_chat(self, message: str, destination_user_id: str) -> str | None:
-        """Write into a chat, once, and return the id of the message if the platform gives it."""
-        return await self._read(protocol.send_chat(message, destination_user_id), _message_id)
+        """Write into a chat, once, and return the id of the message if the platform gives it.
+
+        Raises:
+            InputError: The text or the chat's user id is empty; nothing was sent.
+        """
+        if not message.strip() or not destination_user_id:
+            raise InputError("a chat message needs a text and the user id of the owner of the chat")
+        require_no_secret("the chat message", message)
+        # The guide's example repeats the access token in the body; the header is enough, so the body has none.
+        body = {"message": well_formed(message), "destination_user_id": well_formed(destination_user_id)}
+        request = _agent("stream/chat/send", json=body, repeatable=False, answer=Answer.JSON_OR_NOTHING)
+        return await self._read(request, _message_id)
 
     async def comments(self, user_db_id: str, limit: int = 50, before_id: str | None = None) -> Page:
-        """A page of chat, oldest first: the newest, or the one before the message `before_id`."""
-        return await read_comments(await self._call(protocol.comments(user_db_id, limit, before_id)))
+        """A page of chat, oldest first: the newest, or the one before the message `before_id`.
 
-    async def user_exists(self, name: str) -> bool:
-        """Whether anybody on the platform has this name, ignoring case; needs no token."""
-        try:
-            if is_named(await self._call(protocol.streamer(name)), name):
-                return True
-        except NotFound:
-            pass  # perhaps a user who has never streamed
-        try:
-            return is_among(await self._call(protocol.search_users(name)), name)
-        except NotFound:
-            return False
+        Raises:
+            InputError: The chat's user id is empty, or the limit is not 1 to 100; nothing was sent.
+        """
+        if not user_db_id or not 1 <= limit <= MAX_COMMENTS:
+            raise InputError(f"reading a chat needs a user id and a limit of 1 to {MAX_COMMENTS}")
+        params = {"userDbId": well_formed(user_db_id), "limit": str(limit)}
+        if before_id:
+            params["beforeId"] = well_formed(before_id)
+        # Observed: 404 as well as 409 when no session is active.
+        request = _agent("stream/comments", "GET", params=params, meanings={404: NoSession})
+        return await read_comments(await self._call(request))
 
     async def guide_version(self) -> str:
         """The version of the platform's guide."""
-        return required_text(as_object(await self._call(protocol.SKILL), "its guide"), "version", "its guide")
+        return required_text(as_object(await self._call(GUIDE_VERSION), "its guide"), "version", "its guide")
 
     async def guide(self) -> str:
-        """The platform's guide, a text for people."""
-        return str(await self._call(protocol.GUIDE))
+        """The platform's guide: a text for people, never executed."""
+        return str(await self._call(Request("GET", "/skill.md", authenticated=False, answer=Answer.TEXT)))
 
     async def _read(self, request: Request, read: Callable[[object], T]) -> T:
         """Make a call that must not be repeated, and read its answer."""
@@ -209,3 +278,58 @@ def _message_id(answer: object) -> str | None:
     places = (data, member(data, "message"), member(data, "comment"), member(data, "data"))
     found = (identifier(place, "_id", "chat_event_id", "id", "message_id", "messageId") for place in places)
     return next((key for key in found if key), None)
+
+
+# --- without a token ------------------------------------------------------------------------------------------
+
+_REACHED_WITHIN = 15.0  # seconds
+
+
+@dataclass(frozen=True, slots=True)
+class Connectivity:
+    """How retake.tv can be reached.
+
+    Attributes:
+        version: The version of the platform's guide; "" when missing.
+        ahead: How far this machine's clock is ahead of the platform's, in seconds, to half a second; None when the
+            platform does not give the time.
+        proxy: The proxy that it came through; "" for none.
+    """
+
+    status: int
+    seconds: float
+    version: str
+    ahead: float | None
+    proxy: str
+
+
+async def check_connectivity(origin: str, transport: httpx.AsyncBaseTransport | None = None) -> Connectivity:
+    """Request the version of the platform's guide, once.
+
+    Raises:
+        PlatformError: There was no answer, or one that points elsewhere.
+        SettingsError: The environment's proxy or certificates cannot be used.
+    """
+    way = Transport(origin, transport)
+    loop = asyncio.get_running_loop()
+    began = loop.time()
+    request = replace(GUIDE_VERSION, deadline=_REACHED_WITHIN)
+    try:
+        answer = await way.send(request, {"Accept": "application/json"})
+    finally:
+        await way.close()
+    if 300 <= answer.status < 400:
+        interpret(request, answer)
+    took, clock = loop.time() - began, ServerClock()
+    clock.observe(answer.headers, loop.time())
+    # `Date` has whole seconds, and was written at some moment of the call.
+    ahead = None if clock.ahead is None else time.time() - loop.time() - (clock.ahead + 0.5 + took / 2)
+    return Connectivity(answer.status, took, _version(answer.body), ahead, way.proxy)
+
+
+def _version(body: bytes) -> str:
+    try:
+        value = parse_json(body)
+    except ValueError:
+        return ""
+    return text(value, "version") if isinstance(value, Mapping) else ""

@@ -25,6 +25,7 @@ from retake_flow.errors import UnexpectedAnswer
 from retake_flow.quick_dataclasses import dataclass
 from retake_flow.redact import Secret
 
+STATUS_PACE = 3.0  # platform.md: the stream status every 3 s
 MAX_TICKER = 10
 _BASE58 = re.compile(r"[1-9A-HJ-NP-Za-km-z]{32,44}")
 _NAME = re.compile(r"[\w -]+")

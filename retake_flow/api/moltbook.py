@@ -15,8 +15,7 @@ import httpx
 from retake_flow.addresses import API_PATH, MOLTBOOK
 from retake_flow.api.lenient_json import identifier, member
 from retake_flow.api.models import is_plain
-from retake_flow.api.protocol import Request
-from retake_flow.api.responses import interpret
+from retake_flow.api.responses import Request, interpret
 from retake_flow.api.transport import Transport
 from retake_flow.errors import PlatformError, RateLimited, Rejected, ShareFailed, Unavailable
 from retake_flow.redact import Secret, require_no_secret

@@ -9,8 +9,19 @@ from urllib.parse import quote
 from retake_flow.addresses import API_PATH
 from retake_flow.api.chat import Page, read_comments
 from retake_flow.api.lenient_json import line, well_formed
-from retake_flow.api.protocol import Request
-from retake_flow.api.public_models import Session, Tipper, Token, TokenStats, Trade, User, read_list, read_one
+from retake_flow.api.public_models import (
+    Session,
+    Tipper,
+    Token,
+    TokenStats,
+    Trade,
+    User,
+    is_among,
+    is_named,
+    read_list,
+    read_one,
+)
+from retake_flow.api.responses import Request
 from retake_flow.errors import InputError, NotFound, UnexpectedAnswer
 from retake_flow.quick_dataclasses import dataclass
 
@@ -63,6 +74,18 @@ class Public:
         if not found.user_id:
             raise UnexpectedAnswer(f"retake.tv's answer about {name!r} does not say who that is")
         return found
+
+    async def user_exists(self, name: str) -> bool:
+        """Whether anybody on the platform has this name, ignoring case."""
+        try:
+            if is_named(await self._get(f"users/streamer/{_part(name)}"), name):
+                return True
+        except NotFound:
+            pass  # perhaps a user who has never streamed
+        try:
+            return is_among(await self._get(f"users/search/{_part(name)}"), name)
+        except NotFound:
+            return False
 
     async def sessions(self, which: Literal["active", "recorded", "scheduled"], streamer_id: str = "") -> list[Session]:
         """The active, recorded or scheduled streams, of all streamers or of one."""

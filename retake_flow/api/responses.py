@@ -1,4 +1,4 @@
-"""Responses: reads an answer of retake.tv as parsed JSON, or as the error that says who is at fault. No I/O.
+"""Responses: reads the answer to a call as parsed JSON, or as the error that says who is at fault. No I/O.
 
 Firewalls, proxies and login pages between here and the API can answer in its place, with any status. The API speaks
 JSON, so an answer that is not JSON says nothing about the call, whatever its status is.
@@ -14,11 +14,12 @@ from collections import deque
 from collections.abc import Mapping
 from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
+from enum import Enum
 from functools import cached_property
 from statistics import median
-from typing import Final
+from typing import Any, Final, Literal
 
-from retake_flow.api.protocol import Answer, Request
+from retake_flow.addresses import API_PATH
 from retake_flow.errors import (
     Intercepted,
     NoSession,
@@ -71,6 +72,57 @@ _NO_JSON = object()
 _MAYBE_BEGUN = frozenset({408, 425, 460, 499})
 # A redirect that repeats the call elsewhere; a portal's login; a CDN that got no connection to the server.
 _NOT_BEGUN = frozenset({301, 307, 308, 511, 521, 523, 525, 526, 530})
+
+
+Refusals = tuple[tuple[str, type[PlatformError]], ...]
+
+
+class Answer(Enum):
+    """The form that the body of a successful answer must have."""
+
+    JSON = "JSON"
+    JSON_OR_NOTHING = "JSON, or empty where nothing in it is needed"
+    TEXT = "text"
+
+
+@dataclass(frozen=True, slots=True)
+class Upload:
+    """A file in a multipart body."""
+
+    name: str
+    filename: str
+    content_type: str
+    content: bytes = field(repr=False)
+
+
+@dataclass(frozen=True, slots=True)
+class Request:
+    """One call.
+
+    Attributes:
+        path: The path from the origin, which begins with /api/v1 for all but the guide.
+        deadline: The limit for the whole exchange, in seconds.
+        meanings: Statuses with another meaning than usual for this call.
+        refusals: Meanings of a refusal by the platform's words, if its status does not tell: the first entry whose
+            text they contain counts, ignoring case.
+    """
+
+    method: Literal["GET", "POST"]
+    path: str
+    params: Mapping[str, str] = field(default_factory=dict)
+    json: Mapping[str, Any] | None = None
+    upload: Upload | None = None
+    authenticated: bool = True
+    repeatable: bool = True
+    answer: Answer = Answer.JSON
+    deadline: float = 20.0
+    meanings: Mapping[int, type[PlatformError]] = field(default_factory=dict)
+    refusals: Refusals = ()
+
+    @property
+    def call(self) -> str:
+        """The call as the guide names it, such as `POST /agent/rtmp`."""
+        return f"{self.method} {self.path.removeprefix(API_PATH)}"
 
 
 @dataclass(frozen=True)

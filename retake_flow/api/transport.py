@@ -16,8 +16,7 @@ from typing import Any, Final
 import httpx
 
 from retake_flow import __version__, network
-from retake_flow.api.protocol import Request
-from retake_flow.api.responses import Response
+from retake_flow.api.responses import Request, Response
 from retake_flow.errors import Blocked, PlatformError, UnexpectedAnswer, Unreachable
 from retake_flow.redact import scrub
 from retake_flow.sanitize import cut

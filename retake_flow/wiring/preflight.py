@@ -23,7 +23,7 @@ from retake_flow.errors import HostError, MissingProgram, NotReady, ResponderMis
 from retake_flow.flow.action_spec import names_of, with_own
 from retake_flow.flow.load.functions import called_function
 from retake_flow.flow.model import Flow, performers
-from retake_flow.responders import preflight as requirements
+from retake_flow.responders import registry
 from retake_flow.settings import Settings, program_environment, variables
 from retake_flow.studio import display, programs
 from retake_flow.studio.processes.launcher import Launcher
@@ -82,7 +82,7 @@ def require_programs(flow: Flow) -> None:
         raise MissingProgram(f"not installed: {names}", hint=programs.install_command(missing))
     require_media(flow)
     around = Path(flow.file).parent, variables(), flow.sources.allowed
-    lacking = (each for said in _responders(flow) for each in requirements.missing(said, *around))
+    lacking = (each for said in _responders(flow) for each in registry.missing(said, *around))
     _raise_all(lacking, ResponderMissing)
 
 

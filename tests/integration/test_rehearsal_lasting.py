@@ -176,7 +176,7 @@ def test_a_token_that_was_lost_stays_lost(tmp_path: Path) -> None:
 
     async def look(part: Part) -> tuple[bool, bool]:
         async with RetakeClient(part.settings.origin) as client:
-            return part.settings.credentials.exists(), await client.user_exists("day owl")
+            return part.settings.credentials.exists(), await client.public.user_exists("day owl")
 
     assert play(tmp_path / "run", register, look, agents=[])[1] == (False, True)
 

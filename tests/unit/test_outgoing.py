@@ -7,14 +7,15 @@ import base64
 import html
 import json
 import urllib.parse
-from collections.abc import Callable
+from collections.abc import Callable, Coroutine
 from pathlib import Path
 from typing import Any, cast
 
 import httpx
 import pytest
 
-from retake_flow.api import protocol
+from retake_flow.addresses import RETAKE
+from retake_flow.api.client import RetakeClient
 from retake_flow.api.models import Registration
 from retake_flow.api.moltbook import MoltbookClient
 from retake_flow.errors import SecretRefused
@@ -128,13 +129,21 @@ def test_what_is_refused_is_named_and_not_shown() -> None:
 # --- every way out ----------------------------------------------------------------------------------------------
 
 
+def _platform(call: Callable[[RetakeClient], Coroutine[Any, Any, object]]) -> None:
+    async def make() -> None:
+        async with RetakeClient(RETAKE, Secret("rtk_of_owl"), transport=httpx.MockTransport(_nobody)) as client:
+            await call(client)
+
+    asyncio.run(make())
+
+
 def _chat(text: str) -> None:
-    protocol.send_chat(text, "u1")
+    _platform(lambda client: client.send_chat(text, "u1"))
 
 
 def _profile(text: str) -> None:
     key = "7Np41oeYqPefeNQEHSv1UDhYrehxin3NStELsSKCT4K2"
-    protocol.register(Registration("owl", text, "https://owl.example/o.png", key, "OWL"))
+    _platform(lambda client: client.register(Registration("owl", text, "https://owl.example/o.png", key, "OWL")))
 
 
 def _moltbook(text: str) -> None:

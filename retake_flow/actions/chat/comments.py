@@ -109,21 +109,21 @@ class CommentActions(Family):
         """Count the votes in the agent's chat since a time; each call counts all of them, so no state is kept."""
         ballot = Ballot(call.inputs["choices"], exact=call.inputs["exact"])
         own_id, known = await self._access.user_id(), self._access.credentials
-        found = await self._read(own_id, Cursor(), call.inputs["since"])
+        found, complete = await self._read(own_id, Cursor(), call.inputs["since"])
         until = inf if call.inputs.get("until") is None else call.inputs["until"] + self._clock_lead
         votes = [
             (message.author_user_id or message.wallet or message.author_name.casefold(), message.text)
             for message in found
             if _time_of(message) <= until and not is_own(message, own_id, known.agent_name, known.wallet_address)
         ]
-        return Completion(value={**ballot.count(votes), "complete": len(found) < _PAGE * _MOST_PAGES})
+        return Completion(value={**ballot.count(votes), "complete": complete})
 
     async def comments(self, call: Call) -> Completion:
         """Read what others wrote since a message or a time, and find out when the agent last wrote there."""
         own_id = await self._access.user_id()
         cursor = Cursor.of(str(call.inputs.get("after") or ""))
         since = call.inputs.get("since")
-        found = await self._read(str(call.inputs.get("of") or own_id), cursor, since)
+        found, _ = await self._read(str(call.inputs.get("of") or own_id), cursor, since)
         known = self._access.credentials
         own = [is_own(message, own_id, known.agent_name, known.wallet_address) for message in found]
         answered = len(own) - own[::-1].index(True) if True in own else 0
@@ -143,20 +143,24 @@ class CommentActions(Family):
         }
         return Completion(value=value)
 
-    async def _read(self, of: str, cursor: Cursor, since: float | None) -> list[ChatMessage]:
-        """All newer messages, oldest first; pages back if it is known where the last reading ended."""
-        found: list[ChatMessage] = []
-        before = ""
+    async def _read(self, of: str, cursor: Cursor, since: float | None) -> tuple[list[ChatMessage], bool]:
+        """The newer messages, oldest first, and whether these are all.
+
+        It pages back if it is known where the last reading ended.
+        """
+        found: dict[str, ChatMessage] = {}
+        before, complete = "", False
         for _ in range(_MOST_PAGES):
             page = await self._page(of, before)
-            start = None if since is None else since + self._clock_lead
+            start = None if since is None else since + self._clock_lead  # which the response shows
             fresh = [message for message in cursor.newer(page) if start is None or _time_of(message, start) >= start]
-            found = [*fresh, *found]
-            known = bool(cursor.text) or since is not None
-            if not (page and known) or len(fresh) < len(page):
+            unknown = {message.id: message for message in fresh if message.id not in found}
+            found = {**unknown, **found}
+            complete = not page or len(fresh) < len(page)
+            if complete or not unknown or not (cursor.text or since is not None):
                 break
             before = page[0].id
-        return [message for message in found if message.is_message]
+        return [message for message in found.values() if message.is_message], complete
 
     @property
     def _clock_lead(self) -> float:

@@ -11,8 +11,7 @@ from functools import cache
 from typing import Any, Final
 
 from retake_flow import errors
-from retake_flow.api.protocol import Request
-from retake_flow.api.responses import Response, interpret
+from retake_flow.api.responses import Request, Response, interpret
 from retake_flow.errors import PlatformError, RetakeFlowError, UsageError
 from retake_flow.flow.action_spec import ActionSpec, Catalogue, Idempotency, with_own
 from retake_flow.flow.diagnostics import did_you_mean

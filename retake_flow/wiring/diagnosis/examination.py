@@ -12,7 +12,7 @@ from urllib.parse import urlsplit
 
 from retake_flow import __version__
 from retake_flow.addresses import is_loopback
-from retake_flow.api.connectivity import Connectivity, check_connectivity
+from retake_flow.api.client import Connectivity, check_connectivity
 from retake_flow.errors import NotReady, RetakeFlowError, SettingsError
 from retake_flow.notices.apprise import notifiers
 from retake_flow.settings import Settings, variables

@@ -4,6 +4,8 @@ import asyncio
 import json
 from collections.abc import Callable, Coroutine
 from contextlib import suppress
+from datetime import UTC, datetime, timedelta
+from email.utils import format_datetime
 from typing import Any
 
 import httpx
@@ -12,11 +14,11 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from retake_flow import errors
-from retake_flow.api.client import RetakeClient
+from retake_flow.api.client import Connectivity, RetakeClient, check_connectivity
 from retake_flow.api.models import Registration
 from retake_flow.api.responses import LONGEST_WAIT
 from retake_flow.api.transport import MAX_BODY
-from retake_flow.errors import RetakeFlowError
+from retake_flow.errors import Redirected, RetakeFlowError, Unreachable
 
 OWL = Registration("Owl", "Night sky.", "https://example.com/o.png", "1" * 32, "OWL")
 POST = "https://x.com/owl/status/20"
@@ -42,6 +44,80 @@ ONCE = sorted(set(CALLS) - set(REPEATABLE))
 calls = pytest.mark.parametrize("name", CALLS)
 
 
+@pytest.mark.parametrize(
+    ("name", "call"),
+    [
+        ("register", "POST /agent/register"),
+        ("verification_status", "GET /agent/verification-status"),
+        ("prepare_verify", "POST /agent/prepare-verify"),
+        ("verify", "POST /agent/verify"),
+        ("rtmp", "POST /agent/rtmp"),
+        ("start_stream", "POST /agent/stream/start"),
+        ("stream_status", "GET /agent/stream/status"),
+        ("update_thumbnail", "POST /agent/update-thumbnail"),
+        ("stop_stream", "POST /agent/stream/stop"),
+        ("send_chat", "POST /agent/stream/chat/send"),
+        ("comments", "GET /agent/stream/comments"),
+        ("skill", "GET /skill.json"),
+        ("guide", "GET /skill.md"),
+    ],
+)
+def test_each_call_is_the_guides(platform: Any, name: str, call: str) -> None:
+    """Each call has the method and path of the guide."""
+    platform.answer(httpx.Response(500))
+    with pytest.raises(errors.PlatformError):
+        platform.call(CALLS[name])
+    (request,) = platform.requests
+    assert f"{request.method} {request.url.path.removeprefix('/api/v1')}" == call
+    assert request.url.path.startswith("/api/v1/") == ("skill" not in call)
+
+
+def test_a_status_may_mean_more_for_one_call(platform: Any) -> None:
+    """What was observed of single calls goes before the general table."""
+    platform.answer(httpx.Response(404, json={}), httpx.Response(409, json={}), httpx.Response(409, json={}))
+    for name, kind in {"comments": errors.NoSession, "register": errors.Rejected, "verify": errors.Rejected}.items():
+        with pytest.raises(kind):
+            platform.call(CALLS[name])
+
+
+def test_only_a_persons_post_may_be_handed_in(platform: Any) -> None:
+    """It is taken without the blanks around it; the guide's example addresses never reach the platform."""
+    platform.answer(httpx.Response(200, json={"verified": True}))
+    platform.call(lambda client: client.verify(f" {POST} "))
+    assert json.loads(platform.requests[0].content) == {"tweet_url": POST}
+    for url in ("later", "https://twitter.com/username/status/1234567890"):
+        with pytest.raises(errors.InputError):
+            platform.call(lambda client, url=url: client.verify(url))
+    assert len(platform.requests) == 1
+
+
+@pytest.mark.parametrize(
+    "call",
+    [
+        lambda client: client.send_chat(" ", "user_a"),
+        lambda client: client.send_chat("hi", ""),
+        lambda client: client.comments("", 50),
+        lambda client: client.comments("user_a", 101),
+        lambda client: client.comments("user_a", 0),
+        lambda client: client.update_thumbnail(b"", "image/png"),
+        lambda client: client.update_thumbnail(b"GIF89a", "image/gif"),
+        lambda client: client.register(Registration("", "", "", "", "")),
+    ],
+)
+def test_what_the_platform_would_refuse_is_not_asked(platform: Any, call: Call) -> None:
+    """Empty messages, pages past the limit and files that are no picture are refused here, with the reason."""
+    with pytest.raises(errors.InputError):
+        platform.call(call)
+    assert platform.requests == []
+
+
+def test_half_characters_can_be_sent(platform: Any) -> None:
+    """A text that is not valid Unicode, as programs may make by cutting one, is sent as far as it is."""
+    platform.answer(httpx.Response(200, json={}))
+    platform.call(lambda client: client.send_chat("owl \ud83e", "user_a"))
+    assert json.loads(platform.requests[0].content) == {"message": "owl ?", "destination_user_id": "user_a"}
+
+
 def test_a_registration_gives_the_account(platform: Any) -> None:
     """Registering sends the five fields of the guide and gives the token and the ids."""
     platform.answer(httpx.Response(201, json={"access_token": "rtk_new-12345", "userDbId": "user_o"}))
@@ -49,7 +125,13 @@ def test_a_registration_gives_the_account(platform: Any) -> None:
     assert (account.access_token.reveal(), account.user_db_id) == ("rtk_new-12345", "user_o")
     (request,) = platform.requests
     assert request.url == "https://retake.tv/api/v1/agent/register"
-    assert json.loads(request.content)["ticker"] == "OWL"
+    assert json.loads(request.content) == {
+        "agent_name": "Owl",
+        "agent_description": "Night sky.",
+        "image_url": "https://example.com/o.png",
+        "wallet_address": "1" * 32,
+        "ticker": "OWL",
+    }
     assert request.headers["content-type"] == "application/json"
 
 
@@ -327,3 +409,69 @@ def test_any_answer_to_any_call_is_ours(
     platform.answers = [httpx.Response(status, headers=raw, content=body)]
     with suppress(RetakeFlowError):
         platform.call(CALLS[name])
+
+
+# --- asking retake.tv whether it is there, without a token ---
+
+
+def reached(answer: httpx.Response | Exception, requests: list[httpx.Request] | None = None) -> Connectivity:
+    """What is found when this is the answer."""
+
+    def answered(request: httpx.Request) -> httpx.Response:
+        if requests is not None:
+            requests.append(request)
+        if isinstance(answer, Exception):
+            raise answer
+        return answer
+
+    return asyncio.run(check_connectivity("https://retake.tv", httpx.MockTransport(answered)))
+
+
+def at(seconds: float) -> dict[str, str]:
+    """The headers of a platform whose clock is ahead by some seconds."""
+    return {"Date": format_datetime(datetime.now(UTC) + timedelta(seconds=seconds), usegmt=True)}
+
+
+def test_no_token_is_needed_and_none_is_sent() -> None:
+    """One call for the version of the guide, with nothing of the agent in it."""
+    requests: list[httpx.Request] = []
+    found = reached(httpx.Response(200, json={"version": "2.1.2"}), requests)
+    assert (found.status, found.version, found.proxy) == (200, "2.1.2", "")
+    [request] = requests
+    assert (request.method, str(request.url)) == ("GET", "https://retake.tv/skill.json")
+    assert "authorization" not in request.headers
+
+
+@pytest.mark.parametrize("seconds", [0, 75, -600, 172_800])
+def test_the_difference_of_clocks_is_told_to_a_second(seconds: int) -> None:
+    """Ahead is positive; the header has whole seconds, so half a second is open."""
+    found = reached(httpx.Response(200, json={}, headers=at(seconds)))
+    assert found.ahead is not None
+    assert abs(found.ahead + seconds) < 20
+
+
+@pytest.mark.parametrize("headers", [{}, {"Date": "soon"}, {"Date": "Wed, 99 Foo 2026 25:61:00 GMT"}])
+def test_a_platform_that_tells_no_time_leaves_it_open(headers: dict[str, str]) -> None:
+    """What cannot be read is no difference."""
+    assert reached(httpx.Response(200, json={}, headers=headers)).ahead is None
+
+
+@pytest.mark.parametrize("body", [b"", b"<html>", b"[]", b'"x"', b"\xff"])
+def test_a_page_that_is_no_guide_has_no_version(body: bytes) -> None:
+    """The answer counts all the same."""
+    found = reached(httpx.Response(403, content=body))
+    assert (found.status, found.version) == (403, "")
+
+
+@pytest.mark.parametrize("body", [b"[" * 100_000, b"[]", b"null", b'{"version": {"a": 1}}', b"\xff"])
+def test_a_version_that_cannot_be_read_is_none(body: bytes) -> None:
+    """Whatever comes in its place."""
+    assert reached(httpx.Response(200, content=body)).version == ""
+
+
+def test_no_answer_is_an_error_with_its_reason() -> None:
+    """As for every other call."""
+    with pytest.raises(Unreachable, match="could not be reached"):
+        reached(httpx.ConnectError("refused"))
+    with pytest.raises(Redirected):
+        reached(httpx.Response(302, headers={"Location": "https://elsewhere.example"}))

@@ -20,7 +20,7 @@ NOBODY = httpx.Response(404, json={"error": "User not found"})
 def exists(platform: Any, name: str, *answers: httpx.Response) -> bool:
     """Whether somebody bears the name, by these answers to the lookup and the search."""
     platform.answer(*answers)
-    found: bool = platform.call(lambda client: client.user_exists(name), token=None)
+    found: bool = platform.call(lambda client: client.public.user_exists(name), token=None)
     return found
 
 
@@ -103,4 +103,4 @@ def test_any_answer_to_a_lookup_is_ours(platform: Any, status: int, value: objec
     """No answer whatever ends a lookup in another way than with yes, no or an error of ours."""
     platform.answers = [httpx.Response(status, content=json.dumps(value).encode())]
     with suppress(RetakeFlowError):
-        assert platform.call(lambda client: client.user_exists("owl")) in (True, False)
+        assert platform.call(lambda client: client.public.user_exists("owl")) in (True, False)

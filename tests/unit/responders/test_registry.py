@@ -17,7 +17,7 @@ from retake_flow.errors import MissingProgram, ResponderFailed, RetakeFlowError
 from retake_flow.ports.responders import Answer
 from retake_flow.redact import Secret
 from retake_flow.responders import registry
-from retake_flow.responders.registry import Surroundings
+from retake_flow.responders.registry import Surroundings, missing
 from retake_flow.responders.schema import KINDS
 from retake_flow.responders.token_budget import Ledger
 from retake_flow.studio.processes.launcher import Launcher
@@ -124,8 +124,57 @@ def test_a_defect_of_ours_is_a_failure_like_others(tmp_path: Path) -> None:
 
 def test_nothing_is_imported_that_is_not_used() -> None:
     """The forms and the registry come without HTTP, so that a flow is checked and begins quickly."""
-    code = "import sys; from retake_flow.responders import preflight, registry, schema"
+    code = "import sys; from retake_flow.responders import registry, schema"
     done = subprocess.run(
         [sys.executable, "-c", f"{code}; print('httpx' in sys.modules)"], capture_output=True, text=True, check=True
     )
     assert done.stdout.strip() == "False"
+
+
+# --- what those who answer chat need, before a run begins ---
+
+MODEL = {"url": "https://owl.example/v1", "model": "m"}
+
+
+@pytest.mark.parametrize(
+    ("said", "told"),
+    [
+        ({"command": ["./brain"]}, ["brain does not exist or may not be executed"]),
+        ({"module": "no_owl:reply"}, ["the responder's module no_owl cannot be imported"]),
+        ({"http": {"url": "https://x/", "headers_from": {"A": "ONE", "B": "TWO"}, "secret_from": "THREE"}},
+         ["the variable ONE, ", "the variable TWO, ", "the variable THREE, "]),
+        ({"openai": {**MODEL, "key_from": "ONE", "playbook_file": "owl.md"}},
+         ["the variable ONE, ", "there is no file"]),
+        ({"openai": {**MODEL, "key_from": "SET"}}, []),
+        ({"openai": MODEL}, []),
+        ({"greeter": {}}, []),
+        ({"command": ["sh"]}, []),
+        ({"command": ["sh"], "variables": ["SET", "WORD"]}, []),
+        ({"command": ["sh"], "variables": ["SET", "UNSET"]}, ["the variable UNSET, needed to answer chat, is not set"]),
+        ({"command": ["sh"], "variables": ["OURS"]}, ["the variable OURS holds an access token of retake.tv"]),
+        ({"command": ["sh"], "variables": [None, 7]}, []),
+        ({"command": ["sh", "nobrain.sh"]}, ["nobrain.sh does not exist"]),
+        ({"command": ["sh", "-u", "nobrain.py", "x"]}, ["nobrain.py does not exist"]),
+        ({"command": ["sh", "./nobrain"]}, ["nobrain does not exist"]),
+        ({"command": ["sh", "/no/brain"]}, ["/no/brain does not exist"]),
+        ({"command": ["sh", "owl.sh", "./written-later", "later.py"]}, []),
+        ({"command": ["sh", "-c", "cat no/brain; ./no.sh"]}, []),
+        ({"command": ["sh", "maker/model", "--log", "./x.log"]}, []),
+        ({"command": ["sh", "--log", "./x.log"]}, []),
+    ],
+)  # fmt: skip
+def test_all_that_is_not_there_is_told(tmp_path: Path, said: dict[str, Any], told: list[str]) -> None:
+    """Each in a sentence of its own, all with the exit code for what is missing."""
+    (tmp_path / "owl.sh").touch()
+    environment = {"SET": "a-key", "WORD": "Käuzchen", "OURS": "rtk_123456", "PATH": "/bin:/usr/bin"}
+    found = list(missing(said, tmp_path, environment))
+    assert [part in error.message for part, error in zip(told, found, strict=True)] == [True] * len(told)
+    assert {error.exit_code for error in found} <= {6}
+
+
+def test_what_is_filled_in_later_is_not_looked_at(tmp_path: Path) -> None:
+    """A name that is no text yet may still become a good one."""
+    later = object()
+    for said in ({"command": [later]}, {"module": later}, {"http": later}, {"http": {"headers_from": later}},
+                 {"openai": {"key_from": later, "playbook_file": later, "secret_from": later}}):  # fmt: skip
+        assert list(missing(said, tmp_path, {})) == []

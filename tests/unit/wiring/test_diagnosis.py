@@ -14,7 +14,7 @@ from typing import NamedTuple
 import psutil
 import pytest
 
-from retake_flow.api.connectivity import Connectivity
+from retake_flow.api.client import Connectivity
 from retake_flow.errors import HostError, NotReady
 from retake_flow.settings import Settings
 from retake_flow.studio.processes.launcher import Launcher

@@ -69,6 +69,42 @@ def test_a_chat_without_an_end_is_not_read_for_ever(play: Any, owl: Any) -> None
     assert play(scene, saved=owl, **OPEN) == (100, 1000, 11)
 
 
+@pytest.mark.parametrize(("messages", "complete"), [(300, True), (900, False)])
+def test_a_count_says_whether_all_was_read(play: Any, owl: Any, messages: int, complete: bool) -> None:
+    """Ten pages are read at most; what is no message, such as a trade, takes room on them too."""
+
+    async def scene(s: Any) -> dict[str, Any]:
+        await asyncio.sleep(10)
+        for number in range(messages):
+            written(s, "A", by=f"viewer {number}")
+            if number % 2:
+                s.platform.viewers.perform(s.owl, Cue(0.0, f"viewer {number}", "trade"))
+        value: dict[str, Any] = (await s.perform("chat.count", choices=["A", "B"], since=s.now() - 5)).value
+        return value
+
+    value = play(scene, saved=owl, chat_shape="observed", **OPEN)
+    assert value["complete"] is complete
+    assert (value["total"] == messages) is complete
+
+
+def test_a_platform_that_repeats_a_page_is_not_counted_twice(play: Any, owl: Any, monkeypatch: Any) -> None:
+    """Nor asked ten times."""
+
+    async def scene(s: Any) -> tuple[int, int]:
+        written(s, *(f"#{n}" for n in range(100)))
+        client, asked = s.access.client(), []
+        newest = client.comments
+
+        async def comments(of: str, limit: int, before: str | None) -> Any:
+            asked.append(before)
+            return await newest(of, limit)
+
+        monkeypatch.setattr(client, "comments", comments)
+        return (await s.perform("retake.comments", since=1.0)).value["count"], len(asked)
+
+    assert play(scene, saved=owl, **OPEN) == (100, 2)
+
+
 def test_what_is_older_is_not_read(play: Any, owl: Any) -> None:
     """`since` leaves out whatever was written before."""
 
