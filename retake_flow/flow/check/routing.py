@@ -40,8 +40,7 @@ def problems(
     possible = _possible_events(flow, moves)
     later = {each.event for state in flow.states.values() for each in state.raises() if each.after is not None}
     explorable = whole and not damaged and not unknown
-    raised = [each.event for state in flow.states.values() for each in state.raises()]
-    only_caught = ANY in patterns and any(longest_match(event, patterns) == ANY for event in raised)
+    only_caught = any(longest_match(event, patterns) == ANY for event in moves.raised_events)
     uncaught = _uncaught_events(flow, moves) if explorable and only_caught else set()
     for state in sound:
         unrouted = list(_unrouted_ends(moves, state, catalogue))
@@ -218,8 +217,7 @@ def _states_of_unknown_actions(flow: Flow, catalogue: Catalogue) -> set[str]:
 def _possible_events(flow: Flow, moves: Moves) -> dict[str, set[str]]:
     """The events that each state could take: its own, those of inner states, those of activities around it."""
     found: dict[str, set[str]] = {}
-    around: dict[str, set[str]] = {"": {*flow.events, *OUTSIDE, *moves.skipped_events}}
-    around[""].update(each.event for state in flow.states.values() for each in state.raises())
+    around: dict[str, set[str]] = {"": {*flow.events, *OUTSIDE, *moves.skipped_events, *moves.raised_events}}
     for path, state in flow.states.items():
         own = [name for occurrence in moves.own(state) for name, _ in occurrence.names]
         names = [

@@ -298,19 +298,23 @@ class Moves:
             pattern = self._pattern(name)
             if name and not pattern:
                 continue
-            for route, before in self._offered(origin or active, pattern):
+            offered = self._offered(origin or active, pattern)
+            for route, before in offered:
                 yield route, (*refused, *before) if refused else before
                 if route.when is None:
                     return
-            offered = self._offered(origin or active, pattern)
             refused = (*refused, *(route.when for route, _ in offered if route.when is not None))
 
     def _guarded_routes(self, path: str, pattern: str) -> tuple[tuple[Route, tuple[Expression, ...]], ...]:
-        """Routes of a state and those around it for a pattern, each with the guards before it; "" means no event."""
+        """Routes of a state and those around it for a pattern, each with the guards before it; "" means no event.
+
+        Those of a state for the exact name come first.
+        """
         offered: list[tuple[Route, tuple[Expression, ...]]] = []
         state = self.flow.states[path]
         refused: tuple[Expression, ...] = ()
-        for route in _routes(state, pattern):
+        by_event = chain.from_iterable(state.routes.get(own, ()) for own in patterns_of(pattern))
+        for route in by_event if pattern else state.always:
             offered.append((route, refused))
             if route.when is None:
                 return tuple(offered)
@@ -411,12 +415,3 @@ def path_to(target: str, last: Mapping[str, Move]) -> tuple[Move, ...]:
     while moves[-1].source:
         moves.append(last[moves[-1].source])
     return tuple(reversed(moves))
-
-
-def _routes(state: State, pattern: str) -> Iterator[Route]:
-    """The routes of a state for the events of a pattern, those for its exact name first."""
-    if not pattern:
-        yield from state.always
-        return
-    for own in patterns_of(pattern):
-        yield from state.routes.get(own, ())

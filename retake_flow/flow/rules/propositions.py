@@ -255,7 +255,7 @@ class Facts:
         inputs: Mapping[str, Any] | None = None,
         position: Position | None = None,
     ) -> Fact:
-        key = (verb, name, at, outcome, known, position)
+        key = (verb, name, at, outcome, known, position, id(inputs))
         if key not in self._known:
             self._known[key] = Fact(verb, name, at, outcome, known, inputs or {}, position or Position("", 1, 1))
         return self._known[key]

@@ -14,10 +14,11 @@ from retake_flow.flow.expressions.expression import Expression, render
 from retake_flow.flow.load.functions import called_function
 from retake_flow.flow.model import ActionState, FinalState, Flow
 from retake_flow.flow.state_parts import Poll, Retry
-from retake_flow.redact import Secret, scrub
+from retake_flow.redact import scrub
 from retake_flow.run.answers import schema
 from retake_flow.run.commands import Leave, StartAction, StartActivity
 from retake_flow.run.gates import Answer, Gate
+from retake_flow.run.records import masked
 from retake_flow.run.run import PendingUndo, Run
 from retake_flow.whatif.plan.assumptions import Prospect
 
@@ -98,6 +99,7 @@ class StepLog:
     """Records steps.
 
     Attributes:
+        run: The run so far.
         now: The current time, in seconds since the start.
     """
 
@@ -158,8 +160,8 @@ class StepLog:
         answered = None
         if answer is not None:
             fields = gate.visible_fields(answer)
-            answered = {"decision": answer.decision, **({"fields": without_secrets(fields)} if fields else {})}
-        facts: dict[str, Any] = {"message": without_secrets(gate.message), "schema": schema(gate), "answered": answered}
+            answered = {"decision": answer.decision, **({"fields": masked(fields)} if fields else {})}
+        facts: dict[str, Any] = {"message": masked(gate.message), "schema": schema(gate), "answered": answered}
         scope, colon, _ = gate.place.rpartition(":")
         if colon:
             facts["activity"] = gate.place
@@ -184,7 +186,7 @@ class StepLog:
 
     def notice(self, message: str) -> None:
         """Record that an effect notifies the operator."""
-        self._add(Kind.TELL, self._entered, {"says": without_secrets(message)})
+        self._add(Kind.TELL, self._entered, {"says": masked(message)})
 
     def scene(self, name: str) -> None:
         """Record that the stage changes its scene."""
@@ -283,21 +285,8 @@ def _turn(attempt: int) -> int:
     return SHOWN_ALONE + 1 if attempt > 1 else 1
 
 
-def without_secrets(value: Any) -> Any:
-    """A value as plain data, without secrets."""
-    if isinstance(value, Secret):
-        return str(value)
-    if isinstance(value, str):
-        return scrub(value)
-    if isinstance(value, Mapping):
-        return {str(key): without_secrets(item) for key, item in value.items()}
-    if isinstance(value, list | tuple):
-        return [without_secrets(item) for item in value]
-    return value
-
-
 def _given_inputs(spec: ActionSpec, inputs: Mapping[str, Any]) -> dict[str, Any]:
-    given = {name: without_secrets(value) for name, value in inputs.items() if value is not None}
+    given = {name: masked(value) for name, value in inputs.items() if value is not None}
     says = {"says": str(given[spec.says])} if spec.says in given else {}
     return {**says, **({"with": given} if given else {})}
 
@@ -305,7 +294,7 @@ def _given_inputs(spec: ActionSpec, inputs: Mapping[str, Any]) -> dict[str, Any]
 def _end(prospect: Prospect) -> dict[str, Any]:
     answer: dict[str, Any] = {"outcome": prospect.outcome}
     if prospect.telling:
-        answer["result"] = without_secrets(prospect.telling)
+        answer["result"] = masked(prospect.telling)
     if prospect.failure is not None:
         answer["message"] = prospect.failure.message
     return answer

@@ -50,7 +50,7 @@ def plan(flow: Flow, catalogue: Catalogue, inputs: Mapping[str, Any], assumed: I
     """
     catalogue = with_own(flow, catalogue)
     assumptions = Assumptions(assumed, flow, catalogue)
-    made = Planner(flow, catalogue, assumptions).plan(inputs)
+    made = Planner(flow, catalogue, assumptions, inputs).plan()
     if assumptions.unused:
         unused = " and ".join(map(repr, assumptions.unused))
         raise UsageError(
@@ -62,29 +62,33 @@ def plan(flow: Flow, catalogue: Catalogue, inputs: Mapping[str, Any], assumed: I
 class Planner:
     """Plans one run of a flow."""
 
-    def __init__(self, flow: Flow, catalogue: Catalogue, assumptions: Assumptions) -> None:
+    def __init__(self, flow: Flow, catalogue: Catalogue, assumptions: Assumptions, inputs: Mapping[str, Any]) -> None:
         self._flow = flow
         self._machine = Machine(flow, catalogue)
         self._assumptions = assumptions
         self._prospects = Prospects(catalogue, assumptions)
-        self._run = Run(RUN, flow.name, flow.digest, {})
-        self._now = 0.0
         self._queue: list[tuple[float, int, int, Callable[[], None]]] = []
         self._number = count()
         self._taken = 0
         self._work = work_done()
         self._last = 0.0
         self._set: dict[tuple[str, str], float] = {}
-        self._log = StepLog(flow, catalogue, self._run)
-        self._activity_plan = ActivityPlan(catalogue, self._prospects, self._log, self._post, lambda: self._run)
+        self._log = StepLog(flow, catalogue, Run(RUN, flow.name, flow.digest, inputs))
+        self._activity_plan = ActivityPlan(catalogue, self._prospects, self._log, self._post)
 
-    def plan(self, inputs: Mapping[str, Any]) -> Plan:
-        """Plan a run with these inputs, to its end or until nothing more would happen."""
-        self._run = Run(RUN, self._flow.name, self._flow.digest, inputs)
+    @property
+    def _run(self) -> Run:
+        return self._log.run
+
+    @property
+    def _now(self) -> float:
+        return self._log.now
+
+    def plan(self) -> Plan:
+        """Plan a run to its end, or until nothing more would happen."""
         self._take(events.Started())
         while self._queue and not self._run.ended and not self._exceeded_limit:
-            self._now, _, _, happens = heapq.heappop(self._queue)
-            self._log.now = self._now
+            self._log.now, _, _, happens = heapq.heappop(self._queue)
             happens()
         run = self._run
         return Plan(
@@ -134,19 +138,18 @@ class Planner:
             return
         self._taken += 1
         self._last = self._now
-        before, self._run = self._run, step.run
-        self._record_event(event, before, step.commands)
+        self._record_event(event, step.commands)
         self._log.run = step.run
         for command in step.commands:
             self._follow(command, step.commands)
         if any(isinstance(command, Enter) for command in step.commands):
-            self._activity_plan.anew(self._now)
+            self._activity_plan.anew()
 
-    def _record_event(self, event: events.Event, before: Run, commands: tuple[Command, ...]) -> None:
-        """Record an event, unless the steps that it begins show it already."""
+    def _record_event(self, event: events.Event, commands: tuple[Command, ...]) -> None:
+        """Record an event that the run will take, unless the steps that it begins show it already."""
         match event:
             case events.TimerFired(purpose=purpose) if purpose not in ("again", "wait"):
-                delayed = before.delayed.get((event.state, purpose))
+                delayed = self._run.delayed.get((event.state, purpose))
                 if delayed is not None:
                     self._log.event(delayed.event)
                 else:
@@ -268,14 +271,11 @@ class _Round:
 class ActivityPlan:
     """Predicts activities while their states are active: programs that start and end, tasks that repeat."""
 
-    def __init__(
-        self, catalogue: Catalogue, prospects: Prospects, log: StepLog, post: Post, run: Callable[[], Run]
-    ) -> None:
+    def __init__(self, catalogue: Catalogue, prospects: Prospects, log: StepLog, post: Post) -> None:
         self._catalogue = catalogue
         self._prospects = prospects
         self._log = log
         self._post = post
-        self._run = run
         self._resting: dict[str, _Round] = {}
 
     def start(self, command: StartActivity) -> None:
@@ -283,11 +283,12 @@ class ActivityPlan:
         self._resting.pop(command.activity, None)
         self._begin(_Try(command, 1, 1, self._log.now + command.delay), command.delay)
 
-    def anew(self, now: float) -> None:
+    def anew(self) -> None:
         """Perform each repeated task once more, because its events may be routed differently in another state.
 
         While nothing changes, another round has no new effect.
         """
+        now = self._log.now
         for resting in self._resting.values():
             passed = floor((now - resting.last) / resting.pace) + 1
             due = resting.last + passed * resting.pace
@@ -343,7 +344,7 @@ class ActivityPlan:
             self._post(wait, partial(self._begin, following))
 
     def _active(self, command: StartActivity) -> bool:
-        doing = self._run().activities.get(command.activity)
+        doing = self._log.run.activities.get(command.activity)
         return doing is not None and doing.visit == command.visit
 
     def _result(self, command: StartActivity, prospect: Prospect) -> events.Event:

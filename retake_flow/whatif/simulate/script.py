@@ -66,12 +66,12 @@ def parse(line: bytes) -> Happening:
     data = _json(line)
     if not isinstance(data, Mapping) or not data:
         raise InvalidField((), f"expected an object, not {'an empty one' if data == {} else shorten(data)}", _WORDS)
-    part = Part(data, (), [name for keys in _KEYS.values() for name in keys])
-    said = [name for name in _KEYS if name in part]
+    part = Part(data, (), (*_LINES, "data"))
+    said = [name for name in _LINES if name in part]
     if len(said) != 1:
         raise InvalidField((), f"expected one thing per line, not {' and '.join(said) or 'none'}", _WORDS)
-    Part(data, (), _KEYS[said[0]])
-    return _READ[said[0]](part)
+    known, read = _LINES[said[0]]
+    return read(Part(data, (), known))
 
 
 def _event(part: Part) -> Event:
@@ -102,19 +102,13 @@ def _answer(part: Part) -> GateAnswer:
     return GateAnswer(said.text("gate"), said.text("decision"), said.mapping("fields"), said.text("by", "somebody"))
 
 
-_KEYS: Final[Mapping[str, tuple[str, ...]]] = {
-    "event": ("event", "data"),
-    "advance": ("advance",),
-    "result": ("result",),
-    "error": ("error",),
-    "answer": ("answer",),
-}
-_READ: Final[Mapping[str, Callable[[Part], Happening]]] = {
-    "event": _event,
-    "advance": _advance,
-    "result": _result,
-    "error": _error,
-    "answer": _answer,
+#: What a line may say, by the key that it must have: all its keys, and how to read them.
+_LINES: Final[Mapping[str, tuple[tuple[str, ...], Callable[[Part], Happening]]]] = {
+    "event": (("event", "data"), _event),
+    "advance": (("advance",), _advance),
+    "result": (("result",), _result),
+    "error": (("error",), _error),
+    "answer": (("answer",), _answer),
 }
 _WORDS: Final = 'write for example {"advance": "2s"} or {"event": "stop"}'
 

@@ -164,6 +164,15 @@ def test_nothing_happens_between() -> None:
     assert ordered("a.work", "a.say", "a.choose") == "a —done→ b"
 
 
+def test_what_is_taken_back_by_the_same_action_has_inputs_of_its_own() -> None:
+    """An undo is told from what it undoes, also where one action does both."""
+    inner = "a: {do: a.tell, with: {kind: loud}, undo: {do: a.tell, with: {kind: KIND}}}"
+    states = f"{{a: {{initial: a, transitions: {{done: z, error: z}}, states: {{{inner}}}}}, z: {{final: ok}}}}"
+    rule = "before: {begins: a.tell, with: {kind: quiet}}\ncomes: a.work"
+    assert path(rule, states.replace("KIND", "quiet")) == "a/a —done→ z"
+    assert path(rule, states.replace("KIND", "soft")) is None
+
+
 def test_what_was_begun_is_taken_back_before_the_end() -> None:
     """The end of a run is something that can happen; undos come before it, in whatever way it ends."""
     rule = "between: a.work\nand: {begins: a.undo}\nnothing: {ends: run}"
