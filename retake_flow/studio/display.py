@@ -37,9 +37,6 @@ _LOCK_TEXT: Final = re.compile(rb" *([1-9][0-9]{0,8})\n")  # ten digits are not 
 
 _UNMAPPED: Final = 65534  # the user that a user namespace shows for everybody outside it
 
-# A server that is alive but does not answer for this long is given up.
-SILENCE_SECONDS = 4.0
-
 
 def socket_of(name: str) -> Path:
     """The socket of a display, such as `:99`."""
@@ -75,12 +72,11 @@ class Display:
         return {"display": self.name, "size": self.size}
 
     async def wait(self) -> str:
-        """Wait until the server ends or has not answered for `SILENCE_SECONDS`, and return why."""
+        """Wait until the server ends or does not answer any more, and return why."""
         number = int(self.name.removeprefix(":"))
-        unanswered = watchdog.until_unanswered(
-            SILENCE_SECONDS, lambda: _accepts_clients(number, self.process.pid, self.authority)
+        return await watchdog.wait_while_answering(
+            self.process, lambda: _accepts_clients(number, self.process.pid, self.authority)
         )
-        return await watchdog.wait(self.process, unanswered, f"Xvfb has not answered for {SILENCE_SECONDS:g} s")
 
 
 def specification(number: int, size: str, authority: Path) -> ProcessSpec:

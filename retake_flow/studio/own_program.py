@@ -16,8 +16,9 @@ from retake_flow.sanitize import cut
 from retake_flow.settings import NETWORK, PYTHON
 from retake_flow.studio.media import Media
 from retake_flow.studio.processes.launcher import Launcher
-from retake_flow.studio.processes.process import PACE, Process, ProcessService, ProcessSpec
+from retake_flow.studio.processes.process import PACE, LimitedOutput, ProcessService, ProcessSpec
 from retake_flow.studio.programs import command_in
+from retake_flow.tasks import first_of
 
 #: The longest standard output of a program, in bytes; of a service, its longest line.
 MOST_OUTPUT: Final = 64 * 1024
@@ -76,32 +77,22 @@ class OwnPrograms:
             NotReady: It did not end within `timeout` seconds; it was ended.
             ProcessFailed: It wrote more than `MOST_OUTPUT` bytes; it was ended.
         """
-        spec, output = self._spec(program), bytearray()
-        started: list[Process] = []
-
-        def hear(data: bytes) -> None:
-            output.extend(data[: MOST_OUTPUT + 1 - len(output)])
-            end_flood()
-
-        def end_flood() -> None:
-            if len(output) > MOST_OUTPUT:
-                for process in started:
-                    process.send_signal(signal.SIGKILL)
-
-        async with self._launcher.process(spec, stdout=hear) as process:
-            started.append(process)
-            end_flood()  # it may have written all that before we have it
+        output = LimitedOutput(MOST_OUTPUT)
+        async with self._launcher.process(self._spec(program), stdout=output.take) as process:
             process.finish(program.given)
-            if not await process.exits_within(timeout):
-                message = process.with_lines(f"{program.label} did not end within {timeout:g} s")
-                raise _unsure(NotReady(message, hint="give it more time by `timeout`"))
-            await process.wait()
-            if len(output) > MOST_OUTPUT:
+            async with first_of(process.wait(), output.exceeded.wait(), timeout):
+                late = process.alive
+            if not late:
+                await process.wait()  # for the rest of its output
+            if output.exceeded.is_set():
+                process.send_signal(signal.SIGKILL)
                 message = f"{program.label} wrote more than {MOST_OUTPUT // 1024} KiB"
                 raise _unsure(ProcessFailed(message, hint="let it write long output to a file"))
-            return ProgramResult(
-                process.status or 0, bytes(output), process.with_lines(f"{program.label} {process.ending}")
-            )
+            if late:
+                message = process.with_lines(f"{program.label} did not end within {timeout:g} s")
+                raise _unsure(NotReady(message, hint="give it more time by `timeout`"))
+            message = process.with_lines(f"{program.label} {process.ending}")
+            return ProgramResult(process.status or 0, bytes(output.data), message)
 
     @asynccontextmanager
     async def listen(self, program: OwnProgram, hear: Callable[[bytes], None]) -> AsyncIterator[ProcessService]:

@@ -40,9 +40,6 @@ _AUTH = struct.pack(">cIcIcIcI256x", b"L", 8, b"L", 0, b"L", 32, b"x", 256)
 _HELLO = struct.pack(">Iixxxxxxxxxxxx", len(_AUTH), -1) + _AUTH
 _WELCOME = struct.pack(">cI", b"L", 2)  # REPLY
 
-# A PulseAudio that is alive but does not answer for this long is ended, before the encoder counts as stalled.
-SILENCE_SECONDS = 4.0
-
 
 @dataclass(frozen=True, slots=True)
 class AudioInput:
@@ -108,7 +105,7 @@ class Sound:
         return monitor(self.server, self.environment) if self.audible else SILENCE
 
     async def wait(self) -> str:
-        """Wait until PulseAudio ends, or has not answered for `SILENCE_SECONDS`; a silent sound never ends.
+        """Wait until PulseAudio ends, or does not answer any more; a silent sound never ends.
 
         Returns:
             Why it ended, in words for a person.
@@ -125,8 +122,7 @@ class Sound:
                 self.renew()
             return False
 
-        unanswered = watchdog.until_unanswered(SILENCE_SECONDS, is_answering)
-        return await watchdog.wait(self.process, unanswered, f"pulseaudio has not answered for {SILENCE_SECONDS:g} s")
+        return await watchdog.wait_while_answering(self.process, is_answering)
 
 
 def specification(folder: Path, address: str, guests: str = "") -> ProcessSpec:

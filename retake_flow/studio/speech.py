@@ -7,7 +7,7 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Final
 
-from retake_flow.errors import NotReady, NoVoice, ProcessFailed
+from retake_flow.errors import NoVoice, ProcessFailed
 from retake_flow.redact import require_no_secret
 from retake_flow.sanitize import strip_controls
 from retake_flow.settings import NETWORK, PYTHON
@@ -15,7 +15,6 @@ from retake_flow.studio import programs
 from retake_flow.studio.processes.launcher import Launcher, lacking_hint
 from retake_flow.studio.processes.process import ProcessSpec
 from retake_flow.studio.sound import SINK, SPEAKING, Sound
-from retake_flow.tasks import first_of
 
 #: Reads the text literally: without `-m` it has no markup, and `-b 1` is UTF-8.
 EMBEDDED: Final = ("espeak-ng", "-b", "1", "--stdin", "--stdout")
@@ -98,12 +97,20 @@ class Voice:
             hint=_HINT,
             grace=1.0,
         )
-        return await _run_with_input(self._launcher, spec, words.encode() + b"\n", THINKS_WITHIN)
+        return await self._run(spec, words.encode() + b"\n", THINKS_WITHIN)
 
     async def _play(self, wave: bytes, sound: Sound) -> None:
         heard = {**sound.environment, **SPEAKING}
         spec = ProcessSpec(argv=("paplay", f"--device={SINK}"), environment=heard, fed=True, grace=1.0)
-        await _run_with_input(self._launcher, spec, wave, PLAYS_WITHIN)
+        await self._run(spec, wave, PLAYS_WITHIN)
+
+    async def _run(self, spec: ProcessSpec, given: bytes, within: float) -> bytes:
+        """Run a program to its end with an input, and return its output."""
+        done = await self._launcher.run(spec, within, given, LARGEST_SOUND)
+        if done.status != 0:
+            lacking = self._launcher.withheld_variables(spec, done.lines)
+            raise ProcessFailed(done.ending, hint=lacking_hint(lacking) or spec.hint)
+        return done.stdout
 
 
 def speakable(text: str) -> str:
@@ -111,26 +118,3 @@ def speakable(text: str) -> str:
     # Phonemes in double brackets are the only markup that espeak-ng always reads.
     words = " ".join(strip_controls(text).replace("[[", "[ [").split())
     return words[:LONGEST_TEXT]
-
-
-async def _run_with_input(launcher: Launcher, spec: ProcessSpec, data: bytes, within: float) -> bytes:
-    """Run a program to its end with `data` as its input, and return its output."""
-    output = bytearray()
-    full = asyncio.Event()
-
-    def hear(heard: bytes) -> None:
-        output.extend(heard[: LARGEST_SOUND - len(output)])
-        if len(output) >= LARGEST_SOUND:
-            full.set()
-
-    async with launcher.process(spec, stdout=hear) as process:
-        process.finish(data)
-        async with first_of(process.wait(), full.wait(), within) as (ended, too_much):
-            if too_much.done():
-                raise ProcessFailed(f"{spec.name} wrote more than {LARGEST_SOUND} bytes", hint=spec.hint)
-            if not ended.done():
-                raise NotReady(f"{spec.name} did not finish within {within:g} s", hint=spec.hint)
-            if process.status:
-                lacking = launcher.withheld_variables(spec, process.lines)
-                raise ProcessFailed(ended.result(), hint=lacking_hint(lacking) or spec.hint)
-    return bytes(output)

@@ -16,10 +16,10 @@ from run_programs import programs
 
 from retake_flow.errors import HostError, IngestUnreachable, ProcessFailed, PushClosed, PushRefused
 from retake_flow.redact import Secret
-from retake_flow.studio import display as display_module
 from retake_flow.studio.encoding import encoder as encoder_module
 from retake_flow.studio.encoding import quality
-from retake_flow.studio.encoding.quality import AdaptiveEncoder, Quality
+from retake_flow.studio.encoding.quality import Quality
+from retake_flow.studio.processes import watchdog
 from retake_flow.studio.processes.launcher import Launcher
 from retake_flow.studio.recordings import probe
 from retake_flow.studio.studio import Studio
@@ -142,7 +142,7 @@ def test_a_display_that_hangs_is_noticed_and_its_encoder_ends(
     stage: Studio, marker: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """A server that lives but does not answer is over before its encoder counts as hanging."""
-    assert display_module.SILENCE_SECONDS < encoder_module.STALL_SECONDS
+    assert watchdog.SILENCE_SECONDS < encoder_module.STALL_SECONDS
     monkeypatch.setattr(encoder_module, "STALL_SECONDS", WITHIN)  # which had perhaps sent nothing before, too
 
     async def run() -> None:
@@ -182,19 +182,17 @@ def test_an_encoder_that_gets_too_little_time_goes_on_with_less(
                 stage.encoder(ingest.push_url, adapt=True) as running,
                 asyncio.timeout(WITHIN),
             ):
-                assert isinstance(running, AdaptiveEncoder)
-                starving = asyncio.create_task(starve(running.encoder.process.pid))
+                starving = asyncio.create_task(starve(running.process.pid))
                 reason = await running.wait()
                 starving.cancel()
-                os.kill(running.encoder.process.pid, signal.SIGCONT)
+                os.kill(running.process.pid, signal.SIGCONT)
             assert reason.startswith("the encoder is too slow for this machine: it continues with preset superfast")
             (tmp_path / "again").mkdir()
             async with (
                 listening(marker, tmp_path / "again") as ingest,
                 stage.encoder(ingest.push_url, adapt=True) as running,
             ):
-                assert isinstance(running, AdaptiveEncoder)
-                assert "superfast" in psutil.Process(running.encoder.process.pid).cmdline()
+                assert "superfast" in psutil.Process(running.process.pid).cmdline()
         assert programs(marker) == []
 
     asyncio.run(run())

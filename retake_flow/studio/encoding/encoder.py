@@ -76,8 +76,9 @@ class Encoder:
             return ended.result() if ended.done() else changing.result()
 
     async def _end(self) -> str:
-        stalled = watchdog.until_stalled(STALL_SECONDS, lambda: self.progress.frame, lambda: self.progress.total_size)
-        reason = await watchdog.wait(self.process, stalled, f"ffmpeg has sent nothing for {STALL_SECONDS:g} s")
+        reason = await watchdog.wait_while_sending(
+            self.process, STALL_SECONDS, lambda: self.progress.frame, lambda: self.progress.total_size
+        )
         error = diagnose(self.process.lines, sending=True) if (self.process.status or 0) > 0 else None
         if error is not None:
             raise error

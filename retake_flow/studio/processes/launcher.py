@@ -27,8 +27,8 @@ from retake_flow.redact import TOKEN_PREFIX, Secret
 from retake_flow.settings import NETWORK, PYTHON, program_environment
 from retake_flow.studio import programs
 from retake_flow.studio.processes import stragglers
-from retake_flow.studio.processes.process import Output, Process, ProcessSpec
-from retake_flow.tasks import elapse, first_of
+from retake_flow.studio.processes.process import LimitedOutput, Output, Process, ProcessSpec
+from retake_flow.tasks import first_of
 
 if TYPE_CHECKING:
     import psutil
@@ -36,6 +36,7 @@ if TYPE_CHECKING:
 
 RUN_VARIABLE = "RETAKE_FLOW_RUN"
 PROCESS_VARIABLE = "RETAKE_FLOW_PROCESS"
+LONGEST_OUTPUT: Final = 64 << 20  # bytes, of a program that runs to its end
 _SHORTEST_KEY: Final = 8  # characters; a shorter value is not a key, and masking it would mask ordinary words
 
 Probe = Callable[[Process], Awaitable[None]]
@@ -115,21 +116,29 @@ class Launcher:
         finally:
             await _stop(process, spec, marks)
 
-    async def run(self, spec: ProcessSpec, timeout: float) -> Completed:
+    async def run(
+        self, spec: ProcessSpec, timeout: float, given: bytes = b"", longest: int = LONGEST_OUTPUT
+    ) -> Completed:
         """Run a program to its end, within `timeout` seconds; the caller judges its exit status.
+
+        A program that is `fed` is given its standard input; its standard output has at most `longest` bytes.
 
         Raises:
             MissingProgram: It is not installed.
             HostError: It cannot be started here.
             NotReady: It did not end in time; it was ended.
+            ProcessFailed: It wrote too much; it was ended.
         """
-        output = bytearray()
-        async with self.process(spec, stdout=output.extend) as process:
-            async with first_of(process.wait(), elapse(timeout)) as (ending, _):
+        output = LimitedOutput(longest)
+        async with self.process(spec, stdout=output.take) as process:
+            process.finish(given)
+            async with first_of(process.wait(), output.exceeded.wait(), timeout) as (ending, _):
+                if output.exceeded.is_set():
+                    raise ProcessFailed(f"{spec.name} wrote more than {longest} bytes", hint=spec.hint)
                 if not ending.done():
                     raise NotReady(f"{spec.name} did not finish within {timeout:g} s", hint=spec.hint)
                 said = ending.result()
-            return Completed(process.status or 0, bytes(output), process.lines, said, self._lasting(process))
+            return Completed(process.status or 0, bytes(output.data), process.lines, said, self._lasting(process))
 
     def _lasting(self, process: Process) -> HostError | MissingProgram | None:
         if not process.status:

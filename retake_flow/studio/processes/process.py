@@ -123,6 +123,22 @@ class Output:
         self.fd = -1
 
 
+class LimitedOutput:
+    """The standard output of a program, up to a length in bytes; `exceeded` is set once there is more."""
+
+    def __init__(self, longest: int) -> None:
+        self.data = bytearray()
+        self.exceeded = asyncio.Event()
+        self._longest = longest
+
+    def take(self, data: bytes) -> None:
+        """Keep more output."""
+        self.data += data
+        if len(self.data) > self._longest:
+            del self.data[self._longest :]
+            self.exceeded.set()
+
+
 KEPT_LINES = 20
 _TOLD_LINES = 3
 LONGEST_LINE = 300

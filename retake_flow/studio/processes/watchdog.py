@@ -1,4 +1,4 @@
-"""Watchdog: detects programs that are alive but make no progress."""
+"""Watchdog: waits for the end of programs, and ends those that are alive but make no progress."""
 
 from __future__ import annotations
 
@@ -8,13 +8,37 @@ from collections.abc import Awaitable, Callable, Coroutine
 from typing import Any
 
 from retake_flow.studio.processes.process import Process
-from retake_flow.tasks import first_of
+from retake_flow.tasks import beside, first_of
 
 _LOOK_SECONDS = 0.25
 _ASKED_EVERY = 1.0  # seconds
 _DIES_WITHIN = 1.0  # seconds; a kill is only slow when the kernel itself is stuck
 
+#: A server that is alive but does not answer for this long is ended, before the encoder counts as stalled.
+SILENCE_SECONDS = 4.0
+
 Beat = Callable[[], object]
+
+
+async def wait_while_answering(process: Process, ask: Callable[[], Awaitable[bool]]) -> str:
+    """Wait until a server ends or has not answered for `SILENCE_SECONDS`; one that hangs is killed.
+
+    `ask` asks the server once; true when it answers. It may wait for the answer for ever.
+
+    Returns:
+        Why it ended, in words for a person.
+    """
+    unanswered = until_unanswered(SILENCE_SECONDS, ask)
+    return await _wait(process, unanswered, f"{process.name} has not answered for {SILENCE_SECONDS:g} s")
+
+
+async def wait_while_sending(process: Process, within: float, *beats: Beat) -> str:
+    """Wait until a program ends or one of `beats` has returned the same value for `within` seconds; then it is killed.
+
+    Returns:
+        Why it ended, in words for a person.
+    """
+    return await _wait(process, until_stalled(within, *beats), f"{process.name} has sent nothing for {within:g} s")
 
 
 async def until_stalled(within: float, *beats: Beat) -> None:
@@ -33,12 +57,7 @@ async def until_stalled(within: float, *beats: Beat) -> None:
 
 
 async def until_unanswered(within: float, ask: Callable[[], Awaitable[bool]]) -> None:
-    """Wait until a server has not answered for `within` seconds.
-
-    Args:
-        within: The longest allowed silence.
-        ask: Asks the server once; true when it answers. It may wait for the answer for ever.
-    """
+    """Wait until a server that is asked again and again has not answered for `within` seconds."""
     answers = 0
 
     async def go_on_asking() -> None:
@@ -47,21 +66,11 @@ async def until_unanswered(within: float, ask: Callable[[], Awaitable[bool]]) ->
             answers += await ask()
             await asyncio.sleep(_ASKED_EVERY)
 
-    asking = asyncio.ensure_future(go_on_asking())
-    try:
+    async with beside(go_on_asking(), "watchdog"):
         await until_stalled(within, lambda: answers)
-    finally:
-        asking.cancel()
 
 
-async def wait(process: Process, silence: Coroutine[Any, Any, None], silent: str) -> str:
-    """Wait until a program ends or falls silent; one that hangs is killed.
-
-    `silence` returns when the program no longer works, and `silent` says so.
-
-    Returns:
-        Why it ended, in words for a person.
-    """
+async def _wait(process: Process, silence: Coroutine[Any, Any, None], silent: str) -> str:
     async with first_of(process.wait(), silence) as (death, _):
         if death.done():
             return death.result()

@@ -17,7 +17,7 @@ from retake_flow.errors import NotReady, RetakeFlowError, SettingsError
 from retake_flow.notices.apprise import notifiers
 from retake_flow.settings import Settings, variables
 from retake_flow.studio import programs
-from retake_flow.studio.processes.launcher import Completed, Launcher, Probe
+from retake_flow.studio.processes.launcher import LONGEST_OUTPUT, Completed, Launcher, Probe
 from retake_flow.studio.processes.process import Process, ProcessSpec
 from retake_flow.wiring.diagnosis import host, stream
 from retake_flow.wiring.diagnosis.finding import Finding, attempt, failure
@@ -48,10 +48,12 @@ class BoundedLauncher(Launcher):
             async with super().process(replace(spec, ready_within=limit), ready, stdout, line) as process:
                 yield process
 
-    async def run(self, spec: ProcessSpec, timeout: float) -> Completed:
+    async def run(
+        self, spec: ProcessSpec, timeout: float, given: bytes = b"", longest: int = LONGEST_OUTPUT
+    ) -> Completed:
         """Run a program to its end."""
         with self._within(spec.name, timeout) as limit:
-            return await super().run(spec, limit)
+            return await super().run(spec, limit, given, longest)
 
     @contextmanager
     def _within(self, name: str, seconds: float) -> Iterator[float]:

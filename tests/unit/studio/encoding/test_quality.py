@@ -135,7 +135,7 @@ def test_an_encoder_that_is_to_change_ends_with_the_reason() -> None:
     """The flow hears why it ended, and what the next one does."""
     adaptation = Adaptation()
     adaptation.begin(GUIDE)
-    process = SimpleNamespace(wait=asyncio.Event().wait, read_output=lambda: None)
+    process = SimpleNamespace(name="ffmpeg", wait=asyncio.Event().wait, read_output=lambda: None)
     reader = SimpleNamespace(latest=None, health=lambda: SimpleNamespace(slow_for=SLOW_FOR))
     running: Any = Encoder(process, reader, {"frames": 1}, adaptation)  # type: ignore[arg-type]
     assert "preset superfast" in asyncio.run(running.wait())
