@@ -62,7 +62,7 @@ def _open_flow(args: argparse.Namespace) -> tuple[Flow, Trace | None]:
 
 def _check_rules(flow: Flow) -> RuleNotes:
     rules = rules_of(flow, CATALOGUE)
-    return RuleNotes({rule.name: rule.because for rule in rules}, subjects(flow, rules))
+    return RuleNotes({rule.name: rule.because for rule in rules}, subjects(flow, rules, CATALOGUE))
 
 
 def _render(diagram: Diagram, form: str) -> bytes:

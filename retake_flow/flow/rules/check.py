@@ -3,17 +3,16 @@
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator
 from typing import Any
 
 from retake_flow.flow.action_spec import Catalogue, names_of, with_own
 from retake_flow.flow.diagnostics import Position, Problem
-from retake_flow.flow.expressions.expression import Expression
 from retake_flow.flow.graph.transition_graph import Move, Moves
 from retake_flow.flow.model import Flow, State, performers
 from retake_flow.flow.names import is_called
 from retake_flow.flow.rules import load
-from retake_flow.flow.rules.matching import NOTHING, Monitor, Reader
+from retake_flow.flow.rules.matching import NOTHING, Monitor, Reader, matches_inputs
 from retake_flow.flow.rules.model import RUN, Rule, Term
 from retake_flow.flow.rules.propositions import Fact, Facts, Words
 from retake_flow.flow.rules.state_space import Edge, Node, StateSpace
@@ -226,29 +225,25 @@ def rules_of(flow: Flow, catalogue: Catalogue) -> tuple[Rule, ...]:
     return (*load.platform(catalogue), *(rule for read in load.read_named(flow, catalogue) for rule in read.rules))
 
 
-def subjects(flow: Flow, rules: Iterable[Rule]) -> dict[str, tuple[str, ...]]:
+def subjects(flow: Flow, rules: Iterable[Rule], catalogue: Catalogue) -> dict[str, tuple[str, ...]]:
     """The names of the rules that apply to each state, by path; states without rules are left out."""
-    rules = tuple(rules)
+    rules, catalogue = tuple(rules), with_own(flow, catalogue)
     held = {
-        state.path: tuple(rule.name for rule in rules if any(_applies(term, state, flow) for term in rule.offends))
+        state.path: tuple(
+            rule.name for rule in rules if any(_applies(term, state, flow, catalogue) for term in rule.offends)
+        )
         for state in flow.states.values()
     }
     return {path: names for path, names in held.items() if names}
 
 
-def _applies(term: Term, state: State, flow: Flow) -> bool:
+def _applies(term: Term, state: State, flow: Flow, catalogue: Catalogue) -> bool:
     """Whether a state does what a term names, or has the activity that makes its conditions hold."""
     if term.verb in ("enters", "leaves"):
         return is_called(state.path, term.name)
     if term.name:
         named = (each for doing in performers(state) for each in names_of(flow, doing.do, doing.inputs))
-        return any(name == term.name and _may_fit(term, inputs) for name, inputs in named)
+        spec = catalogue.get(term.name)
+        return any(name == term.name and matches_inputs(inputs, term, spec, sure=False) for name, inputs in named)
     running = {name for each in state.activities.values() if each.do for name, _ in names_of(flow, each.do, {})}
     return any(each.runs in running or (each.inside and is_called(state.path, each.inside)) for each in term.during)
-
-
-def _may_fit(term: Term, inputs: Mapping[str, Any]) -> bool:
-    """Whether an action may get the inputs in a term; the value of a template is unknown."""
-    return all(
-        isinstance(inputs.get(key), Expression) or inputs.get(key) == value for key, value in term.inputs.items()
-    )

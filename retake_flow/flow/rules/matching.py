@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from typing import Any
 
 from retake_flow.flow import duration
-from retake_flow.flow.action_spec import Catalogue, names_of
-from retake_flow.flow.expressions.expression import Expression
+from retake_flow.flow.action_spec import ActionSpec, Catalogue, names_of
+from retake_flow.flow.expressions.expression import templates
 from retake_flow.flow.expressions.guards import Literal, literals
 from retake_flow.flow.graph.transition_graph import Moves
 from retake_flow.flow.model import ActionState, Flow, QuestionState, RestingState, State, WaitState, time_limits
@@ -43,16 +43,9 @@ class Reader:
             return False
         if term.where is not None and not _is_certain(fact.known, term.where.text, sure):
             return False
-        return self._matches_inputs(fact, term, sure) and self._conditions_hold(fact, term)
-
-    def _matches_inputs(self, fact: Fact, term: Term, sure: bool) -> bool:
-        spec = self._catalogue.get(fact.name)
-        for key, wanted in term.inputs.items():
-            default = spec.inputs.get(key, {}).get("default") if spec else None
-            given = fact.inputs.get(key, default)
-            if sure if isinstance(given, Expression) else given != wanted:
-                return False
-        return True
+        if not matches_inputs(fact.inputs, term, self._catalogue.get(fact.name), sure=sure):
+            return False
+        return self._conditions_hold(fact, term)
 
     def _conditions_hold(self, fact: Fact, term: Term) -> bool:
         """Whether the conditions of a term are met at that moment."""
@@ -126,6 +119,15 @@ class Monitor:
         old = bool(rule.forbids) and fact.verb == "shows"
         allows = not old and among(fact, rule.allows, sure=True)
         return among(fact, rule.offends, sure=False), among(fact, rule.forbids, sure=False), allows
+
+
+def matches_inputs(inputs: Mapping[str, Any], term: Term, spec: ActionSpec | None, *, sure: bool) -> bool:
+    """Whether an action has the inputs in a term: certainly, or else possibly, as what a template gives is unknown."""
+    for key, wanted in term.inputs.items():
+        given = inputs.get(key, spec.inputs.get(key, {}).get("default") if spec else None)
+        if sure if templates(given) else given != wanted:
+            return False
+    return True
 
 
 def _matches_name(name: str, term: Term) -> bool:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import pytest
-from flow_samples import GO_LIVE, flow_of
+from flow_samples import CATALOGUE, GO_LIVE, flow_of
 
 from retake_flow.actions.registry import CATALOGUE as ACTIONS
 from retake_flow.flow.diagnostics import Position
@@ -21,7 +21,7 @@ FLOW = flow_of(
 
 def over(term: Term) -> list[str]:
     """The states that a rule about this holds over."""
-    return list(subjects(FLOW, [Rule("r", "own", "so", AT, offends=(term,))]))
+    return list(subjects(FLOW, [Rule("r", "own", "so", AT, offends=(term,))], CATALOGUE))
 
 
 @pytest.mark.parametrize(
@@ -35,6 +35,8 @@ def over(term: Term) -> list[str]:
         (Term("takes", "c", AT), []),
         (Term("begins", "a.say", AT, inputs={"text": "hello"}), ["a", "b/c"]),
         (Term("begins", "a.say", AT, inputs={"text": "other"}), ["b/c"]),
+        (Term("begins", "a.say", AT, inputs={"times": 1}), ["a", "b/c"]),
+        (Term("begins", "a.say", AT, inputs={"times": 2}), []),
         (Term("holds", "", AT, during=(Condition(runs="s.program"),)), ["b"]),
         (Term("holds", "", AT, during=(Condition(inside="b/c"),)), ["b/c"]),
         (Term("holds", "", AT, during=(Condition(inside="c"),)), ["b/c"]),
@@ -49,13 +51,13 @@ def test_a_rule_holds_over_states_that_do_what_it_is_about(term: Term, states: l
 def test_what_only_allows_something_is_no_subject() -> None:
     """A rule holds over what must not happen, not over what has to come before."""
     rule = Rule("r", "own", "so", AT, offends=(Term("begins", "s.program", AT),), allows=(Term("done", "a.say", AT),))
-    assert subjects(FLOW, [rule]) == {"b": ("r",)}
+    assert subjects(FLOW, [rule], CATALOGUE) == {"b": ("r",)}
 
 
 def test_the_rules_of_the_platform_hold_over_go_live() -> None:
     """Each rule but the one about the end of the run has a state there."""
     flow = load_flow(GO_LIVE.read_text(encoding="utf-8"), str(GO_LIVE))
     rules = rules_of(flow, ACTIONS)
-    found = subjects(flow, rules)
+    found = subjects(flow, rules, ACTIONS)
     assert {rule.name for rule in rules} - {name for names in found.values() for name in names} == {"session_stopped"}
     assert found["broadcast/session"] == ("verified_first", "key_before_start")

@@ -200,6 +200,9 @@ def test_what_an_action_is_given_can_matter() -> None:
     assert path(rule, states.replace("WITH", "with: {kind: loud},")) == "a —done→ b"
     assert path(rule, states.replace("WITH", "with: {kind: '{{ vars.x }}'},")) == "a —done→ b"
     assert path(rule, states.replace("WITH", "with: {kind: quiet},")) is None
+    listed = rule.replace("kind: loud", "kind: [loud]")
+    assert path(listed, states.replace("WITH", "with: {kind: ['{{ vars.x }}']},")) == "a —done→ b"
+    assert path(listed, states.replace("WITH", "with: {kind: [quiet]},")) is None
     assert path(rule, states.replace("WITH", "")) is None
 
 
