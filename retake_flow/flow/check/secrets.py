@@ -72,11 +72,10 @@ class Secrets:
         self._catalogue = catalogue
         self._declarations = declarations
         self._inputs = {("", name) for name, given in flow.inputs.items() if is_secret(given.schema)}
+        self._fields: dict[str, frozenset[str]] = {}
         for state in flow.states.values():
             named = state.sub.inputs.items() if isinstance(state, SubFlowState) else ()
             self._inputs |= {(state.path, name) for name, given in named if is_secret(given.schema)}
-        self._fields: dict[str, frozenset[str]] = {}
-        for state in flow.states.values():
             self._fields |= {asker.key: found for asker, ask in askers(state) if (found := _secret(ask))}
             self._fields |= {doing.key: found for doing in performers(state) if (found := self._of_result(doing))}
         self._vars: set[tuple[str, str]] = set()

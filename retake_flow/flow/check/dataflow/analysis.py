@@ -91,7 +91,7 @@ class Walk:
         return {state.path: self.facts.every for state in states if state.can_be_innermost}
 
     def _explore(self) -> dict[str, list[_Edge]]:
-        """The reachable innermost states, each after those it is reached from, with their onward ways."""
+        """The reachable innermost states, each after those it is reached from, with the edges that lead on."""
         start = self._moves.start().target
         found: dict[str, list[_Edge]] = {}
         done: list[str] = []
@@ -99,14 +99,14 @@ class Walk:
         while pending:
             source = pending[-1]
             if source not in found:
-                found[source] = [self._way(move) for move in self.steps(source) if move.target]
-                pending.extend(way.target for way in found[source] if way.target not in found)
+                found[source] = [self._edge(move) for move in self.steps(source) if move.target]
+                pending.extend(edge.target for edge in found[source] if edge.target not in found)
             else:
                 pending.pop()
                 done.append(source)
         return {source: found[source] for source in dict.fromkeys(reversed(done))}
 
-    def _way(self, move: Move) -> _Edge:
+    def _edge(self, move: Move) -> _Edge:
         """The effect of a move on any facts; only the end of a sub-flow depends on them."""
         source = self._flow.states[move.source]
         if isinstance(source, FinalState) and source.ends_flow:
@@ -116,24 +116,24 @@ class Walk:
             kept, come = kept | self.facts.of_event, come & ~self.facts.of_event
         return _Edge(move.target, kept, come, None)
 
-    def _spread(self, ways: Mapping[str, list[_Edge]]) -> dict[str, int]:
+    def _spread(self, edges: Mapping[str, list[_Edge]]) -> dict[str, int]:
         """The facts in each reachable innermost state."""
         start = self._moves.start()
         found = {start.target: self.take(start, 0, _blind)}
-        order = list(ways)
+        order = list(edges)
         changed = set(found)
         while changed:
             # In both directions, since facts can come from either side.
             for source in order:
                 if source in changed:
                     changed.discard(source)
-                    for way in ways[source]:
-                        facts = way.after(found[source], self.take)
-                        known = found.get(way.target)
+                    for edge in edges[source]:
+                        facts = edge.after(found[source], self.take)
+                        known = found.get(edge.target)
                         met = facts if known is None else self._meet(known, facts)
                         if met != known:
-                            found[way.target] = met
-                            changed.add(way.target)
+                            found[edge.target] = met
+                            changed.add(edge.target)
             order.reverse()
         return found
 
@@ -193,7 +193,7 @@ class Walk:
                     pending.append(move.target)
                     self._begin_activities(move, facts, see)
                     end = move.target if found else source
-        return _way(before, end) if found else ()
+        return _path(before, end) if found else ()
 
     # --- one move -----------------------------------------------------------------------------------------
 
@@ -314,9 +314,9 @@ class Walk:
             see(condition, root, later | self._news.of(raised_)[1], raised_)
 
 
-def _way(before: Mapping[str, str], end: str) -> tuple[str, ...]:
-    way: list[str] = []
+def _path(before: Mapping[str, str], end: str) -> tuple[str, ...]:
+    path: list[str] = []
     while end:
-        way.append(end)
+        path.append(end)
         end = before[end]
-    return tuple(reversed(way))
+    return tuple(reversed(path))
