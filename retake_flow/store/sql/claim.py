@@ -38,7 +38,6 @@ from retake_flow.store.sql import moving, rows, shared_rows
 from retake_flow.store.sql.database import Database
 from retake_flow.store.sql.gates import GateRows
 from retake_flow.store.sql.keeper import Held
-from retake_flow.store.sql.migrations import make_current
 from retake_flow.store.sql.presence import Fate, Loss
 from retake_flow.store.sql.tables import RECORDS, REQUESTS, RUNS, SNAPSHOTS, StoreClock
 
@@ -387,7 +386,7 @@ class SqlClaim:
             return
         run, lost = self._ours["our_run"], self._connection
         assert lost is not None  # only a file can be lost
-        loss = self._database.reopen(lost, lambda: make_current(self._database))
+        loss = self._database.reopen(lost)
         found, complete = self._rows(lost, loss)
         with self._database.writing() as connection:
             epoch, heard = moving.write(connection, found, self.epoch, self._asked, self._alive)

@@ -38,11 +38,13 @@ class Database:
     Attributes:
         place: Its name in messages, without any password.
         clock: Its clock, in SQL.
+        prepare: Creates its tables, or migrates them, if another database has taken its place; None to use no other.
     """
 
     clock = FILE_CLOCK
 
     def __init__(self, url: URL, **options: Any) -> None:
+        self.prepare: Callable[[], None] | None = None
         self.place = url.render_as_string(hide_password=True)
         # Each claim keeps its own connection, so the pool must not have an upper bound.
         self._engine = create_engine(url, max_overflow=-1, **options)
@@ -116,12 +118,11 @@ class Database:
         """Whether other processes find another database at this place than `connection` is connected to."""
         return False
 
-    def reopen(self, connection: Connection, prepare: Callable[[], None]) -> Loss:
+    def reopen(self, connection: Connection) -> Loss:
         """Connect to the database that other processes find at this place, after `connection` was lost to it.
 
         Args:
             connection: The connection to the lost database; it stays as it is.
-            prepare: Creates the tables in the present database, or migrates them.
 
         Returns:
             How the connection was lost.
@@ -156,9 +157,39 @@ class SQLiteFile(Database):
         self._left: list[Presence] = []
         self._loss = Loss(Fate.THERE, readable=True)
         _private(path)
+        self._file = _file_at(path)
         super().__init__(URL.create("sqlite", database=str(path)), connect_args=_DRIVEN)
         self.place = str(path)
         _listen(self._engine)
+
+    @contextmanager
+    def reading(self) -> Iterator[Connection]:
+        """A transaction for reading, which blocks no writer."""
+        self._follow()
+        with super().reading() as connection:
+            yield connection
+
+    @contextmanager
+    def writing(
+        self, connection: Connection | None = None, *, within: float = 0.0, long: bool = False
+    ) -> Iterator[Connection]:
+        """A transaction for writing, all or nothing."""
+        if connection is None:
+            self._follow()
+        with super().writing(connection) as writer:
+            yield writer
+
+    def _follow(self) -> None:
+        """Connect to the file that other processes find at this path. Claims, once there are any, do so themselves."""
+        if self.prepare is not None and self._presence is None and _file_at(self._path) != self._file:
+            self._engine.dispose()
+            _private(self._path)
+            self._file = _file_at(self._path)
+            try:
+                self.prepare()
+            except BaseException:
+                self._file = None  # the next call tries again
+                raise
 
     def connect(self) -> Connection:
         """A connection for writing, for as long as a process drives a run."""
@@ -178,7 +209,7 @@ class SQLiteFile(Database):
         known = self._presence if connection is not None and connection.engine is self._writer else None
         return known is None or known.fate() is not Fate.THERE
 
-    def reopen(self, connection: Connection, prepare: Callable[[], None]) -> Loss:
+    def reopen(self, connection: Connection) -> Loss:
         """Connect to the file at this path, and create it if there is none."""
         lost = self._presence
         if lost is None or lost.fate() is Fate.THERE:  # another claim of this process was first
@@ -193,7 +224,8 @@ class SQLiteFile(Database):
             self._writer = _writer_of(self._engine)
             _listen(self._engine)
             try:
-                prepare()
+                assert self.prepare is not None  # only a store of runs has claims
+                self.prepare()
                 self.make_ready()  # a copy may have been made without a write-ahead log
                 self._presence = Presence(self._path)
             except BaseException:
@@ -291,6 +323,15 @@ def _writer_of(engine: Engine) -> Engine:
 def _listen(engine: Engine) -> None:
     event.listen(engine, "connect", _configure)
     event.listen(engine, "begin", _begin)
+
+
+def _file_at(path: Path) -> tuple[int, int] | None:
+    """What tells the file at a path from others; None without one."""
+    try:
+        found = path.stat()
+    except OSError:
+        return None
+    return found.st_dev, found.st_ino
 
 
 def _private(path: Path) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -61,6 +62,7 @@ class SqlRuns(RunReader):
         locks: Path | None = None,
         owner: str = "",
     ) -> None:
+        database.prepare = partial(make_current, database)
         try:
             make_current(database)
         except BaseException:

@@ -215,6 +215,25 @@ def test_a_run_that_was_moved_is_no_more_in_the_store_that_was_moved_away(path: 
     assert [entry["event"] for _, entry in away.journal("other-1")] == ["o"]
 
 
+@pytest.mark.parametrize(
+    "lose", [remove, remove_all, move_away, move_the_folder_away, put_an_empty_one, make_it_a_link_to_nothing_yet]
+)
+def test_who_drives_nothing_follows_the_file_too(path: Path, opened: Opener, lose: Loss) -> None:
+    """Such as the page and a worker, which run for weeks: else they show old runs, and what they ask for is lost."""
+    page = opened(str(path))
+    created(page, a_run("old-1")).release()
+    page.close()
+    page = opened(str(path))
+    assert [summary.id for summary in page.summaries()] == ["old-1"]
+    lose(path)
+    assert page.summaries() == []
+    claim = asked(opened(str(path)), TWEET)
+    page.request(RUN, "stop")
+    page.answer(RUN, TWEET.id, an_answer(url="https://x.com/1"))
+    assert (whats(claim), list(claim.answers(fresh=True))) == (["stop"], [TWEET.id])
+    whole(path)
+
+
 def test_a_run_that_moves_stays_with_its_host(path: Path) -> None:
     """It costs that host what it did, and its worker still counts it as its own."""
     fleet = open_fleet(str(path), alive=lambda holder: True)
