@@ -67,7 +67,7 @@ def reason(job: Job, hosts: Iterable[Host], now: float) -> str:
     there = [host for host in hosts if not host.away]
     if not there:
         return "no worker runs"
-    taking = [host for host in there if host.accepts and not host.draining]
+    taking = [host for host in there if host.takes_runs]
     if not taking:
         return "no host takes runs: they are drained, or their workers are not ready"
     misfits = {host.id: mismatch(job, host) for host in taking}
@@ -80,7 +80,7 @@ def waiting_reason(fleet: SqlFleet, run: str) -> str:
     """Why a run has to wait for a host; "" when one will take it in a moment."""
     hosts, now = fleet.hosts(), time.time()
     job = next((job for job in fleet.jobs() if job.run == run), None)
-    free = [host for host in hosts if host.accepts and not (host.away or host.draining)]
+    free = [host for host in hosts if host.takes_runs]
     if job is None or (job.demand.not_before <= now and choose(job, free) is not None):
         return ""
     return reason(job, hosts, now)
@@ -104,7 +104,7 @@ def left_over(host: str, jobs: Iterable[Job], hosts: Iterable[Host], now: float)
     others = {each.id: each for each in hosts if each.id != host}
     left = {}
     for job in (replace(job, host="") for job in jobs if job.host == host):
-        free = [each for each in others.values() if each.accepts and not (each.away or each.draining)]
+        free = [each for each in others.values() if each.takes_runs]
         if (taker := choose(job, free)) is None:
             left[job.run] = reason(job, others.values(), now)
         else:

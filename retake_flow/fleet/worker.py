@@ -24,7 +24,6 @@ from retake_flow.fleet.forkserver import ForkServer
 from retake_flow.fleet.placement import choose
 from retake_flow.fleet.queue import WorkQueue
 from retake_flow.ports.fleet import Drain, Host, Placed
-from retake_flow.ports.runs import Runs
 from retake_flow.process_place import runs as is_running
 from retake_flow.process_place import where
 
@@ -68,15 +67,13 @@ class Worker:
 
     Args:
         fleet: The runs and hosts.
-        runs: The runs.
         server: Starts the drivers.
         hooks: The program around it.
         restarts: How often the worker had to restart in a row.
     """
 
-    def __init__(self, fleet: SqlFleet, runs: Runs, server: ForkServer, hooks: Hooks, restarts: int = 0) -> None:
+    def __init__(self, fleet: SqlFleet, server: ForkServer, hooks: Hooks, restarts: int = 0) -> None:
         self._fleet = fleet
-        self._runs = runs
         self._drivers = Drivers(fleet, server, hooks)
         self._hooks = hooks
         self._work: WorkQueue | None = None
@@ -317,14 +314,14 @@ class Worker:
             if run in self._asked:
                 continue
             if self._drain == "end":
-                self._runs.request(run, "stop")
+                self._fleet.runs.request(run, "stop")
             else:
                 self._ask_to_leave(run, pid)
             self._asked.add(run)
         self._asked.update(self._drivers.ask_to_end(self._asked))
 
     def _ask_to_leave(self, run: str, pid: int) -> None:
-        holder = self._runs.load(run).holder
+        holder = self._fleet.runs.load(run).holder
         if holder is not None and holder.pid == pid and holder.where == where() and is_running(pid, holder.started):
             ask_to_end(pid)
 

@@ -102,6 +102,11 @@ class Host:
     age: float = 0.0
     away: bool = False
 
+    @property
+    def takes_runs(self) -> bool:
+        """Whether it can be given runs now."""
+        return self.accepts and not (self.away or self.draining)
+
 
 @dataclass(frozen=True, slots=True)
 class Placed:

@@ -9,7 +9,7 @@ import socket
 import threading
 import time
 from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager, suppress
+from contextlib import closing, contextmanager, suppress
 from http.server import BaseHTTPRequestHandler, HTTPServer
 from socketserver import ThreadingMixIn
 from typing import Any, Final
@@ -129,14 +129,8 @@ def serving(
         "/healthz": lambda: _healthz(figures),
         "/readyz": lambda: _readyz(figures, readings),
     }
-    try:
-        server = MetricsServer(place, pages)
-        try:
-            yield server
-        finally:
-            server.close()
-    finally:
-        readings.close()
+    with closing(readings), closing(MetricsServer(place, pages)) as server:
+        yield server
 
 
 class _CachedResponse:

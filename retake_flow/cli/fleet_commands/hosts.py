@@ -64,7 +64,7 @@ def _as_json(host: Host) -> dict[str, Any]:
     return {
         "host": host.id,
         "state": state(host),
-        "accepts": host.accepts and not (host.away or host.draining),
+        "accepts": host.takes_runs,
         "draining": host.draining or None,
         "seen_seconds_ago": round(host.age, 1),
         "runs": host.runs,

@@ -52,7 +52,7 @@ def _work(args: argparse.Namespace, settings: Settings, flows: Path | None, serv
     with ExitStack() as stack:
         fleet = stack.enter_context(closing(open_fleet(settings)))
         hooks = Hooks(about.describe, about.order, about.trouble, lambda job: _tell_people(settings, job), log.tell)
-        made = Worker(fleet, fleet.runs, server, hooks, args.restarts)
+        made = Worker(fleet, server, hooks, args.restarts)
 
         def heed(number: int, _: object) -> None:
             about.figures.draining |= number != signal.SIGHUP

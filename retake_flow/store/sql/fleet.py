@@ -168,7 +168,7 @@ class SqlFleet:
         """Give a run to a host, if one fits and it has not to wait."""
         if each.holder is not None and not self._is_due_again(connection, each):
             return
-        free = [host for host in hosts.values() if host.accepts and not (host.away or host.draining)]
+        free = [host for host in hosts.values() if host.takes_runs]
         host = choose(each.job, free)
         if host is not None and each.give(connection, host.id):
             demand = each.job.demand

@@ -55,6 +55,7 @@ class _World:
     requested: list[str] = field(default_factory=list)
 
     def __post_init__(self) -> None:
+        self.runs = self
         self._pipe = os.pipe()
         os.write(self._pipe[1], b"x")  # always ready, so that no turn waits
         hooks = Hooks(
@@ -64,7 +65,7 @@ class _World:
             lambda job: None,
             self.tell,
         )
-        self.worker = Worker(self, self, self, hooks, self.restarts)  # type: ignore[arg-type]
+        self.worker = Worker(self, self, hooks, self.restarts)  # type: ignore[arg-type]
 
     def describe(self) -> Host:
         self.described += 1
