@@ -14,7 +14,8 @@ from retake_flow.cli import flow_file, terminal
 from retake_flow.flow.diagnostics import Position, Problem, Problems
 from retake_flow.flow.load.files import Files
 from retake_flow.flow.text import locate
-from retake_flow.flow.text.yaml_source import Path, Source, decode
+from retake_flow.flow.text.tree import Path
+from retake_flow.flow.text.yaml_source import Source, decode
 from retake_flow.flow.text.yaml_writer import write
 from retake_flow.redact import scrub
 
@@ -77,7 +78,7 @@ def _lines_with_origins(source: Source, data: dict[str, Any]) -> Iterator[str]:
 
 def _names(source: Source) -> dict[str, str]:
     """Short names of the files; files of the same name include their folders."""
-    files = {source.file, *(at.file for places in (source.values, source.keys) for at in places.values())}
-    files |= {at.file for at in source.origins.values()}
+    nodes = (node for _, node in source.tree.walk())
+    files = {source.file, *(at.file for node in nodes for at in (node.at, node.key, node.origin))}
     times = Counter(PurePath(file).name for file in files)
     return {file: PurePath(file).name if times[PurePath(file).name] == 1 else file for file in files}

@@ -26,8 +26,7 @@ from retake_flow.flow.expressions.type_inference import (
 from retake_flow.flow.graph.transition_graph import Moves
 from retake_flow.flow.load.load import Extension, Loaded
 from retake_flow.flow.model import CompositeState, Flow, HistoryState
-from retake_flow.flow.overlay.tree import path_of
-from retake_flow.flow.text.yaml_source import Path
+from retake_flow.flow.text.tree import Path, path_of
 
 
 def check(loaded: Loaded, catalogue: Catalogue) -> tuple[Problem, ...]:
@@ -122,7 +121,7 @@ def attribute(found: set[Problem], loaded: Loaded, check: Callable[[Loaded], set
     base = extension.base()
     old = theirs & check(base)
     source = extension.source
-    paths = {at: path for places in (source.values, source.keys) for path, at in places.items()}
+    paths = {at: path for path, node in source.tree.walk() for at in (node.at, node.key)}
     touched = _changed_places(extension)
     moved = {_reattribute(problem, extension, touched, paths.get(problem.position, ())) for problem in theirs - old}
     return (found - theirs) | moved | attribute(old, base, check)
@@ -131,7 +130,7 @@ def attribute(found: set[Problem], loaded: Loaded, check: Callable[[Loaded], set
 def _changed_places(extension: Extension) -> dict[Path, Position]:
     """What an overlay changes, adds or removes, and where; of nested changes, the innermost."""
     source, file = extension.source, extension.at.file
-    changed = {path: at for path, at in source.keys.items() if at.file == file and _counts(path)}
+    changed = {path: node.key for path, node in source.tree.walk() if node.key.file == file and _counts(path)}
     every = changed | source.removed
     around = {path[:length] for path in every for length in range(len(path))}
     return {path: at for path, at in every.items() if path not in around}

@@ -1,13 +1,14 @@
-"""Builds the states of one flow file from its data, and notes what cannot be resolved."""
+"""Builds the states of one flow file from its tree, and notes what cannot be resolved."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from itertools import islice
+from pathlib import Path
 from typing import Any
 
 from retake_flow.flow import calendar, duration
-from retake_flow.flow.diagnostics import Problem, list_of_known
+from retake_flow.flow.diagnostics import Position, Problem, list_of_known
 from retake_flow.flow.expressions.expression import Expression, Template, is_template, templates
 from retake_flow.flow.model import (
     ActionState,
@@ -27,7 +28,7 @@ from retake_flow.flow.model import (
 from retake_flow.flow.names import SEPARATOR, find_target, join, last, parent
 from retake_flow.flow.schema.state import KINDS
 from retake_flow.flow.state_parts import TIMES, Ask, Effect, Escalation, Poll, Raise, Retry, Route, Tell, Undo, Value
-from retake_flow.flow.text.yaml_source import Path, Source
+from retake_flow.flow.text.tree import Node, states
 
 #: The keys of effects that a route may have itself.
 EFFECTS = ("set", "cancel", "raise", "tell", "scene")
@@ -35,15 +36,15 @@ EFFECTS = ("set", "cancel", "raise", "tell", "scene")
 WHOLE_FLOW = "flow"
 _MOST_ALIKE = 100  # states of one name to search for the one that is meant
 
-#: Gives a sub-flow and its states, from the name as written, its position, and the path of its state.
-Inner = Callable[[str, Problem, str], "tuple[SubFlow, str, dict[str, State]] | None"]
+#: Gives a sub-flow, the path of its initial state and its states, from the node with its name and the path of the
+#: state that it runs in.
+Inner = Callable[[Node, str], "tuple[SubFlow, str, dict[str, State]] | None"]
 
 
 class Builder:
-    """Builds the states of one file out of data that fits the schema.
+    """Builds the states of one file out of a tree that fits the schema.
 
     Args:
-        source: The file.
         root: The path of the state that the file's flow runs in; "" for the flow itself.
         inner: Gives sub-flows.
 
@@ -51,238 +52,200 @@ class Builder:
         damaged: The paths of the states that lost parts because of it.
     """
 
-    def __init__(self, source: Source, root: str, inner: Inner) -> None:
-        self.source = source
-        self.root = root
-        self.inner = inner
+    def __init__(self, tree: Node, root: str, inner: Inner) -> None:
         self.problems: list[Problem] = []
-        self.paths: dict[str, Path] = {}
-        self._named: dict[str, list[str]] = {}
         self.damaged: set[str] = set()
-
-    def states(self, data: Mapping[str, Any]) -> dict[str, State]:
-        """All states, by path; those of a sub-flow after the state it runs in."""
-        prefix = self.root + SEPARATOR if self.root else ""
-        self.paths = {prefix + path: where for path, where in _paths(data["states"], ("states",), "")}
-        for path in self.paths:
+        self._root = root
+        self._inner = inner
+        self._states = dict(states(tree, root))
+        self._named: dict[str, list[str]] = {}
+        for path in self._states:
             self._named.setdefault(last(path), []).append(path)
-        states: dict[str, State] = {}
-        for path, where in self.paths.items():
-            states.update(self._state(path, _at(data, where) or {}, where))
-        return states
 
-    def inputs(self, data: Mapping[str, Any]) -> dict[str, Input]:
-        """The declared inputs."""
-        return {name: Input(name, s, self.source.key(("inputs", name))) for name, s in data.get("inputs", {}).items()}
+    def states(self) -> dict[str, State]:
+        """All states, by path; those of a sub-flow after the state it runs in."""
+        built: dict[str, State] = {}
+        for path, node in self._states.items():
+            built.update(self._state(path, node))
+        return built
 
-    def events(self, data: Mapping[str, Any]) -> dict[str, Mapping[str, Any]]:
-        """The declared events from outside, with the properties of their data."""
-        declared = data.get("events", {})
-        pairs = declared.items() if isinstance(declared, dict) else dict.fromkeys(declared).items()
-        return {name: fields or {} for name, fields in pairs}
+    def child(self, path: str, owner: Node) -> str:
+        """The path of the initial state of a composite, or of the whole flow."""
+        node = owner.value["initial"]
+        full = join(path, node.value)
+        if full not in self._states:
+            hint = list_of_known(node.value, (last(p) for p in self._states if parent(p) == path), self.problems)
+            message = f"the initial state {node.value!r} is not inside {path or 'the flow'!r}"
+            self._say(node.at, "RF020", message, hint)
+        return full
 
-    def own_action(self, name: str, data: Mapping[str, Any]) -> OwnAction:
-        """An action that the flow declares by `do`."""
-        where = ("actions", name)
-        do, given = _action_and_inputs(data)
-        return OwnAction(
-            name=name,
-            do=do,
-            given=self.value(given, (*where, "with")),
-            position=self.source.key(where),
-            description=data.get("description", ""),
-            inputs=data.get("inputs", {}),
-            result=data.get("result", {}),
-            outcomes=tuple(data.get("outcomes", ("done",))),
-            safe=data.get("idempotency", "once") == "safe",
-        )
+    def _say(self, place: Position, code: str, message: str, hint: str = "") -> None:
+        self.problems.append(Problem(place, code, message, hint))
 
-    def _state(self, path: str, data: Mapping[str, Any], where: Path) -> dict[str, State]:
+    def _state(self, path: str, node: Node) -> dict[str, State]:
         shared: dict[str, Any] = {
             "path": path,
             "parent": parent(path),
-            "position": self.source.key(where),
-            "root": self.root,
-            "description": data.get("description", ""),
-            "set": self.value(data.get("set", {}), (*where, "set")),
-            "entry": self._effects(path, data.get("entry"), (*where, "entry")),
-            "exit": self._effects(path, data.get("exit"), (*where, "exit")),
-            "timeout": self._time(data["timeout"], (*where, "timeout")) if "timeout" in data else None,
-            "activities": {
-                name: self._activity(path, name, item, (*where, "activities", name))
-                for name, item in data.get("activities", {}).items()
-            },
-            "routes": dict(self._routes(path, data.get("transitions", {}), (*where, "transitions"))),
-            "always": self._routes_of_event(path, "", data.get("always"), (*where, "always")),
+            "position": node.key,
+            "root": self._root,
+            "description": node.plain("description", ""),
+            "set": _values(node, "set"),
+            "entry": self._effects(path, node.each("entry")),
+            "exit": self._effects(path, node.each("exit")),
+            "timeout": self._time(node, "timeout"),
+            "activities": {name: self._activity(path, name, item) for name, item in node.entries("activities")},
+            "routes": self._routes(path, node),
+            "always": self._routes_of_event(path, "", node.each("always")),
         }
-        if "flow" in data and not data.keys() & {"do", "ask"}:
-            return self._sub_flow(path, data, where, shared)
-        return {path: self._of_kind(path, data, where, shared)}
+        if "flow" in node and "do" not in node and "ask" not in node:
+            return self._sub_flow(path, node, shared)
+        return {path: self._of_kind(path, node, shared)}
 
-    def _of_kind(self, path: str, data: Mapping[str, Any], where: Path, shared: dict[str, Any]) -> State:
+    def _of_kind(self, path: str, node: Node, shared: dict[str, Any]) -> State:
         """Build a state of the kind that its keys determine, from the fields that all kinds share."""
-        match next((kind for kind in KINDS if kind in data), ""):
+        match next((kind for kind in KINDS if kind in node), ""):
             case "do":
-                do, given = _action_and_inputs(data)
+                do, inputs = _action_and_inputs(node)
                 return ActionState(
                     **shared,
                     do=do,
-                    inputs=self.value(given, (*where, "with")),
-                    needs=_needs(data),
-                    retry=self._retry(data, where),
-                    poll=self._poll(data, where),
-                    undo=self._undo(data, where),
-                    on_crash=data.get("on_crash", ""),
+                    inputs=inputs,
+                    needs=_texts(node, "needs"),
+                    retry=self._retry(node),
+                    poll=self._poll(node),
+                    undo=_undo(node),
+                    on_crash=node.plain("on_crash", ""),
                 )
             case "ask":
-                return QuestionState(**shared, ask=self._ask(data["ask"], (*where, "ask")))
+                return QuestionState(**shared, ask=self._ask(node.value["ask"]))
             case "states":
-                children = tuple(path + SEPARATOR + name for name in data["states"])
-                initial = self._initial(path, data, where)
-                return CompositeState(**shared, initial=initial, children=children, **self._retries(path, data, where))
+                children = tuple(path + SEPARATOR + name for name, _ in node.entries("states"))
+                return CompositeState(
+                    **shared, initial=self._initial(path, node), children=children, **self._retries(path, node)
+                )
             case "wait":
-                return WaitState(**shared, wait=self._time(data["wait"], (*where, "wait")))
+                return WaitState(**shared, wait=self._time(node, "wait"))
             case "final":
-                return self._final(path, data, where, shared)
+                return self._final(path, node, shared)
             case "history":
-                initial = self._initial(shared["parent"], data, where)
-                return HistoryState(**shared, deep=data["history"] == "deep", initial=initial)
+                initial = self._initial(shared["parent"], node)
+                return HistoryState(**shared, deep=node.plain("history") == "deep", initial=initial)
         return RestingState(**shared)
 
-    def _final(self, path: str, data: Mapping[str, Any], where: Path, shared: dict[str, Any]) -> State:
-        ends = shared["parent"] if data.get("ends") == "state" else self.root
-        if "ends" in data and data["ends"] == "state" and ends == self.root:
-            message, hint = f"{path!r} is inside no state that it could end", "leave out `ends`"
-            self.problems.append(Problem(self.source.value((*where, "ends")), "RF014", message, hint))
-        fails = ends == self.root and (data["final"] == "failed" or data.get("fails", False))
-        reason = self.value(data.get("reason"), (*where, "reason"))
-        return FinalState(**shared, final=data["final"], ends=ends, fails=fails, reason=reason)
+    def _final(self, path: str, node: Node, shared: dict[str, Any]) -> State:
+        of_state, outcome = node.plain("ends") == "state", node.plain("final")
+        ends = shared["parent"] if of_state else self._root
+        if of_state and ends == self._root:
+            message = f"{path!r} is inside no state that it could end"
+            self._say(node.value["ends"].at, "RF014", message, "leave out `ends`")
+        fails = ends == self._root and (outcome == "failed" or node.plain("fails", False))
+        reason = node.get("reason")
+        return FinalState(
+            **shared, final=outcome, ends=ends, fails=fails, reason=None if reason is None else parse_templates(reason)
+        )
 
-    def _sub_flow(self, path: str, data: Mapping[str, Any], where: Path, shared: dict[str, Any]) -> dict[str, State]:
-        unknown = Problem(self.source.value((*where, "flow")), "RF021", "")
-        found = self.inner(data["flow"], unknown, path)
+    def _sub_flow(self, path: str, node: Node, shared: dict[str, Any]) -> dict[str, State]:
+        name = node.value["flow"]
+        found = self._inner(name, path)
         if found is None:
             self.damaged.add(path)
-        sub, initial, inside = found or (SubFlow(data["flow"], {}, ()), "", {})
+        sub, initial, inside = found or (SubFlow(name.value, {}, ()), "", {})
         children = tuple(inner for inner, state in inside.items() if state.parent == path)
-        given = self.value(data.get("with", {}), (*where, "with"))
-        retried = self._retries(path, data, where)
-        state = SubFlowState(**shared, initial=initial, children=children, sub=sub, inputs=given, **retried)
+        inputs, retried = _values(node, "with"), self._retries(path, node)
+        state = SubFlowState(**shared, initial=initial, children=children, sub=sub, inputs=inputs, **retried)
         return {path: state, **inside}
 
-    def _retries(self, path: str, data: Mapping[str, Any], where: Path) -> dict[str, Any]:
+    def _retries(self, path: str, node: Node) -> dict[str, Any]:
         """How a composite state is re-entered after an error."""
-        if "retry" not in data:
+        written = node.get("retry")
+        if written is None:
             return {}
-        if "per_try" in data["retry"]:
-            position = self.source.key((*where, "retry", "per_try"))
+        if "per_try" in written:
             message = "`per_try` limits the try of an action, and this state contains states"
-            self.problems.append(Problem(position, "RF013", message, "limit them with `timeout`"))
-        again = Route("", path, None, (), self.source.key((*where, "retry")), self.root, path)
-        return {"retry": self._retry(data, where), "again": again}
+            self._say(written.value["per_try"].key, "RF013", message, "limit them with `timeout`")
+        return {"retry": self._retry(node), "again": Route("", path, None, (), written.key, self._root, path)}
 
-    def _initial(self, around: str, data: Mapping[str, Any], where: Path) -> str:
+    def _initial(self, around: str, node: Node) -> str:
         """The path of the initial state of a composite, or of the first target of a history state inside it."""
-        return self.child(around, data["initial"], (*where, "initial")) if "initial" in data else ""
+        return self.child(around, node) if "initial" in node else ""
 
-    def _effects(self, path: str, data: Any, where: Path) -> tuple[Effect, ...]:
+    def _effects(self, path: str, nodes: Iterable[Node]) -> tuple[Effect, ...]:
         """The effects of entering or leaving a state or of a route, in the order written."""
         return tuple(
             Effect(
-                self.value(item.get("set", {}), (*at, "set")),
-                self._raises(path, item, (*at, "raise")),
-                self._tell(item, at),
-                item.get("scene", ""),
-                self._condition(item["if"], (*at, "if")) if "if" in item else None,
-                self.source.value(at),
-                tuple(event for event, _ in _each(item.get("cancel"), at)),
+                _values(node, "set"),
+                tuple(self._raise(path, each) for each in node.each("raise")),
+                _tell(node),
+                node.plain("scene", ""),
+                _condition(node, "if"),
+                node.at,
+                _texts(node, "cancel"),
             )
-            for item, at in _each(data, where)
+            for node in nodes
         )
 
-    def _raises(self, path: str, data: Mapping[str, Any], where: Path) -> tuple[Raise, ...]:
-        return tuple(self._raise(path, item, at) for item, at in _each(data.get("raise"), where))
-
-    def _raise(self, path: str, written: Any, where: Path) -> Raise:
-        given = {"event": written} if isinstance(written, str) else written
+    def _raise(self, path: str, node: Node) -> Raise:
+        if not node.mapping:
+            return Raise(node.value, node.at, source=path)
         return Raise(
-            event=given["event"],
-            position=self.source.value(where),
-            data=self.value(given.get("data", {}), (*where, "data")),
-            after=self._time(given["after"], (*where, "after")) if "after" in given else None,
-            scope=self._scope(path, given["scope"], (*where, "scope")) if "scope" in given else None,
+            event=node.plain("event"),
+            position=node.at,
+            data=_values(node, "data"),
+            after=self._time(node, "after"),
+            scope=self._scope(path, node.value["scope"]) if "scope" in node else None,
             source=path,
         )
 
-    def _scope(self, path: str, written: str, where: Path) -> str:
+    def _scope(self, path: str, node: Node) -> str:
         """The path of the state with which a delayed event is dropped."""
-        while path != self.root and last(path) != written:
+        while path != self._root and last(path) != node.value:
             path = parent(path)
-        if path == self.root and written != WHOLE_FLOW:
-            message = f"no state {written!r} is around this one"
+        if path == self._root and node.value != WHOLE_FLOW:
             hint = f"name a state around, or write `scope: {WHOLE_FLOW}`"
-            self.problems.append(Problem(self.source.value(where), "RF020", message, hint))
+            self._say(node.at, "RF020", f"no state {node.value!r} is around this one", hint)
         return path
 
-    def _tell(self, data: Mapping[str, Any], where: Path) -> Tell | None:
-        match data.get("tell"):
-            case None:
-                return None
-            case str(message):
-                return Tell(self.value(message, (*where, "tell")))
-            case given:
-                return Tell(self.value(given["message"], (*where, "tell", "message")), given.get("kind", "told"))
-
-    def _ask(self, given: Mapping[str, Any], at: Path) -> Ask:
-        reminders = given.get("remind", [])
-        later = enumerate(given.get("escalate", []))
+    def _ask(self, node: Node) -> Ask:
         return Ask(
-            message=self.value(given["message"], (*at, "message")),
-            fields=given.get("answer", {}),
-            decisions={name: fields or {} for name, fields in given.get("decisions", {}).items()},
-            remind=tuple(self._time(item, (*at, "remind", index)) for index, item in enumerate(reminders)),
-            timeout=self._time(given["timeout"], (*at, "timeout")) if "timeout" in given else None,
-            escalate=tuple(
-                Escalation(self._time(item["after"], (*at, "escalate", index, "after")), item["to"])
-                for index, item in later
-            ),
+            message=parse_templates(node.value["message"]),
+            fields=node.plain("answer", {}),
+            decisions={name: fields.data or {} for name, fields in node.entries("decisions")},
+            remind=tuple(map(self._duration, node.each("remind"))),
+            timeout=self._time(node, "timeout"),
+            escalate=tuple(Escalation(self._time(each, "after"), each.plain("to")) for each in node.each("escalate")),
         )
 
-    def _routes(self, path: str, data: Mapping[str, Any], where: Path) -> Iterator[tuple[str, tuple[Route, ...]]]:
+    def _routes(self, path: str, node: Node) -> dict[str, tuple[Route, ...]]:
         found: dict[str, tuple[Route, ...]] = {}
-        for pattern, written in data.items():
+        for pattern, written in node.entries("transitions"):
             event = pattern.removesuffix(".*")  # `tip` takes `tip.large` too
-            known = self._routes_of_event(path, event, written, (*where, pattern))
-            if known:
-                found[event] = (*found.get(event, ()), *known)
-        yield from found.items()
+            routes = self._routes_of_event(path, event, written.as_list)
+            if routes:
+                found[event] = (*found.get(event, ()), *routes)
+        return found
 
-    def _routes_of_event(self, path: str, event: str, written: Any, where: Path) -> tuple[Route, ...]:
-        made = [self._route(path, event, item, at) for item, at in _each(written, where)]
-        return tuple(route for route in made if route is not None)
+    def _routes_of_event(self, path: str, event: str, nodes: Iterable[Node]) -> tuple[Route, ...]:
+        routes = (self._route(path, event, node) for node in nodes)
+        return tuple(route for route in routes if route is not None)
 
-    def _route(self, path: str, event: str, data: Any, where: Path) -> Route | None:
-        full: Mapping[str, Any] = {"to": data} if isinstance(data, str) else data
-        at = (*where, "to") if "to" in full and isinstance(data, dict) else where
-        target = find_target(path, full["to"], self.paths, self.root) if "to" in full else ""
-        if target is None:
+    def _route(self, path: str, event: str, node: Node) -> Route | None:
+        to = node.get("to") if node.mapping else node
+        target = "" if to is None else find_target(path, to.value, self._states, self._root)
+        place = (to or node).at
+        if to is not None and target is None:
             self.damaged.add(path)
-            message = f"there is no state {full['to']!r}"
-            self.problems.append(Problem(self.source.value(at), "RF020", message, self._suggestions(full["to"])))
+            self._say(place, "RF020", f"there is no state {to.value!r}", self._suggestions(to.value))
             return None
-        when = self._condition(full["when"], (*where, "when")) if "when" in full else None
+        own = [node] if any(key in node for key in EFFECTS) else []
         return Route(
             event=event,
-            to=target,
-            when=when,
-            effects=(
-                *self._effects(path, {key: full[key] for key in EFFECTS if key in full} or None, where),
-                *self._effects(path, full.get("effects"), (*where, "effects")),
-            ),
-            position=self.source.value(at),
-            root=self.root,
+            to=target or "",
+            when=_condition(node, "when"),
+            effects=self._effects(path, [*own, *node.each("effects")]),
+            position=place,
+            root=self._root,
             source=path,
-            reenter=full.get("reenter", False),
+            reenter=node.plain("reenter", False),
         )
 
     def _suggestions(self, written: str) -> str:
@@ -293,129 +256,149 @@ class Builder:
             return f"write its path, {inside!r}"
         return list_of_known(written, self._named, self.problems)
 
-    def child(self, path: str, name: str, where: Path) -> str:
-        """The path of the initial state of a composite, or of the whole flow."""
-        full = join(path, name)
-        if full not in self.paths:
-            hint = list_of_known(name, (last(p) for p in self.paths if parent(p) == path), self.problems)
-            message = f"the initial state {name!r} is not inside {path or 'the flow'!r}"
-            self.problems.append(Problem(self.source.value(where), "RF020", message, hint))
-        return full
-
-    def _activity(self, scope: str, name: str, data: Mapping[str, Any], where: Path) -> Activity:
-        value = {k: self._time(data[k], (*where, k)) for k in ("every", "quiet", "delay") if k in data}
-        raises = data.get("raises", {})
-        do, given = _action_and_inputs(data)
+    def _activity(self, scope: str, name: str, node: Node) -> Activity:
+        do, inputs = _action_and_inputs(node)
         return Activity(
             name=name,
             scope=scope,
             do=do,
-            inputs=self.value(given, (*where, "with")),
-            needs=_needs(data),
-            every=value.get("every"),
-            quiet=value.get("quiet"),
-            delay=value.get("delay", 0.0),
-            raises=tuple((e, self._condition(raises[e], (*where, "raises", e))) for e in raises),
-            retry=self._retry(data, where),
-            position=self.source.key(where),
-            ask=self._ask(data["ask"], (*where, "ask")) if "ask" in data else None,
-            on_crash=data.get("on_crash", ""),
-            root=self.root,
+            inputs=inputs,
+            needs=_texts(node, "needs"),
+            every=self._time(node, "every"),
+            quiet=self._time(node, "quiet"),
+            delay=self._time(node, "delay", 0.0),
+            raises=tuple((event, _expression(condition)) for event, condition in node.entries("raises")),
+            retry=self._retry(node),
+            position=node.key,
+            ask=self._ask(node.value["ask"]) if "ask" in node else None,
+            on_crash=node.plain("on_crash", ""),
+            root=self._root,
         )
 
-    def _retry(self, data: Mapping[str, Any], where: Path) -> Retry | None:
-        if "retry" not in data:
-            return None
-        values = {key: self._retry_value(key, item, (*where, "retry", key)) for key, item in data["retry"].items()}
-        return Retry(**values)
+    def _retry(self, node: Node) -> Retry | None:
+        values = {key: self._retry_value(key, item) for key, item in node.entries("retry")}
+        return Retry(**values) if values else None
 
-    def _retry_value(self, key: str, written: Any, where: Path) -> Value:
+    def _retry_value(self, key: str, node: Node) -> Value:
         if key == "on":
-            return tuple(written)
-        value = self.value(written, where)
+            return tuple(node.data)
+        value = parse_templates(node)
         if any(templates(value)):
             return value
-        return (
-            self._time_or_number(written, where) if key in TIMES else int(written) if key == "max" else float(written)
-        )
+        return self._seconds(node) if key in TIMES else int(value) if key == "max" else float(value)
 
-    def _poll(self, data: Mapping[str, Any], where: Path) -> Poll | None:
-        if "poll" not in data:
+    def _poll(self, owner: Node) -> Poll | None:
+        node = owner.get("poll")
+        if node is None:
             return None
-        given, at = data["poll"], (*where, "poll")
         return Poll(
-            every=self._time(given["every"], (*at, "every")),
-            until=self._condition(given["until"], (*at, "until")),
-            delay=self._time(given.get("delay", 0.0), (*at, "delay")),
-            timeout=self._time(given["timeout"], (*at, "timeout")) if "timeout" in given else None,
+            every=self._time(node, "every"),
+            until=_expression(node.value["until"]),
+            delay=self._time(node, "delay", 0.0),
+            timeout=self._time(node, "timeout"),
         )
 
-    def _undo(self, data: Mapping[str, Any], where: Path) -> Undo | None:
-        given = data.get("undo")
-        if given is None:
-            return None
-        if isinstance(given, str):
-            return Undo(given, {})
-        return Undo(given["do"], self.value(given.get("with", {}), (*where, "undo", "with")))
+    def _time(self, owner: Node, key: str, default: Value = None) -> Value:
+        node = owner.get(key)
+        return default if node is None else self._duration(node)
 
-    def _time(self, written: Any, where: Path) -> Value:
+    def _duration(self, node: Node) -> Value:
         """A literal duration, the expression that gives one, or a time of the calendar."""
-        value = self.value(written, where)
+        value = parse_templates(node)
         if not any(templates(value)):
-            self._time_or_number(value, where)
+            self._seconds(node)
         return value
 
-    def _time_or_number(self, written: Any, where: Path) -> float:
+    def _seconds(self, node: Node) -> float:
         try:
-            return calendar.next_time(written, 0.0) if isinstance(written, Mapping) else duration.seconds(written)
+            return calendar.next_time(node.data, 0.0) if node.mapping else duration.seconds(node.value)
         except ValueError as error:
-            self.problems.append(Problem(self.source.value(where), "RF014", f"{error}"))
+            self._say(node.at, "RF014", f"{error}")
             return 1.0
 
-    def _condition(self, written: Any, where: Path) -> Expression:
-        return Expression(str(written).lower() if isinstance(written, bool) else written, self.source.value(where))
 
-    def value(self, written: Any, where: Path) -> Value:
-        """Plain data with its templates parsed."""
-        if isinstance(written, str) and is_template(written):
-            return Template(written, self.source.value(where))
-        if isinstance(written, dict):
-            return {key: self.value(item, (*where, key)) for key, item in written.items()}
-        if isinstance(written, list):
-            return [self.value(item, (*where, index)) for index, item in enumerate(written)]
-        return written
+def inputs(tree: Node) -> dict[str, Input]:
+    """The declared inputs, with their files resolved next to the flow file that names them."""
+    return {name: Input(name, _input_schema(node), node.key) for name, node in tree.entries("inputs")}
 
 
-def _paths(states: Mapping[str, Any], where: Path, prefix: str) -> Iterator[tuple[str, Path]]:
-    for name, data in states.items():
-        yield prefix + name, (*where, name)
-        if isinstance(data, dict) and "states" in data:
-            yield from _paths(data["states"], (*where, name, "states"), prefix + name + SEPARATOR)
+def _input_schema(node: Node) -> Mapping[str, Any]:
+    file = node.get("file")
+    resolved = file is not None and not file.value.startswith("~/")
+    return {**node.data, **({"file": str(Path(file.at.file).parent / file.value)} if file and resolved else {})}
 
 
-def _each(written: Any, where: Path) -> Iterator[tuple[Any, Path]]:
-    """The items of a single value or a list, each with its position; none for None."""
-    if isinstance(written, list):
-        yield from ((item, (*where, index)) for index, item in enumerate(written))
-    elif written is not None:
-        yield written, where
+def events(tree: Node) -> dict[str, Mapping[str, Any]]:
+    """The declared events from outside, with the properties of their data."""
+    declared = tree.plain("events", {})
+    pairs = declared.items() if isinstance(declared, dict) else dict.fromkeys(declared).items()
+    return {name: fields or {} for name, fields in pairs}
 
 
-def _at(data: Any, where: Path) -> Any:
-    for step in where:
-        data = data[step]
-    return data
+def own_action(name: str, node: Node) -> OwnAction:
+    """An action that the flow declares by `do`."""
+    do, given = _action_and_inputs(node)
+    return OwnAction(
+        name=name,
+        do=do,
+        given=given,
+        position=node.key,
+        description=node.plain("description", ""),
+        inputs=node.plain("inputs", {}),
+        result=node.plain("result", {}),
+        outcomes=_texts(node, "outcomes") or ("done",),
+        safe=node.plain("idempotency") == "safe",
+    )
 
 
-def _action_and_inputs(data: Mapping[str, Any]) -> tuple[str, Mapping[str, Any]]:
+def parse_templates(node: Node) -> Value:
+    """The plain data of a node with its templates parsed."""
+    written = node.value
+    if isinstance(written, str):
+        return Template(written, node.at) if is_template(written) else written
+    if isinstance(written, dict):
+        return {key: parse_templates(item) for key, item in written.items()}
+    return [parse_templates(item) for item in written] if isinstance(written, list) else written
+
+
+def _values(owner: Node, key: str) -> dict[str, Value]:
+    return {name: parse_templates(node) for name, node in owner.entries(key)}
+
+
+def _texts(owner: Node, key: str) -> tuple[str, ...]:
+    """One text or a list of them."""
+    return tuple(node.value for node in owner.each(key))
+
+
+def _condition(owner: Node, key: str) -> Expression | None:
+    node = owner.get(key)
+    return None if node is None else _expression(node)
+
+
+def _expression(node: Node) -> Expression:
+    written = node.value
+    return Expression(str(written).lower() if isinstance(written, bool) else written, node.at)
+
+
+def _tell(owner: Node) -> Tell | None:
+    node = owner.get("tell")
+    if node is None:
+        return None
+    if not node.mapping:
+        return Tell(parse_templates(node))
+    return Tell(parse_templates(node.value["message"]), node.plain("kind", "told"))
+
+
+def _undo(owner: Node) -> Undo | None:
+    node = owner.get("undo")
+    if node is None:
+        return None
+    return Undo(node.plain("do"), _values(node, "with")) if node.mapping else Undo(node.value, {})
+
+
+def _action_and_inputs(node: Node) -> tuple[str, dict[str, Value]]:
     """The action and its inputs; with `lines`, `program.run` is a service."""
-    do, given = data.get("do", ""), data.get("with", {})
+    do, given = node.plain("do", ""), _values(node, "with")
     if do == "program.run" and isinstance(given.get("lines"), bool):
-        do = "program.lines" if given["lines"] else do
-        given = {name: value for name, value in given.items() if name != "lines"}
+        do = "program.lines" if given.pop("lines") else do
     return do, given
-
-
-def _needs(data: Mapping[str, Any]) -> tuple[str, ...]:
-    given = data.get("needs", ())
-    return (given,) if isinstance(given, str) else tuple(given)

@@ -9,6 +9,7 @@ from typing import Any
 from retake_flow.errors import UsageError
 from retake_flow.flow.diagnostics import Problem
 from retake_flow.flow.text.bundle import Find, Sources
+from retake_flow.flow.text.tree import from_data
 from retake_flow.flow.text.yaml_source import EXTENDS, Source, decode, parse, require_kind
 from retake_flow.redact import Secret
 from retake_flow.sanitize import one_line
@@ -102,7 +103,7 @@ class Files:
     def _extend(self, over: Source, chain: tuple[str, ...]) -> Source:
         """The result of an overlay on the flow that it extends; nothing if that flow is unavailable."""
         name, unknown = over.data[EXTENDS], Problem(over.value((EXTENDS,)), "RF022", "")
-        nothing = replace(over, data={})
+        nothing = replace(over, tree=from_data({}, over.value(())), data={})
         if not isinstance(name, str):
             self.say(unknown, "'extends' must be the name of a flow, or the path of its file")
             return nothing

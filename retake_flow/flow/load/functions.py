@@ -15,11 +15,12 @@ from typing import Any, Final
 from retake_flow import plain_file
 from retake_flow.flow.diagnostics import Position, Problem
 from retake_flow.flow.expressions.expression import Template
-from retake_flow.flow.load.builder import Builder
+from retake_flow.flow.load.builder import own_action, parse_templates
 from retake_flow.flow.load.files import Files
 from retake_flow.flow.model import ActionState, OwnAction, State, performers
 from retake_flow.flow.schema.builders import ACTION_NAME
 from retake_flow.flow.side_effects import effect_of
+from retake_flow.flow.text.tree import Node
 from retake_flow.plugins import GROUP
 
 _CALL: Final = ["-P", "-m", "retake_flow.actions.own.function_process"]
@@ -230,27 +231,26 @@ def source_of(module: str) -> Path | None:
 
 
 class Functions:
-    """The functions that one file of a flow uses.
+    """The functions that a flow and its sub-flows use.
 
     Attributes:
         unusable: The names of the actions that cannot be used; the problems say why.
     """
 
-    def __init__(self, files: Files, builder: Builder) -> None:
+    def __init__(self, files: Files) -> None:
         self.unusable: set[str] = set()
         self._files = files
-        self._builder = builder
 
-    def declared_actions(self, data: Mapping[str, Any]) -> dict[str, OwnAction]:
-        """The actions that the file declares."""
+    def declared_actions(self, tree: Node) -> dict[str, OwnAction]:
+        """The actions that a file declares."""
         found: dict[str, OwnAction | None] = {}
-        for name, item in data.get("actions", {}).items():
-            if "python" in item:
-                at = self._builder.source.value(("actions", name, "python"))
-                given = self._builder.value(item.get("with", {}), ("actions", name, "with"))
-                found[name] = self._action(name, item["python"], at, given, beside=True)
+        for name, node in tree.entries("actions"):
+            function, given = node.get("python"), node.get("with")
+            if function is None:
+                found[name] = own_action(name, node)
             else:
-                found[name] = self._builder.own_action(name, item)
+                inputs = {} if given is None else parse_templates(given)
+                found[name] = self._action(name, function.value, function.at, inputs, beside=True)
         return self._usable(found)
 
     def named_actions(self, states: Mapping[str, State]) -> dict[str, OwnAction]:

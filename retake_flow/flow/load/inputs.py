@@ -5,7 +5,6 @@ from __future__ import annotations
 import os
 from collections.abc import Container, Iterator, Mapping
 from dataclasses import replace
-from pathlib import Path
 from typing import Any
 
 from retake_flow import plain_file
@@ -14,7 +13,7 @@ from retake_flow.flow.diagnostics import Problem
 from retake_flow.flow.fields import is_secret, mismatch, read
 from retake_flow.flow.model import Flow, Input, State, SubFlowState
 from retake_flow.flow.text.locate import Folders
-from retake_flow.flow.text.yaml_source import Source
+from retake_flow.flow.text.tree import Node
 from retake_flow.redact import Secret
 from retake_flow.sanitize import one_line
 from retake_flow.settings import is_credentials
@@ -82,27 +81,22 @@ def _origin(schema: Mapping[str, Any]) -> str:
     return " or ".join(f"{what} {one_line(str(schema[key]))}" for key, what in places.items() if key in schema)
 
 
-def with_resolved_files(inputs: Mapping[str, Input], source: Source) -> dict[str, Input]:
-    """Inputs with their files resolved next to the file that names them."""
-    return {name: _with_resolved_file(declared, source) for name, declared in inputs.items()}
-
-
-def flaws(data: Mapping[str, Any], source: Source) -> Iterator[Problem]:
+def flaws(tree: Node) -> Iterator[Problem]:
     """Problems with the declared inputs that the schema cannot express."""
-    for name, schema in data.get("inputs", {}).items():
-        path = ("inputs", name)
+    for name, node in tree.entries("inputs"):
+        schema = node.data
         if schema.get("secret"):
             for key in ("default", "value"):
                 if key in schema:
                     message = f"the input {name!r} is secret, but everyone who can read this file can read it"
                     hint = "remove it, and set where it comes from: `env: NAME` or `file: PATH`"
-                    yield Problem(source.key((*path, key)), "RF047", message, hint)
+                    yield Problem(node.value[key].key, "RF047", message, hint)
             if schema["type"] != "string":
-                yield Problem(source.value((*path, "type")), "RF047", f"the secret input {name!r} must be a string")
+                yield Problem(node.value["type"].at, "RF047", f"the secret input {name!r} must be a string")
         elif "value" in schema:
             said = mismatch(schema["value"], schema)
             if said:
-                yield Problem(source.value((*path, "value")), "RF044", f"the value of the input {name!r} {said}")
+                yield Problem(node.value["value"].at, "RF044", f"the value of the input {name!r} {said}")
 
 
 def _refusal(declared: Input | None) -> str:
@@ -130,15 +124,6 @@ def _ways_to_set(declared: Input) -> str:
     if not schema.get("secret"):
         ways.append(f"give it with --set {name}=…")
     return ", or ".join(ways) or f"say at {declared.position} where it comes from: `env: NAME` or `file: PATH`"
-
-
-def _with_resolved_file(declared: Input, source: Source) -> Input:
-    written = declared.schema.get("file")
-    if not isinstance(written, str):
-        return declared
-    beside = Path(source.value(("inputs", declared.name, "file")).file).parent
-    path = written if written.startswith("~/") else str(beside / written)
-    return replace(declared, schema={**declared.schema, "file": path})
 
 
 class _Provision:

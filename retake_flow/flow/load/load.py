@@ -8,17 +8,18 @@ from typing import Any
 
 from retake_flow.errors import StoreError
 from retake_flow.flow.diagnostics import Position, Problem, Problems
-from retake_flow.flow.load.builder import Builder
+from retake_flow.flow.load.builder import Builder, events, inputs
 from retake_flow.flow.load.files import Files
 from retake_flow.flow.load.functions import Functions
-from retake_flow.flow.load.inputs import flaws, with_resolved_files
+from retake_flow.flow.load.inputs import flaws
 from retake_flow.flow.model import FinalState, Flow, Input, OwnAction, State, SubFlow
-from retake_flow.flow.names import SEPARATOR
+from retake_flow.flow.names import SEPARATOR, join
 from retake_flow.flow.schema.quick_validate import checker
 from retake_flow.flow.state_parts import Scene
 from retake_flow.flow.text.bundle import Find, Sources
 from retake_flow.flow.text.locate import Folders
-from retake_flow.flow.text.yaml_source import Path, Source, decode
+from retake_flow.flow.text.tree import Node, Path
+from retake_flow.flow.text.yaml_source import Source, decode
 from retake_flow.quick_dataclasses import dataclass
 from retake_flow.redact import Secret
 
@@ -43,7 +44,7 @@ class Extension:
     @property
     def files(self) -> set[str]:
         """The files of the extended flow, and of all that it extends."""
-        return {at.file for at in self.source.values.values()} - {self.source.file}
+        return {node.at.file for _, node in self.source.tree.walk()} - {self.source.file}
 
 
 @dataclass(frozen=True, slots=True)
@@ -92,34 +93,32 @@ def load(
     part = reading.part(file, "", (file,))
     if part is None:
         return Loaded(None, reading.problems, frozenset())
-    data, states = part.data, part.states
     sources = reading.files.sources(file, allowed)
+    plain = part.tree.plain
     flow = Flow(
-        name=data["flow"],
-        version=data.get("version", 1),
-        guide=data.get("guide", ""),
-        description=data.get("description", ""),
+        name=plain("flow"),
+        version=plain("version", 1),
+        guide=plain("guide", ""),
+        description=plain("description", ""),
         inputs=part.inputs,
         initial=part.initial,
-        states=states,
+        states=part.states,
         file=file,
         text=text,
         sources=sources,
         digest=sources.digest,
-        notify=tuple(map(Secret, data.get("notify", ()))),
+        notify=tuple(map(Secret, plain("notify", ()))),
         events=reading.events,
         actions=reading.actions,
-        rules=tuple(data.get("rules", ())),
-        phrases=data.get("phrases", {}),
-        scenes={
-            name: Scene(tuple(shown), source.key(("scenes", name))) for name, shown in data.get("scenes", {}).items()
-        },
+        rules=tuple(plain("rules", ())),
+        phrases=plain("phrases", {}),
+        scenes={name: Scene(tuple(node.data), node.key) for name, node in part.tree.entries("scenes")},
     )
     extension = None
     if source.extends is not None:
         base = partial(load, sources.texts[source.base], source.base, find=find, allowed=allowed)
         extension = Extension(source, source.extends, base)
-    return Loaded(flow, reading.problems, frozenset(reading.damaged), extension, frozenset(reading.unusable))
+    return Loaded(flow, reading.problems, frozenset(reading.damaged), extension, frozenset(reading.functions.unusable))
 
 
 def load_flow(text: str, file: str, find: Find | None = None) -> Flow:
@@ -162,7 +161,7 @@ def load_stored(sources: Sources) -> Flow:
 class _Part:
     """The result of one file."""
 
-    data: Mapping[str, Any]
+    tree: Node
     inputs: dict[str, Input]
     initial: str
     states: dict[str, State]
@@ -173,11 +172,11 @@ class _File:
     """One file, read once even if used several times.
 
     Attributes:
-        data: The part that fits the schema; all its uses share it, so it must not be changed.
+        tree: The part that fits the schema; all its uses share it, so it must not be changed.
     """
 
     source: Source
-    data: Mapping[str, Any]
+    tree: Node
     damaged: frozenset[Path]
 
 
@@ -189,7 +188,7 @@ class _Reading:
         self.damaged: set[str] = set()
         self.events: dict[str, Mapping[str, Any]] = {}
         self.actions: dict[str, OwnAction] = {}
-        self.unusable: set[str] = set()
+        self.functions = Functions(self.files)
         self._problems: list[Problem] = []
         self._known_good = known_good
         self._states = 0
@@ -204,56 +203,52 @@ class _Reading:
 
     def examine(self, source: Source) -> None:
         """Add a file that was read, and record its problems."""
-        data, damaged = self._examine(source)
-        self._read[source.file] = _File(source, data, damaged)
+        tree, damaged = self._examine(source)
+        self._read[source.file] = _File(source, tree, damaged)
 
     def part(self, file: str, root: str, chain: tuple[str, ...]) -> _Part | None:
         """Build the flow of a file that was read, in the state `root`; `chain` are the files that led to it."""
         read = self._read[file]
-        data = read.data
-        if not data:
+        tree = read.tree
+        if not tree.value:
             return None
 
-        def inner(name: str, unknown: Problem, path: str) -> tuple[SubFlow, str, dict[str, State]] | None:
-            return self._sub_flow(name, unknown, path, chain)
+        def inner(name: Node, path: str) -> tuple[SubFlow, str, dict[str, State]] | None:
+            return self._sub_flow(name, path, chain)
 
-        builder = Builder(read.source, root, inner)
-        states = builder.states(data)
+        builder = Builder(tree, root, inner)
+        states = builder.states()
         # A sender does not know which file accepts the event, so the outer flow's declaration counts.
-        self.events = {**self.events, **builder.events(data)}
-        functions = Functions(self.files, builder)
-        self.actions = {**functions.named_actions(states), **self.actions, **functions.declared_actions(data)}
-        self.unusable |= functions.unusable
-        initial = builder.child(root, data["initial"], ("initial",))
+        self.events = {**self.events, **events(tree)}
+        named, declared = self.functions.named_actions(states), self.functions.declared_actions(tree)
+        self.actions = {**named, **self.actions, **declared}
+        initial = builder.child(root, tree)
         explained = read.source.explained
         self._problems += [explained.get(p.position, p) if p.code == "RF020" else p for p in builder.problems]
-        prefix = root + SEPARATOR if root else ""
-        self.damaged |= builder.damaged | {prefix + path for path in read.source.damaged}
-        self.damaged |= {prefix + _state_of(path) if _state_of(path) else root for path in read.damaged}
-        return _Part(data, with_resolved_files(builder.inputs(data), read.source), initial, states)
+        self.damaged |= builder.damaged | {join(root, path) for path in read.source.damaged}
+        self.damaged |= {join(root, _state_of(path)) if _state_of(path) else root for path in read.damaged}
+        return _Part(tree, inputs(tree), initial, states)
 
-    def _examine(self, source: Source) -> tuple[Mapping[str, Any], frozenset[Path]]:
+    def _examine(self, source: Source) -> tuple[Node, frozenset[Path]]:
         if not source.data and self.files.problems:
-            return {}, frozenset()
+            return source.tree, frozenset()
         if source.data is None:
             self._problems.append(Problem(source.value(()), "RF001", "the file is empty"))
-            return {}, frozenset()
+            return source.tree, frozenset()
         if self._known_good:
-            return source.data, frozenset()
+            return source.tree, frozenset()
         if _flow_fits()(source.data):
-            self._problems += flaws(source.data, source)
-            return source.data, frozenset()
+            self._problems += flaws(source.tree)
+            return source.tree, frozenset()
         # Imported here: the schema's validator is slow to import, and most flows fit.
         from retake_flow.flow.schema import validate
 
-        data, problems, damaged = validate.examine(source)
-        self._problems += [*problems, *flaws(data, source)]
-        return data, damaged
+        tree, problems, damaged = validate.examine(source)
+        self._problems += [*problems, *flaws(tree)]
+        return tree, damaged
 
-    def _sub_flow(
-        self, name: str, unknown: Problem, path: str, chain: tuple[str, ...]
-    ) -> tuple[SubFlow, str, dict[str, State]] | None:
-        found = self._find(name, unknown, chain)
+    def _sub_flow(self, name: Node, path: str, chain: tuple[str, ...]) -> tuple[SubFlow, str, dict[str, State]] | None:
+        found = self._find(name, chain)
         # A faulty file was already reported; another use would report the same, and its users are damaged either way.
         if found is None or found in self._bad:
             return None
@@ -266,7 +261,7 @@ class _Reading:
         if part is None:
             return None
         finals = dict.fromkeys(s.final for s in part.states.values() if isinstance(s, FinalState) and s.ends == path)
-        return SubFlow(part.data["flow"], part.inputs, tuple(finals)), part.initial, part.states
+        return SubFlow(part.tree.plain("flow"), part.inputs, tuple(finals)), part.initial, part.states
 
     def _inside(self, file: str, root: str, chain: tuple[str, ...]) -> _Part | None:
         if file not in self._read:
@@ -276,13 +271,14 @@ class _Reading:
             self.examine(source)
         return self.part(file, root, chain)
 
-    def _find(self, name: str, unknown: Problem, chain: tuple[str, ...]) -> str | None:
+    def _find(self, name: Node, chain: tuple[str, ...]) -> str | None:
         """The file of a sub-flow that may run here."""
-        found = self.files.find(name, unknown)
+        unknown = Problem(name.at, "RF021", "")
+        found = self.files.find(name.value, unknown)
         if found is None:
             return None
         if found in chain or len(chain) > DEEPEST:
-            self.files.say(unknown, f"{name} would run inside itself: {' → '.join((*chain, found))}")
+            self.files.say(unknown, f"{name.value} would run inside itself: {' → '.join((*chain, found))}")
             return None
         if self._states > MOST_STATES:
             if not self._full:

@@ -8,15 +8,7 @@ from retake_flow.errors import ExpressionError
 from retake_flow.flow.diagnostics import Position, Problem, did_you_mean
 from retake_flow.flow.expressions.expression import Expression, Template, is_template
 from retake_flow.flow.names import is_within, join, last, parent
-from retake_flow.flow.overlay.tree import (
-    Node,
-    Target,
-    from_data,
-    states,
-    target_names,
-    targets,
-    targets_of,
-)
+from retake_flow.flow.text.tree import Node, Target, from_data, states, target_names, targets, targets_of
 
 _CODE = "RF025"
 

@@ -5,6 +5,7 @@ Every key and value keeps its position, so that later messages point into the fi
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from functools import cached_property
 from pathlib import PurePath
 from typing import Any
@@ -12,9 +13,9 @@ from typing import Any
 from retake_flow.flow.diagnostics import Position, Problem, list_of_known
 from retake_flow.flow.names import SEPARATOR, join, last
 from retake_flow.flow.overlay.insert_state import insert
-from retake_flow.flow.overlay.tree import Node, from_source, path_of, source_of, states, targets, to_data
 from retake_flow.flow.schema.state import KINDS
-from retake_flow.flow.text.yaml_source import EXTENDS, Path, Source
+from retake_flow.flow.text.tree import Node, Path, path_of, states, targets
+from retake_flow.flow.text.yaml_source import EXTENDS, Source
 from retake_flow.sanitize import one_line
 
 #: The keys of a base's state that are dropped when the overlay changes its kind.
@@ -47,24 +48,29 @@ _SUPERSEDED = {
 
 
 def merge(over: Source, base: Source) -> Source:
-    """The result of an overlay on the flow that it extends; problems are in its `problems`."""
-    laying = _Merge(from_source(base), PurePath(base.file).name)
-    before = _content(laying.tree)
-    layer = from_source(over)
-    laying.apply(layer)
-    if not laying.problems and _content(laying.tree) == before:
-        place = over.key((EXTENDS,))
+    """The result of an overlay, whose tree is used up, on the flow that it extends; problems are in its `problems`."""
+    extends = over.tree.value[EXTENDS]
+    merging = _Merge(base.tree.copy(), PurePath(base.file).name)
+    merging.apply(over.tree)
+    data = merging.tree.data
+    if not merging.problems and _content(data) == _content(base.data):
         hint = f"run {one_line(base.file)} itself, or change something here"
-        laying.say(place, "RF024", f"this changes nothing of {laying.base}", hint)
-    source = source_of(laying.tree, over.file, over.text)
-    source.problems, source.explained = laying.problems, base.explained | laying.explanations()
-    source.base, source.extends = base.file, over.value((EXTENDS,))
-    source.removed, source.damaged = laying.removals(), base.damaged | laying.damaged
-    return source
+        merging.say(extends.key, "RF024", f"this changes nothing of {merging.base}", hint)
+    return Source(
+        over.file,
+        over.text,
+        merging.tree,
+        data,
+        merging.problems,
+        extends=extends.at,
+        base=base.file,
+        explained=base.explained | merging.explanations(),
+        removed=merging.removals(),
+        damaged=base.damaged | merging.damaged,
+    )
 
 
-def _content(tree: Node) -> dict[str, Any]:
-    data: dict[str, Any] = to_data(tree)
+def _content(data: Mapping[str, Any]) -> dict[str, Any]:
     return {key: value for key, value in data.items() if key not in _IDENTITY}
 
 

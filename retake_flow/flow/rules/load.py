@@ -25,7 +25,8 @@ from retake_flow.flow.rules.model import RUN, Condition, Rule, Term
 from retake_flow.flow.text import locate
 from retake_flow.flow.text.bundle import Use
 from retake_flow.flow.text.locate import Folders
-from retake_flow.flow.text.yaml_source import Path, Source, decode, parse, require_kind
+from retake_flow.flow.text.tree import Path
+from retake_flow.flow.text.yaml_source import Source, decode, parse, require_kind
 from retake_flow.quick_dataclasses import dataclass
 from retake_flow.sanitize import cut
 

@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-import copy
 import json
 from collections.abc import Iterator, Sized
-from dataclasses import dataclass
 from functools import cache
 from typing import Any
 
@@ -16,7 +14,8 @@ from jsonschema.protocols import Validator
 from retake_flow.flow.diagnostics import Problem, did_you_mean, list_of_known
 from retake_flow.flow.schema import builders, state
 from retake_flow.flow.schema import flow as schema
-from retake_flow.flow.text.yaml_source import Path, Source
+from retake_flow.flow.text.tree import Node, Path, from_data
+from retake_flow.flow.text.yaml_source import EXTENDS, Source
 from retake_flow.redact import scrub
 from retake_flow.sanitize import cut
 
@@ -46,60 +45,34 @@ _ELSEWHERE = {
     **dict.fromkeys(("after", "sleep", "delay"), "a state that lasts is `wait: 30s`; a limit is `timeout: 30s`"),
     "<<": "merge keys are not read: write the keys out, or let the flow extend another",
 }
-#: Allowed only in an overlay, which is merged into its base before validation.
-_EXTENDS = "extends"
 #: The keys that exclude others.
-_EXCLUSIVE = (*state.KINDS, "value", "required")
+_EXCLUSIVE = ("python", *state.KINDS, "value", "required")
 
 
-@dataclass(frozen=True, slots=True)
-class _Mistake:
-    """One error of the schema validator.
-
-    Attributes:
-        validator: The violated keyword, and what it expects.
-        instance: The data at `path`; for a wrong name, the name.
-    """
-
-    path: Path
-    rule: tuple[str | int, ...]
-    validator: str
-    expected: Any
-    schema: dict[str, Any]
-    instance: Any
-    message: str
-
-    @classmethod
-    def of(cls, error: ValidationError) -> _Mistake:
-        path, rule = tuple(error.absolute_path), tuple(error.absolute_schema_path)
-        schema: Any = error.schema
-        return cls(path, rule, str(error.validator), error.validator_value, schema, error.instance, error.message)
-
-
-def examine(source: Source) -> tuple[dict[str, Any], list[Problem], frozenset[Path]]:
+def examine(source: Source) -> tuple[Node, list[Problem], frozenset[Path]]:
     """Find the data that does not fit the schema.
 
     Returns:
         The data without the parts that do not fit, so that the rest can be checked too; the problems; the paths of
         the mappings and lists from which something was cut.
     """
-    data = copy.deepcopy(source.data)
+    tree = source.tree.copy()
     problems: list[Problem] = []
     damaged: set[Path] = set()
     # Cutting a part out can leave its surroundings incomplete. That is a consequence of the first mistake, not another
     # one: only the first round reports problems.
     for number in range(_ROUNDS):
-        errors = [_Mistake.of(error) for error in _validator().iter_errors(data)]
+        errors = list(_validator().iter_errors(tree.data))
         if not errors:
-            return data, problems, frozenset(damaged)
+            return tree, problems, frozenset(damaged)
         if number == 0:
             for error in errors:
                 problems.extend(_problems(error, source, problems))
         for error in errors:
             for path in _paths_to_cut(error):
                 damaged.add(path[:-1])
-                data = _mend(data, path, error)
-    return {}, problems, frozenset(damaged)
+                tree = _mend(tree, path, error)
+    return from_data({}, source.value(())), problems, frozenset(damaged)
 
 
 @cache
@@ -107,22 +80,30 @@ def _validator() -> Validator:
     return Draft202012Validator(schema.schema())
 
 
-def _of_name(error: _Mistake) -> bool:
-    return "propertyNames" in error.rule
+def _of_name(error: ValidationError) -> bool:
+    return "propertyNames" in error.absolute_schema_path
 
 
-def _unexpected_keys(error: _Mistake) -> list[str]:
-    return [key for key in error.instance if key not in error.schema.get("properties", {})]
+def _known_keys(error: ValidationError) -> list[str]:
+    schema: Any = error.schema
+    return list(schema.get("properties", ()))
 
 
-def _missing_partners(error: _Mistake) -> list[tuple[str, str]]:
+def _unexpected_keys(error: ValidationError) -> list[str]:
+    mapping: Any = error.instance
+    return [key for key in mapping if key not in _known_keys(error)]
+
+
+def _missing_partners(error: ValidationError) -> list[tuple[str, str]]:
     """Pairs of a key and another key that it requires."""
-    pairs = ((key, other) for key, others in error.expected.items() for other in others)
-    return [(key, other) for key, other in pairs if key in error.instance and other not in error.instance]
+    mapping: Any = error.instance
+    required: Any = error.validator_value
+    pairs = ((key, other) for key, others in required.items() for other in others)
+    return [(key, other) for key, other in pairs if key in mapping and other not in mapping]
 
 
-def _paths_to_cut(error: _Mistake) -> Iterator[Path]:
-    path = error.path
+def _paths_to_cut(error: ValidationError) -> Iterator[Path]:
+    path = tuple(error.absolute_path)
     if _of_name(error):
         yield (*path, str(error.instance))
     elif error.validator == "additionalProperties":
@@ -133,49 +114,50 @@ def _paths_to_cut(error: _Mistake) -> Iterator[Path]:
         yield path
 
 
-def _mend(data: Any, path: Path, error: _Mistake) -> Any:
-    """The data without the value at `path`, or with a missing value added if it can be guessed for the check."""
+def _mend(tree: Node, path: Path, error: ValidationError) -> Node:
+    """The tree without the value at `path`, or with a missing value added if it can be guessed for the check."""
     if not path:
-        return _with_guesses(data)
-    parent = data
-    for step in path[:-1]:
-        parent = _at(parent, step)
-    last = path[-1]
+        return _with_guesses(tree)
+    *way, last = path
+    parent: Node | None = tree
+    for step in way:
+        parent = parent and parent.get(step)
+    if parent is None or parent.get(last) is None:  # cut out with another error
+        return tree
     if error.validator == "dependentRequired" and last == "states":
-        if isinstance(parent, dict) and isinstance(parent.get("states"), dict):  # not cut out by another error
-            parent["initial"] = next(iter(parent["states"]), "none")
-    elif isinstance(parent, dict):
-        parent.pop(last, None)
-    elif isinstance(parent, list) and isinstance(last, int) and last < len(parent):
-        del parent[last]
-    return data
+        _guess_initial(parent)
+    else:
+        del parent.value[last]
+    return tree
 
 
-def _at(parent: Any, step: str | int) -> Any:
-    if isinstance(parent, dict):
-        return parent.get(str(step))
-    return parent[step] if isinstance(parent, list) and isinstance(step, int) and step < len(parent) else None
+def _guess_initial(owner: Node) -> None:
+    states = owner.get("states")
+    if states is not None and states.mapping:
+        owner.value.setdefault("initial", from_data(next(iter(states.value), "none"), owner.at))
 
 
-def _with_guesses(data: Any) -> Any:
-    if not isinstance(data, dict) or not isinstance(data.get("states"), dict):
-        return {"flow": "unreadable", "initial": "none", "states": {"none": None}}
-    data.setdefault("flow", "unnamed")
-    data.setdefault("initial", next(iter(data["states"]), "none"))
-    return data
+def _with_guesses(tree: Node) -> Node:
+    states = tree.get("states")
+    if states is None or not states.mapping:
+        return from_data({"flow": "unreadable", "initial": "none", "states": {"none": None}}, tree.at)
+    tree.value.setdefault("flow", from_data("unnamed", tree.at))
+    _guess_initial(tree)
+    return tree
 
 
-def _problems(error: _Mistake, source: Source, found: Sized) -> Iterator[Problem]:
+def _problems(error: ValidationError, source: Source, found: Sized) -> Iterator[Problem]:
     """The problems for one schema error, given those already reported."""
-    path = error.path
+    path = tuple(error.absolute_path)
     here = source.value(path)
     name = _path_in_words(path)
-    value = error.expected
+    value: Any = error.validator_value
+    instance: Any = error.instance
     if _of_name(error):
         key = str(error.instance)
         yield Problem(source.key((*path, key)), "RF012", f"{key!r} is no name for {_inside(path)}", _naming(str(value)))
     elif error.validator == "additionalProperties":
-        known = [*error.schema.get("properties", {}), *([] if path else [_EXTENDS])]
+        known = [*_known_keys(error), *([] if path else [EXTENDS])]
         for key in _unexpected_keys(error):
             place = source.key((*path, key))
             hint = (_ELSEWHERE.get(key) if key == "<<" or "states" in path else "") or list_of_known(key, known, found)
@@ -185,7 +167,7 @@ def _problems(error: _Mistake, source: Source, found: Sized) -> Iterator[Problem
             yield Problem(source.key((*path, key)), "RF011", f"{name} has {key!r} but no {other!r}")
     elif error.validator == "required":
         for key in value:
-            if key not in error.instance:
+            if key not in instance:
                 yield Problem(here, "RF011", f"{name} needs the key {key!r}", _misspelling_hint(source, path))
     elif error.validator == "not":
         kind = next(k for k in _EXCLUSIVE if k in _parent(source, path) and k != path[-1])
@@ -196,7 +178,7 @@ def _problems(error: _Mistake, source: Source, found: Sized) -> Iterator[Problem
         yield Problem(here, "RF014", f"{name} {_expectation(error)}", _declared_as(path, error))
 
 
-def _declared_as(path: Path, error: _Mistake) -> str:
+def _declared_as(path: Path, error: ValidationError) -> str:
     """A hint with the declaration for a value that is written in its place."""
     if len(path) < 2 or path[-2] not in ("inputs", "answer") or error.validator != "type":
         return ""
@@ -223,8 +205,9 @@ def _parent(source: Source, path: Path) -> Any:
     return data
 
 
-def _expectation(error: _Mistake) -> str:
-    value = error.expected
+def _expectation(error: ValidationError) -> str:
+    value: Any = error.validator_value
+    schema: Any = error.schema
     match error.validator:
         case "type":
             kinds = " or ".join(_KINDS[kind] for kind in ([value] if isinstance(value, str) else value))
@@ -235,10 +218,10 @@ def _expectation(error: _Mistake) -> str:
             return f"must be {'at least' if error.validator == 'minimum' else 'at most'} {value}"
         case "minProperties" | "minItems" | "minLength":
             return "is empty"
-        case "pattern" if "duration" in str(error.schema.get("description", "")):
+        case "pattern" if "duration" in str(schema.get("description", "")):
             return f"must be a duration such as 30s, 3m, 1h30m or 500ms, not {_shorten(error.instance)}"
         case "pattern" if value == builders.ONE_EXPRESSION:
-            kind = next(_KINDS[kind] for kind in error.schema["type"] if kind != "string")
+            kind = next(_KINDS[kind] for kind in schema["type"] if kind != "string")
             return f"must be {kind} or an expression, not {_shorten(error.instance)}"
         case "pattern":
             return f"is {_shorten(error.instance)}; {_naming(str(value))}"

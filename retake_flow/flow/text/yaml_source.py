@@ -3,10 +3,8 @@
 from __future__ import annotations
 
 import codecs
-import hashlib
 import math
 import re
-from collections.abc import Iterator
 from typing import Any
 
 from ruamel.yaml.composer import ComposerError
@@ -26,9 +24,9 @@ from ruamel.yaml.events import CollectionStartEvent as StartEvent
 from ruamel.yaml.resolver import Resolver
 
 from retake_flow.flow.diagnostics import Position, Problem
+from retake_flow.flow.text.tree import Node, Path, from_data
 from retake_flow.quick_dataclasses import dataclass, field
 
-Path = tuple[str | int, ...]
 #: The key with which an overlay names the flow that it extends.
 EXTENDS = "extends"
 _LARGEST = 1_000_000  # characters
@@ -41,10 +39,11 @@ class Source:
     """A parsed YAML text.
 
     Attributes:
+        tree: The data with its positions; nothing at all if it cannot be read.
         data: The plain data: dict, list, str, int, float, bool, None.
         problems: The parts that could not be read, including duplicate keys.
-        origins: Where lines that an overlay has changed were first written; their keys now point to the overlay.
         extends: Where an overlay names the flow that it extends; None if the data is not the result of an overlay.
+        base: The file of that flow.
         explained: The messages for targets that an overlay removes, by the position of the target.
         removed: Where an overlay removes states and inputs, by their places in the extended flow.
         damaged: The paths of the states that could not be placed as an overlay says.
@@ -52,42 +51,47 @@ class Source:
 
     file: str
     text: str
+    tree: Node
     data: Any = None
     problems: list[Problem] = field(default_factory=list)
-    values: dict[Path, Position] = field(default_factory=dict)
-    keys: dict[Path, Position] = field(default_factory=dict)
-    origins: dict[Path, Position] = field(default_factory=dict)
     extends: Position | None = None
     base: str = ""
     explained: dict[Position, Problem] = field(default_factory=dict)
     removed: dict[Path, Position] = field(default_factory=dict)
     damaged: frozenset[str] = frozenset()
 
-    @property
-    def digest(self) -> str:
-        """SHA-256 of the text, in hexadecimal."""
-        return hashlib.sha256(self.text.encode()).hexdigest()
-
     def value(self, path: Path) -> Position:
         """Where the value at `path` begins; if it is missing, where its parent begins."""
-        while path and path not in self.values:
-            path = path[:-1]
-        return self.values.get(path, Position(self.file, 1, 1))
+        return self._find(path)[0].at
 
     def key(self, path: Path) -> Position:
         """Where the key of `path` is."""
-        return self.keys.get(path) or self.value(path)
+        node, found = self._find(path)
+        return node.key if found else node.at
 
     def origin(self, path: Path) -> Position:
         """Where the line of `path` was first written, even if an overlay has changed it."""
-        return self.origins.get(path) or self.key(path)
+        node, found = self._find(path)
+        return node.origin if found else node.at
+
+    def _find(self, path: Path) -> tuple[Node, bool]:
+        """The value at a path, or the innermost one around it that is there; and which of the two it is."""
+        node = self.tree
+        for step in path:
+            inner = node.get(step)
+            if inner is None:
+                return node, False
+            node = inner
+        return node, True
 
 
-def parse(text: str, file: str) -> Source:
+def parse(content: str | bytes, file: str) -> Source:
     """Read YAML 1.2; mistakes are in the result's `problems`."""
-    source = Source(file, text)
+    text, problems = decode(content, file) if isinstance(content, bytes) else (content, [])
     if len(text) > _LARGEST:
-        source.problems.append(Problem(Position(file, 1, 1), "RF001", f"the file is larger than {_LARGEST} characters"))
+        problems = [Problem(Position(file, 1, 1), "RF001", f"the file is larger than {_LARGEST} characters")]
+    source = Source(file, text, from_data(None, Position(file, 1, 1)), problems=problems)
+    if problems:
         return source
     try:
         events, anchors = _events(text)
@@ -96,7 +100,8 @@ def parse(text: str, file: str) -> Source:
                 Problem(Position(file, 1, 1), "RF001", "the file is empty", "a flow begins with `flow: NAME`")
             )
             return source
-        source.data = _Reader(source, events, anchors).read((), 0)
+        source.tree = _Reader(source, events, anchors).read(0)
+        source.data = source.tree.data
     except YAMLError as error:
         source.problems.append(_yaml_problem(error, text, file))
     except _TooLarge as error:
@@ -122,7 +127,7 @@ def require_kind(source: Source, kind: str, keys: tuple[str, ...]) -> Source:
     else:
         message = f"this is no {kind}: it has none of the keys {', '.join(keys)}"
         said = Problem(source.value(()), "RF014", message, f"a {kind} begins with `{keys[0]}: NAME`")
-    return Source(source.file, source.text, problems=[said])
+    return Source(source.file, source.text, from_data(None, said.position), problems=[said])
 
 
 def _events(text: str) -> tuple[list[Event], dict[str, int]]:
@@ -193,24 +198,26 @@ class _Reader:
         self._anchors = anchors
         self._next = 0
 
-    def read(self, path: Path, depth: int) -> Any:
-        """The next value; an alias is read as if its content were written here again."""
+    def read(self, depth: int, key: Position | None = None) -> Node:
+        """The next value, with the position of its key; an alias is read as if its content were written here again."""
         event = self._events[self._next]
         if isinstance(event, AliasEvent):
             after, self._next = self._next + 1, self._anchors[event.anchor]
-            data = self.read(path, depth)
+            node = self.read(depth, key)
             self._next = after
-            return data
+            return node
         self._next += 1
         self.nodes += 1
         if self.nodes > _MOST_NODES or depth > _DEEPEST:
             raise _TooLarge(f"with its aliases it holds more than {_MOST_NODES} values or nests deeper than {_DEEPEST}")
-        self.source.values[path] = self._position(event)
+        at = self._position(event)
+        key = key or at
+        return Node(self._value(event, depth), at, key, key)
+
+    def _value(self, event: Event, depth: int) -> Any:
         if isinstance(event, MappingStartEvent):
-            return self._unquoted_expression(event) or dict(self._pairs(path, depth))
-        if isinstance(event, StartEvent):
-            return list(self._items(path, depth))
-        return self._scalar(event)
+            return self._unquoted_expression(event) or self._mapping(depth)
+        return self._list(depth) if isinstance(event, StartEvent) else self._scalar(event)
 
     def _skip(self) -> Event:
         depth = 0
@@ -235,15 +242,15 @@ class _Reader:
         self._problem(self._position(start), "`{{ … }}` has to stand in quotation marks", hint=hint)
         return text
 
-    def _items(self, path: Path, depth: int) -> Iterator[Any]:
-        index = 0
+    def _list(self, depth: int) -> list[Node]:
+        items = []
         while not isinstance(self._events[self._next], EndEvent):
-            yield self.read((*path, index), depth + 1)
-            index += 1
+            items.append(self.read(depth + 1))
         self._next += 1
+        return items
 
-    def _pairs(self, path: Path, depth: int) -> Iterator[tuple[str, Any]]:
-        seen: dict[str, Position] = {}
+    def _mapping(self, depth: int) -> dict[str, Node]:
+        found: dict[str, Node] = {}
         while not isinstance(event := self._events[self._next], MappingEndEvent):
             if isinstance(event, AliasEvent):
                 event = self._events[self._anchors[event.anchor]]
@@ -252,16 +259,15 @@ class _Reader:
             key = "" if isinstance(event, StartEvent) else str(event.value)
             if isinstance(event, StartEvent):
                 self._problem(here, "a key must be a plain word")
-            elif key in seen:
-                first = seen[key]
-                self._problem(here, f"the key {key!r} is here twice; the first is at line {first.line}", "RF003")
+            elif key in found:
+                line = found[key].key.line
+                self._problem(here, f"the key {key!r} is here twice; the first is at line {line}", "RF003")
             else:
-                seen[key] = here
-                self.source.keys[(*path, key)] = here
-                yield key, self.read((*path, key), depth + 1)
+                found[key] = self.read(depth + 1, here)
                 continue
             self._skip()
         self._next += 1
+        return found
 
     def _scalar(self, event: Event) -> Any:
         text, tag = str(event.value), _tag(event)

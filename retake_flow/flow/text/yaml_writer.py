@@ -8,7 +8,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from typing import Any
 
-from retake_flow.flow.text.yaml_source import Path
+from retake_flow.flow.text.tree import Path
 
 _PLAIN = re.compile(
     r"(?:\.{0,2}/)*[A-Za-z][A-Za-z0-9_]*(?:[ ./+-]{1,2}[A-Za-z0-9_]+)*|(?:\d+(?:ms|[smhdw]))+|[1-9]\d+x\d+"

@@ -12,7 +12,7 @@ from typing import Any, Final
 from retake_flow import plain_file
 from retake_flow.flow.diagnostics import Position
 from retake_flow.flow.model import Flow
-from retake_flow.flow.text.yaml_source import Source, decode, parse
+from retake_flow.flow.text.yaml_source import Source, parse
 from retake_flow.sanitize import one_line
 from retake_flow.testing.gherkin.lint import Flaw, Flawed
 
@@ -212,8 +212,7 @@ def of_file(file: Path) -> list[Phrase]:
     except OSError as error:
         message = f"{one_line(str(file))} cannot be read: {error.strerror}"
         raise Flawed([Flaw(Position(str(file), 1, 1), message)]) from None
-    text, problems = decode(content, str(file))
-    source = parse(text, str(file)) if not problems else Source(str(file), text, problems=problems)
+    source = parse(content, str(file))
     if source.problems:
         raise Flawed(Flaw(problem.position, problem.message, problem.hint) for problem in source.problems)
     if not isinstance(source.data, dict):

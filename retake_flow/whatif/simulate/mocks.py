@@ -16,7 +16,8 @@ from retake_flow.errors import PlatformError, RetakeFlowError, UsageError
 from retake_flow.flow.action_spec import ActionSpec, Catalogue, Idempotency, with_own
 from retake_flow.flow.diagnostics import did_you_mean
 from retake_flow.flow.model import Flow
-from retake_flow.flow.text.yaml_source import Path, Source, decode, parse
+from retake_flow.flow.text.tree import Path
+from retake_flow.flow.text.yaml_source import Source, parse
 from retake_flow.ports.actions import Call, Completion
 from retake_flow.redact import hide
 from retake_flow.whatif.simulate import script_fields
@@ -214,8 +215,7 @@ def read(content: bytes, file: str, flow: Flow, catalogue: Catalogue) -> Mocks:
     Raises:
         UsageError: The file has mistakes; the message says where.
     """
-    text, problems = decode(content, file)
-    source = Source(file, text, problems=problems) if problems else parse(text, file)
+    source = parse(content, file)
     if source.problems:
         raise UsageError("\n".join(map(str, source.problems)))
     if not isinstance(source.data, dict):

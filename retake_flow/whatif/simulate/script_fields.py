@@ -14,7 +14,7 @@ from retake_flow.flow import duration
 from retake_flow.flow.diagnostics import did_you_mean
 from retake_flow.flow.model import Flow
 from retake_flow.flow.names import is_called
-from retake_flow.flow.text.yaml_source import Path
+from retake_flow.flow.text.tree import Path
 from retake_flow.sanitize import cut
 
 _LONGEST = 60

@@ -15,7 +15,7 @@ from retake_flow.flow.diagnostics import did_you_mean
 from retake_flow.flow.duration import LONGEST
 from retake_flow.flow.expressions.sandbox import work_done
 from retake_flow.flow.model import FinalState, Flow
-from retake_flow.flow.text.yaml_source import Path
+from retake_flow.flow.text.tree import Path
 from retake_flow.ports.actions import Clock
 from retake_flow.ports.runs import Listener
 from retake_flow.redact import Secret, hide

@@ -155,8 +155,8 @@ def test_what_is_cut_out_is_a_consequence_and_not_said() -> None:
 def test_the_rest_of_a_damaged_file_is_still_checked() -> None:
     """The data that fits is kept, the source is left as it was, and the damaged places are named."""
     source = parse("flow: x\ninitial: a\nstates: {a: {final: ok, x: 1}, b: []}\n", "f")
-    data, found, damaged = examine(source)
-    assert data == {"flow": "x", "initial": "a", "states": {"a": {"final": "ok"}}}
+    tree, found, damaged = examine(source)
+    assert tree.data == {"flow": "x", "initial": "a", "states": {"a": {"final": "ok"}}}
     assert sorted(problem.code for problem in found) == ["RF010", "RF014"]
     assert damaged == {("states", "a"), ("states",)}
     assert source.data["states"]["a"] == {"final": "ok", "x": 1}
@@ -174,6 +174,16 @@ def test_a_slip_in_the_name_of_an_activity_is_told() -> None:
     for name, hint in (("chatt", "did you mean 'chat'?"), ("juggling", "")):
         found = load(f"{head}{{{name}: {{needs: encoder}}}}}}\n", "f.yaml").problems
         assert [problem.hint for problem in found if problem.message.endswith("needs the key 'do'")] == [hint]
+
+
+def test_keys_that_exclude_each_other_are_told_in_an_action_of_the_flow_too() -> None:
+    """A function says by itself what it takes and gives."""
+    declared = "{python: 'm:f', inputs: {x: {type: string}}, outcomes: [won]}"
+    found = problems("a: {final: ok}", head=f"actions: {{a.b: {declared}}}\n")
+    assert [problem.message for problem in found if problem.code == "RF013"] == [
+        "'inputs' does not go with 'python' in 'a.b' of 'actions' of the flow",
+        "'outcomes' does not go with 'python' in 'a.b' of 'actions' of the flow",
+    ]
 
 
 @pytest.mark.parametrize(

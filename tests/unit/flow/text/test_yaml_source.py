@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 from time import process_time
 
 import pytest
@@ -212,11 +211,6 @@ def test_a_byte_order_mark_is_no_part_of_the_text() -> None:
     """A file that an editor began with a byte order mark is read like any other."""
     assert decode(b"\xef\xbb\xbfflow: x", "f") == ("flow: x", [])
     assert decode(b"\xef\xbb\xbf\xff", "f")[1][0].position == Position("f", 1, 1)
-
-
-def test_the_digest_is_that_of_the_text() -> None:
-    """A source is identified by the SHA-256 of what was written."""
-    assert parse("flow: ö", "f").digest == hashlib.sha256("flow: ö".encode()).hexdigest()
 
 
 @pytest.mark.parametrize(

@@ -1,6 +1,6 @@
-"""The data of a flow file as a tree, so that flows can be merged before the model is built.
+"""The data of a flow file as a tree in which every value has its positions.
 
-Every value carries its positions. Targets are the places that name a state.
+Overlays are merged, and the model is built, from such trees. Targets are the places in them that name a state.
 """
 
 from __future__ import annotations
@@ -10,8 +10,10 @@ from typing import Any
 
 from retake_flow.flow.diagnostics import Position
 from retake_flow.flow.names import SEPARATOR, find_target, join, parent
-from retake_flow.flow.text.yaml_source import Path, Source
 from retake_flow.quick_dataclasses import dataclass
+
+#: The place of a value in a tree: keys of mappings and indices of lists, from the root.
+Path = tuple[str | int, ...]
 
 
 @dataclass(slots=True)
@@ -35,9 +37,50 @@ class Node:
         """Whether it is a mapping."""
         return isinstance(self.value, dict)
 
-    def get(self, key: str) -> Node | None:
-        """The value of a key; None if there is none, or this is not a mapping."""
-        return self.value.get(key) if isinstance(self.value, dict) else None
+    @property
+    def data(self) -> Any:
+        """The plain data."""
+        if isinstance(self.value, dict):
+            return {key: node.data for key, node in self.value.items()}
+        return [node.data for node in self.value] if isinstance(self.value, list) else self.value
+
+    def get(self, key: str | int) -> Node | None:
+        """The value of a key or an index; None if there is none."""
+        if isinstance(self.value, dict):
+            return self.value.get(key)
+        listed = isinstance(self.value, list) and isinstance(key, int) and key < len(self.value)
+        return self.value[key] if listed else None
+
+    def __contains__(self, key: str) -> bool:
+        """Whether it is a mapping with this key."""
+        return isinstance(self.value, dict) and key in self.value
+
+    def plain(self, key: str, default: Any = None) -> Any:
+        """The plain data of a key, or else a default."""
+        node = self.get(key)
+        return default if node is None else node.data
+
+    def entries(self, key: str) -> Iterator[tuple[str, Node]]:
+        """The entries of a key that has a mapping; none if it does not."""
+        node = self.get(key)
+        yield from node.value.items() if node is not None and node.mapping else ()
+
+    def each(self, key: str) -> list[Node]:
+        """The value of a key, or its items if it is a list; none if there is no such key."""
+        node = self.get(key)
+        return [] if node is None or node.value is None else node.as_list
+
+    @property
+    def as_list(self) -> list[Node]:
+        """Its items if it is a list; else only itself."""
+        return self.value if isinstance(self.value, list) else [self]
+
+    def walk(self, path: Path = ()) -> Iterator[tuple[Path, Node]]:
+        """The value itself and all inside it, each before those inside it, with their paths."""
+        yield path, self
+        inner = enumerate(self.value) if isinstance(self.value, list) else self.value.items() if self.mapping else ()
+        for key, node in inner:
+            yield from node.walk((*path, key))
 
     def copy(self) -> Node:
         """A deep copy."""
@@ -56,49 +99,6 @@ def from_data(value: Any, at: Position) -> Node:
     elif isinstance(value, list):
         value = [from_data(item, at) for item in value]
     return Node(value, at, at, at)
-
-
-def to_data(node: Node) -> Any:
-    """The data of a tree."""
-    if isinstance(node.value, dict):
-        return {key: to_data(item) for key, item in node.value.items()}
-    if isinstance(node.value, list):
-        return [to_data(item) for item in node.value]
-    return node.value
-
-
-def from_source(source: Source) -> Node:
-    """The tree of a source."""
-    return _node(source, source.data, ())
-
-
-def _node(source: Source, data: Any, path: Path) -> Node:
-    value = data
-    if isinstance(data, dict):
-        value = {key: _node(source, item, (*path, key)) for key, item in data.items()}
-    elif isinstance(data, list):
-        value = [_node(source, item, (*path, index)) for index, item in enumerate(data)]
-    return Node(value, source.value(path), source.key(path), source.origin(path))
-
-
-def source_of(tree: Node, file: str, text: str) -> Source:
-    """The source with the data and positions of a tree."""
-    source = Source(file, text, to_data(tree))
-    for path, node in _walk(tree, ()):
-        source.values[path], source.keys[path] = node.at, node.key
-        if node.origin != node.key:
-            source.origins[path] = node.origin
-    return source
-
-
-def _walk(node: Node, path: Path) -> Iterator[tuple[Path, Node]]:
-    yield path, node
-    if isinstance(node.value, dict):
-        for key, item in node.value.items():
-            yield from _walk(item, (*path, key))
-    elif isinstance(node.value, list):
-        for index, item in enumerate(node.value):
-            yield from _walk(item, (*path, index))
 
 
 @dataclass(frozen=True, slots=True)
@@ -133,8 +133,7 @@ def path_of(state: str) -> tuple[str, ...]:
 
 def states(owner: Node, prefix: str = "") -> Iterator[tuple[str, Node]]:
     """All states in a flow or a state, each before those inside it."""
-    held = owner.get("states")
-    for name, state in held.value.items() if held is not None and held.mapping else ():
+    for name, state in owner.entries("states"):
         path = join(prefix, name)
         yield path, state
         yield from states(state, path)
@@ -150,16 +149,14 @@ def targets(tree: Node) -> Iterator[Target]:
 def targets_of(path: str, state: Node) -> Iterator[Target]:
     """Every place in one state, without those inside it, that names a state to go to."""
     yield from _initial(state, path, parent(path) if state.get("history") else path)
-    always, routes = state.get("always"), state.get("transitions")
-    if always is not None:
-        yield from (Target(path, "", node) for node in target_names(always))
-    for event, route in routes.value.items() if routes is not None and routes.mapping else ():
+    always = state.get("always")
+    for event, route in [*([("", always)] if always is not None else []), *state.entries("transitions")]:
         yield from (Target(path, event, node) for node in target_names(route))
 
 
 def target_names(route: Node) -> Iterator[Node]:
     """The texts that name targets in the routes of one event."""
-    for item in route.value if isinstance(route.value, list) else [route]:
+    for item in route.as_list:
         node = item.get("to") if item.mapping else item
         if node is not None and isinstance(node.value, str):
             yield node
