@@ -33,7 +33,7 @@ from retake_flow.api.realtime import open_realtime
 from retake_flow.clock import SystemClock
 from retake_flow.engine.core.machine import Machine
 from retake_flow.engine.driver.runner import Runner
-from retake_flow.flow.load.load import read_bytes
+from retake_flow.flow.load.load import load
 from retake_flow.ports.responders import Answer, Batch
 from retake_flow.redact import Secret
 from retake_flow.rehearsal.server import serve
@@ -86,7 +86,7 @@ class Listener:
 @asynccontextmanager
 async def chatting(folder: Path, live: bool) -> AsyncIterator[tuple[Platform, Listener, Runner]]:
     """A run that reads the chat of a rehearsed agent."""
-    flow = read_bytes(FLOW, "chat.yaml").flow
+    flow = load(FLOW, "chat.yaml").flow
     assert flow is not None
     async with serve(Options(agents=(OWL,), viewers=(), realtime=live), folder) as server:
         owl = server.platform.agents.by_id(OWL.user_id)

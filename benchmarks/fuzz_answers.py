@@ -43,7 +43,7 @@ from retake_flow.api.realtime import open_realtime
 from retake_flow.engine.core.machine import Machine
 from retake_flow.engine.driver.runner import Runner
 from retake_flow.errors import RetakeFlowError
-from retake_flow.flow.load.load import read_bytes
+from retake_flow.flow.load.load import load
 from retake_flow.ports.responders import Batch, Message
 from retake_flow.redact import Secret
 from retake_flow.responders import language_model, webhook
@@ -209,7 +209,7 @@ async def serving(seed: int) -> AsyncIterator[Server]:
 @asynccontextmanager
 async def on_air(server: Server, folder: Path, failures: list[str]) -> AsyncIterator[tuple[Runner, asyncio.Task[Run]]]:
     """A run that reads the chat, has it answered, and looks at what the platform says; and the task that drives it."""
-    loaded = read_bytes(FLOW.replace(b"URL", server.url.encode()), "fuzz.yaml")
+    loaded = load(FLOW.replace(b"URL", server.url.encode()), "fuzz.yaml")
     assert loaded.flow is not None, loaded
     flow, clock = loaded.flow, Hurried()
     known = Credentials(Secret("rtk_fuzz_owl_1"), agent_name="owl", user_db_id=_OWNER, issued_by=server.url)

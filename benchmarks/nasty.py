@@ -16,7 +16,7 @@ from startup import made
 
 from retake_flow.actions.registry import CATALOGUE
 from retake_flow.flow.check.check import check
-from retake_flow.flow.load.load import read_bytes
+from retake_flow.flow.load.load import load
 from retake_flow.flow.text import yaml_source
 from retake_flow.testing import phrasebook
 
@@ -145,7 +145,7 @@ _STEPS = phrasebook.steps()
 @cache
 def _good() -> list[str]:
     """The small flows without a mistake."""
-    loaded = {text: read_bytes(text.encode(), "flow.yaml") for text in _SMALL}
+    loaded = {text: load(text.encode(), "flow.yaml") for text in _SMALL}
     return [text for text, each in loaded.items() if each.flow is not None and not check(each, CATALOGUE)]
 
 

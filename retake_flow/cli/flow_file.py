@@ -67,9 +67,9 @@ def problems(name: str, settings: Settings, outside: Iterable[str] = ()) -> tupl
     from retake_flow.actions.registry import CATALOGUE
     from retake_flow.flow.check.check import check
     from retake_flow.flow.diagnostics import errors
-    from retake_flow.flow.load.load import read_bytes
+    from retake_flow.flow.load.load import load
 
-    loaded = read_bytes(content, str(path), allowed=allowed)
+    loaded = load(content, str(path), allowed=allowed)
     found = check(loaded, CATALOGUE)
     if loaded.flow is None or loaded.problems or any(problem.code not in _SUPERFLUOUS for problem in errors(found)):
         return found
@@ -97,13 +97,13 @@ def open_flow(name: str, settings: Settings, outside: Iterable[str] = (), *, tol
         UsageError: The flow does not exist.
     """
     from retake_flow.flow.diagnostics import Problems, errors
-    from retake_flow.flow.load.load import read_bytes
+    from retake_flow.flow.load.load import load
 
     found = problems(name, settings, outside)
     if any(problem.code not in tolerated for problem in errors(found)):
         raise Problems(errors(found))
     path, content = read(name)
-    loaded = read_bytes(content, str(path), known_good=True, allowed=_allowed_files(outside))
+    loaded = load(content, str(path), known_good=True, allowed=_allowed_files(outside))
     if loaded.flow is None or loaded.problems:
         raise Problems(loaded.problems)
     return loaded.flow

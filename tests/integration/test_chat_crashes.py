@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from retake_flow.flow.load.load import read_bytes
+from retake_flow.flow.load.load import load
 from retake_flow.rehearsal.setup.viewer_script import Cue
 from retake_flow.testing.fakes.responder import FakeResponder
 from retake_flow.testing.runs.rehearsed import AGENT, Rehearsal, Rehearsed
@@ -51,7 +51,7 @@ _SAID = ["to a", "thanks", "thanks, too", "to b", "to c", "Still here."]
 
 
 def _rehearsal(folder: Path, *, live: bool, die_at: str = "") -> Rehearsal:
-    flow = read_bytes(_FLOW, "chat.yaml").flow
+    flow = load(_FLOW, "chat.yaml").flow
     assert flow is not None
     rehearsal = Rehearsal(flow, folder, die_at=die_at, comebacks=[2.5])
     rehearsal.options = replace(rehearsal.options, comments_without_session=200, realtime=live)

@@ -15,7 +15,7 @@ from retake_flow.flow.diagnostics import Position, Problem, Problems
 from retake_flow.flow.load.files import Files
 from retake_flow.flow.text import locate
 from retake_flow.flow.text.tree import Path
-from retake_flow.flow.text.yaml_source import Source, decode
+from retake_flow.flow.text.yaml_source import Source
 from retake_flow.flow.text.yaml_writer import write
 from retake_flow.redact import scrub
 
@@ -39,9 +39,8 @@ def show_flow(args: argparse.Namespace) -> int:
 def _resolve(name: str, outside: Sequence[str]) -> Source:
     path, content = flow_file.read(name)
     files = Files(locate.Folders.beside(path, locate.resolve_places(outside)).find)
-    text, problems = decode(content, str(path))
-    source = files.add(text, str(path))
-    problems += files.problems if not problems else []
+    source = files.add(content, str(path))
+    problems = files.problems
     if not problems and not isinstance(source.data, dict):
         problems = [Problem(Position(str(path), 1, 1), "RF014", "the flow must be a mapping")]
     if problems:

@@ -26,12 +26,11 @@ from retake_flow.flow.model import (
     WaitState,
 )
 from retake_flow.flow.names import SEPARATOR, find_target, join, last, parent
+from retake_flow.flow.schema.builders import OWN_EFFECTS
 from retake_flow.flow.schema.state import KINDS
 from retake_flow.flow.state_parts import TIMES, Ask, Effect, Escalation, Poll, Raise, Retry, Route, Tell, Undo, Value
 from retake_flow.flow.text.tree import Node, states
 
-#: The keys of effects that a route may have itself.
-EFFECTS = ("set", "cancel", "raise", "tell", "scene")
 #: The scope of events that are dropped only when the flow ends.
 WHOLE_FLOW = "flow"
 _MOST_ALIKE = 100  # states of one name to search for the one that is meant
@@ -57,6 +56,8 @@ class Builder:
         self.damaged: set[str] = set()
         self._root = root
         self._inner = inner
+        if "states" not in tree:
+            raise KeyError("states")
         self._states = dict(states(tree, root))
         self._named: dict[str, list[str]] = {}
         for path in self._states:
@@ -88,14 +89,14 @@ class Builder:
             "parent": parent(path),
             "position": node.key,
             "root": self._root,
-            "description": node.plain("description", ""),
+            "description": plain_value(node, "description", ""),
             "set": _values(node, "set"),
-            "entry": self._effects(path, node.each("entry")),
-            "exit": self._effects(path, node.each("exit")),
+            "entry": self._effects(path, _each(node, "entry")),
+            "exit": self._effects(path, _each(node, "exit")),
             "timeout": self._time(node, "timeout"),
-            "activities": {name: self._activity(path, name, item) for name, item in node.entries("activities")},
+            "activities": {name: self._activity(path, name, item) for name, item in _entries(node, "activities")},
             "routes": self._routes(path, node),
-            "always": self._routes_of_event(path, "", node.each("always")),
+            "always": self._routes_of_event(path, "", _each(node, "always")),
         }
         if "flow" in node and "do" not in node and "ask" not in node:
             return self._sub_flow(path, node, shared)
@@ -114,12 +115,12 @@ class Builder:
                     retry=self._retry(node),
                     poll=self._poll(node),
                     undo=_undo(node),
-                    on_crash=node.plain("on_crash", ""),
+                    on_crash=plain_value(node, "on_crash", ""),
                 )
             case "ask":
                 return QuestionState(**shared, ask=self._ask(node.value["ask"]))
             case "states":
-                children = tuple(path + SEPARATOR + name for name, _ in node.entries("states"))
+                children = tuple(path + SEPARATOR + name for name, _ in _entries(node, "states"))
                 return CompositeState(
                     **shared, initial=self._initial(path, node), children=children, **self._retries(path, node)
                 )
@@ -129,16 +130,16 @@ class Builder:
                 return self._final(path, node, shared)
             case "history":
                 initial = self._initial(shared["parent"], node)
-                return HistoryState(**shared, deep=node.plain("history") == "deep", initial=initial)
+                return HistoryState(**shared, deep=plain_value(node, "history") == "deep", initial=initial)
         return RestingState(**shared)
 
     def _final(self, path: str, node: Node, shared: dict[str, Any]) -> State:
-        of_state, outcome = node.plain("ends") == "state", node.plain("final")
+        of_state, outcome = plain_value(node, "ends") == "state", plain_value(node, "final")
         ends = shared["parent"] if of_state else self._root
         if of_state and ends == self._root:
             message = f"{path!r} is inside no state that it could end"
             self._say(node.value["ends"].at, "RF014", message, "leave out `ends`")
-        fails = ends == self._root and (outcome == "failed" or node.plain("fails", False))
+        fails = ends == self._root and (outcome == "failed" or plain_value(node, "fails", False))
         reason = node.get("reason")
         return FinalState(
             **shared, final=outcome, ends=ends, fails=fails, reason=None if reason is None else parse_templates(reason)
@@ -174,9 +175,9 @@ class Builder:
         return tuple(
             Effect(
                 _values(node, "set"),
-                tuple(self._raise(path, each) for each in node.each("raise")),
+                tuple(self._raise(path, each) for each in _each(node, "raise")),
                 _tell(node),
-                node.plain("scene", ""),
+                plain_value(node, "scene", ""),
                 _condition(node, "if"),
                 node.at,
                 _texts(node, "cancel"),
@@ -185,10 +186,10 @@ class Builder:
         )
 
     def _raise(self, path: str, node: Node) -> Raise:
-        if not node.mapping:
+        if isinstance(node.value, str):
             return Raise(node.value, node.at, source=path)
         return Raise(
-            event=node.plain("event"),
+            event=plain_value(node, "event"),
             position=node.at,
             data=_values(node, "data"),
             after=self._time(node, "after"),
@@ -208,16 +209,18 @@ class Builder:
     def _ask(self, node: Node) -> Ask:
         return Ask(
             message=parse_templates(node.value["message"]),
-            fields=node.plain("answer", {}),
-            decisions={name: fields.data or {} for name, fields in node.entries("decisions")},
-            remind=tuple(map(self._duration, node.each("remind"))),
+            fields=plain_value(node, "answer", {}),
+            decisions={name: fields.data or {} for name, fields in _entries(node, "decisions")},
+            remind=tuple(map(self._duration, _each(node, "remind"))),
             timeout=self._time(node, "timeout"),
-            escalate=tuple(Escalation(self._time(each, "after"), each.plain("to")) for each in node.each("escalate")),
+            escalate=tuple(
+                Escalation(self._time(each, "after"), plain_value(each, "to")) for each in _each(node, "escalate")
+            ),
         )
 
     def _routes(self, path: str, node: Node) -> dict[str, tuple[Route, ...]]:
         found: dict[str, tuple[Route, ...]] = {}
-        for pattern, written in node.entries("transitions"):
+        for pattern, written in _entries(node, "transitions"):
             event = pattern.removesuffix(".*")  # `tip` takes `tip.large` too
             routes = self._routes_of_event(path, event, written.as_list)
             if routes:
@@ -229,23 +232,23 @@ class Builder:
         return tuple(route for route in routes if route is not None)
 
     def _route(self, path: str, event: str, node: Node) -> Route | None:
-        to = node.get("to") if node.mapping else node
+        to = node if isinstance(node.value, str) else node.get("to")
         target = "" if to is None else find_target(path, to.value, self._states, self._root)
         place = (to or node).at
         if to is not None and target is None:
             self.damaged.add(path)
             self._say(place, "RF020", f"there is no state {to.value!r}", self._suggestions(to.value))
             return None
-        own = [node] if any(key in node for key in EFFECTS) else []
+        own = [node] if any(key in node for key in OWN_EFFECTS) else []
         return Route(
             event=event,
             to=target or "",
             when=_condition(node, "when"),
-            effects=self._effects(path, [*own, *node.each("effects")]),
+            effects=self._effects(path, [*own, *_each(node, "effects")]),
             position=place,
             root=self._root,
             source=path,
-            reenter=node.plain("reenter", False),
+            reenter=plain_value(node, "reenter", False),
         )
 
     def _suggestions(self, written: str) -> str:
@@ -267,16 +270,16 @@ class Builder:
             every=self._time(node, "every"),
             quiet=self._time(node, "quiet"),
             delay=self._time(node, "delay", 0.0),
-            raises=tuple((event, _expression(condition)) for event, condition in node.entries("raises")),
+            raises=tuple((event, _expression(condition)) for event, condition in _entries(node, "raises")),
             retry=self._retry(node),
             position=node.key,
             ask=self._ask(node.value["ask"]) if "ask" in node else None,
-            on_crash=node.plain("on_crash", ""),
+            on_crash=plain_value(node, "on_crash", ""),
             root=self._root,
         )
 
     def _retry(self, node: Node) -> Retry | None:
-        values = {key: self._retry_value(key, item) for key, item in node.entries("retry")}
+        values = {key: self._retry_value(key, item) for key, item in _entries(node, "retry")}
         return Retry(**values) if values else None
 
     def _retry_value(self, key: str, node: Node) -> Value:
@@ -319,7 +322,7 @@ class Builder:
 
 def inputs(tree: Node) -> dict[str, Input]:
     """The declared inputs, with their files resolved next to the flow file that names them."""
-    return {name: Input(name, _input_schema(node), node.key) for name, node in tree.entries("inputs")}
+    return {name: Input(name, _input_schema(node), node.key) for name, node in _entries(tree, "inputs")}
 
 
 def _input_schema(node: Node) -> Mapping[str, Any]:
@@ -330,7 +333,7 @@ def _input_schema(node: Node) -> Mapping[str, Any]:
 
 def events(tree: Node) -> dict[str, Mapping[str, Any]]:
     """The declared events from outside, with the properties of their data."""
-    declared = tree.plain("events", {})
+    declared = plain_value(tree, "events", {})
     pairs = declared.items() if isinstance(declared, dict) else dict.fromkeys(declared).items()
     return {name: fields or {} for name, fields in pairs}
 
@@ -343,11 +346,11 @@ def own_action(name: str, node: Node) -> OwnAction:
         do=do,
         given=given,
         position=node.key,
-        description=node.plain("description", ""),
-        inputs=node.plain("inputs", {}),
-        result=node.plain("result", {}),
+        description=plain_value(node, "description", ""),
+        inputs=plain_value(node, "inputs", {}),
+        result=plain_value(node, "result", {}),
         outcomes=_texts(node, "outcomes") or ("done",),
-        safe=node.plain("idempotency") == "safe",
+        safe=plain_value(node, "idempotency") == "safe",
     )
 
 
@@ -361,13 +364,33 @@ def parse_templates(node: Node) -> Value:
     return [parse_templates(item) for item in written] if isinstance(written, list) else written
 
 
+# A stored flow is not validated again: if its parts have other shapes than expected, these functions raise errors.
+
+
+def plain_value(owner: Node, key: str, default: Any = None) -> Any:
+    """The plain data of a key of a mapping, or of nothing; or else a default."""
+    node = (owner.value or {}).get(key)
+    return default if node is None else node.data
+
+
+def _entries(owner: Node, key: str) -> Iterable[tuple[str, Node]]:
+    node = owner.get(key)
+    return () if node is None else node.value.items()
+
+
+def _each(owner: Node, key: str) -> list[Node]:
+    """The value of a key, or its items if it is a list; none if there is no such key."""
+    node = owner.get(key)
+    return [] if node is None or node.value is None else node.as_list
+
+
 def _values(owner: Node, key: str) -> dict[str, Value]:
-    return {name: parse_templates(node) for name, node in owner.entries(key)}
+    return {name: parse_templates(node) for name, node in _entries(owner, key)}
 
 
 def _texts(owner: Node, key: str) -> tuple[str, ...]:
     """One text or a list of them."""
-    return tuple(node.value for node in owner.each(key))
+    return tuple(node.value for node in _each(owner, key))
 
 
 def _condition(owner: Node, key: str) -> Expression | None:
@@ -384,21 +407,22 @@ def _tell(owner: Node) -> Tell | None:
     node = owner.get("tell")
     if node is None:
         return None
-    if not node.mapping:
+    if isinstance(node.value, str):
         return Tell(parse_templates(node))
-    return Tell(parse_templates(node.value["message"]), node.plain("kind", "told"))
+    return Tell(parse_templates(node.value["message"]), plain_value(node, "kind", "told"))
 
 
 def _undo(owner: Node) -> Undo | None:
     node = owner.get("undo")
     if node is None:
         return None
-    return Undo(node.plain("do"), _values(node, "with")) if node.mapping else Undo(node.value, {})
+    is_name = isinstance(node.value, str)
+    return Undo(node.value, {}) if is_name else Undo(plain_value(node, "do"), _values(node, "with"))
 
 
 def _action_and_inputs(node: Node) -> tuple[str, dict[str, Value]]:
     """The action and its inputs; with `lines`, `program.run` is a service."""
-    do, given = node.plain("do", ""), _values(node, "with")
+    do, given = plain_value(node, "do", ""), _values(node, "with")
     if do == "program.run" and isinstance(given.get("lines"), bool):
         do = "program.lines" if given.pop("lines") else do
     return do, given

@@ -33,17 +33,20 @@ class Files:
         self.problems: list[Problem] = []
         self._find = find
         self._texts: dict[str, str] = {}
-        self._contents: dict[str, bytes] = {}
+        self._contents: dict[str, str | bytes] = {}
         self._references: dict[str, dict[str, str]] = {}
         self._sources: dict[str, Source] = {}
 
-    def add(self, text: str, file: str) -> Source:
-        """Add the text of a file; returns its content merged with everything it extends."""
-        return self._resolve(text, file, (file,))
+    def add(self, content: str | bytes, file: str) -> Source:
+        """Add the content of a file; returns it merged with everything it extends."""
+        self._contents[file] = content
+        return self.read(file)
 
-    def read(self, file: str) -> Source | None:
-        """The content of a found file; None if it is not text."""
-        return self._read(file, (file,))
+    def read(self, file: str, chain: tuple[str, ...] = ()) -> Source:
+        """The content of a found file, merged with everything it extends; `chain` are the files that extend it."""
+        if file not in self._sources:
+            self._sources[file] = self._resolve(file, (*chain, file))
+        return self._sources[file]
 
     def find(self, name: str, unknown: Problem) -> str | None:
         """The file that a name means.
@@ -83,22 +86,13 @@ class Files:
         """Record a problem with a name."""
         self.problems.append(replace(unknown, message=one_line(message), hint=one_line(hint)))
 
-    def _read(self, file: str, chain: tuple[str, ...]) -> Source | None:
-        if file in self._sources:
-            return self._sources[file]
-        text, problems = decode(self._contents[file], file)
-        self.problems += problems
-        return None if problems else self._resolve(text, file, chain)
-
-    def _resolve(self, text: str, file: str, chain: tuple[str, ...]) -> Source:
-        source = require_kind(parse(text, file), "flow", _KEYS if self._texts else _OWN_KEYS)
-        self._texts[file] = text
+    def _resolve(self, file: str, chain: tuple[str, ...]) -> Source:
+        keys = _KEYS if self._texts else _OWN_KEYS
+        source = require_kind(parse(self._contents[file], file), "flow", keys)
+        self._texts[file] = source.text
         _hide_secrets(source.data)
         self.problems += source.problems
-        if isinstance(source.data, dict) and EXTENDS in source.data:
-            source = self._extend(source, chain)
-        self._sources[file] = source
-        return source
+        return self._extend(source, chain) if isinstance(source.data, dict) and EXTENDS in source.data else source
 
     def _extend(self, over: Source, chain: tuple[str, ...]) -> Source:
         """The result of an overlay on the flow that it extends; nothing if that flow is unavailable."""
@@ -114,8 +108,8 @@ class Files:
             hint = "give this file another name" if found == chain[-1] else ""
             self.say(unknown, f"{name} would extend itself: {' → '.join((*chain, found))}", hint)
             return nothing
-        base = self._read(found, (*chain, found))
-        if base is None or not isinstance(base.data, dict) or not base.data:
+        base = self.read(found, chain)
+        if not isinstance(base.data, dict) or not base.data:
             return nothing
         from retake_flow.flow.overlay.merge import merge
 

@@ -244,7 +244,7 @@ class Functions:
     def declared_actions(self, tree: Node) -> dict[str, OwnAction]:
         """The actions that a file declares."""
         found: dict[str, OwnAction | None] = {}
-        for name, node in tree.entries("actions"):
+        for name, node in tree.entries("actions").items():
             function, given = node.get("python"), node.get("with")
             if function is None:
                 found[name] = own_action(name, node)

@@ -83,7 +83,7 @@ def _origin(schema: Mapping[str, Any]) -> str:
 
 def flaws(tree: Node) -> Iterator[Problem]:
     """Problems with the declared inputs that the schema cannot express."""
-    for name, node in tree.entries("inputs"):
+    for name, node in tree.entries("inputs").items():
         schema = node.data
         if schema.get("secret"):
             for key in ("default", "value"):

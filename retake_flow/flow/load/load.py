@@ -8,7 +8,7 @@ from typing import Any
 
 from retake_flow.errors import StoreError
 from retake_flow.flow.diagnostics import Position, Problem, Problems
-from retake_flow.flow.load.builder import Builder, events, inputs
+from retake_flow.flow.load.builder import Builder, events, inputs, plain_value
 from retake_flow.flow.load.files import Files
 from retake_flow.flow.load.functions import Functions
 from retake_flow.flow.load.inputs import flaws
@@ -19,7 +19,7 @@ from retake_flow.flow.state_parts import Scene
 from retake_flow.flow.text.bundle import Find, Sources
 from retake_flow.flow.text.locate import Folders
 from retake_flow.flow.text.tree import Node, Path
-from retake_flow.flow.text.yaml_source import Source, decode
+from retake_flow.flow.text.yaml_source import Source
 from retake_flow.quick_dataclasses import dataclass
 from retake_flow.redact import Secret
 
@@ -64,23 +64,18 @@ class Loaded:
     unusable: frozenset[str] = frozenset()
 
 
-def read_bytes(
-    content: bytes, file: str, *, known_good: bool = False, find: Find | None = None, allowed: Sequence[str] = ()
-) -> Loaded:
-    """Build the model from the content of a flow file; see `load`."""
-    text, problems = decode(content, file)
-    if problems:
-        return Loaded(None, tuple(problems), frozenset())
-    return load(text, file, known_good=known_good, find=find, allowed=allowed)
-
-
 def load(
-    text: str, file: str, *, known_good: bool = False, find: Find | None = None, allowed: Sequence[str] = ()
+    content: str | bytes,
+    file: str,
+    *,
+    known_good: bool = False,
+    find: Find | None = None,
+    allowed: Sequence[str] = (),
 ) -> Loaded:
-    """Build the model from the text of a flow file.
+    """Build the model from the content of a flow file.
 
     Args:
-        text: The YAML.
+        content: The YAML; bytes must be UTF-8.
         file: The name shown in messages, beside which sub-flows are searched.
         known_good: Whether these exact texts are known to fit the schema, so that validation is skipped.
         find: Finds sub-flows; None to search the disk.
@@ -88,13 +83,13 @@ def load(
     """
     find = find or Folders.beside(file, allowed).find
     reading = _Reading(find, known_good)
-    source = reading.files.add(text, file)
+    source = reading.files.add(content, file)
     reading.examine(source)
     part = reading.part(file, "", (file,))
     if part is None:
         return Loaded(None, reading.problems, frozenset())
     sources = reading.files.sources(file, allowed)
-    plain = part.tree.plain
+    plain = partial(plain_value, part.tree)
     flow = Flow(
         name=plain("flow"),
         version=plain("version", 1),
@@ -104,7 +99,7 @@ def load(
         initial=part.initial,
         states=part.states,
         file=file,
-        text=text,
+        text=source.text,
         sources=sources,
         digest=sources.digest,
         notify=tuple(map(Secret, plain("notify", ()))),
@@ -112,7 +107,7 @@ def load(
         actions=reading.actions,
         rules=tuple(plain("rules", ())),
         phrases=plain("phrases", {}),
-        scenes={name: Scene(tuple(node.data), node.key) for name, node in part.tree.entries("scenes")},
+        scenes={name: Scene(tuple(node.data), node.key) for name, node in part.tree.entries("scenes").items()},
     )
     extension = None
     if source.extends is not None:
@@ -261,14 +256,11 @@ class _Reading:
         if part is None:
             return None
         finals = dict.fromkeys(s.final for s in part.states.values() if isinstance(s, FinalState) and s.ends == path)
-        return SubFlow(part.tree.plain("flow"), part.inputs, tuple(finals)), part.initial, part.states
+        return SubFlow(plain_value(part.tree, "flow"), part.inputs, tuple(finals)), part.initial, part.states
 
     def _inside(self, file: str, root: str, chain: tuple[str, ...]) -> _Part | None:
         if file not in self._read:
-            source = self.files.read(file)
-            if source is None:
-                return None
-            self.examine(source)
+            self.examine(self.files.read(file))
         return self.part(file, root, chain)
 
     def _find(self, name: Node, chain: tuple[str, ...]) -> str | None:

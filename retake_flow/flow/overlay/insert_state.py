@@ -76,7 +76,7 @@ def _before(tree: Node, here: Mapping[str, Node], path: str, other: str, anchor:
         own = is_within(target.bearer, path) or (target.bearer and is_within(target.bearer, other))
         # The initial target of a history state is named in it, and so counts as coming from outside.
         if not own and target.means(here) == other:
-            target.node.value = _rename(target.node.value, path)
+            target.node.value = join(parent(target.node.value), last(path))
             if target.means(here) != path:
                 target.node.value = path
             target.node.at = target.node.origin = anchor.at
@@ -88,7 +88,7 @@ def _after(here: Mapping[str, Node], path: str, other: str, event: str, anchor: 
     routes = here[other].get("transitions")
     route = routes.get(event) if routes is not None else None
     if routes is None or route is None or not any(True for _ in target_names(route)):
-        message = f"the state {other!r} does not say where it goes on {event!r}"
+        message = f"the state {other!r} has no transition on {event!r}"
         raise _Refused(anchor.at, message, f"give {other!r} and {path!r} their transitions in the overlay")
     success = _unrouted_success(here, path, "", anchor)
     listed = isinstance(route.value, list)
@@ -118,23 +118,21 @@ def _lay_route(state: Node, event: str, route: Node, anchor: Node) -> None:
 def _unrouted_success(here: Mapping[str, Node], path: str, other: str, anchor: Node) -> str:
     """The success event of the new state, if it does not route it itself; else ""."""
     state = here[path]
-    routes = state.get("transitions")
-    known = set(routes.value) if routes is not None and routes.mapping else set()
+    known = state.entries("transitions")
     if state.get("do") is not None or state.get("wait") is not None:
         return "" if "done" in known else "done"
     ask = state.get("ask")
     if ask is not None:
-        decisions = ask.get("decisions")
-        answers = list(decisions.value) if decisions is not None and decisions.mapping else ["answered"]
+        answers = ask.entries("decisions") or ["answered"]
         open_ends = [answer for answer in answers if answer not in known]
         if len(open_ends) <= 1:
             return open_ends[0] if open_ends else ""
-        hint = f"add transitions for all of {', '.join(open_ends)} but the one that goes on"
-        raise _Refused(anchor.at, f"which answer to {path!r} goes on is not clear", hint)
+        message = f"several answers to {path!r} could be its continuing event: {', '.join(open_ends)}"
+        raise _Refused(anchor.at, message, "give all of them but one a transition")
     inside = [(path, state), *states(state, path)]
     if not any(_leaves(target, path, here) for inner, node in inside for target in targets_of(inner, node)):
         where = f"to {last(other)!r}" if other else "on"
-        raise _Refused(anchor.at, f"how {path!r} ends is not known here", f"give it transitions that lead {where}")
+        raise _Refused(anchor.at, f"{path!r} has no transition that leads {where}", "give it one that does")
     return ""
 
 
@@ -144,36 +142,23 @@ def _leaves(target: Target, path: str, here: Mapping[str, Node]) -> bool:
 
 
 def _success_of(state: Node, path: str, anchor: Node) -> str:
-    routes = state.get("transitions")
-    events = list(routes.value) if routes is not None and routes.mapping else []
+    events = state.entries("transitions")
     likely = [event for event in events if not (event in ("timeout", "stop", "error") or "." in event)]
     if "done" in likely:
         return "done"
     if len(likely) == 1:
-        return str(likely[0])
+        return likely[0]
     hint = f"write `after: {{state: {last(path)}, on: EVENT}}`, where EVENT is one of: {', '.join(events) or 'none'}"
-    raise _Refused(anchor.at, f"on which event {path!r} goes on is not clear", hint)
+    raise _Refused(anchor.at, f"the continuing event of {path!r} is not clear", hint)
 
 
-def _looks_at_event(node: Node) -> Iterator[str]:
+def _looks_at_event(route: Node) -> Iterator[str]:
     """The names in the guards and variables of a route that refer to its event."""
-    for item in node.value if isinstance(node.value, list) else [node]:
-        for key, found in item.value.items() if item.mapping else ():
-            for text in _texts(found) if key != "to" else ():
-                try:
-                    names = (Template if is_template(text) else Expression)(text, node.at).names()
-                except ExpressionError:
-                    continue  # the check reports it
-                yield from (chain[0] for chain in sorted(names) if chain[0] in ("result", "event"))
-
-
-def _texts(node: Node) -> Iterator[str]:
-    if isinstance(node.value, str):
-        yield node.value
-    elif isinstance(node.value, dict | list):
-        for item in node.value.values() if isinstance(node.value, dict) else node.value:
-            yield from _texts(item)
-
-
-def _rename(written: str, path: str) -> str:
-    return join(parent(written), last(path))
+    for path, node in route.walk():
+        text, bare = node.value, path[-1:] in (("when",), ("if",))
+        if isinstance(text, str) and (bare or is_template(text)):
+            try:
+                names = (Expression if bare else Template)(text, node.at).names()
+            except ExpressionError:
+                continue  # the check reports it
+            yield from (chain[0] for chain in sorted(names) if chain[0] in ("result", "event"))

@@ -31,8 +31,8 @@ def duration(description: str, *examples: Any) -> Schema:
 
 def time_or_calendar(description: str, *examples: Any, key: str, more: Schema | None = None) -> Schema:
     """A duration, or a time of the calendar, in which `key` has the time of day."""
-    clock = {"description": "A time of day, such as 20:00, in that zone.", "type": "string", "minLength": 1}
-    zone = {"description": "The time zone, such as Europe/Berlin.", "type": "string", "minLength": 1}
+    clock = text("A time of day, such as 20:00, in that zone.", minLength=1)
+    zone = text("The time zone, such as Europe/Berlin.", minLength=1)
     plain = duration(description, *examples)
     return {
         **plain,
@@ -50,9 +50,34 @@ def text(description: str, *examples: Any, **more: Any) -> Schema:
     return {"description": description, "type": "string", **more, **shown}
 
 
+def flag(description: str) -> Schema:
+    """True or false."""
+    return {"description": description, "type": "boolean"}
+
+
+def list_of(description: str, item: Schema, *examples: Any, **more: Any) -> Schema:
+    """A list whose items fit a schema; `more` limits it."""
+    shown = {"examples": list(examples)} if examples else {}
+    return {"description": description, "type": "array", "items": item, **more, **shown}
+
+
+def one_or_many_texts(description: str, pattern: str, *examples: Any) -> Schema:
+    """A text that matches a pattern, or a list of such texts."""
+    item = {"type": "string", "pattern": pattern}
+    return {**list_of(description, item, *examples, minItems=1), "type": ["string", "array"], "pattern": pattern}
+
+
 def expression(description: str, *examples: str) -> Schema:
     """A bare expression."""
     return {"description": description, "type": ["string", "boolean"], "minLength": 1, "examples": list(examples)}
+
+
+def text_or_mapping(
+    description: str, properties: Schema, required: tuple[str, ...] = (), *examples: Any, **more: Any
+) -> Schema:
+    """A text, or a mapping with these keys and no others; `more` limits the text."""
+    shown = {"examples": list(examples)} if examples else {}
+    return {**mapping_of(description, properties, required), "type": ["string", "object"], **more, **shown}
 
 
 def mapping_of(description: str, properties: Schema, required: tuple[str, ...] = (), **more: Any) -> Schema:
@@ -91,15 +116,13 @@ TOLD = ("told", "trouble", "recovered", "tip", "milestone", "warning", "shared")
 #: The scenes of the stage.
 SCENES = ("starting", "live", "brb", "ended")
 SCENE_NAME = "^[a-z][a-z0-9_]*$"
-DO: Schema = text(
-    "The action to perform; `retake-flow actions` lists them.", "retake.stream_status", pattern=ACTION_NAME
-)
+DO = text("The action to perform; `retake-flow actions` lists them.", "retake.stream_status", pattern=ACTION_NAME)
 WITH: Schema = {
     "description": "The action's inputs. Texts may hold `{{ … }}`; one that is exactly one `{{ … }}` keeps its type.",
     "type": "object",
     "examples": [{"message": "{{ inputs.opening_message }}"}],
 }
-SET: Schema = mapping(
+SET = mapping(
     "Variables to set, read elsewhere as `vars.NAME`.", STATE_NAME, {}, examples=[{"direction": "{{ result.answer }}"}]
 )
 RAISE: Schema = {
@@ -112,7 +135,7 @@ ONE_RAISE: Schema = {
     "type": ["string", "object"],
     "pattern": EVENT_NAME,
     "properties": {
-        "event": {"description": "The name of the event.", "type": "string", "pattern": EVENT_NAME},
+        "event": text("The name of the event.", pattern=EVENT_NAME),
         "after": duration("Its delay; a delayed event is dropped when the state that waits for it is left.", "2s"),
         "scope": text(
             "The state with which a delayed event is dropped: a surrounding state by its name, or the whole "
@@ -131,47 +154,36 @@ ONE_RAISE: Schema = {
     "dependentRequired": {"scope": ["after"]},
     "additionalProperties": False,
 }
-CANCEL: Schema = {
-    "description": "Names of delayed events to drop. This happens before `raise`.",
-    "type": ["string", "array"],
-    "pattern": EVENT_NAME,
-    "items": {"type": "string", "pattern": EVENT_NAME},
-    "minItems": 1,
-    "examples": ["tick"],
-}
-TELL: Schema = {
-    "description": "A notice to the operator: a text, or a mapping with the kind of the notice. It is sent exactly "
-    "once.",
-    "type": ["string", "object"],
-    "minLength": 1,
-    "properties": {
-        "message": {"description": "The text.", "type": "string", "minLength": 1},
-        "kind": {"description": "The kind of the notice. Default told.", "type": "string", "enum": list(TOLD)},
+CANCEL = one_or_many_texts("Names of delayed events to drop. This happens before `raise`.", EVENT_NAME, "tick")
+TELL = text_or_mapping(
+    "A notice to the operator: a text, or a mapping with the kind of the notice. It is sent exactly once.",
+    {
+        "message": text("The text.", minLength=1),
+        "kind": text("The kind of the notice. Default told.", enum=list(TOLD)),
     },
-    "required": ["message"],
-    "additionalProperties": False,
-    "examples": ["Back on air.", {"kind": "tip", "message": "{{ event.author }} tips {{ event.amount }}"}],
-}
-SCENE: Schema = text(
+    ("message",),
+    "Back on air.",
+    {"kind": "tip", "message": "{{ event.author }} tips {{ event.amount }}"},
+    minLength=1,
+)
+SCENE = text(
     "The scene to change to: starting, live, brb, ended, or one of `scenes`. It stays until another is set.",
     "brb",
     pattern=SCENE_NAME,
 )
+#: The effects that a route may have itself.
+OWN_EFFECTS: Schema = {"set": SET, "cancel": CANCEL, "raise": RAISE, "tell": TELL, "scene": SCENE}
 EFFECTS: Schema = {**one_or_many("effect", "object"), "examples": [{"set": {"tries": 0}}, [{"raise": "ready"}]]}
 ONE_EFFECT: Schema = {
     "type": "object",
     "properties": {
         "if": expression("The effects are performed only if this is true.", "vars.tries > 3"),
-        "set": SET,
-        "cancel": CANCEL,
-        "raise": RAISE,
-        "tell": TELL,
-        "scene": SCENE,
+        **OWN_EFFECTS,
     },
     "minProperties": 1,
     "additionalProperties": False,
 }
-RETRY: Schema = mapping_of(
+RETRY = mapping_of(
     "How to retry after an error, before it is routed; by default as the action declares.",
     {
         "max": {
@@ -190,12 +202,11 @@ RETRY: Schema = mapping_of(
             "pattern": ONE_EXPRESSION,
         },
         "cap": duration("The longest wait. Default 30s.", "30s"),
-        "on": {
-            "description": "The kinds of errors to retry after, such as unavailable; by default all.",
-            "type": "array",
-            "items": {"type": "string", "pattern": STATE_NAME},
-            "minItems": 1,
-        },
+        "on": list_of(
+            "The kinds of errors to retry after, such as unavailable; by default all.",
+            {"type": "string", "pattern": STATE_NAME},
+            minItems=1,
+        ),
         "within": duration("Give up when this much time has passed since the first try.", "5m"),
         "per_try": duration(
             "The time limit for one try, or for a service to become ready; then it ends with `error.timed_out`.", "20s"
@@ -204,7 +215,7 @@ RETRY: Schema = mapping_of(
     ("max",),
     examples=[{"max": 5, "interval": "1s", "rate": 2, "cap": "30s"}],
 )
-POLL: Schema = mapping_of(
+POLL = mapping_of(
     "Repeat the action until a condition on its result holds; then the outcome is routed.",
     {
         "every": duration("The pause between an answer and the next call.", "3s"),
@@ -215,7 +226,7 @@ POLL: Schema = mapping_of(
     ("every", "until"),
     examples=[{"every": "3s", "until": "result.is_live", "timeout": "30s"}],
 )
-ON_CRASH: Schema = text(
+ON_CRASH = text(
     "What to do if the process died during the action: perform it again, check whether it was done, ask a "
     "person, or route `error.interrupted`. By default as the action's idempotency says.",
     enum=["retry", "verify", "ask", "fail"],
@@ -223,12 +234,5 @@ ON_CRASH: Schema = text(
 
 
 def needs(before: str) -> Schema:
-    """The schema of `needs`: what must be ready first, with a description."""
-    one: Schema = {"type": "string", "pattern": STATE_NAME}
-    return {
-        "description": f"The activity, or activities, that must be ready before {before}.",
-        "type": ["string", "array"],
-        "pattern": STATE_NAME,
-        "items": one,
-        "minItems": 1,
-    }
+    """The schema of `needs`: what must be ready first."""
+    return one_or_many_texts(f"The activity, or activities, that must be ready before {before}.", STATE_NAME)

@@ -18,21 +18,20 @@ from retake_flow.flow.schema.builders import (
     STATE_PATH,
     VARIABLE,
     Schema,
+    flag,
+    list_of,
     mapping,
     mapping_of,
     only,
     text,
+    text_or_mapping,
 )
 
 _PREFIX = "#/$defs/"
 _CHANGED = "changed_"
-_PATH = rf"{STATE_NAME[:-1]}(/{STATE_NAME[1:-1]})*$"
 #: Keywords that apply to complete objects only, and so not to an overlay.
 _WHOLE = ("required", "dependentRequired", "minProperties", "allOf")
-_REPLACE: Schema = {
-    "description": "Whether it replaces what the extended flow has here, instead of being merged with it.",
-    "type": "boolean",
-}
+_REPLACE = flag("Whether it replaces what the extended flow has here, instead of being merged with it.")
 _BESIDE: Schema = {
     "before": text(
         "For a new state: the sibling that it comes before. Routes to that state lead here instead, and the "
@@ -40,19 +39,18 @@ _BESIDE: Schema = {
         "broadcast",
         pattern=STATE_NAME,
     ),
-    "after": {
-        "description": "For a new state: the sibling that it comes after, or that sibling and its continuing event. "
+    "after": text_or_mapping(
+        "For a new state: the sibling that it comes after, or that sibling and its continuing event. "
         "The end of this state leads where that event led.",
-        "type": ["string", "object"],
-        "pattern": STATE_NAME,
-        "properties": {
-            "state": {"description": "The state.", "type": "string", "pattern": STATE_NAME},
-            "on": {"description": "Its continuing event.", "type": "string"},
+        {
+            "state": text("The state.", pattern=STATE_NAME),
+            "on": text("Its continuing event."),
         },
-        "required": ["state", "on"],
-        "additionalProperties": False,
-        "examples": ["thumbnail", {"state": "credentials", "on": "found"}],
-    },
+        ("state", "on"),
+        "thumbnail",
+        {"state": "credentials", "on": "found"},
+        pattern=STATE_NAME,
+    ),
 }
 
 
@@ -97,7 +95,7 @@ def patches(pieces: Schema) -> Schema:
 
 def states_by_path(piece: Schema) -> Schema:
     """The schema of states whose keys may be paths."""
-    return {**piece, "propertyNames": {"pattern": _PATH}}
+    return {**piece, "propertyNames": {"pattern": STATE_PATH}}
 
 
 def _name(piece: Schema) -> str:
@@ -117,13 +115,13 @@ def _references(piece: Any) -> Iterator[str]:
 
 _PROPERTY: Schema = {
     "type": text("Its JSON type.", enum=["string", "integer", "number", "boolean", "array", "object"]),
-    "description": {"description": "What it is for.", "type": "string"},
+    "description": text("What it is for."),
     "default": {"description": "Its value if none is set."},
     "format": text(
         "`duration` for times such as 12h, `post` for the address of a post on X, `size` for 1280x720, "
         "`bitrate` for 1500k or 2M."
     ),
-    "optional": {"description": "Whether it may be left out; its value is then none.", "type": "boolean"},
+    "optional": flag("Whether it may be left out; its value is then none."),
     "enum": {"type": "array", "minItems": 1},
     "pattern": {"type": "string"},
     "minLength": {"type": "integer", "minimum": 0},
@@ -135,47 +133,39 @@ _PROPERTY: Schema = {
     "items": {"type": "object"},
     "examples": {"type": "array"},
 }
-_INPUT: Schema = {
-    **mapping_of(
-        "One input as a JSON Schema property; without a default it is required.",
-        {
-            **_PROPERTY,
-            "value": {"description": "A fixed value, which nobody can set.", "examples": ["night-owl"]},
-            "required": {"description": "Whether it is required, whatever the extended flow says.", "type": "boolean"},
-            "env": text(
-                "The environment variable from which its value is read if it is not set.",
-                "OWL_MESSAGE",
-                pattern=VARIABLE,
-            ),
-            "file": text(
-                "The file from which its value is read if it is not set: a path in the flow's folder. "
-                "Files elsewhere need `--allow-outside`.",
-                "opening.txt",
-                minLength=1,
-            ),
-            "secret": {
-                "description": "Whether the value is only for the run; true for a string from `env` or `file`, "
-                "unless this is false.",
-                "type": "boolean",
-            },
-        },
-        ("type",),
-        allOf=[
-            only("value", ("default", "optional", "required", "env", "file")),
-            only("required", ("default", "optional")),
-        ],
-    ),
-    "examples": [{"type": "string", "format": "duration", "default": "12h"}],
-}
-_FIELD: Schema = {
-    **mapping_of(
-        "One field of an answer as a JSON Schema property; without a default it is required.",
-        {**_PROPERTY, "secret": {"description": "Whether the answer is only for the run.", "type": "boolean"}},
-        ("type",),
-    ),
-    "examples": [{"type": "string", "format": "post"}],
-}
-_OWN_ACTION: Schema = mapping_of(
+_INPUT = mapping_of(
+    "One input as a JSON Schema property; without a default it is required.",
+    {
+        **_PROPERTY,
+        "value": {"description": "A fixed value, which nobody can set.", "examples": ["night-owl"]},
+        "required": flag("Whether it is required, whatever the extended flow says."),
+        "env": text(
+            "The environment variable from which its value is read if it is not set.", "OWL_MESSAGE", pattern=VARIABLE
+        ),
+        "file": text(
+            "The file from which its value is read if it is not set: a path in the flow's folder. "
+            "Files elsewhere need `--allow-outside`.",
+            "opening.txt",
+            minLength=1,
+        ),
+        "secret": flag(
+            "Whether the value is only for the run; true for a string from `env` or `file`, unless this is false."
+        ),
+    },
+    ("type",),
+    allOf=[
+        only("value", ("default", "optional", "required", "env", "file")),
+        only("required", ("default", "optional")),
+    ],
+    examples=[{"type": "string", "format": "duration", "default": "12h"}],
+)
+_FIELD = mapping_of(
+    "One field of an answer as a JSON Schema property; without a default it is required.",
+    {**_PROPERTY, "secret": flag("Whether the answer is only for the run.")},
+    ("type",),
+    examples=[{"type": "string", "format": "post"}],
+)
+_OWN_ACTION = mapping_of(
     "An own action of the flow: a program, a request or a Python function under a name.",
     {
         "python": text(
@@ -184,7 +174,7 @@ _OWN_ACTION: Schema = mapping_of(
             pattern=r"^[A-Za-z_]\w*(\.[A-Za-z_]\w*)*:[A-Za-z_]\w*$",
         ),
         "do": text("The action that it configures.", enum=["program.run", "http.request"]),
-        "description": {"description": "What it does.", "type": "string"},
+        "description": text("What it does."),
         "with": {
             "description": "The inputs of the configured action; expressions see its own `inputs`.",
             "type": "object",
@@ -196,13 +186,12 @@ _OWN_ACTION: Schema = mapping_of(
             STATE_NAME,
             {"$ref": "#/$defs/field"},
         ),
-        "outcomes": {
-            "description": "Its outcomes, the usual one first; the answer names one as `outcome`. Default [done].",
-            "type": "array",
-            "minItems": 1,
-            "items": {"type": "string", "pattern": STATE_NAME},
-            "examples": [["won", "lost"]],
-        },
+        "outcomes": list_of(
+            "Its outcomes, the usual one first; the answer names one as `outcome`. Default [done].",
+            {"type": "string", "pattern": STATE_NAME},
+            ["won", "lost"],
+            minItems=1,
+        ),
         "idempotency": text(
             "Whether it may be repeated if it is unknown whether it was done. Default once.", enum=["once", "safe"]
         ),
@@ -212,7 +201,8 @@ _OWN_ACTION: Schema = mapping_of(
         only("python", ("do", "inputs", "result", "outcomes", "idempotency")),
     ],
 )
-_EXTENDS: Schema = text(
+_NAME: Schema = {"type": "string", "minLength": 1}
+_EXTENDS = text(
     "The flow that this one changes, by path or name: mappings are merged, lists and values replaced, null removes.",
     "go-live.yaml",
     minLength=1,
@@ -220,15 +210,13 @@ _EXTENDS: Schema = text(
 _FLOW: Schema = {
     "flow": text("The name of the flow.", "go-live", pattern="^[a-z0-9][a-z0-9-]*$"),
     "version": {"description": "The version of this file.", "type": "integer", "minimum": 1},
-    "description": {"description": "What the flow does.", "type": "string"},
+    "description": text("What the flow does."),
     "guide": text("The version of the platform's guide that it was written for.", "2.1.2"),
-    "notify": {
-        "description": "Where notices go, as Apprise addresses. Put addresses that contain secrets into "
-        "RETAKE_FLOW_NOTIFY instead.",
-        "type": "array",
-        "items": {"type": "string", "minLength": 1},
-        "examples": [["json://127.0.0.1:8080/told"]],
-    },
+    "notify": list_of(
+        "Where notices go, as Apprise addresses. Put addresses that contain secrets into RETAKE_FLOW_NOTIFY instead.",
+        _NAME,
+        ["json://127.0.0.1:8080/told"],
+    ),
     "events": {
         "description": "The events that may come from outside, besides `stop`: their names, or a mapping "
         "from their names to the JSON Schema properties of their data.",
@@ -244,36 +232,27 @@ _FLOW: Schema = {
         {"$ref": "#/$defs/own_action"},
         examples=[{"obs.mute": {"do": "program.run", "with": {"command": ["./obs", "mute"]}}}],
     ),
-    "scenes": {
-        "description": "Windows that are shown together: the names of scenes, and for each the activities whose "
+    "scenes": mapping(
+        "Windows that are shown together: the names of scenes, and for each the activities whose "
         "windows are visible in it. A window that no scene names is always visible.",
-        "type": "object",
-        "propertyNames": {"pattern": SCENE_NAME},
-        "additionalProperties": {"type": "array", "items": {"type": "string", "minLength": 1}},
-        "examples": [{"work": ["terminal", "logo"], "break": ["film"]}],
-    },
-    "rules": {
-        "description": "Files in the flow's folder with your own rules for all its paths; the platform's "
-        "rules always apply.",
-        "type": "array",
-        "items": {"type": "string", "minLength": 1},
-        "examples": [["house.rules.yaml"]],
-    },
+        SCENE_NAME,
+        {"type": "array", "items": _NAME},
+        examples=[{"work": ["terminal", "logo"], "break": ["film"]}],
+    ),
+    "rules": list_of(
+        "Files in the flow's folder with your own rules for all its paths; the platform's rules always apply.",
+        _NAME,
+        ["house.rules.yaml"],
+    ),
     "phrases": {
         "description": "Additional wordings for scenarios: from a wording to the step that it stands for.",
         "type": "object",
-        "additionalProperties": {"type": "string", "minLength": 1},
+        "additionalProperties": _NAME,
         "examples": [{"the owl wakes": "the flow is run"}],
     },
     "inputs": mapping("The values that an agent sets.", STATE_NAME, {"$ref": "#/$defs/input"}),
     "initial": text("The state to begin with; a path when it is inside another.", pattern=STATE_PATH),
-    "states": {
-        "description": "The states, by name.",
-        "type": "object",
-        "minProperties": 1,
-        "propertyNames": {"pattern": STATE_NAME},
-        "additionalProperties": {"$ref": "#/$defs/state"},
-    },
+    "states": mapping("The states, by name.", STATE_NAME, {"$ref": "#/$defs/state"}, minProperties=1),
 }
 
 

@@ -8,7 +8,6 @@ from __future__ import annotations
 from retake_flow.flow.schema.builders import (
     ACTION_NAME,
     AUDIENCE,
-    CANCEL,
     DO,
     EFFECTS,
     EVENT_NAME,
@@ -16,24 +15,25 @@ from retake_flow.flow.schema.builders import (
     ON_CRASH,
     ONE_EFFECT,
     ONE_RAISE,
+    OWN_EFFECTS,
     POLL,
-    RAISE,
     RETRY,
-    SCENE,
     SET,
     STATE_NAME,
     STATE_PATH,
-    TELL,
     WITH,
     Schema,
     duration,
     expression,
+    flag,
+    list_of,
     mapping,
     mapping_of,
     needs,
     one_or_many,
     only,
     text,
+    text_or_mapping,
     time_or_calendar,
 )
 
@@ -48,31 +48,28 @@ FIELDS: Schema = mapping(
 ASK: Schema = mapping_of(
     "A question that only a person can answer. The run waits for the answer, for days if necessary.",
     {
-        "message": {"description": "What the person reads.", "type": "string", "minLength": 1},
+        "message": text("What the person reads.", minLength=1),
         "answer": FIELDS,
-        "decisions": {
-            "description": "Named answers, each with fields of its own; the event is the decision's name.",
-            "type": "object",
-            "minProperties": 1,
-            "propertyNames": {"pattern": STATE_NAME},
-            "additionalProperties": {"$ref": "#/$defs/decision"},
-            "examples": [{"approve": None, "reject": {"why": {"type": "string"}}}],
-        },
-        "remind": {
-            "description": "When to send reminders, each counted from the question.",
-            "type": "array",
-            "minItems": 1,
-            "items": duration("The time after the question.", "1h"),
-            "examples": [["1h", "6h"]],
-        },
+        "decisions": mapping(
+            "Named answers, each with fields of its own; the event is the decision's name.",
+            STATE_NAME,
+            {"$ref": "#/$defs/decision"},
+            minProperties=1,
+            examples=[{"approve": None, "reject": {"why": {"type": "string"}}}],
+        ),
+        "remind": list_of(
+            "When to send reminders, each counted from the question.",
+            duration("The time after the question.", "1h"),
+            ["1h", "6h"],
+            minItems=1,
+        ),
         "timeout": duration("After this time the question expires and the event `timeout` is routed.", "7d"),
-        "escalate": {
-            "description": "Further audiences to ask when nobody has answered by then, each once.",
-            "type": "array",
-            "minItems": 1,
-            "items": {"$ref": "#/$defs/escalation"},
-            "examples": [[{"after": "1d", "to": "owner"}]],
-        },
+        "escalate": list_of(
+            "Further audiences to ask when nobody has answered by then, each once.",
+            {"$ref": "#/$defs/escalation"},
+            [{"after": "1d", "to": "owner"}],
+            minItems=1,
+        ),
     },
     ("message",),
     examples=[{"message": "Which direction?", "answer": {"direction": {"type": "string"}}}],
@@ -105,7 +102,7 @@ ESCALATION: Schema = mapping_of(
     "A further audience to ask.",
     {
         "after": duration("The time after the question.", "1d"),
-        "to": {"description": "An audience, as RETAKE_FLOW_NOTIFY names it.", "type": "string", "pattern": AUDIENCE},
+        "to": text("An audience, as RETAKE_FLOW_NOTIFY names it.", pattern=AUDIENCE),
     },
     ("after", "to"),
     examples=[{"after": "1d", "to": "owner"}],
@@ -123,21 +120,11 @@ _ONE_ROUTE: Schema = {
     "type": ["string", "object"],
     "minLength": 1,
     "properties": {
-        "to": {
-            "description": "The target: a sibling of this state or of a surrounding one, or a path.",
-            "type": "string",
-        },
+        "to": text("The target: a sibling of this state or of a surrounding one, or a path."),
         "when": expression("The guard: the route is taken when this is true.", "visits.pushing < 6"),
-        "set": SET,
-        "cancel": CANCEL,
-        "raise": RAISE,
-        "tell": TELL,
-        "scene": SCENE,
+        **OWN_EFFECTS,
         "effects": {"description": "Further effects of the transition, each with its own `if`.", **EFFECTS},
-        "reenter": {
-            "description": "Leave and re-enter the state that has the transition, even though the target is inside it.",
-            "type": "boolean",
-        },
+        "reenter": flag("Leave and re-enter the state that has the transition, even though the target is inside it."),
     },
     "minProperties": 1,
     "dependentRequired": {"reenter": ["to"]},
@@ -148,7 +135,7 @@ _STATE: Schema = {
     "history; with none it rests.",
     "type": ["object", "null"],
     "properties": {
-        "description": {"description": "What this state is for.", "type": "string"},
+        "description": text("What this state is for."),
         "do": DO,
         "ask": ASK,
         "flow": text(
@@ -161,22 +148,14 @@ _STATE: Schema = {
         "needs": needs("the action is performed"),
         "retry": RETRY,
         "poll": POLL,
-        "undo": {
-            "description": "The action that reverses this one, performed when the surrounding state is left.",
-            "type": ["string", "object"],
-            "pattern": ACTION_NAME,
-            "properties": {"do": DO, "with": WITH},
-            "required": ["do"],
-            "additionalProperties": False,
-            "examples": ["retake.stop_stream"],
-        },
-        "states": {
-            "description": "The states inside this one.",
-            "type": "object",
-            "minProperties": 1,
-            "propertyNames": {"pattern": STATE_NAME},
-            "additionalProperties": {"$ref": "#/$defs/state"},
-        },
+        "undo": text_or_mapping(
+            "The action that reverses this one, performed when the surrounding state is left.",
+            {"do": DO, "with": WITH},
+            ("do",),
+            "retake.stop_stream",
+            pattern=ACTION_NAME,
+        ),
+        "states": mapping("The states inside this one.", STATE_NAME, {"$ref": "#/$defs/state"}, minProperties=1),
         "initial": text(
             "The first state inside, or a path to it; for a history state, the target if no state was active before.",
             pattern=STATE_PATH,
@@ -186,33 +165,28 @@ _STATE: Schema = {
             "(shallow), or the innermost one (deep).",
             enum=["shallow", "deep"],
         ),
-        "wait": {
-            **time_or_calendar(
-                "Stay for this long; then the event `done` is routed.",
-                "10s",
-                {"until": "20:00", "zone": "Europe/Berlin"},
-                {"cron": "0 20 * * 1-5", "zone": "Europe/Berlin"},
-                key="until",
-                more={
-                    "cron": {"description": "Minute, hour, day, month, day of the week.", "type": "string"},
-                    "missed": text(
-                        "What to do if the time passed while no process drove the run: wait for the next "
-                        "time (skip, the default), or continue at once (once).",
-                        enum=["skip", "once"],
-                    ),
-                },
-            )
-        },
+        "wait": time_or_calendar(
+            "Stay for this long; then the event `done` is routed.",
+            "10s",
+            {"until": "20:00", "zone": "Europe/Berlin"},
+            {"cron": "0 20 * * 1-5", "zone": "Europe/Berlin"},
+            key="until",
+            more={
+                "cron": text("Minute, hour, day, month, day of the week."),
+                "missed": text(
+                    "What to do if the time passed while no process drove the run: wait for the next "
+                    "time (skip, the default), or continue at once (once).",
+                    enum=["skip", "once"],
+                ),
+            },
+        ),
         "final": text(
             "The run ends here with this outcome; `failed` makes the run fail.",
             "completed",
             "failed",
             pattern=STATE_NAME,
         ),
-        "fails": {
-            "description": "Whether a run that ends here has failed; with the outcome `failed` it always has.",
-            "type": "boolean",
-        },
+        "fails": flag("Whether a run that ends here has failed; with the outcome `failed` it always has."),
         "ends": text(
             "What ends here: the flow (the default), or only the surrounding state, with the outcome as its event.",
             enum=["flow", "state"],

@@ -51,24 +51,14 @@ class Node:
         listed = isinstance(self.value, list) and isinstance(key, int) and key < len(self.value)
         return self.value[key] if listed else None
 
+    def entries(self, key: str) -> dict[str, Node]:
+        """The mapping of a key; an empty one if it has none."""
+        node = self.get(key)
+        return node.value if node is not None and node.mapping else {}
+
     def __contains__(self, key: str) -> bool:
         """Whether it is a mapping with this key."""
         return isinstance(self.value, dict) and key in self.value
-
-    def plain(self, key: str, default: Any = None) -> Any:
-        """The plain data of a key, or else a default."""
-        node = self.get(key)
-        return default if node is None else node.data
-
-    def entries(self, key: str) -> Iterator[tuple[str, Node]]:
-        """The entries of a key that has a mapping; none if it does not."""
-        node = self.get(key)
-        yield from node.value.items() if node is not None and node.mapping else ()
-
-    def each(self, key: str) -> list[Node]:
-        """The value of a key, or its items if it is a list; none if there is no such key."""
-        node = self.get(key)
-        return [] if node is None or node.value is None else node.as_list
 
     @property
     def as_list(self) -> list[Node]:
@@ -133,7 +123,7 @@ def path_of(state: str) -> tuple[str, ...]:
 
 def states(owner: Node, prefix: str = "") -> Iterator[tuple[str, Node]]:
     """All states in a flow or a state, each before those inside it."""
-    for name, state in owner.entries("states"):
+    for name, state in owner.entries("states").items():
         path = join(prefix, name)
         yield path, state
         yield from states(state, path)
@@ -150,7 +140,7 @@ def targets_of(path: str, state: Node) -> Iterator[Target]:
     """Every place in one state, without those inside it, that names a state to go to."""
     yield from _initial(state, path, parent(path) if state.get("history") else path)
     always = state.get("always")
-    for event, route in [*([("", always)] if always is not None else []), *state.entries("transitions")]:
+    for event, route in [*([("", always)] if always is not None else []), *state.entries("transitions").items()]:
         yield from (Target(path, event, node) for node in target_names(route))
 
 

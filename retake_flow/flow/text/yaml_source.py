@@ -87,7 +87,7 @@ class Source:
 
 def parse(content: str | bytes, file: str) -> Source:
     """Read YAML 1.2; mistakes are in the result's `problems`."""
-    text, problems = decode(content, file) if isinstance(content, bytes) else (content, [])
+    text, problems = decode(content, file)
     if len(text) > _LARGEST:
         problems = [Problem(Position(file, 1, 1), "RF001", f"the file is larger than {_LARGEST} characters")]
     source = Source(file, text, from_data(None, Position(file, 1, 1)), problems=problems)
@@ -166,9 +166,11 @@ def _events(text: str) -> tuple[list[Event], dict[str, int]]:
     return events, anchors
 
 
-def decode(raw: bytes, file: str) -> tuple[str, list[Problem]]:
-    """The text in `raw`, which must be UTF-8, and any problem with it."""
-    raw = raw.removeprefix(codecs.BOM_UTF8)
+def decode(content: str | bytes, file: str) -> tuple[str, list[Problem]]:
+    """The text of a content, whose bytes must be UTF-8, and any problem with it."""
+    if isinstance(content, str):
+        return content, []
+    raw = content.removeprefix(codecs.BOM_UTF8)
     try:
         return raw.decode(), []
     except UnicodeDecodeError as error:

@@ -42,7 +42,7 @@ from retake_flow.errors import UsageError
 from retake_flow.flow.check.check import check
 from retake_flow.flow.diagnostics import Problems, errors
 from retake_flow.flow.load.inputs import resolve
-from retake_flow.flow.load.load import load_stored, read_bytes
+from retake_flow.flow.load.load import load, load_stored
 from retake_flow.flow.model import Flow
 from retake_flow.flow.text import locate
 from retake_flow.flow.text.bundle import parse
@@ -103,7 +103,7 @@ def open_flow(name: str, within: Folders | None = None) -> Flow:
         content = plain_file.read(path)
     except OSError as error:
         raise UsageError(f"{name!r} cannot be read: {error.strerror}") from None
-    loaded = read_bytes(content, str(path), allowed=within.allowed if within is not None else ())
+    loaded = load(content, str(path), allowed=within.allowed if within is not None else ())
     problems = errors(check(loaded, CATALOGUE))
     if problems or loaded.flow is None:
         raise Problems(problems)

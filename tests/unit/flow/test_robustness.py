@@ -19,7 +19,7 @@ from retake_flow.flow.check.check import check
 from retake_flow.flow.diagnostics import Problem, errors
 from retake_flow.flow.diagram import graphviz, mermaid
 from retake_flow.flow.diagram.diagram import diagram
-from retake_flow.flow.load.load import load, read_bytes
+from retake_flow.flow.load.load import load
 from retake_flow.flow.model import CompositeState, FinalState
 from retake_flow.flow.text import yaml_source
 from retake_flow.flow.text.bundle import Find
@@ -46,7 +46,7 @@ _LINES = GO_LIVE.read_text(encoding="utf-8").splitlines()
 def checked(content: bytes, find: Find | None = None) -> tuple[Problem, ...]:
     """The problems of a file, which must be found within two seconds."""
     began = process_time()  # not of the clock on the wall, which other tests slow down
-    answer = read_bytes(content, "f.yaml", find=find)
+    answer = load(content, "f.yaml", find=find)
     found = check(answer, CATALOGUE)
     if answer.flow is not None and not found:
         drawn = diagram(answer.flow)
@@ -234,7 +234,7 @@ def test_a_mutated_flow_loads_or_has_problems(data: Any) -> None:
     """
     content = written(data)
     checked(content)
-    found = read_bytes(content, "f.yaml")
+    found = load(content, "f.yaml")
     assert found.flow is not None or found.problems
     problems = check(found, REAL)
     if not errors(problems):

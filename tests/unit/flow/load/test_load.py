@@ -7,7 +7,7 @@ from flow_samples import GO_LIVE, SMALL, at, flow_of, problems
 
 from retake_flow.flow.diagnostics import Position, Problems
 from retake_flow.flow.expressions.expression import Template
-from retake_flow.flow.load.load import load, load_flow, read_bytes
+from retake_flow.flow.load.load import load, load_flow
 from retake_flow.flow.state_parts import Retry
 
 NESTED = """
@@ -123,7 +123,7 @@ def test_a_flow_with_mistakes_is_not_given_out() -> None:
 def test_a_flow_that_is_known_to_be_good_loads_the_same() -> None:
     """Leaving the schema out for a text that was found good changes nothing of the flow."""
     content = GO_LIVE.read_bytes()
-    quick, full = read_bytes(content, "f", known_good=True), read_bytes(content, "f")
+    quick, full = load(content, "f", known_good=True), load(content, "f")
     assert quick.problems == full.problems == ()
     assert quick.flow is not None
     assert full.flow is not None

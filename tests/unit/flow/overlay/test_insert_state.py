@@ -125,13 +125,13 @@ def test_targets_that_were_led_elsewhere_point_to_the_word_that_did_it() -> None
         ("  n: {wait: 1s, after: {state: a, at: done}}", "RF014", "or {state: NAME, on: EVENT}", ""),
         ("  n: {wait: 1s, before: b, after: a}", "RF025", "cannot be both", ""),
         ("  a: {before: b}", "RF025", "is in base.yaml already", "only a new state is inserted"),
-        ("  b/n: {wait: 1s, after: e}", "RF025", "on which event 'b/e' goes on is not clear",
+        ("  b/n: {wait: 1s, after: e}", "RF025", "the continuing event of 'b/e' is not clear",
          "write `after: {state: e, on: EVENT}`, where EVENT is one of: left, right"),
-        ("  n: {wait: 1s, after: {state: a, on: nope}}", "RF025", "does not say where it goes on 'nope'", ""),
-        ("  n: {before: b, ask: {message: x, decisions: {yes: , no: }}}", "RF025", "which answer to 'n' goes on",
-         "add transitions for all of yes, no but the one that goes on"),
-        ("  n: {before: b, flow: x.yaml}", "RF025", "how 'n' ends is not known here", "lead to 'b'"),
-        ("  n: {before: b, final: ok}", "RF025", "how 'n' ends is not known here", ""),
+        ("  n: {wait: 1s, after: {state: a, on: nope}}", "RF025", "the state 'a' has no transition on 'nope'", ""),
+        ("  n: {before: b, ask: {message: x, decisions: {yes: , no: }}}", "RF025",
+         "several answers to 'n' could be its continuing event: yes, no", "give all of them but one a transition"),
+        ("  n: {before: b, flow: x.yaml}", "RF025", "'n' has no transition that leads to 'b'", "give it one that does"),
+        ("  n: {before: b, final: ok}", "RF025", "'n' has no transition that leads to 'b'", ""),
     ],
 )  # fmt: skip
 def test_what_is_not_clear_is_refused(states: str, code: str, words: str, hint: str) -> None:
@@ -149,6 +149,12 @@ def test_guards_that_look_at_the_result_are_not_moved() -> None:
     _, problems, _ = merged("  n: {wait: 1s, after: a}", base)
     assert [(problem.code, str(problem.position)) for problem in problems] == [("RF025", "over.yaml:3:24")]
     assert "the target of 'a' on 'done' depends on 'result'" in problems[0].message
+
+
+def test_a_text_is_no_guard() -> None:
+    """One that happens to be the name of a value is moved like any other."""
+    base = BASE.replace("to: b}, {to: d}]", "to: b, set: {x: result, y: event}}, {to: d}]")
+    assert put("  n: {wait: 1s, after: a}", base)["a"]["transitions"]["done"] == "n"
 
 
 def test_many_states_are_put_in_soon_and_no_more_than_many() -> None:
