@@ -72,6 +72,16 @@ CODES: Final[Mapping[str, str]] = {
 }
 #: The codes of advice: a flow with these runs.
 ADVICE: Final = frozenset({"RF053", "RF054", "RF055", "RF056", "RF065"})
+#: The types of JSON Schema, in words.
+TYPE_NAMES: Final[Mapping[str, str]] = {
+    "object": "a mapping",
+    "array": "a list",
+    "string": "a text",
+    "number": "a number",
+    "integer": "a whole number",
+    "boolean": "true or false",
+    "null": "nothing",
+}
 
 
 @dataclass(frozen=True, slots=True, order=True)

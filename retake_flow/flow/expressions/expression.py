@@ -36,9 +36,13 @@ class Expression:
         self._trees: Trees | None = None
 
     @property
-    def is_single(self) -> bool:
-        """Whether it is a single expression, whose value keeps its type; else the values are put into a text."""
-        return True
+    def single(self) -> nodes.Node | None:
+        """The tree of a single expression, whose value keeps its type; None if the values are put into a text.
+
+        Raises:
+            ExpressionError: The text is not an expression.
+        """
+        return self.trees()[0]
 
     def trees(self) -> Trees:
         """The Jinja2 syntax trees of its parts.
@@ -100,9 +104,10 @@ class Expression:
         return ast_allowlist.condition(self.text)
 
     def _evaluate(self, names: Mapping[str, Any]) -> Any:
-        from retake_flow.flow.expressions.sandbox import evaluate
+        from retake_flow.flow.expressions.sandbox import evaluate, fill
 
-        return evaluate(self.trees()[0], names)
+        tree = self.single
+        return fill(self.trees(), names) if tree is None else evaluate(tree, names)
 
     def __repr__(self) -> str:
         return f"Expression({self.text!r})"
@@ -114,12 +119,8 @@ class Template(Expression):
     __slots__ = ()
 
     @property
-    def is_single(self) -> bool:
-        """Whether it is a single expression, whose value keeps its type; else the values are put into a text."""
-        return self._only() is not None
-
-    def _only(self) -> nodes.Node | None:
-        """The expression that makes up the whole text; None when there is more."""
+    def single(self) -> nodes.Node | None:
+        """The tree of the only `{{ … }}`; None if there is more."""
         stripped = self.text.strip()
         if not (stripped.startswith("{{") and stripped.endswith("}}")):
             return None
@@ -131,12 +132,6 @@ class Template(Expression):
         from retake_flow.flow.expressions import ast_allowlist
 
         return ast_allowlist.template(self.text)
-
-    def _evaluate(self, names: Mapping[str, Any]) -> Any:
-        from retake_flow.flow.expressions.sandbox import evaluate, fill
-
-        only = self._only()
-        return fill(self.trees(), names) if only is None else evaluate(only, names)
 
 
 def is_template(text: str) -> bool:

@@ -7,6 +7,7 @@ from typing import Any, Final
 
 from jinja2 import nodes
 
+from retake_flow.flow.diagnostics import TYPE_NAMES
 from retake_flow.flow.expressions.ast_allowlist import chain
 from retake_flow.flow.expressions.expression import Expression
 
@@ -28,10 +29,6 @@ _FILTERED: Final[Mapping[str, Types]] = {
     "unique": frozenset({"array"}), "upper": TEXT, "abs": _NUMBER, "above": frozenset({"array"}),
     "seconds": frozenset({"number"}), "select": frozenset({"array"}), "sort": frozenset({"array"}), "count": _INTEGER,
 }  # fmt: skip
-_SPOKEN: Final = {
-    "array": "a list", "boolean": "true or false", "integer": "a whole number", "null": "nothing",
-    "number": "a number", "object": "a mapping", "string": "a text",
-}  # fmt: skip
 #: Nodes whose type does not depend on their parts.
 _FIXED: Final[Mapping[type[nodes.Node], Types]] = {
     **dict.fromkeys((nodes.Compare, nodes.Not, nodes.Test, nodes.Call), BOOLEAN),
@@ -45,10 +42,8 @@ _FIXED: Final[Mapping[type[nodes.Node], Types]] = {
 
 def types(expression: Expression, lookup: Lookup) -> Types:
     """The types that a valid expression can give."""
-    if not expression.is_single:
-        return TEXT
-    trees = [tree for tree in expression.trees() if not isinstance(tree, nodes.TemplateData)]
-    return _types(trees[0], lookup) if len(trees) == 1 else None
+    tree = expression.single
+    return TEXT if tree is None else _types(tree, lookup)
 
 
 def types_of_schema(schema: Mapping[str, Any]) -> Types:
@@ -64,15 +59,14 @@ def types_of_schema(schema: Mapping[str, Any]) -> Types:
 
 def compares_number_with_text(expression: Expression, lookup: Lookup) -> bool:
     """Whether an expression compares a number with a text, which are never equal and have no order."""
-    found = [node for tree in expression.trees() for node in tree.find_all(nodes.Compare)]
-    found += [tree for tree in expression.trees() if isinstance(tree, nodes.Compare)]
-    return any(_is_number_with_text(node, lookup) for node in found)
+    whole = nodes.Tuple(list(expression.trees()), "load")  # a tree does not find itself
+    return any(_is_number_with_text(node, lookup) for node in whole.find_all(nodes.Compare))
 
 
 def describe_types(kinds: frozenset[str]) -> str:
     """Types as people read them."""
     shown = kinds - {"integer"} if "number" in kinds else kinds
-    return " or ".join(_SPOKEN[kind] for kind in sorted(shown))
+    return " or ".join(TYPE_NAMES[kind] for kind in sorted(shown))
 
 
 def _types(node: nodes.Node, lookup: Lookup) -> Types:

@@ -232,7 +232,8 @@ class Builder:
         return tuple(route for route in routes if route is not None)
 
     def _route(self, path: str, event: str, node: Node) -> Route | None:
-        to = node if isinstance(node.value, str) else node.get("to")
+        bare = isinstance(node.value, str)
+        to = node if bare else node.get("to")
         target = "" if to is None else find_target(path, to.value, self._states, self._root)
         place = (to or node).at
         if to is not None and target is None:
@@ -248,7 +249,7 @@ class Builder:
             position=place,
             root=self._root,
             source=path,
-            reenter=plain_value(node, "reenter", False),
+            reenter=not bare and plain_value(node, "reenter", False),
         )
 
     def _suggestions(self, written: str) -> str:

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Iterator, Mapping
-from functools import cache
+from functools import cache, partial
 from typing import Any
 
 from retake_flow.flow.schema.patterns import PatternError, matches, require
@@ -28,18 +28,28 @@ class Unsure(Exception):
 
 def checker(schema: Mapping[str, Any]) -> _Check:
     """A check of whether data certainly fits one of our schemas; if not, jsonschema decides."""
-    return _surely(_Compiler(schema).later(schema))
+    return partial(_surely, _Compiler(schema).later(schema))
 
 
-def _surely(check: _Check) -> _Check:
+def fits(schema: Mapping[str, Any], data: Any) -> bool:
+    """Whether data certainly fits an author's schema."""
+    return _surely(_CountingCompiler(schema).later(schema), data)
 
-    def surely(data: Any) -> bool:
-        try:
-            return check(data)
-        except (Unsure, RecursionError):
-            return False
 
-    return surely
+def _surely(check: _Check, data: Any) -> bool:
+    try:
+        return check(data)
+    except (Unsure, RecursionError):
+        return False
+
+
+def is_sound(schema: Mapping[str, Any]) -> bool:
+    """Whether an author's schema is certainly valid."""
+    try:
+        _CountingCompiler(schema, eager=True).compile(schema)
+    except Unsure:
+        return False
+    return True
 
 
 def _together(checks: list[_Check]) -> _Check:
@@ -53,20 +63,6 @@ def _together(checks: list[_Check]) -> _Check:
         return True
 
     return together
-
-
-def fits(schema: Mapping[str, Any], data: Any) -> bool:
-    """Whether data certainly fits an author's schema."""
-    return _surely(_CountingCompiler(schema).later(schema))(data)
-
-
-def is_sound(schema: Mapping[str, Any]) -> bool:
-    """Whether an author's schema is certainly valid."""
-    try:
-        _CountingCompiler(schema, eager=True).compile(schema)
-    except Unsure:
-        return False
-    return True
 
 
 class _Compiler:

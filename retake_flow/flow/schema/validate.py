@@ -11,7 +11,7 @@ from jsonschema import Draft202012Validator
 from jsonschema.exceptions import ValidationError
 from jsonschema.protocols import Validator
 
-from retake_flow.flow.diagnostics import Problem, did_you_mean, list_of_known
+from retake_flow.flow.diagnostics import TYPE_NAMES, Problem, did_you_mean, list_of_known
 from retake_flow.flow.schema import builders, state
 from retake_flow.flow.schema import flow as schema
 from retake_flow.flow.text.tree import Node, Path, from_data
@@ -19,15 +19,6 @@ from retake_flow.flow.text.yaml_source import EXTENDS, Source
 from retake_flow.redact import scrub
 from retake_flow.sanitize import cut
 
-_KINDS = {
-    "object": "a mapping",
-    "array": "a list",
-    "string": "a text",
-    "number": "a number",
-    "integer": "a whole number",
-    "boolean": "true or false",
-    "null": "nothing",
-}
 _TYPES = ((bool, "boolean"), (int, "integer"), (float, "number"), (str, "string"), (list, "array"))
 _ROUNDS = 20
 #: Terms from other state machines and workflow languages, with their names here.
@@ -210,7 +201,7 @@ def _expectation(error: ValidationError) -> str:
     schema: Any = error.schema
     match error.validator:
         case "type":
-            kinds = " or ".join(_KINDS[kind] for kind in ([value] if isinstance(value, str) else value))
+            kinds = " or ".join(TYPE_NAMES[kind] for kind in ([value] if isinstance(value, str) else value))
             return f"must be {kinds}, not {_shorten(error.instance)}"
         case "enum":
             return f"must be one of {', '.join(map(str, value))}, not {_shorten(error.instance)}"
@@ -221,7 +212,7 @@ def _expectation(error: ValidationError) -> str:
         case "pattern" if "duration" in str(schema.get("description", "")):
             return f"must be a duration such as 30s, 3m, 1h30m or 500ms, not {_shorten(error.instance)}"
         case "pattern" if value == builders.ONE_EXPRESSION:
-            kind = next(_KINDS[kind] for kind in schema["type"] if kind != "string")
+            kind = next(TYPE_NAMES[kind] for kind in schema["type"] if kind != "string")
             return f"must be {kind} or an expression, not {_shorten(error.instance)}"
         case "pattern":
             return f"is {_shorten(error.instance)}; {_naming(str(value))}"

@@ -29,19 +29,22 @@ def shipped_flows() -> dict[str, Path]:
 
 def schema_file() -> Path:
     """The JSON Schema of flow files, for editors."""
-    files = [place / "schemas" / "flow.schema.json" for place in _PLACES]
-    return next((file for file in files if file.is_file()), files[0])
+    return _shipped("schemas", "flow.schema.json")
 
 
 def skill_file() -> Path:
     """The Agent Skill: instructions for AI agents that use the program."""
-    files = [place / "skills" / "retake-flow" / "SKILL.md" for place in _PLACES]
-    return next((file for file in files if file.is_file()), files[0])
+    return _shipped("skills", "retake-flow", "SKILL.md")
 
 
 def platform_rules() -> Path:
     """The file with the rules of the platform."""
-    return next(file for shelf in _SHELVES if (file := shelf / "rules" / "platform.yaml").is_file())
+    return _shipped("flows", "rules", "platform.yaml")
+
+
+def _shipped(*way: str) -> Path:
+    files = [place.joinpath(*way) for place in _PLACES]
+    return next((file for file in files if file.is_file()), files[0])
 
 
 def _near(path: Path) -> str:
