@@ -268,10 +268,12 @@ class _Merge:
     # --- inputs and everything else -------------------------------------------------------------------------
 
     def _inputs(self, over: Node) -> None:
-        held = self.tree.value.setdefault("inputs", Node({}, over.at, over.key, over.key))
-        if not over.mapping or not held.mapping:
+        if over.mapping:
+            self.tree.value.setdefault("inputs", Node({}, over.at, over.key, over.key))
+        held = self.tree.get("inputs")
+        if held is None or not over.mapping or not held.mapping:
             if self._fits(over, "'inputs' of the flow"):
-                self._gone_inputs |= dict.fromkeys(held.value if held.mapping else (), over.key)
+                self._gone_inputs |= dict.fromkeys(self.tree.entries("inputs"), over.key)
                 self._entry(self.tree, "inputs", over, "the flow")
             return
         for name, node in over.value.items():

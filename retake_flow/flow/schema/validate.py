@@ -59,7 +59,7 @@ def examine(source: Source) -> tuple[Node, list[Problem], frozenset[Path]]:
         if number == 0:
             for error in errors:
                 problems.extend(_problems(error, source, problems))
-        for error in errors:
+        for error in reversed(errors):  # from the end of a list, so that the indices of the others stay
             for path in _paths_to_cut(error):
                 damaged.add(path[:-1])
                 tree = _mend(tree, path, error)

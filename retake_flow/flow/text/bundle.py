@@ -67,7 +67,7 @@ class Sources:
         return sha256(self.dump().encode()).hexdigest()
 
     def dump(self) -> str:
-        """The bundle as one text, which `parsed` reads."""
+        """The bundle as one text, which `parse` reads."""
         content = {"file": self.file, "texts": dict(self.texts), "references": dict(self.references)}
         return json.dumps({**content, "allowed": self.allowed} if self.allowed else content, sort_keys=True)
 

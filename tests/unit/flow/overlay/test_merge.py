@@ -244,6 +244,13 @@ def test_what_is_not_there_cannot_be_addressed(overlay: str, place: tuple[int, i
     assert hint in found[0].hint
 
 
+@pytest.mark.parametrize("key", ["inputs", "events", "actions", "scenes"])
+def test_a_key_that_the_base_does_not_have_cannot_be_removed(key: str) -> None:
+    """Each key of the flow alike."""
+    _, found = resolved(f"{key}: null", "flow: base\ninitial: a\nstates: {a: {final: ok}}")
+    assert [(problem.code, str(problem.position)) for problem in found] == [("RF023", "over.yaml:2:1")]
+
+
 @pytest.mark.parametrize("overlay", ["", "flow: mine", "version: 9\ndescription: x", "states: {a: {retry: {max: 3}}}"])
 def test_an_overlay_that_changes_nothing_is_a_mistake(overlay: str) -> None:
     """Another name is no change, nor is what the base says already."""

@@ -162,6 +162,12 @@ def test_the_rest_of_a_damaged_file_is_still_checked() -> None:
     assert source.data["states"]["a"] == {"final": "ok", "x": 1}
 
 
+def test_of_a_list_only_what_does_not_fit_is_cut_out() -> None:
+    """However many items do not fit, the others stay."""
+    source = parse("flow: x\ninitial: a\nstates: {a: {always: [1, {to: a}, 2, 3, {to: b}]}, b: }\n", "f")
+    assert examine(source)[0].data["states"]["a"] == {"always": [{"to": "a"}, {"to": "b"}]}
+
+
 def test_a_slip_in_extends_is_told() -> None:
     """An overlay whose `extends` is mistyped is no overlay; the hint names the word."""
     hints = [problem.hint for problem in load("flow: x\nextend: go-live.yaml\n", "f.yaml").problems]
