@@ -54,7 +54,7 @@ def store_answer(store: Runs, run: str, said: GivenAnswer, decision: str, by: st
         RunEnded: The run has ended.
     """
     before = store.load(run).run  # queried first, so that a gate missing from the next query is known to be answered
-    if before.ended:
+    if before.has_ended:
         raise RunEnded(ending(before))
     asked = {one.gate.id: one for one in store.open_gates(run)}
     waiting = {name: one.gate for name, one in asked.items()}

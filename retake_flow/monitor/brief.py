@@ -68,7 +68,7 @@ def next_commands(followed: Following, read: str = "") -> list[str]:
     run = followed.run
     if followed.over:
         return [f"retake-flow show {run} --json"]
-    if followed.stored.run.ended and followed.driven:
+    if followed.stored.run.has_ended and followed.driven:
         return [f"retake-flow wait {run} --until ended --within 50s --json"]
     answers = [f"retake-flow gates {run} --json"] if followed.gates else []
     if not followed.driven:  # a run that was suspended at a question would only be suspended again
@@ -92,8 +92,8 @@ def next_for(store: ReadableRuns, run: str, read: str = "") -> list[str]:
 def exit_code(followed: Following) -> int:
     """The exit code for the status of a run: 0, 1 if it has failed, or 4 if it waits for a person."""
     run = followed.stored.run
-    if run.ended:
-        return 0 if run.succeeded else 1
+    if run.has_ended:
+        return 0 if run.has_succeeded else 1
     return 4 if followed.gates and not followed.on_air else 0
 
 
@@ -137,7 +137,7 @@ def remaining(run: Run, now: float) -> int | None:
         now: The time by the wall clock.
     """
     limits = [due for (_, purpose), due in run.timers.items() if purpose == "timeout"]
-    return None if run.ended or not limits else max(0, round(max(limits) - now))
+    return None if run.has_ended or not limits else max(0, round(max(limits) - now))
 
 
 def _short(text: str, longest: int) -> str:

@@ -55,7 +55,7 @@ class ChatInbox:
         """Wait for a message as long as there is none, and return whether the run has ended."""
         polling = Polling(within)
         while True:
-            ended = self._store.load(self._run).run.ended  # before the journal, so that no message is missed
+            ended = self._store.load(self._run).run.has_ended  # before the journal, so that no message is missed
             self.look()
             if self.messages or ended or not polling.wait_for_next():
                 return ended

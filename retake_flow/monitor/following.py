@@ -89,8 +89,8 @@ class Following:
     def trouble(self) -> str:
         """The reason why it is not on air although it should be, or why nothing happens; "" when all is well."""
         run = self.stored.run
-        if run.ended:
-            return "" if run.succeeded else run.reason
+        if run.has_ended:
+            return "" if run.has_succeeded else run.reason
         if not self.driven:
             return str(self.undriven["message"]) if self._waits_for_host or self.stored.holder is not None else ""
         return self.figures.vitals.stream(self.now)
@@ -115,7 +115,7 @@ class Following:
 
 def is_over(stored: Stored) -> bool:
     """Whether a run has ended, everything is undone, and its process has let it go."""
-    return stored.run.ended and not stored.run.undoing and not is_driven(stored.holder)
+    return stored.run.has_ended and not stored.run.undoing and not is_driven(stored.holder)
 
 
 class Polling:

@@ -27,7 +27,7 @@ LONGEST_SHOWN = 300
 def why_undriven(store: Runs, run: str) -> str:
     """Why no process would notice a request to a run; "" if one would, including the next host that takes the run."""
     stored, driven = load_with_driver(store, run)
-    if stored.run.ended:
+    if stored.run.has_ended:
         return ending(stored.run)
     if stored.holder is not None and stored.holder.has_moved:
         return RunMoved(run, stored.holder.host).message
@@ -58,7 +58,7 @@ def require_driver(store: Runs, run: str) -> None:
         RunUnheard: No process drives the run.
     """
     if reason := why_undriven(store, run):
-        raise (RunEnded if store.load(run).run.ended else RunUnheard)(reason)
+        raise (RunEnded if store.load(run).run.has_ended else RunUnheard)(reason)
 
 
 @dataclass

@@ -28,14 +28,14 @@ class RunStatus(Following):
         super().__init__(store, run, after=0)
         self.journal = list(self.records.values())
         self.children = find_marked(run)
-        if not (self.stored.run.ended or self.driven):
+        if not (self.stored.run.has_ended or self.driven):
             self.figures.vitals.note(self.undriven)
 
     @property
     def answered(self) -> list[str]:
         """The ids of answered gates that the run has not noticed yet."""
         run, waiting = self.stored.run, {one.gate.id for one in self.gates}
-        return [] if run.ended else [gate for gate in run.gates if gate not in waiting]
+        return [] if run.has_ended else [gate for gate in run.gates if gate not in waiting]
 
     @property
     def entry_record(self) -> Record | None:
@@ -54,12 +54,12 @@ class RunStatus(Following):
     def timers(self) -> list[tuple[tuple[str, str], float]]:
         """The timers and when they are due, the next first; none once the run has ended."""
         run = self.stored.run
-        return [] if run.ended else sorted(run.timers.items(), key=lambda item: item[1])
+        return [] if run.has_ended else sorted(run.timers.items(), key=lambda item: item[1])
 
     @property
     def activities(self) -> Mapping[str, ActivityState]:
         """Its activities; none once the run has ended."""
-        return {} if self.stored.run.ended else self.stored.run.activities
+        return {} if self.stored.run.has_ended else self.stored.run.activities
 
     def data(self, last: int) -> dict[str, Any]:
         """The whole status as JSON data, with the last records of the journal."""

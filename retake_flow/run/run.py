@@ -190,12 +190,12 @@ class Run:
     retries: Mapping[str, Retried] = field(default_factory=dict)
 
     @property
-    def ended(self) -> bool:
+    def has_ended(self) -> bool:
         """Whether it is decided how it ends; undos may still be owed."""
         return self.outcome is not None
 
     @property
-    def succeeded(self) -> bool:
+    def has_succeeded(self) -> bool:
         """Whether it has reached a final state that does not count as a failure."""
         return self.phase is Phase.COMPLETED
 
@@ -272,6 +272,6 @@ class MutableRun:
         return Run(*[getattr(self, name) for name in self.__slots__])
 
     @property
-    def ended(self) -> bool:
+    def has_ended(self) -> bool:
         """Whether nothing more can happen."""
         return self.outcome is not None

@@ -164,12 +164,12 @@ class MemoryRuns:
     def owing(self) -> list[str]:
         """The ended runs that were released and still owe undos."""
         every = [each.stored for each in self._kept.values()]
-        return [one.run.id for one in every if one.run.ended and one.run.undoing and one.holder is None]
+        return [one.run.id for one in every if one.run.has_ended and one.run.undoing and one.holder is None]
 
     def prune(self, before: float, *, dry_run: bool = False) -> list[str]:
         """Delete ended runs that owe nothing and were last written before a time; returns their ids."""
         every = [each.stored for each in self._kept.values() if each.stored.updated < before]
-        ended = [stored for stored in every if stored.run.ended and not stored.run.undoing]
+        ended = [stored for stored in every if stored.run.has_ended and not stored.run.undoing]
         old = sorted(one.run.id for one in ended if one.holder is None or not self._alive(one.holder))
         for run in () if dry_run else old:
             del self._kept[run]
@@ -197,7 +197,7 @@ class MemoryClaim:
     def write(self, run: Run, records: Sequence[Record]) -> None:
         """Store the present run and the records, all or nothing."""
         self._fence()
-        held = {} if run.ended else run.gates
+        held = {} if run.has_ended else run.gates
         gates = self._kept.gates
         for key in [key for key, asked in gates.items() if asked.open and key not in held]:
             # A run that was killed with a gate open ignores its answer.
@@ -208,7 +208,7 @@ class MemoryClaim:
         for key, gate in held.items():
             asked = gates.get(key)
             gates[key] = replace(asked, gate=gate) if asked is not None and asked.open else _GateEntry(gate)
-        if run.ended:
+        if run.has_ended:
             self._kept.requests.clear()
         agent = run.identity.name or self._kept.stored.agent
         self._kept.stored = replace(self._kept.stored, run=_surviving(run), agent=agent, updated=self._now())

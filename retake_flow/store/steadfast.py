@@ -186,4 +186,4 @@ class Steadfast:
 
 
 def _ending(run: Run) -> str:
-    return f"ended ({run.outcome})" if run.ended else "was left"
+    return f"ended ({run.outcome})" if run.has_ended else "was left"

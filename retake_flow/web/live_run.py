@@ -119,7 +119,7 @@ class LiveRun:
     @property
     def over(self) -> bool:
         """Whether no more records will follow; after the end of a run, its undos and notices may."""
-        return self.followed.stored.run.ended and not self.followed.driven
+        return self.followed.stored.run.has_ended and not self.followed.driven
 
     @property
     def facts(self) -> dict[str, Any]:
@@ -136,14 +136,14 @@ class LiveRun:
             "state": run.state,
             "created": stored.created,
             "updated": stored.updated,
-            "ended": run.ended,
+            "ended": run.has_ended,
             "over": self.over,
             "sheet": contact_sheet(run) is not None,
-            "succeeded": run.succeeded,
+            "succeeded": run.has_succeeded,
             "outcome": run.outcome,
             "scene": followed.scene,
             "reason": run.reason,
-            "elsewhere": process(stored.holder, run.ended).partition("@")[2].partition(",")[0],
+            "elsewhere": process(stored.holder, run.has_ended).partition("@")[2].partition(",")[0],
             **stream_facts(followed),
             "until": None if left is None or not on_air else time.time() + left,
             "address": stream_page(run),
@@ -174,7 +174,7 @@ class LiveRun:
                 self.entries.append(Entry(number, record, message))
             if record["event"] in _TROUBLES and (said := lines(record)):
                 self.trouble = datetime.fromisoformat(record["t"]).timestamp(), said[0].removeprefix("!").strip()
-        ends = self.followed.stored.run.ended  # its process may be gone at any moment
+        ends = self.followed.stored.run.has_ended  # its process may be gone at any moment
         self._next = 0.0 if ends else time.monotonic() + _ANYWAY
 
     def _message(self, record: Record) -> dict[str, Any] | None:
@@ -193,14 +193,14 @@ def stream_facts(followed: Following) -> dict[str, Any]:
         "on_air": followed.on_air,
         "live_since": now - run.ahead - vitals["uptime_seconds"] if followed.on_air else None,
         "viewers": vitals.get("viewers"),
-        "problem": "" if run.ended else followed.trouble,
+        "problem": "" if run.has_ended else followed.trouble,
         "figures": followed.stats,
     }
 
 
 def contact_sheet(run: Run) -> Path | None:
     """The newest contact sheet of a run; None when it has none."""
-    if not (run.ended and run.rehearsal):
+    if not (run.has_ended and run.rehearsal):
         return None
     found: list[tuple[float, Path]] = []
     for path in Path(run.rehearsal).glob("recordings/*.png"):

@@ -126,7 +126,7 @@ async def end(desk: Desk, run: str, what: RequestKind) -> str:
 
     def ask(desk: Desk) -> bool:
         stored, driven = load_with_driver(desk.store, run)
-        if stored.run.ended:
+        if stored.run.has_ended:
             raise UsageError(f"{run} has already ended")
         if driven:
             desk.store.request(run, what)

@@ -77,7 +77,7 @@ def _poll_records(store: ReadableRuns, run: str, args: argparse.Namespace) -> li
     """The requested records; waits for the first one unless the run has ended."""
     polling = Polling(args.wait)
     while True:
-        ended = store.load(run).run.ended  # before the journal, so that no record of the end is missed
+        ended = store.load(run).run.has_ended  # before the journal, so that no record of the end is missed
         found = store.journal(run, args.after, events=args.kind)
         if found or ended or not polling.wait_for_next():
             return found[: args.limit]

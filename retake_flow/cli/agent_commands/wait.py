@@ -102,7 +102,7 @@ class _Condition:
             if self._holds(word, followed):
                 self.met = word
                 return True
-        ended = followed.stored.run.ended and ("ended" not in self._words or not followed.driven)
+        ended = followed.stored.run.has_ended and ("ended" not in self._words or not followed.driven)
         self.hopeless = ended or (bool(followed.gates) and not followed.driven)
         return self.hopeless
 

@@ -76,7 +76,7 @@ def _resume_one(
     import asyncio
 
     stored = runs.load(run)
-    if stored.run.ended and stored.holder is None and not stored.run.undoing:
+    if stored.run.has_ended and stored.holder is None and not stored.run.undoing:
         ended = stored.run
         if args.json:
             terminal.emit(
@@ -85,7 +85,7 @@ def _resume_one(
             )
         else:
             terminal.say(printable.line(f"{run} has already ended: {ended.outcome} in {ended.state or 'no state'}"))
-        return 0 if ended.succeeded else 1
+        return 0 if ended.has_succeeded else 1
     try:
         with observing(args.metrics, settings, terminal.advise):
             count, ended = asyncio.run(_interruptible(runs, stored, settings, args, log))

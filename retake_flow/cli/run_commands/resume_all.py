@@ -147,7 +147,7 @@ class _JointRun:
             self._failed.add(run)
             return
         self._left.pop(run, None)
-        if ended.phase is not Phase.SUSPENDED and not ended.succeeded:
+        if ended.phase is not Phase.SUSPENDED and not ended.has_succeeded:
             self._failed.add(run)
 
     def _leave(self, run: str, error: RetakeFlowError) -> None:

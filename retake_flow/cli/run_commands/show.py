@@ -70,7 +70,7 @@ def _facts(found: RunStatus) -> list[tuple[str, str]]:
         entered = datetime.fromisoformat(found.entry_record["t"]).timestamp()
         state += f", since {moment(entered)} ({since(found.age_of_state)})"
     vitals = found.figures.vitals
-    ended = f"{run.outcome}{f': {run.reason}' if run.reason else ''}" if run.ended else ""
+    ended = f"{run.outcome}{f': {run.reason}' if run.reason else ''}" if run.has_ended else ""
     facts = [
         ("phase", run.phase.value),
         ("state", state),
@@ -80,7 +80,7 @@ def _facts(found: RunStatus) -> list[tuple[str, str]]:
         ("scene", found.scene),
         ("viewers", vitals.viewers if vitals.on_air(found.now) else ""),
         ("encoder", vitals.encoder(found.now)),
-        ("process", process(stored.holder, run.ended)),
+        ("process", process(stored.holder, run.has_ended)),
         ("began", f"{moment(stored.created)} ({since(now - stored.created)} ago)"),
         ("written", f"{moment(stored.updated)} ({since(now - stored.updated)} ago)"),
         ("account", _account(found)),
@@ -102,7 +102,7 @@ def _question_lines(found: RunStatus) -> list[str]:
 def _process_lines(found: RunStatus) -> list[str]:
     """Tables of timers, activities, pending undos and programs, each with a title."""
     run, now = found.stored.run, time.time()
-    owed = "not taken back" if run.ended else "pending undos"
+    owed = "not taken back" if run.has_ended else "pending undos"
     tables: dict[str, list[tuple[str, ...]]] = {
         "timers": [(place, purpose, describe_due(due, now)) for (place, purpose), due in found.timers],
         "activities": [(key, one.work.value) for key, one in found.activities.items()],

@@ -53,7 +53,7 @@ def _end(args: argparse.Namespace, what: RequestKind) -> int:
         driven = is_driven(after.holder)
         if not driven and (_is_unrecorded(after) or (what == "kill" and not is_over(after))):
             after = _kill_undriven(store, run)
-        if what == "stop" and not driven and not is_over(after) and not (has_taken_stop() and not after.run.ended):
+        if what == "stop" and not driven and not is_over(after) and not (has_taken_stop() and not after.run.has_ended):
             waits = _stop_undriven(store, after, ask, settings, silent=args.json)
             if waits is None:
                 after = store.load(run)
@@ -81,7 +81,7 @@ def _ask_to_end(
     while True:
         stored, driven = load_with_driver(store, run)
         left = not driven and (is_over(stored) or stopped())
-        if not (left or stored.run.ended):
+        if not (left or stored.run.has_ended):
             ask()
         if left or not polling.wait_for_next():
             return stored
@@ -136,9 +136,9 @@ def _kill_undriven(store: Runs, run: str) -> Stored:
         sweep(run)
         stored = store.load(run)
         last, recorded = stored.run, store.journal(run, last=1, events=("run_ended",))
-        if not (last.ended and recorded) or last.undoing:
+        if not (last.has_ended and recorded) or last.undoing:
             # Its gates stay in the snapshot: the store then closes them whether or not they are answered.
-            ended = replace(last, undoing=()) if last.ended else last.as_killed("killed")
+            ended = replace(last, undoing=()) if last.has_ended else last.as_killed("killed")
             stats = last.stats.figures(stored.updated)
             fields = {"outcome": ended.outcome, "state": last.state, "reason": ended.reason, "stats": stats}
             ended = replace(ended, stats=last.stats.counting([record("run_ended", stored.updated)]))
@@ -163,10 +163,10 @@ def _tell(
     run = stored.run
     if as_json:
         effect = "done" if is_over(stored) else "queued" if waits is not None or is_driven(stored.holder) else "none"
-        data = {"run": run.id, "ended": run.ended, "already_ended": already, "effect": effect, "phase": run.phase.value}
+        data = {"run": run.id, "ended": run.has_ended, "already_ended": already, "effect": effect}
+        data |= {"phase": run.phase.value, "outcome": run.outcome, "state": run.state, "reason": run.reason}
         stats = run.stats.figures(time.time())
-        rest = {"outcome": run.outcome, "state": run.state, "reason": run.reason, "stats": stats}
-        terminal.emit(masked({**data, **rest, "waits": waits or None, "next": commands}))
+        terminal.emit(masked({**data, "stats": stats, "waits": waits or None, "next": commands}))
         return
     if is_over(stored):
         reason = f": {run.reason}" if run.reason not in ("", run.outcome) else ""

@@ -109,7 +109,7 @@ def _report(driver: _Driver, settings: Settings, args: Namespace) -> int:
             return 0
         followed.until(lambda seen: driver.has_ended or _is_settled(seen, stays=args.wait), deadline - time.monotonic())
         followed.look()  # it may have ended after the run was read
-        if driver.code and not (followed.stored.run.ended or followed.gates):
+        if driver.code and not (followed.stored.run.has_ended or followed.gates):
             return _report_failure(driver, as_json=args.json)
         _tell({**brief(followed), "next": next_commands(followed)}, driver, as_json=args.json)
         return exit_code(followed)

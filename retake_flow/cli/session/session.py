@@ -175,7 +175,7 @@ class Session:
         resumed = options is None
         async with rehearsing.rehearsal(launcher, self.settings, folder, options or {}, resumed) as settings:
             yield settings
-        if self.runs.load(run.id).run.ended:
+        if self.runs.load(run.id).run.has_ended:
             rehearsing.forget(folder)
             seen = await rehearsing.report(launcher, folder)
             if soak is not None:
@@ -268,4 +268,4 @@ def exit_code(ended: Run, interrupted: bool) -> int:
         return 4
     if interrupted:
         return 130
-    return 0 if ended.succeeded else 1
+    return 0 if ended.has_succeeded else 1

@@ -74,7 +74,7 @@ class Prompter:
                 runner.suspend()
                 return
             except _TerminalGone:
-                if not runner.run.ended:
+                if not runner.run.has_ended:
                     terminal.say("  … it was answered elsewhere, or is no longer open")
             with suppress(StoreError, Fenced):  # the driver meets the same error and reports it
                 runner.look()

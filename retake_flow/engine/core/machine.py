@@ -127,7 +127,7 @@ class Machine:
         )
 
     def _react(self, macrostep: Macrostep, event: events.Event) -> None:
-        if macrostep.run.ended or self._is_late(macrostep.run, event):
+        if macrostep.run.has_ended or self._is_late(macrostep.run, event):
             macrostep.commands.append(Note("dropped", {"late": type(event).__name__}))
             return
         macrostep.source = self._source(macrostep.run, event)

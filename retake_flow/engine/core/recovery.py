@@ -32,10 +32,10 @@ def resume(macrostep: Macrostep, catalogue: Catalogue, event: Resumed) -> None:
             macrostep.signal({"source": activity.key, "reason": _DIED}, (f"{activity.name}.exited", ""))
             macrostep.settle()
     for activity in running:
-        if not macrostep.run.ended and _is_untouched(macrostep, was, activity):
+        if not macrostep.run.has_ended and _is_untouched(macrostep, was, activity):
             _begin_again(macrostep, was.activities[activity.key].visit, activity, catalogue)
     macrostep.settle()
-    if macrostep.run.ended:
+    if macrostep.run.has_ended:
         return
     macrostep.mark_driven()
     macrostep.begin_activities()

@@ -64,7 +64,7 @@ class Macrostep(Draft):
     def settle(self) -> None:
         """Take all signals through the flow, then begin the work of the state in which it comes to rest."""
         self._rest()
-        while self._from_outside and not self.run.ended:
+        while self._from_outside and not self.run.has_ended:
             event, candidates = self._from_outside.pop(0)
             with self._atomically(candidates[-1][0]):
                 self._dispatch(event, candidates)
@@ -107,7 +107,7 @@ class Macrostep(Draft):
         """Continue until no signal is left and the innermost state does its work."""
         chain: list[str] = []
         known, fruitless = self._visible_data(), 0
-        while not self.run.ended:
+        while not self.run.has_ended:
             if self._advance():
                 chain.append(self.run.state)
             elif self._arrived:
@@ -332,7 +332,7 @@ class Macrostep(Draft):
         if (
             not isinstance(state, ActionState)
             or self.run.attempt is not None
-            or self.run.ended
+            or self.run.has_ended
             or not self._available(state.needs, state)
         ):
             return

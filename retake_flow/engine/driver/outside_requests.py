@@ -86,7 +86,7 @@ async def say_when_ready(
     try:
         await say(request, ready_ways(flow, run_now()), call, perform)
     except asyncio.CancelledError:
-        if not run_now().ended:
+        if not run_now().has_ended:
             with suppress(StoreError):
                 data = {name: str(request.data.get(name, "")) for name in ("by", "text")}
                 call.note("said", request=request.number, **data, how=[], failed={}, reason=_BROKEN_OFF)
@@ -157,7 +157,7 @@ class StageRequests:
 
     async def _settle_when_ready(self) -> None:
         await _until_started((CONTENT,), self._flow, self._run_now, self._clock)
-        while self._waiting and not self._run_now().ended:
+        while self._waiting and not self._run_now().has_ended:
             with suppress(StoreError):  # the run's next write reports it
                 self._settle()
 

@@ -157,7 +157,7 @@ class Runner:
 
     def hand_over(self, reason: str) -> None:
         """Leave the run to another process, unless it ends: programs are stopped, undos stay pending."""
-        if not (self.run.ended or self._broken_off):
+        if not (self.run.has_ended or self._broken_off):
             self._broken_off = reason
             if self._driving is not None:
                 self._driving.cancel()
@@ -216,13 +216,13 @@ class Runner:
         was = self.run
         for undo in was.undoing:
             await self._undo(undo)
-        if self.run.ended:
+        if self.run.has_ended:
             self._record_end(str(self.run.outcome), self.run.state, self.run.reason)
         else:
             self._post_urgently(events.Resumed(was, begun=not was.undoing))
 
     async def _go_on(self) -> None:
-        while not self.run.ended and not self._broken_off:
+        while not self.run.has_ended and not self._broken_off:
             event = await self._mailbox.next(self._stays)
             if event is None:
                 return self._suspend()
@@ -251,7 +251,7 @@ class Runner:
 
     async def _break_off(self, raised: Exception) -> None:
         """End a failed run cleanly; if a bug has broken it, record as much as possible."""
-        if self.run.ended or isinstance(raised, Fenced | StoreError):
+        if self.run.has_ended or isinstance(raised, Fenced | StoreError):
             return await self._give_up(raised)
         now = self._clock.now()
         step = self._machine.end(self.run, as_expression_error(raised).message, now)

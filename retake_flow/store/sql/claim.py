@@ -178,7 +178,7 @@ class SqlClaim:
                     self._keep(connection, run, now)
                     new = self._without_written(connection, records)
                     self._append(connection, new, self._number + len(records) - len(new))
-                if run.ended and run is not self._last:
+                if run.has_ended and run is not self._last:
                     connection.execute(delete(REQUESTS).where(REQUESTS.c.run == run.id))
                 self._delete_completed(connection, new)
                 open_now = self._gates.write(connection, run, now)

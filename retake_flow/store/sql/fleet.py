@@ -60,7 +60,7 @@ class SqlFleet:
             RunMoved: It was moved to another store.
         """
         stored = self.runs.load(run)
-        if stored.run.ended and not stored.run.undoing:
+        if stored.run.has_ended and not stored.run.undoing:
             raise RunEnded(f"{run} has ended: {stored.run.outcome} in {stored.run.state or 'no state'}")
         if stored.holder is not None and stored.holder.has_moved:
             raise RunMoved(run, stored.holder.host)

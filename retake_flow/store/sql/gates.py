@@ -44,7 +44,7 @@ class GateRows:
             AnswerWaiting: The run no longer has a gate whose answer it has not received.
         """
         held = {key: rows.as_json(as_data(Gate, gate)) for key, gate in run.gates.items()}
-        open_now = {} if run.ended else held
+        open_now = {} if run.has_ended else held
         for key in self._open.keys() - open_now.keys():
             # A run that was killed with a gate open ignores its answer.
             self._close(connection, key, now, even_if_answered=key in self._answers or key in held)

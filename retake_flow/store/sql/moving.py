@@ -143,7 +143,7 @@ def rows_in_memory(kept: Rows, run: Run | None, now: float) -> Rows:
         return kept
     (row,) = kept[RUNS.name]
     agent = {"agent": columns.storable(run.identity.name)} if run.identity.name else {}
-    gates = () if run.ended else run.gates.values()
+    gates = () if run.has_ended else run.gates.values()
     return {
         **kept,
         RUNS.name: [{**row, **rows.progress(run, now), **agent}],

@@ -150,7 +150,7 @@ class Trial:
         Raises:
             Unmet: The run never ends by itself.
         """
-        self._pass(lambda: self.run.ended, "to come to its end")
+        self._pass(lambda: self.run.has_ended, "to come to its end")
 
     def within(self, state: str) -> bool:
         """Whether a state is active: the innermost one, or one around it."""
@@ -186,13 +186,13 @@ class Trial:
         limit = len(self.journal) + self._most
         while not there():
             dues = [each["due"] for each in self._seen["queue"] if each["due"] is not None]
-            if self.run.ended or not dues or len(self.journal) > limit:
+            if self.run.has_ended or not dues or len(self.journal) > limit:
                 raise Unmet(expected, self._standstill(bool(dues)))
             self.apply({"advance": max(0.001, min(dues) - self._seen["time"])})
 
     def _standstill(self, busy: bool) -> str:
         where = f"at {self._seen['time']:g} s it is in {self.run.state!r}"
-        if self.run.ended:
+        if self.run.has_ended:
             return f"the run is {self.run.outcome}; {where}"
         waits = ", ".join(dict.fromkeys(each["place"] for each in self._seen["queue"])) or "nothing"
         return f"{where}, and still continues" if busy else f"{where}, and waits for: {waits}"

@@ -74,7 +74,7 @@ def run_has_outcome(observed: Observed, end: str) -> None:
 @then("the run goes on")
 def goes_on(observed: Observed) -> None:
     """The run has not ended."""
-    if observed.run.ended:
+    if observed.run.has_ended:
         raise Unmet("it goes on", _where(observed))
 
 
@@ -82,7 +82,9 @@ def goes_on(observed: Observed) -> None:
 def reason(observed: Observed, words: str) -> None:
     """The reason for its end contains these words."""
     if words not in observed.run.reason:
-        raise Unmet(f"a reason with {words!r}", repr(observed.run.reason) if observed.run.ended else _where(observed))
+        raise Unmet(
+            f"a reason with {words!r}", repr(observed.run.reason) if observed.run.has_ended else _where(observed)
+        )
 
 
 @then(Wording("{place} was performed {count} time(s)"))
@@ -171,7 +173,7 @@ def _leaves(observed: Observed) -> list[str]:
 
 def _where(observed: Observed) -> str:
     run = observed.run
-    if not run.ended:
+    if not run.has_ended:
         return f"in {run.state!r}, and it continues"
     return f"{run.outcome} in {run.state!r}" + (f": {run.reason}" if run.reason else "")
 

@@ -87,7 +87,7 @@ class Planner:
     def plan(self) -> Plan:
         """Plan a run to its end, or until nothing more would happen."""
         self._take(events.Started())
-        while self._queue and not self._run.ended and not self._exceeded_limit:
+        while self._queue and not self._run.has_ended and not self._exceeded_limit:
             self._log.now, _, _, happens = heapq.heappop(self._queue)
             happens()
         run = self._run
@@ -97,8 +97,8 @@ class Planner:
             run.outcome,
             round(self._last, 3),
             run.state,
-            scrub(run.reason) if run.ended else self._reason(),
-            () if run.ended or self._exceeded_limit else self._expected_events(),
+            scrub(run.reason) if run.has_ended else self._reason(),
+            () if run.has_ended or self._exceeded_limit else self._expected_events(),
             self._assumptions.used,
         )
 

@@ -44,7 +44,7 @@ def test_an_event_of_an_activity_takes_a_route_by_its_name_or_by_its_full_name()
 def test_events_of_one_round_are_taken_in_their_order_and_to_completion() -> None:
     """The second event meets the state that the first has led to."""
     talk = brings(Talk(ON_AIR), ("tip", {"amount": 500}), ("follow", {}))
-    assert (talk.run.state, talk.run.ended) == ("b", False)
+    assert (talk.run.state, talk.run.has_ended) == ("b", False)
     assert [note.event for note in talk.wishes if isinstance(note, Note)] == ["ignored"]
 
 

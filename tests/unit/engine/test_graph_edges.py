@@ -277,7 +277,7 @@ def test_each_transition_of_a_run_is_an_edge_of_the_graph(flow: Flow, data: st.D
     walk = Walk(flow)
     walk.tell(events.Started())
     for _ in range(data.draw(st.integers(5, 20), label="steps")):
-        if walk.run.ended:
+        if walk.run.has_ended:
             break
         outside = [events.StopRequested(), events.Raised("go", {}), events.Resumed(walk.run, begun=True)]
         walk.tell(data.draw(st.sampled_from([*walk.pending[-10:], *outside]), label="event"))

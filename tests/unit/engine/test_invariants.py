@@ -198,7 +198,7 @@ class World:
     def hold(self) -> None:
         """What holds between any two steps."""
         run = self.run
-        if run.ended:
+        if run.has_ended:
             assert run.undos == ()
             assert (run.gates, run.timers, run.delayed, run.retries) == ({}, {}, {}, {}), (
                 "somebody is asked, or a time awaited, after the end"
@@ -240,7 +240,7 @@ def test_every_run_of_every_flow_keeps_its_books(flow: Flow, data: st.DataObject
             event = events.StopRequested()
         else:
             event = data.draw(st.sampled_from(world.pending[-12:]), label="event")
-        over = world.run.ended
+        over = world.run.has_ended
         world.tell(event)
         if over:
             break
@@ -254,7 +254,7 @@ def test_a_stop_ends_every_run_or_follows_a_route(flow: Flow, steps: int, data: 
     world.tell(events.Started())
     for _ in range(steps):
         world.tell(data.draw(st.sampled_from([*world.pending, events.StopRequested()]), label="event"))
-    routed = world.run.ended or any("stop" in state.routes for state in flow.around(world.run.state))
+    routed = world.run.has_ended or any("stop" in state.routes for state in flow.around(world.run.state))
     world.tell(events.StopRequested("enough"))
     assert routed or (world.run.outcome, world.run.reason) == ("stopped", "enough")
 
@@ -273,7 +273,7 @@ def test_a_run_that_was_stored_goes_on_as_it_would_have(flow: Flow, data: st.Dat
     step = world.machine.step(again, events.Resumed(again), 9.0)
     assert again == before
     assert step == world.machine.step(before, events.Resumed(before), 9.0)
-    if step.run.state == before.state and step.run.visits == before.visits and not step.run.ended:
+    if step.run.state == before.state and step.run.visits == before.visits and not step.run.has_ended:
         assert before.gates.keys() <= step.run.gates.keys()
         assert before.timers.items() <= step.run.timers.items()
         assert step.run.undos == before.undos

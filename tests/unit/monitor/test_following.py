@@ -28,7 +28,7 @@ def test_a_run_is_over_when_everything_is_undone_and_its_process_lets_go() -> No
     for run in (OWED, OVER):
         claim.write(run, [])
         followed.look()
-        assert (followed.stored.run.ended, followed.over) == (True, False)
+        assert (followed.stored.run.has_ended, followed.over) == (True, False)
     claim.release()
     followed.look()
     assert followed.over

@@ -319,5 +319,5 @@ def test_a_parked_run_is_stopped_for_good(command: Command, store: Runs, folder:
     assert said.code == 0
     [one] = said.records
     assert (one["ended"], one["already_ended"], one["outcome"]) == (True, False, "stopped")
-    assert store.load(store.find("last")).run.ended
+    assert store.load(store.find("last")).run.has_ended
     assert "had already ended" in command("stop", "last").out
