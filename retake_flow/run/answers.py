@@ -110,7 +110,7 @@ def commands(run_id: str, gate: Gate) -> list[str]:
     return [answer_with(run_id, gate, decision) for decision in (gate.decisions or [""])]
 
 
-def describe_fields(fields: Mapping[str, Mapping[str, Any]]) -> Iterator[tuple[str, str]]:
+def describe_fields(fields: Declared) -> Iterator[tuple[str, str]]:
     """The name of each field with a description of its value: `url`, `text, optional: why`."""
     for name, declared in fields.items():
         yield name, _kind(declared) + _remarks(declared)

@@ -33,8 +33,8 @@ class Gate:
     place: str
     visit: int
     message: str
-    fields: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
-    decisions: Mapping[str, Mapping[str, Mapping[str, Any]]] = field(default_factory=dict)
+    fields: Fields = field(default_factory=dict)
+    decisions: Mapping[str, Fields] = field(default_factory=dict)
     opened_at: float = 0.0
     due: float | None = None
     audience: str = "operator"
