@@ -29,9 +29,9 @@ def watch(args: argparse.Namespace) -> int:
         run = store.find(args.run)
         with view_for(args.json, printable.line(run), "Ctrl-C ends only `watch`") as view:
             last = _Watch(store, run, view).follow(whole=args.json)
-    if not last.ended:
+    if not last.has_ended:
         return 4
-    return 0 if last.succeeded else 1
+    return 0 if last.has_succeeded else 1
 
 
 class _Watch:
@@ -47,7 +47,7 @@ class _Watch:
         """Show what happens until the run ends or is suspended, and return the run as it was then."""
         followed = self._followed
         self._show_past(whole)
-        while not (run := followed.stored.run).ended and (followed.driven or run.phase is not Phase.SUSPENDED):
+        while not (run := followed.stored.run).has_ended and (followed.driven or run.phase is not Phase.SUSPENDED):
             self._note_death()
             self._note_off_air()
             time.sleep(_EVERY)
