@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable
 from itertools import islice
-from pathlib import Path
 from typing import Any
 
 from retake_flow.flow import calendar, duration
@@ -16,7 +15,6 @@ from retake_flow.flow.model import (
     CompositeState,
     FinalState,
     HistoryState,
-    Input,
     OwnAction,
     QuestionState,
     RestingState,
@@ -94,7 +92,7 @@ class Builder:
             "entry": self._effects(path, _each(node, "entry")),
             "exit": self._effects(path, _each(node, "exit")),
             "timeout": self._time(node, "timeout"),
-            "activities": {name: self._activity(path, name, item) for name, item in _entries(node, "activities")},
+            "activities": {name: self._activity(path, name, item) for name, item in entries(node, "activities")},
             "routes": self._routes(path, node),
             "always": self._routes_of_event(path, "", _each(node, "always")),
         }
@@ -120,7 +118,7 @@ class Builder:
             case "ask":
                 return QuestionState(**shared, ask=self._ask(node.value["ask"]))
             case "states":
-                children = tuple(path + SEPARATOR + name for name, _ in _entries(node, "states"))
+                children = tuple(path + SEPARATOR + name for name, _ in entries(node, "states"))
                 return CompositeState(
                     **shared, initial=self._initial(path, node), children=children, **self._retries(path, node)
                 )
@@ -210,7 +208,7 @@ class Builder:
         return Ask(
             message=parse_templates(node.value["message"]),
             fields=plain_value(node, "answer", {}),
-            decisions={name: fields.data or {} for name, fields in _entries(node, "decisions")},
+            decisions={name: fields.data or {} for name, fields in entries(node, "decisions")},
             remind=tuple(map(self._duration, _each(node, "remind"))),
             timeout=self._time(node, "timeout"),
             escalate=tuple(
@@ -220,7 +218,7 @@ class Builder:
 
     def _routes(self, path: str, node: Node) -> dict[str, tuple[Route, ...]]:
         found: dict[str, tuple[Route, ...]] = {}
-        for pattern, written in _entries(node, "transitions"):
+        for pattern, written in entries(node, "transitions"):
             event = pattern.removesuffix(".*")  # `tip` takes `tip.large` too
             routes = self._routes_of_event(path, event, written.as_list)
             if routes:
@@ -271,7 +269,7 @@ class Builder:
             every=self._time(node, "every"),
             quiet=self._time(node, "quiet"),
             delay=self._time(node, "delay", 0.0),
-            raises=tuple((event, _expression(condition)) for event, condition in _entries(node, "raises")),
+            raises=tuple((event, _expression(condition)) for event, condition in entries(node, "raises")),
             retry=self._retry(node),
             position=node.key,
             ask=self._ask(node.value["ask"]) if "ask" in node else None,
@@ -280,7 +278,7 @@ class Builder:
         )
 
     def _retry(self, node: Node) -> Retry | None:
-        values = {key: self._retry_value(key, item) for key, item in _entries(node, "retry")}
+        values = {key: self._retry_value(key, item) for key, item in entries(node, "retry")}
         return Retry(**values) if values else None
 
     def _retry_value(self, key: str, node: Node) -> Value:
@@ -321,24 +319,6 @@ class Builder:
             return 1.0
 
 
-def inputs(tree: Node) -> dict[str, Input]:
-    """The declared inputs, with their files resolved next to the flow file that names them."""
-    return {name: Input(name, _input_schema(node), node.key) for name, node in _entries(tree, "inputs")}
-
-
-def _input_schema(node: Node) -> Mapping[str, Any]:
-    file = node.get("file")
-    resolved = file is not None and not file.value.startswith("~/")
-    return {**node.data, **({"file": str(Path(file.at.file).parent / file.value)} if file and resolved else {})}
-
-
-def events(tree: Node) -> dict[str, Mapping[str, Any]]:
-    """The declared events from outside, with the properties of their data."""
-    declared = plain_value(tree, "events", {})
-    pairs = declared.items() if isinstance(declared, dict) else dict.fromkeys(declared).items()
-    return {name: fields or {} for name, fields in pairs}
-
-
 def own_action(name: str, node: Node) -> OwnAction:
     """An action that the flow declares by `do`."""
     do, given = _action_and_inputs(node)
@@ -374,7 +354,8 @@ def plain_value(owner: Node, key: str, default: Any = None) -> Any:
     return default if node is None else node.data
 
 
-def _entries(owner: Node, key: str) -> Iterable[tuple[str, Node]]:
+def entries(owner: Node, key: str) -> Iterable[tuple[str, Node]]:
+    """The entries of the mapping of a key; none if there is no such key."""
     node = owner.get(key)
     return () if node is None else node.value.items()
 
@@ -386,7 +367,7 @@ def _each(owner: Node, key: str) -> list[Node]:
 
 
 def _values(owner: Node, key: str) -> dict[str, Value]:
-    return {name: parse_templates(node) for name, node in _entries(owner, key)}
+    return {name: parse_templates(node) for name, node in entries(owner, key)}
 
 
 def _texts(owner: Node, key: str) -> tuple[str, ...]:

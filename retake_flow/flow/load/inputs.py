@@ -5,12 +5,14 @@ from __future__ import annotations
 import os
 from collections.abc import Container, Iterator, Mapping
 from dataclasses import replace
+from pathlib import Path
 from typing import Any
 
 from retake_flow import plain_file
 from retake_flow.errors import InputError, UsageError
 from retake_flow.flow.diagnostics import Problem
 from retake_flow.flow.fields import is_secret, mismatch, read
+from retake_flow.flow.load.builder import entries
 from retake_flow.flow.model import Flow, Input, State, SubFlowState
 from retake_flow.flow.text.locate import Folders
 from retake_flow.flow.text.tree import Node
@@ -79,6 +81,18 @@ def origins(flow: Flow, given: Container[str]) -> dict[str, str]:
 def _origin(schema: Mapping[str, Any]) -> str:
     places = {"env": "the variable", "file": "the file"}
     return " or ".join(f"{what} {one_line(str(schema[key]))}" for key, what in places.items() if key in schema)
+
+
+def declared_inputs(tree: Node) -> dict[str, Input]:
+    """The declared inputs, with their files resolved next to the flow file that names them."""
+    return {name: Input(name, _input_schema(node), node.key) for name, node in entries(tree, "inputs")}
+
+
+def _input_schema(node: Node) -> Mapping[str, Any]:
+    schema, file = dict(node.data), node.get("file")
+    if file is not None and not file.value.startswith("~/"):
+        schema["file"] = str(Path(file.at.file).parent / file.value)
+    return schema
 
 
 def flaws(tree: Node) -> Iterator[Problem]:

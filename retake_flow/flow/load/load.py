@@ -8,10 +8,10 @@ from typing import Any
 
 from retake_flow.errors import StoreError
 from retake_flow.flow.diagnostics import Position, Problem, Problems
-from retake_flow.flow.load.builder import Builder, events, inputs, plain_value
+from retake_flow.flow.load.builder import Builder, plain_value
 from retake_flow.flow.load.files import Files
 from retake_flow.flow.load.functions import Functions
-from retake_flow.flow.load.inputs import flaws
+from retake_flow.flow.load.inputs import declared_inputs, flaws
 from retake_flow.flow.model import FinalState, Flow, Input, OwnAction, State, SubFlow
 from retake_flow.flow.names import SEPARATOR, join
 from retake_flow.flow.schema.quick_validate import checker
@@ -214,7 +214,7 @@ class _Reading:
         builder = Builder(tree, root, inner)
         states = builder.states()
         # A sender does not know which file accepts the event, so the outer flow's declaration counts.
-        self.events = {**self.events, **events(tree)}
+        self.events = {**self.events, **_events(tree)}
         named, declared = self.functions.named_actions(states), self.functions.declared_actions(tree)
         self.actions = {**named, **self.actions, **declared}
         initial = builder.child(root, tree)
@@ -222,7 +222,7 @@ class _Reading:
         self._problems += [explained.get(p.position, p) if p.code == "RF020" else p for p in builder.problems]
         self.damaged |= builder.damaged | {join(root, path) for path in read.source.damaged}
         self.damaged |= {join(root, _state_of(path)) if _state_of(path) else root for path in read.damaged}
-        return _Part(tree, inputs(tree), initial, states)
+        return _Part(tree, declared_inputs(tree), initial, states)
 
     def _examine(self, source: Source) -> tuple[Node, frozenset[Path]]:
         if not source.data and self.files.problems:
@@ -278,6 +278,13 @@ class _Reading:
             self._full = True
             return None
         return found
+
+
+def _events(tree: Node) -> dict[str, Mapping[str, Any]]:
+    """The declared events from outside, with the properties of their data."""
+    declared = plain_value(tree, "events", {})
+    pairs = declared.items() if isinstance(declared, dict) else dict.fromkeys(declared).items()
+    return {name: fields or {} for name, fields in pairs}
 
 
 def _state_of(path: Path) -> str:
