@@ -43,14 +43,8 @@ class Breach:
     what: str = ""
 
 
-@dataclass(frozen=True, slots=True)
-class _Violation:
-    """The end of a path that breaks a rule."""
-
-    fact: Fact
-
-
-_Step = tuple[Node, bool] | _Violation
+#: Where a path is, and whether the rule allows what it forbids; or the fact that breaks the rule, which ends the path.
+_Step = tuple[Node, bool] | Fact
 
 
 def problems(flow: Flow, catalogue: Catalogue) -> Iterator[Problem]:
@@ -65,7 +59,9 @@ def problems(flow: Flow, catalogue: Catalogue) -> Iterator[Problem]:
 def find_breaches(flow: Flow, catalogue: Catalogue, rules: Iterable[Rule]) -> tuple[Breach, ...]:
     """The rules that a flow can break, in order, each with its shortest path."""
     catalogue = with_own(flow, catalogue)
-    rules = [rule for rule in rules if _concerns(flow, rule)]
+    doings = {doing.do for doing in flow.performers()} | {undo.do for undo in flow.undos()}
+    actions = {name for do in doings for name, _ in names_of(flow, do, {})}
+    rules = [rule for rule in rules if any(_possible(term, actions) for term in rule.offends)]
     moves = Moves.of_flow(flow, catalogue)
     facts = Facts(flow, catalogue, Words(rules))
     reader = Reader(flow, moves, catalogue)
@@ -85,14 +81,8 @@ def find_breaches(flow: Flow, catalogue: Catalogue, rules: Iterable[Rule]) -> tu
     return tuple(found)
 
 
-def _concerns(flow: Flow, rule: Rule) -> bool:
-    """Whether a flow contains anything that a rule could forbid."""
-    doings = {doing.do for doing in flow.performers()} | {undo.do for undo in flow.undos()}
-    actions = {name for do in doings for name, _ in names_of(flow, do, {})}
-    return any(_possible(term, actions) for term in rule.offends)
-
-
 def _possible(term: Term, actions: set[str]) -> bool:
+    """Whether a flow that performs some actions can do what a rule forbids."""
     if term.verb in ("begins", "done", "ends"):
         return term.name in actions or term.name == RUN
     running = [condition.runs for condition in term.during]
@@ -138,9 +128,9 @@ def _shortest(space: StateSpace, monitor: Monitor) -> Breach | None:
     pending = deque([first])
     while pending:
         here = pending.popleft()
-        if isinstance(here, _Violation):
+        if isinstance(here, Fact):
             path = tuple(_back(came, here, origin))[::-1]
-            return Breach(rule, path, here.fact.position, _verdict_of(rule), _happens(here.fact))
+            return Breach(rule, path, here.position, _verdict_of(rule), _happens(here))
         if len(came) > _MOST:
             return Breach(
                 rule, (), rule.position, f"the flow has too many paths to find out whether it {_verdict_of(rule)}"
@@ -157,7 +147,7 @@ def _shortest(space: StateSpace, monitor: Monitor) -> Breach | None:
 
 
 def _step(edge: Edge, said: bool | Fact) -> _Step:
-    return _Violation(said) if isinstance(said, Fact) else (edge.after, said)
+    return said if isinstance(said, Fact) else (edge.after, said)
 
 
 def _back(came: dict[_Step, tuple[_Step, Edge]], step: _Step, origin: _Step) -> Iterator[Move]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
-from typing import Any, Final
+from typing import Any
 
 from retake_flow.errors import UsageError, kinds
 from retake_flow.flow.action_spec import Catalogue, Idempotency
@@ -202,6 +202,9 @@ def _place(found: State | Activity, catalogue: Catalogue, timeout: tuple[str, ..
     return Place(found.key, "", more, external=external)
 
 
+# --- what follows from them -----------------------------------------------------------------------------------
+
+
 @dataclass(frozen=True, slots=True)
 class Failure:
     """An error of an action.
@@ -226,9 +229,6 @@ def failure(kind: str, *, once: bool = False) -> Failure:
     words = (known.__doc__ or kind).partition("\n")[0].rstrip(".")
     permanent = known.fault == "operator" or not known.passing or (once and known.doubtful)
     return Failure(kind, words, permanent)
-
-
-_ERROR: Final = "error."
 
 
 @dataclass(frozen=True, slots=True)
@@ -263,9 +263,9 @@ class Prospects:
         if not end and missing:
             needs = f"it needs {', '.join(missing)}, not set"
             return Prospect("error.input", failure=Failure("input", needs, permanent=True), begun=False)
-        if end.startswith(_ERROR):
+        if end.startswith("error."):
             once = spec.idempotency is Idempotency.ONCE
-            return Prospect(end, failure=failure(end.removeprefix(_ERROR), once=once))
+            return Prospect(end, failure=failure(end.removeprefix("error."), once=once))
         if end and end not in spec.outcomes:
             return Prospect()
         assumed = self._assumptions.values(path)

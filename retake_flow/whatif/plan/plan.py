@@ -24,6 +24,11 @@ from retake_flow.whatif.plan.assumptions import Prospect
 
 #: How often a plan follows the entry of a state or the attempts of an action before it stops.
 MOST_TURNS: Final = 100
+#: More repetitions than this are shown in one step.
+SHOWN_ALONE: Final = 2
+_TELL: Final = "operator.tell"
+#: The fields of a program that ends by itself at once; the call that it serves has the outcome.
+_OF_A_MOMENT: Final = ("action", "activity", "every", "quiet", "delay", "attempt")
 
 
 class Kind(StrEnum):
@@ -86,13 +91,6 @@ class Plan:
     def of(self, kind: Kind) -> Iterator[Step]:
         """The steps of this kind."""
         return (step for step in self.steps if step.kind is kind)
-
-
-#: More repetitions than this are shown in one step.
-SHOWN_ALONE: Final = 2
-_TELL: Final = "operator.tell"
-#: The fields of a program that ends by itself at once; the call that it serves has the outcome.
-_OF_A_MOMENT: Final = ("action", "activity", "every", "quiet", "delay", "attempt")
 
 
 class StepLog:

@@ -23,9 +23,14 @@ from retake_flow.redact import hide
 from retake_flow.whatif.simulate import script_fields
 from retake_flow.whatif.simulate.script_fields import InvalidField, Part
 
+READY, EXITED = "ready", "exited"
+_KEYS: Final = ("outcome", "value", "reason", "error", "after", "exits")
 #: The type of an error that is an HTTP status; the API client interprets it.
 HTTP: Final = "http"
 FAULT_KEYS: Final = ("type", "status", "message", "hint", "retry_after")
+
+
+# --- errors ---------------------------------------------------------------------------------------------------
 
 
 class _Performance(Request):
@@ -121,7 +126,7 @@ def _error_of_fault(performance: _Performance, fault: Fault) -> RetakeFlowError:
     raise AssertionError(f"the status {fault.status} is not an error")
 
 
-READY, EXITED = "ready", "exited"
+# --- how an action ends ---------------------------------------------------------------------------------------
 
 
 @dataclass(frozen=True, slots=True)
@@ -185,7 +190,7 @@ def _usual(spec: ActionSpec, ready: bool, path: Path) -> str:
     raise InvalidField(path, f"the 'outcome' of {spec.name!r} is missing", f"there are: {', '.join(spec.outcomes)}")
 
 
-_KEYS: Final = ("outcome", "value", "reason", "error", "after", "exits")
+# --- mock files -----------------------------------------------------------------------------------------------
 
 
 class Mocks:
