@@ -77,13 +77,13 @@ class Facts:
         """A state by its name in the flow itself or a sub-flow."""
         return self._by_name.get(root, {}).get(name)
 
-    def owed_undo(self, leaf: str) -> frozenset[str]:
-        """The state whose undo is owed once a state has begun, if rules name it; the first of equal ones."""
+    def owed_undo(self, leaf: str) -> str:
+        """The state whose undo is owed once a state has begun, if rules name it, else ""; of equal ones the first."""
         state = self._flow.states[leaf]
         undo = state.undo if isinstance(state, ActionState) else None
         if undo is None or not self._is_named(undo.do):
-            return frozenset()
-        return frozenset({self._owed.setdefault((state.parent, undo.do, repr(undo.inputs)), leaf)})
+            return ""
+        return self._owed.setdefault((state.parent, undo.do, repr(undo.inputs)), leaf)
 
     def _begin_facts(self, leaf: str, kept: str) -> tuple[Fact, ...]:
         """The facts of beginning the states entered inside `kept`, outermost first, activities before inner states."""
@@ -105,7 +105,7 @@ class Facts:
             for path in paths:
                 yield self._fact("enters", path, leaf, position=self._flow.states[path].position)
 
-    def _leave_facts(self, paths: tuple[str, ...], leaf: str, owed: frozenset[str]) -> tuple[Fact, ...]:
+    def _leave_facts(self, paths: tuple[str, ...], leaf: str, owed: tuple[str, ...]) -> tuple[Fact, ...]:
         """The facts of leaving states, innermost first, and of their undos; "" is the whole run."""
         facts: list[Fact] = []
         for path in paths:
@@ -120,8 +120,8 @@ class Facts:
             facts.append(self._fact("ends", RUN, leaf, position=self._flow.states[leaf].position))
         return tuple(facts)
 
-    def _undo_facts(self, path: str, leaf: str, owed: frozenset[str]) -> Iterator[Fact]:
-        for other in sorted(owed):
+    def _undo_facts(self, path: str, leaf: str, owed: tuple[str, ...]) -> Iterator[Fact]:
+        for other in reversed(owed):  # as the engine performs them
             state = self._flow.states[other]
             if isinstance(state, ActionState) and state.undo is not None and state.parent == path:
                 for verb, outcome in (("begins", ""), ("ends", "done")):

@@ -21,13 +21,13 @@ class Node(NamedTuple):
     Attributes:
         leaf: The innermost active state; "" once the run has ended.
         kept: The states inside this one were entered but have not begun their work; None when all have begun.
-        owed: The states whose undos are owed.
+        owed: The states whose undos are owed, in the order in which their actions began last.
         seen: The watched states that were entered before.
     """
 
     leaf: str
     kept: str | None = None
-    owed: frozenset[str] = frozenset()
+    owed: tuple[str, ...] = ()
     seen: frozenset[str] = frozenset()
 
 
@@ -126,7 +126,7 @@ class StateSpace:
         if move.route is None:
             return self._end(move, facts, node)
         facts += self._facts.leave_facts(move.left, move.source, node.owed)
-        owed = frozenset(path for path in node.owed if self._flow.states[path].parent not in move.left)
+        owed = tuple(path for path in node.owed if self._flow.states[path].parent not in move.left)
         after = Node(node.leaf, node.kept, owed, node.seen)
         return self._entering(move, facts, after) if move.entered else Edge(move, facts, after)
 
@@ -143,7 +143,9 @@ class StateSpace:
     def _begin_work(self, move: Move | None, facts: tuple[Fact, ...], node: Node) -> Edge:
         leaf, state = node.leaf, self._flow.states[node.leaf]
         facts += self._facts.begin_facts(leaf, node.kept or "")
-        after = Node(leaf, None, node.owed | self._facts.owed_undo(leaf), node.seen)
+        undo = self._facts.owed_undo(leaf)
+        owed = (*(path for path in node.owed if path != undo), undo) if undo else node.owed
+        after = Node(leaf, None, owed, node.seen)
         if isinstance(state, FinalState) and not state.ends:
             return self._end(move, facts, after)
         return Edge(move, facts, after)

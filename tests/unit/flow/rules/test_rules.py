@@ -173,6 +173,20 @@ def test_what_is_taken_back_by_the_same_action_has_inputs_of_its_own() -> None:
     assert path(rule, states.replace("KIND", "soft")) is None
 
 
+def test_what_was_begun_last_is_taken_back_first() -> None:
+    """Undos come newest first, whatever their states are called."""
+    states = (
+        "{s: {initial: FIRST, transitions: {error: z}, states: {"
+        "FIRST: {do: a.work, undo: a.tell, transitions: {done: LAST}}, "
+        "LAST: {do: a.say, undo: a.undo, transitions: {done: z}}}}, z: {final: ok}}"
+    )
+    rule = "before: {begins: a.undo}\ncomes: {begins: a.tell}"
+    for first, last in (("b", "c"), ("c", "b")):
+        flow = flow_of(states.replace("FIRST", first).replace("LAST", last), "s")
+        (breach,) = rules(rule, flow)
+        assert render_path(breach.path) == f"s/{first} —done→ s/{last} —done→ z"
+
+
 def test_what_was_begun_is_taken_back_before_the_end() -> None:
     """The end of a run is something that can happen; undos come before it, in whatever way it ends."""
     rule = "between: a.work\nand: {begins: a.undo}\nnothing: {ends: run}"
