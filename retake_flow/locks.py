@@ -51,22 +51,20 @@ class Lock:
             raise FileNotFoundError(f"{path} was removed meanwhile")
 
     @classmethod
-    def on_new(cls, path: Path, *, wait: bool = False) -> Self:
+    def on_new(cls, path: Path) -> Self:
         """A lock on a file, which is created, accessible to its owner only, if missing.
 
-        Args:
-            path: The file; where the file system allows it, nobody ever sees it without its lock.
-            wait: Whether to wait for its holder, such as one that only looks whether it is abandoned.
+        Where the file system allows it, nobody ever sees the file without its lock.
 
         Raises:
-            BlockingIOError: Another process holds it, and `wait` is false.
+            BlockingIOError: Another process holds it, perhaps only to see whether it is abandoned.
             OSError: It cannot be created.
         """
         folder = os.open(path.parent, os.O_PATH | os.O_CLOEXEC)
         try:
             while True:
                 with suppress(FileNotFoundError):  # its holder has just removed it
-                    return cls(path, wait=wait, handle=_create_locked(folder, path.name))
+                    return cls(path, handle=_create_locked(folder, path.name))
         finally:
             os.close(folder)
 
