@@ -61,15 +61,6 @@ class ChatInbox:
                 return ended
 
 
-def require_known(store: ReadableRuns, run: str, message: str) -> None:
-    """Require that a run has read a message.
-
-    Raises:
-        UsageError: It has not.
-    """
-    ChatInbox(store, run, message)
-
-
 def as_message(record: Record) -> dict[str, Any]:
     """A record of chat as commands show it; what is missing in a damaged one stays empty."""
     amount = record.get("amount")

@@ -59,6 +59,11 @@ def timestamp(at: float) -> str:
     return datetime.fromtimestamp(at, UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")
 
 
+def parse_timestamp(text: str) -> float:
+    """The time that `timestamp` has written, in seconds since the epoch."""
+    return datetime.fromisoformat(text).timestamp()
+
+
 def masked(value: Any, text: Callable[[str], str] | None = None) -> Any:
     """Plain JSON data with every secret masked.
 
@@ -95,7 +100,7 @@ def record_to_stored(record: Record, ahead: float) -> Record:
     """A record with dates of the wall clock, from one with times of a run that is `ahead` of it."""
     if not ahead:
         return record
-    found = {**_with_due(record, ahead), "t": timestamp(_seconds(record["t"]) - ahead), "ahead": ahead}
+    found = {**_with_due(record, ahead), "t": timestamp(parse_timestamp(record["t"]) - ahead), "ahead": ahead}
     if "gates" in record:
         found["gates"] = [_with_due(gate, ahead) for gate in record["gates"]]
     return found
@@ -104,12 +109,8 @@ def record_to_stored(record: Record, ahead: float) -> Record:
 def record_to_run_time(record: Mapping[str, Any]) -> float:
     """The time of a record on the run's own clock, in seconds since the epoch, to measure durations between records."""
     ahead: float = record.get("ahead", 0.0)
-    return _seconds(record["t"]) + ahead
+    return parse_timestamp(record["t"]) + ahead
 
 
 def _with_due(gate: Record, ahead: float) -> Record:
-    return {**gate, "due": timestamp(_seconds(gate["due"]) - ahead)} if gate.get("due") else dict(gate)
-
-
-def _seconds(text: str) -> float:
-    return datetime.fromisoformat(text).timestamp()
+    return {**gate, "due": timestamp(parse_timestamp(gate["due"]) - ahead)} if gate.get("due") else dict(gate)

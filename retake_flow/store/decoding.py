@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 from collections.abc import Sequence
 from contextlib import suppress
-from datetime import datetime
 from hashlib import sha256
 from typing import Any, Final, NoReturn
 
@@ -14,7 +13,7 @@ from retake_flow.ports.runs import OpenGate, Stored
 from retake_flow.run.codec import decode, from_data
 from retake_flow.run.figures import Figures
 from retake_flow.run.gates import Gate
-from retake_flow.run.records import Record, timestamp
+from retake_flow.run.records import Record, record_to_run_time, timestamp
 from retake_flow.run.run import LATEST
 from retake_flow.store import columns
 
@@ -105,7 +104,7 @@ def record(number: int, data: str) -> Record:
     """A record of a journal; in place of an unreadable one, a record that it is damaged."""
     try:
         found = parse_object(data)
-        if isinstance(found.get("event"), str) and 0 <= _seconds(found) <= LATEST:
+        if isinstance(found.get("event"), str) and 0 <= record_to_run_time(found) <= LATEST:
             return found
         why = "it has no event and no date"
     except Damaged as error:
@@ -113,11 +112,6 @@ def record(number: int, data: str) -> Record:
     except (KeyError, TypeError, ValueError, OverflowError):
         why = "it has no date"
     return {"t": timestamp(0), "event": "record_damaged", "number": number, "message": why}
-
-
-def _seconds(found: Record) -> float:
-    ahead: float = found.get("ahead", 0.0)
-    return datetime.fromisoformat(found["t"]).timestamp() + ahead
 
 
 def open_gate(run: str, flow: str, key: str, data: str) -> OpenGate:

@@ -7,7 +7,6 @@ import time
 from collections import deque
 from collections.abc import Mapping
 from dataclasses import dataclass
-from datetime import datetime
 from operator import itemgetter
 from pathlib import Path
 from typing import Any, Final
@@ -19,7 +18,7 @@ from retake_flow.monitor.journal_text import lines
 from retake_flow.monitor.run_text import process
 from retake_flow.monitor.run_trace import Way
 from retake_flow.ports.runs import Runs
-from retake_flow.run.records import Record
+from retake_flow.run.records import Record, parse_timestamp
 from retake_flow.run.run import Run
 from retake_flow.web.charts import VitalsHistory
 
@@ -173,7 +172,7 @@ class LiveRun:
             if record["event"] not in _SILENT:
                 self.entries.append(Entry(number, record, message))
             if record["event"] in _TROUBLES and (said := lines(record)):
-                self.trouble = datetime.fromisoformat(record["t"]).timestamp(), said[0].removeprefix("!").strip()
+                self.trouble = parse_timestamp(record["t"]), said[0].removeprefix("!").strip()
         ends = self.followed.stored.run.has_ended  # its process may be gone at any moment
         self._next = 0.0 if ends else time.monotonic() + _ANYWAY
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-from datetime import datetime
 from typing import Any, Final
 
 from markupsafe import Markup
@@ -14,7 +13,7 @@ from retake_flow.flow.model import Flow
 from retake_flow.flow.names import SEPARATOR
 from retake_flow.flow.state_parts import scene_names
 from retake_flow.monitor.journal_text import lines
-from retake_flow.run.records import Record
+from retake_flow.run.records import Record, parse_timestamp
 from retake_flow.web.charts import HEIGHT, WIDTH, StateCharts, charts
 from retake_flow.web.live_run import Entry, LiveRun
 from retake_flow.web.question_form import Field, choices, form_fields
@@ -123,23 +122,15 @@ def _record_data(entry: Entry) -> dict[str, Any]:
 
 
 def _record_html(entry: Entry) -> str:
-    said = lines(entry.record)
-    return render("record.html", number=entry.number, at=_at(entry.record), said=said, kind=_kind(entry.record, said))
+    said, at = lines(entry.record), parse_timestamp(entry.record["t"])
+    return render("record.html", number=entry.number, at=at, said=said, kind=_kind(entry.record, said))
 
 
 def _message_html(message: dict[str, Any]) -> str:
-    return render("message.html", message=message, at=_seconds(message["at"]))
+    return render("message.html", message=message, at=parse_timestamp(message["at"]))
 
 
 def _kind(record: Record, said: list[str]) -> str:
     if said and said[0].startswith("!"):
         return "trouble"
     return _KINDS.get(record["event"].partition("_")[0], "other")
-
-
-def _at(record: Record) -> float:
-    return _seconds(record["t"])
-
-
-def _seconds(text: str) -> float:
-    return datetime.fromisoformat(text).timestamp()

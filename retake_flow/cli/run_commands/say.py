@@ -15,7 +15,7 @@ from retake_flow.errors import UsageError
 from retake_flow.flow.load.load import load_stored
 from retake_flow.flow.text.bundle import parse
 from retake_flow.monitor.brief import next_for
-from retake_flow.monitor.chat_inbox import require_known
+from retake_flow.monitor.chat_inbox import ChatInbox
 from retake_flow.monitor.requests import LONGEST, ask_to_say, send_event, text_to_say
 from retake_flow.run.errors import EventRefused, RunBusy, RunUnheard
 from retake_flow.run.records import masked
@@ -38,7 +38,7 @@ def _say(args: argparse.Namespace, ways: list[str], more: dict[str, Any]) -> int
     with closing(open_store(Settings.from_environment())) as store:
         run = store.find(args.run)
         for message in (answered := more.get("answers", ())):
-            require_known(store, run, message)
+            ChatInbox(store, run, message)  # an unknown message is refused
         said = ask_to_say(store, run, {"text": text, "ways": ways, "by": args.by or this_user(), **more}, args.within)
         said["next"] = next_for(store, run, read=answered[-1] if answered else "")
     _report(run, said, args.json)

@@ -5,7 +5,6 @@ from __future__ import annotations
 import argparse
 import time
 from contextlib import closing
-from datetime import datetime
 from pathlib import Path
 
 from retake_flow import printable
@@ -15,7 +14,7 @@ from retake_flow.monitor.brief import next_commands
 from retake_flow.monitor.journal_text import clock, lines
 from retake_flow.monitor.run_status import RunStatus
 from retake_flow.monitor.run_text import describe_due, gate_lines, moment, process, since
-from retake_flow.run.records import masked
+from retake_flow.run.records import masked, parse_timestamp
 from retake_flow.settings import Settings
 from retake_flow.wiring.storing import open_store
 
@@ -67,7 +66,7 @@ def _facts(found: RunStatus) -> list[tuple[str, str]]:
     run, stored, now = found.stored.run, found.stored, time.time()
     state = run.state or "none yet"
     if found.entry_record is not None:
-        entered = datetime.fromisoformat(found.entry_record["t"]).timestamp()
+        entered = parse_timestamp(found.entry_record["t"])
         state += f", since {moment(entered)} ({since(found.age_of_state)})"
     vitals = found.figures.vitals
     ended = f"{run.outcome}{f': {run.reason}' if run.reason else ''}" if run.has_ended else ""
