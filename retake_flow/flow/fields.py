@@ -54,7 +54,10 @@ def is_secret(schema: Mapping[str, Any]) -> bool:
 
 
 def read(declared: Declared, given: Mapping[str, Any]) -> Reading:
-    """Read values; texts are converted to the declared type (`tries=3`), and secrets stay as they are."""
+    """Read values; texts are converted to the declared type (`tries=3`), and secrets stay as they are.
+
+    None counts as omitted where a value may be omitted.
+    """
     reading = Reading()
     for name in given:
         if name not in declared:
@@ -63,19 +66,19 @@ def read(declared: Declared, given: Mapping[str, Any]) -> Reading:
         if "value" in schema:
             reading.values[name] = schema["value"]
             reading.unfit.update({name: "is fixed by the flow"} if name in given else {})
-        elif name in given:
-            shown = _reveal(given[name])
-            hidden = shown is not given[name]
-            value = _convert(shown, schema)
-            reading.values[name] = given[name] if hidden else value
-            said = mismatch(value, schema) if value is not None or is_required(schema) else ""
-            if said:
-                # A schema's message about a value may quote it.
-                reading.unfit[name] = "does not fit; it is secret, so the reason is not shown" if hidden else said
-        elif is_required(schema):
+            continue
+        shown = _reveal(given.get(name))
+        hidden = shown is not given.get(name)
+        value = _convert(shown, schema)
+        if value is None and not is_required(schema):
+            reading.values[name] = schema.get("default")
+        elif name not in given:
             reading.missing.append(name)
         else:
-            reading.values[name] = schema.get("default")
+            reading.values[name] = given[name] if hidden else value
+            if said := mismatch(value, schema):
+                # A schema's message about a value may quote it.
+                reading.unfit[name] = "does not fit; it is secret, so the reason is not shown" if hidden else said
     return reading
 
 

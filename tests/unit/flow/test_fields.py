@@ -97,8 +97,10 @@ def test_what_is_not_of_the_declared_type_does_not_fit(kind: str, written: Any) 
 
 
 def test_nothing_is_a_value_only_where_it_may_be_left_out() -> None:
-    """`null` stands for an optional one that was left out; one that is needed has to be there."""
-    assert read(FIELDS, {"url": "https://x", "why": None}).unfit == {}
+    """`null` stands for one that was left out, which has its default; one that is needed has to be there."""
+    left_out = {"url": "https://x", "tries": 3, "why": None}
+    assert read(FIELDS, {"url": "https://x", "tries": None, "why": None}) == Reading(left_out)
+    assert read(FIELDS, {"url": "https://x", "tries": "null"}) == Reading(left_out)
     assert list(read(FIELDS, {"url": None}).unfit) == ["url"]
 
 
@@ -164,7 +166,8 @@ def test_each_name_has_a_value_or_a_reason(declared: dict[str, Any], values: dic
     assert set(found.values) | set(found.missing) == set(declared)
     assert set(found.unfit) <= set(values)
     for name, value in found.values.items():
-        if name in values and name not in found.unfit and "format" not in declared[name] and value is not None:
+        given_one = values.get(name) not in (None, "null")
+        if given_one and name not in found.unfit and "format" not in declared[name]:
             assert _of(declared[name]["type"], value)
 
 
