@@ -11,7 +11,7 @@ import socket
 import stat
 import struct
 from collections.abc import AsyncIterator, Collection, Iterable, Iterator, Mapping
-from contextlib import AsyncExitStack, asynccontextmanager, contextmanager
+from contextlib import AsyncExitStack, asynccontextmanager, contextmanager, suppress
 from itertools import chain
 from pathlib import Path
 from typing import Any, Final
@@ -19,7 +19,7 @@ from typing import Any, Final
 from retake_flow import os_errors, private_file
 from retake_flow.errors import HostError, InputError, ProcessFailed, StudioError
 from retake_flow.flow import formats
-from retake_flow.locks import Lock, remove_abandoned
+from retake_flow.locks import Lock, is_held
 from retake_flow.quick_dataclasses import dataclass, field
 from retake_flow.studio.processes import watchdog
 from retake_flow.studio.processes.launcher import Launcher
@@ -127,7 +127,7 @@ async def open_display(launcher: Launcher, folder: Path, size: str) -> AsyncIter
         ProcessFailed, NotReady: It does not start.
     """
     require_sockets()
-    remove_abandoned(FOLDER.glob(_claim("*")))
+    remove_remains()
     for number in _numbers():
         async with AsyncExitStack() as stack:
             if not stack.enter_context(_try_claim(number)) or is_taken(number):
@@ -145,6 +145,16 @@ async def open_display(launcher: Launcher, folder: Path, size: str) -> AsyncIter
             yield Display(f":{number}", size, process, authority)
             return
     raise ProcessFailed("other programs took each display first", hint=f"see what is in {FOLDER}: ls -la {FOLDER}/.X*")
+
+
+def remove_remains() -> None:
+    """Remove what killed runs have left of their displays: claim, lock and socket."""
+    for file in FOLDER.glob(_claim("*")):
+        number = file.name.removeprefix(".X").partition("-")[0]
+        if number.isdecimal() and not is_held(file):
+            with suppress(HostError, OSError), _try_claim(int(number)) as ours:
+                if ours:
+                    _remove_leftovers(int(number))
 
 
 class _Obstructed(ProcessFailed):

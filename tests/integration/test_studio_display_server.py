@@ -148,7 +148,7 @@ def test_a_display_of_another_pid_namespace_is_left_alone(
         number = int(theirs[1:])
         assert displays.is_taken(number)
         displays._remove_leftovers(number)
-        displays.remove_abandoned(Path("/tmp").glob(displays._claim(number)))
+        displays.remove_remains()
         assert len(traces(theirs)) == 3
         said, _ = other.communicate("go on\n", timeout=WITHIN)
         assert said == "0\n"

@@ -16,6 +16,7 @@ from typing import NoReturn
 import pytest
 
 from retake_flow.errors import HostError, InputError
+from retake_flow.locks import Lock
 from retake_flow.studio import display
 from retake_flow.studio.display import Authority, authority_in
 from retake_flow.studio.processes.launcher import Launcher
@@ -61,6 +62,22 @@ def test_a_stale_lock_takes_nothing(x_folder: Path, lock: str) -> None:
     """A lock that names no living process does not hold a display; the server itself clears it."""
     (x_folder / ".X99-lock").write_text(lock)
     assert not display.is_taken(99)
+
+
+def test_what_a_killed_run_has_left_is_removed_by_the_next(x_folder: Path) -> None:
+    """Its claim, its lock and its socket, whatever number it had; what a living run holds stays."""
+    for number in (120, 121, 122):
+        (x_folder / f".X{number}-lock").write_text(f"{os.getpid() if number == 122 else 99999999:10}\n")
+        with socket.socket(socket.AF_UNIX) as server:
+            server.bind(str(x_folder / ".X11-unix" / f"X{number}"))
+        (x_folder / display._claim(number)).touch()
+    (x_folder / display._claim("nine")).touch()
+    living = Lock(x_folder / display._claim(121))
+    display.remove_remains()
+    living.release()
+    left = {f"{number}" for number in (120, 121, 122) if any(map(os.path.lexists, display._leftover_paths(number)))}
+    assert left == {"121", "122"}
+    assert not (x_folder / display._claim(120)).exists()
 
 
 @pytest.mark.parametrize("abstract", [False, True])
