@@ -187,13 +187,7 @@ def connect_accepted(connect: Any) -> bytes:
 
 def connect_rejected(connect: Any, reason: str) -> bytes:
     """The answer to `connect` that makes the client give up."""
-    data = BitStream()
-    status = {"level": "error", "code": "NetConnection.Connect.Rejected", "description": reason}
-    for value in ("_error", connect.transaction_id, None, status):
-        AMF0Serializer.create_object(data, value)
-    answer = connect.create_response()
-    answer.payload, answer.msg_length = data.bytes, len(data.bytes)
-    return _encode([answer])
+    return _refusal(connect, "_error", connect.transaction_id, "NetConnection.Connect.Rejected", reason)
 
 
 def application(connect: Any) -> str:
@@ -214,11 +208,14 @@ def publish_accepted(publish: Any) -> bytes:
 
 def publish_refused(publish: Any, reason: str) -> bytes:
     """The answer to `publish` that makes the publisher give up."""
+    return _refusal(publish, "onStatus", 0, "NetStream.Publish.BadName", reason)
+
+
+def _refusal(command: Any, name: str, transaction: float, code: str, reason: str) -> bytes:
     data = BitStream()
-    status = {"level": "error", "code": "NetStream.Publish.BadName", "description": reason}
-    for value in ("onStatus", 0, None, status):
+    for value in (name, transaction, None, {"level": "error", "code": code, "description": reason}):
         AMF0Serializer.create_object(data, value)
-    answer = publish.create_response()
+    answer = command.create_response()
     answer.payload, answer.msg_length = data.bytes, len(data.bytes)
     return _encode([answer])
 

@@ -21,15 +21,11 @@ async def play_viewers(platform: Platform, script: Sequence[Part]) -> None:
     from the moment they are given.
     """
     audience = _Audience(platform, script)
-    platform.on_air.append(audience.on_air)
-    platform.on_direction.append(audience.on_direction)
-    platform.on_scene.append(audience.on_scene)
+    platform.audience = audience
     try:
         await audience.play()
     finally:
-        platform.on_air.remove(audience.on_air)
-        platform.on_direction.remove(audience.on_direction)
-        platform.on_scene.remove(audience.on_scene)
+        platform.audience = None
         audience.close()
 
 

@@ -15,7 +15,7 @@ from retake_flow.studio import picture
 from retake_flow.studio.display import Display, open_display
 from retake_flow.studio.encoding import capability, encoder
 from retake_flow.studio.encoding.encoder import Encoder
-from retake_flow.studio.encoding.progress import Health, Progress
+from retake_flow.studio.encoding.progress import Health
 from retake_flow.studio.encoding.quality import GUIDE, Adaptation, Quality
 from retake_flow.studio.layout import BACKDROP
 from retake_flow.studio.media import Media
@@ -84,9 +84,7 @@ class Studio:
             self._touched_log,
             sandbox=sandbox,
         )
-        self._default = tuple(voice) or EMBEDDED
-        self._default_variables = tuple(voice_variables)
-        self._voice = Voice(launcher, self._home, self._default, self._default_variables)
+        self._voice = self._default_voice = Voice(launcher, self._home, tuple(voice) or EMBEDDED, voice_variables)
         self._sound: Sound | None = None
         self.captions: Callable[[str], None] = lambda text: None
         self._restored = asyncio.Event()  # unset while a dead sound is expected back
@@ -102,11 +100,6 @@ class Studio:
         if self._display is None:
             raise NoDisplay
         return self._display
-
-    @property
-    def progress(self) -> Progress | None:
-        """The latest report of the encoder, or None when there is no encoder."""
-        return self._encoder.progress if self._encoder else None
 
     def health(self) -> Health | None:
         """The health of the encoder, or None when there is no encoder."""
@@ -157,8 +150,7 @@ class Studio:
             voice: The program that speaks; by default the studio's.
             variables: Names of variables that it needs.
         """
-        command, names = (voice, variables) if voice else (self._default, self._default_variables)
-        self._voice = Voice(self._launcher, self._home, command, names)
+        self._voice = Voice(self._launcher, self._home, voice, variables) if voice else self._default_voice
         async with open_sound(self._launcher, partial(self.folder.ensure, "sound"), self.screen.guests) as opened:
             sound = replace(opened, speaks=opened.audible and self._voice.is_installed)
             self._sound = sound

@@ -64,6 +64,7 @@ async def seconds_sent(stage: Studio, seconds: float) -> None:
     """Wait until so much was sent."""
     async with asyncio.timeout(WITHIN):
         while True:
-            if stage.progress is not None and stage.progress.seconds >= seconds:
+            health = stage.health()
+            if health is not None and health.seconds >= seconds:
                 return
             await asyncio.sleep(0.05)

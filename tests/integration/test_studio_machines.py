@@ -73,8 +73,9 @@ def test_the_sound_is_heard_whatever_the_folder_is_called(marker: str, tmp_path:
             assert sound.value["reason"] == ""
             async with stage.encoder(ingest.push_url):
                 await stage.speak("Good evening.")
-                assert stage.progress is not None
-                await seconds_sent(stage, stage.progress.seconds + 1.0)
+                health = stage.health()
+                assert health is not None
+                await seconds_sent(stage, health.seconds + 1.0)
             await ingest.process.wait()
 
     asyncio.run(run())

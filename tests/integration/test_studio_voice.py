@@ -67,8 +67,9 @@ def test_speech_is_heard_where_it_was_silent_and_the_picture_has_no_gap(
             assert sound.value["speaks"]
             async with stage.encoder(ingest.push_url):
                 await seconds_sent(stage, 3.0)
-                assert stage.progress is not None
-                began = stage.progress.seconds
+                health = stage.health()
+                assert health is not None
+                began = health.seconds
                 await stage.speak("Good evening, this is the night owl speaking.")
                 await seconds_sent(stage, began + 5.0)
             await ingest.process.wait()

@@ -127,15 +127,6 @@ class SocketFault:
     times: int | None = 1
     after: int = 0
 
-    @classmethod
-    def read(cls, fields: Fields) -> SocketFault:
-        """Read a fault from JSON.
-
-        Raises:
-            UsageError: The JSON is not such a fault.
-        """
-        return fields.build(cls, times=fields.times("times"))
-
     def meets(self, event: str) -> bool:
         """Whether an event of this name counts."""
         return self.socket != "refuse" and fnmatchcase(event, self.event)
@@ -151,15 +142,6 @@ class StreamFault:
     stream: StreamTrouble
     at: float = 0.0
     lasts: float | None = None
-
-    @classmethod
-    def read(cls, fields: Fields) -> StreamFault:
-        """Read a fault from JSON.
-
-        Raises:
-            UsageError: The JSON is not such a fault.
-        """
-        return fields.build(cls)
 
 
 @dataclass(frozen=True, slots=True)
@@ -181,8 +163,10 @@ def read_fault(fields: Fields) -> AnyFault:
         UsageError: The JSON is not a fault.
     """
     if fields.has("stream"):
-        return StreamFault.read(fields)
-    return SocketFault.read(fields) if fields.has("socket") else Fault.read(fields)
+        return fields.build(StreamFault)
+    if fields.has("socket"):
+        return fields.build(SocketFault, times=fields.times("times"))
+    return Fault.read(fields)
 
 
 def _call(text: str, where: str) -> str:

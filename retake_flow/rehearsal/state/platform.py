@@ -6,7 +6,7 @@ from collections import deque
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from random import Random
-from typing import assert_never
+from typing import Protocol, assert_never
 
 from retake_flow.errors import NoSession, NotFound, Rejected
 from retake_flow.rehearsal.setup.faults import FaultPlan, StreamFault, Strike
@@ -57,6 +57,20 @@ class CallLog:
 Direction = Sequence[Part | StreamFault]
 """The coming acts of viewers and faults of a stream, with times counted from now."""
 
+
+class Audience(Protocol):
+    """Hears what happens to streams, in order to act in them."""
+
+    def on_air(self, agent: Agent, at: float) -> None:
+        """A session has its first frame of video, and goes live at a time."""
+
+    def on_direction(self, agent: Agent, direction: Direction) -> None:
+        """There are coming acts and faults for the stream of an agent."""
+
+    def on_scene(self, agent: Agent) -> None:
+        """Another scene of an agent is seen."""
+
+
 # Enough to show that a client keeps breaking a rule.
 _BREACHES_KEPT = 1_000
 
@@ -75,8 +89,7 @@ class Platform:
         now: The platform's clock, in epoch seconds.
         breaches: The rules of platform.md that clients broke, the first thousand times.
         refused_pushes: The number of pushes with an unknown or an old key.
-        on_direction: Called with an agent and the coming acts and faults of its stream.
-        on_air: Called with an agent and the time of going live, once a session has its first frame of video.
+        audience: Hears what happens to streams; None when nobody plays viewers.
     """
 
     def __init__(self, options: Options, now: Callable[[], float], rng: Random) -> None:
@@ -95,9 +108,7 @@ class Platform:
         self.calls = CallLog()
         self.rooms = Rooms(self.faults, lambda: self.options.realtime is True)
         self.viewers = ViewerActions(self._identities, self.rooms, self.now, lambda: self.options)
-        self.on_direction: list[Callable[[Agent, Direction], None]] = []
-        self.on_scene: list[Callable[[Agent], None]] = []
-        self.on_air: list[Callable[[Agent, float], None]] = []
+        self.audience: Audience | None = None
         self._key_count = 0
         for prepared in options.agents:
             self.agents.prepare(prepared, options)
@@ -250,8 +261,8 @@ class Platform:
         for fault in direction:
             if isinstance(fault, StreamFault):
                 self.faults.add(fault)
-        for tell in tuple(self.on_direction):
-            tell(agent, direction)
+        if self.audience is not None:
+            self.audience.on_direction(agent, direction)
 
     def last_started(self) -> Agent | None:
         """The last agent to start a session, or else the first agent; None when there is none."""
@@ -261,8 +272,8 @@ class Platform:
         """Let an agent's viewers see a scene; "" for none."""
         if scene != agent.scene:
             agent.scene = scene
-            for tell in tuple(self.on_scene):
-                tell(agent)
+            if self.audience is not None:
+                self.audience.on_scene(agent)
 
     def strike(self, agent: Agent, fault: StreamFault) -> None:
         """Make a fault happen to a stream now; without a session or a push, one that needs it has no effect."""
@@ -323,8 +334,8 @@ class Platform:
         if push.first_video_at is None or not push.is_open:
             return
         session.live_at = self._live_from(session, push.first_video_at)
-        for tell in tuple(self.on_air):
-            tell(agent, session.live_at)
+        if self.audience is not None:
+            self.audience.on_air(agent, session.live_at)
 
     def _on_push_end(self, agent: Agent, key: StreamKey) -> None:
         """Handle the end of a push: if the lag was not over, its session was never live."""

@@ -6,9 +6,9 @@ import asyncio
 import json
 import signal
 from collections.abc import AsyncIterator, Callable, Mapping, Sequence
-from contextlib import AsyncExitStack, asynccontextmanager, suppress
+from contextlib import AbstractAsyncContextManager, AsyncExitStack, asynccontextmanager, suppress
 from pathlib import Path
-from typing import Any, Final, Protocol
+from typing import Any, Final
 
 from retake_flow.backoff import Backoff
 from retake_flow.errors import InputError, NotReady, StudioError
@@ -28,11 +28,10 @@ _MOST_NOTED: Final = 20
 Note = Callable[..., object]
 
 
-class OpenBrowser(Protocol):
-    """Opens browsers for a page."""
-
-    def __call__(self, hosts: AllowedHosts, refused: Callable[[str, str], object], loaded: Callable[[], object]) -> Any:
-        """A context manager that yields a `Browser`."""
+#: Opens a browser for some hosts; it is told of refused requests and of loaded documents.
+OpenBrowser = Callable[
+    [AllowedHosts, Callable[[str, str], object], Callable[[], object]], AbstractAsyncContextManager[Browser]
+]
 
 
 class Page:

@@ -12,8 +12,10 @@ import pytest
 from retake_flow.errors import NoDisplay, StudioError
 from retake_flow.redact import Secret
 from retake_flow.studio.processes.launcher import Launcher
-from retake_flow.studio.studio import Studio
+from retake_flow.studio.sound import SILENCE
+from retake_flow.studio.studio import SOUND_WITHIN, Studio
 from retake_flow.studio.work_folder import WorkFolder
+from retake_flow.whatif.virtual_time import VirtualLoop, run
 
 
 def test_without_a_display_nothing_draws_or_captures(tmp_path: Path) -> None:
@@ -32,7 +34,7 @@ def test_without_a_display_nothing_draws_or_captures(tmp_path: Path) -> None:
         asyncio.run(push())
     with pytest.raises(NoDisplay):
         asyncio.run(stage.screenshot(500_000))
-    assert stage.progress is None
+    assert stage.health() is None
 
 
 def test_the_folder_is_private_and_what_is_said_is_in_the_log(tmp_path: Path) -> None:
@@ -62,3 +64,19 @@ def test_a_log_that_cannot_be_written_is_told(tmp_path: Path) -> None:
     stage.log.path.mkdir()
     with pytest.raises(StudioError, match=r"stream\.log: Is a directory"):
         stage.say("hello")
+
+
+def test_a_machine_that_stood_still_does_not_cost_the_sound(tmp_path: Path) -> None:
+    """A sound that has died is waited for by steps: a thousand seconds of standing still are one of them."""
+
+    async def scene() -> float:
+        loop = asyncio.get_running_loop()
+        assert isinstance(loop, VirtualLoop)
+        studio = Studio(Launcher("run", {}), WorkFolder(tmp_path / "work"))
+        studio._restored.clear()
+        loop.call_later(1.0, loop.advance, 1000.0)
+        began = loop.time()
+        assert await studio._audio() is SILENCE
+        return loop.time() - began
+
+    assert run(scene()) > 1000.0 + SOUND_WITHIN - 1.5

@@ -2,6 +2,7 @@
 
 import asyncio
 import json
+from types import SimpleNamespace
 
 import httpx
 import pytest
@@ -365,7 +366,9 @@ def test_the_director_changes_the_rehearsal_while_it_runs(platform, owl):
 def test_the_director_moves_viewers_streams_and_sockets(platform, owl):
     """Viewers' scripts and faults of streams go to whoever attends, sockets break at once, real time can be ended."""
     told, broken = [], []
-    platform.on_direction.append(lambda agent, direction: told.append((agent.name, list(direction))))
+    platform.audience = SimpleNamespace(
+        on_direction=lambda agent, direction: told.append((agent.name, list(direction))), on_scene=lambda agent: None
+    )
     platform.rooms.on_drop.append(lambda: broken.append(True))
     answers = calls(
         platform,

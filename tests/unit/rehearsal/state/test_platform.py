@@ -1,6 +1,7 @@
 """The state of the rehearsed platform: keys, sessions, video, and the rules it sees broken."""
 
 import random
+from types import SimpleNamespace
 from typing import get_args
 
 import pytest
@@ -226,7 +227,7 @@ def test_status_polls_closer_than_three_seconds_are_noticed(platform, owl, clock
 def test_listeners_hear_of_going_live_once_per_session(platform, owl, clock):
     """Whoever waits for a stream is told at its first frame when it will be live."""
     heard = []
-    platform.on_air.append(lambda agent, at: heard.append((agent.name, at - clock())))
+    platform.audience = SimpleNamespace(on_air=lambda agent, at: heard.append((agent.name, at - clock())))
     on_air(platform, owl, clock)
     on_air(platform, owl, clock)
     assert heard == [("Night Owl", 0.5), ("Night Owl", 0.5)]
