@@ -95,8 +95,10 @@ class Connection:
         except HTTP_ERRORS as error:
             # Not chained: httpx keeps the request, and with it the key, in its errors.
             raise ResponderFailed(f"{self.host} gave no answer: {_words(error)}") from None
-        except CannotUnpack as error:
-            raise ResponderFailed(f"the answer of {self.host} cannot be unpacked: {error}") from None
+        except CannotUnpack:
+            raise self._packed() from None
+        if reply.headers.get("content-encoding", "identity") != "identity":
+            raise self._packed()
         if reply.truncated:
             raise ResponderFailed(f"{self.host} gave an answer of more than {LONGEST // 1024} KiB")
         after = retry_after(reply.headers)
@@ -111,6 +113,9 @@ class Connection:
             failure.retry_after = after
             raise failure
         return reply
+
+    def _packed(self) -> ResponderFailed:
+        return ResponderFailed(f"{self.host} gave a compressed answer, which was not requested")
 
 
 def _host(url: str) -> str:

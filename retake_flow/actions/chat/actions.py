@@ -63,8 +63,9 @@ class ChatActions(Family):
         key = await self._post(message, to)
         own = to == self._access.credentials.user_db_id
         about: dict[str, Any] = {**({} if own else {"to": to}), **({"id": key} if key else {})}
-        if "answers" in call.inputs:
-            about["answers"] = list(call.inputs["answers"] or self._unanswered_ids())
+        answers = call.inputs.get("answers")
+        if answers is not None:
+            about["answers"] = list(answers or self._unanswered_ids())
             self._replies.add(about["answers"])
         call.note("chat_sent", text=message, **about)
         self._show(f"> {message}")

@@ -48,6 +48,17 @@ def written(s):
     return [c.text for c in s.owl.chat.comments if c.author == s.owl.person]
 
 
+@pytest.mark.parametrize(("inputs", "noted"), [({}, None), ({"answers": None}, None), ({"answers": ["c1"]}, ["c1"])])
+def test_a_message_answers_what_it_names(play, owl, inputs, noted):
+    """An input that is None, as an own action passes one on that was left out, is not given."""
+
+    async def scene(s):
+        await s.perform("chat.send", message="hello", **inputs)
+        return [note.get("answers") for note in s.notes if note["event"] == "chat_sent"]
+
+    assert play(scene, saved=owl) == [noted]
+
+
 def test_a_message_goes_into_ones_own_chat(play, owl):
     """Without a receiver it is the agent's own chat; the line shows on stream and in the journal."""
 
