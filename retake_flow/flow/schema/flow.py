@@ -165,6 +165,14 @@ _FIELD = mapping_of(
     ("type",),
     examples=[{"type": "string", "format": "post"}],
 )
+# No `secret`: what programs answer and what comes from outside is recorded as it is.
+_DATUM = mapping_of(
+    "One value as a JSON Schema property; without a default it is required.",
+    _PROPERTY,
+    ("type",),
+    examples=[{"type": "number"}],
+)
+_DATA = mapping("The data of an event.", STATE_NAME, {"$ref": "#/$defs/datum"}) | {"type": ["object", "null"]}
 _OWN_ACTION = mapping_of(
     "An own action of the flow: a program, a request or a Python function under a name.",
     {
@@ -180,11 +188,11 @@ _OWN_ACTION = mapping_of(
             "type": "object",
             "examples": [{"command": ["./obs", "mute", "{{ inputs.source }}"]}],
         },
-        "inputs": mapping("Its inputs, as JSON Schema properties.", STATE_NAME, {"$ref": "#/$defs/field"}),
+        "inputs": mapping("Its inputs, as JSON Schema properties.", STATE_NAME, {"$ref": "#/$defs/datum"}),
         "result": mapping(
             "The fields of its result, as JSON Schema properties; it answers with a JSON object that has them.",
             STATE_NAME,
-            {"$ref": "#/$defs/field"},
+            {"$ref": "#/$defs/datum"},
         ),
         "outcomes": list_of(
             "Its outcomes, the usual one first; the answer names one as `outcome`. Default [done].",
@@ -223,7 +231,7 @@ _FLOW: Schema = {
         "type": ["array", "object"],
         "if": {"type": "array"},
         "then": {"items": {"type": "string", "pattern": EVENT_NAME}},
-        "else": {"propertyNames": {"pattern": EVENT_NAME}, "additionalProperties": {"$ref": "#/$defs/decision"}},
+        "else": {"propertyNames": {"pattern": EVENT_NAME}, "additionalProperties": _DATA},
         "examples": [["pause", "go"], {"tip": {"amount": {"type": "number"}}}],
     },
     "actions": mapping(
@@ -258,7 +266,7 @@ _FLOW: Schema = {
 
 def schema() -> Schema:
     """The JSON Schema (2020-12) of a flow file, whole or an overlay."""
-    pieces = {"input": _INPUT, "field": _FIELD, "own_action": _OWN_ACTION, **state.definitions()}
+    pieces = {"input": _INPUT, "field": _FIELD, "datum": _DATUM, "own_action": _OWN_ACTION, **state.definitions()}
     changed = {key: patch(piece) for key, piece in _FLOW.items()}
     return {
         "$schema": "https://json-schema.org/draft/2020-12/schema",

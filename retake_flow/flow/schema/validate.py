@@ -34,6 +34,7 @@ _ELSEWHERE = {
     **dict.fromkeys(("onentry", "on_entry", "onEntry"), "what happens on entering is `entry:`"),
     **dict.fromkeys(("onexit", "on_exit", "onExit"), "what happens on leaving is `exit:`"),
     **dict.fromkeys(("after", "sleep", "delay"), "a state that lasts is `wait: 30s`; a limit is `timeout: 30s`"),
+    "secret": "only an input of the flow and a field of an answer can be secret; everything else is recorded as it is",
     "<<": "merge keys are not read: write the keys out, or let the flow extend another",
 }
 #: The keys that exclude others.
@@ -151,7 +152,8 @@ def _problems(error: ValidationError, source: Source, found: Sized) -> Iterator[
         known = [*_known_keys(error), *([] if path else [EXTENDS])]
         for key in _unexpected_keys(error):
             place = source.key((*path, key))
-            hint = (_ELSEWHERE.get(key) if key == "<<" or "states" in path else "") or list_of_known(key, known, found)
+            elsewhere = _ELSEWHERE.get(key) if key in ("<<", "secret") or "states" in path else ""
+            hint = elsewhere or list_of_known(key, known, found)
             yield Problem(place, "RF010", f"unknown key {key!r} in {name}", hint)
     elif error.validator == "dependentRequired":
         for key, other in _missing_partners(error):

@@ -53,6 +53,21 @@ def test_a_word_of_another_language_is_told_what_it_is_called_here(states: str, 
 
 
 @pytest.mark.parametrize(
+    "head",
+    [
+        "events: {tip: {pin: {type: string, secret: true}}}\n",
+        "actions: {my.key: {do: program.run, with: {command: [./key]}, result: {pin: {type: string, secret: true}}}}\n",
+        "actions: {my.key: {do: program.run, with: {command: [./key]}, inputs: {pin: {type: string, secret: true}}}}\n",
+    ],
+)
+def test_what_is_recorded_as_it_is_cannot_be_secret(head: str) -> None:
+    """An own action's result and the data of an event are in the journal, so a promise to hide them is refused."""
+    (found,) = (problem for problem in problems("a: {final: ok}", head=head) if problem.code == "RF010")
+    assert found.message.startswith("unknown key 'secret' in 'pin'")
+    assert "only an input of the flow and a field of an answer can be secret" in found.hint
+
+
+@pytest.mark.parametrize(
     ("written", "hint"),
     [
         ("3", "`n: {type: integer, default: 3}`"),
