@@ -14,9 +14,7 @@ MOST_LINES = 450  # in a module
 NAMED_AFTER_OTHERS = (
     "cli/flow_commands",
     "cli/run_commands",
-    "cli/agent_commands",
     "cli/host_commands",
-    "cli/fleet_commands",
     "testing/steps",
     "testing/fakes",
     "ports",

@@ -145,6 +145,36 @@ def _whole_number(text: str, largest: int) -> int:
     return int(text)
 
 
+def cores(text: str) -> float:
+    """A number of cores on the command line.
+
+    Raises:
+        ArgumentTypeError: It is not a number from 0.01 to 4096.
+    """
+    try:
+        number = float(text)
+    except ValueError:
+        number = -1.0
+    if not 0.01 <= number <= 4096:
+        raise argparse.ArgumentTypeError(f"{text!r} is not a number of cores from 0.01 to 4096")
+    return number
+
+
+def label(text: str) -> str:
+    """A label of hosts on the command line.
+
+    Raises:
+        ArgumentTypeError: It is not a valid label.
+    """
+    import re
+
+    if not re.fullmatch(r"[A-Za-z0-9][A-Za-z0-9._-]{0,62}", text, re.ASCII):
+        raise argparse.ArgumentTypeError(
+            f"{text!r} is not a valid label: use letters, digits, dots, dashes, _, at most 63"
+        )
+    return text
+
+
 def run_name(text: str) -> str:
     """A name for a run on the command line.
 

@@ -11,7 +11,7 @@ from importlib import import_module
 from typing import Any, ClassVar, NoReturn, cast
 
 from retake_flow import __version__
-from retake_flow.cli import garbage, terminal
+from retake_flow.cli import startup, terminal
 from retake_flow.cli.exit_codes import exit_code, run_unblocked
 
 EPILOG = """\
@@ -22,36 +22,59 @@ exit codes:
   3  the flow is invalid             130  interrupted, after an orderly stop
 """
 
-#: In the order of the help. The parser of a command is the function of its name in its package's `parsers`; the command
-#: itself is the function of its name in the module of its name, unless `_TOGETHER` names another module.
-_PACKAGES = {
-    "run_commands": "run resume answer gates runs show watch say send stop kill prune",
-    "agent_commands": "status wait events chat reply screen scene mcp skill",
-    "flow_commands": "flows init check show-flow plan simulate test paths graph actions schema",
-    "fleet_commands": "submit worker hosts drain",
-    "host_commands": "serve notify guide doctor rehearsal store agents",
-}
-COMMANDS = tuple(name for names in _PACKAGES.values() for name in names.split())
-#: The command that only workers start.
-_HIDDEN = "drive"
-_PACKAGE_OF = {_HIDDEN: "fleet_commands"} | {
-    name: package for package, names in _PACKAGES.items() for name in names.split()
-}
-#: The modules of commands that have none of their own.
-_TOGETHER = {
-    "drain": "fleet_commands.hosts",
-    "events": "agent_commands.chat",
+#: The module of each command, in the order of the help. The command is the function of its name there, and its parser
+#: that of its name in the `parsers` beside the module.
+_MODULES = {
+    "run": "run_commands.run",
+    "resume": "run_commands.resume",
+    "answer": "run_commands.answer",
     "gates": "run_commands.answer",
+    "runs": "run_commands.runs",
+    "show": "run_commands.show",
+    "watch": "run_commands.watch",
+    "say": "run_commands.say",
+    "send": "run_commands.say",
+    "stop": "run_commands.stop",
     "kill": "run_commands.stop",
     "prune": "run_commands.runs",
+    "status": "run_commands.wait",
+    "wait": "run_commands.wait",
+    "events": "run_commands.chat",
+    "chat": "run_commands.chat",
     "reply": "run_commands.say",
-    "scene": "agent_commands.screen",
+    "screen": "run_commands.screen",
+    "scene": "run_commands.screen",
+    "mcp": "host_commands.skill",
+    "skill": "host_commands.skill",
+    "flows": "flow_commands.flows",
+    "init": "flow_commands.init",
+    "check": "flow_commands.check",
+    "show-flow": "flow_commands.flows",
+    "plan": "flow_commands.plan",
+    "simulate": "flow_commands.simulate",
+    "test": "flow_commands.test",
+    "paths": "flow_commands.paths",
+    "graph": "flow_commands.graph",
+    "actions": "flow_commands.actions",
     "schema": "flow_commands.actions",
-    "send": "run_commands.say",
-    "status": "agent_commands.wait",
+    "submit": "run_commands.submit",
+    "worker": "host_commands.worker",
+    "hosts": "host_commands.hosts",
+    "drain": "host_commands.hosts",
+    "serve": "host_commands.serve",
+    "notify": "host_commands.doctor",
+    "guide": "host_commands.guide",
+    "doctor": "host_commands.doctor",
+    "rehearsal": "host_commands.serve",
+    "store": "host_commands.store",
+    "agents": "host_commands.agents",
 }
+COMMANDS = tuple(_MODULES)
+#: The command that only workers start.
+_HIDDEN = "drive"
+_MODULES[_HIDDEN] = "host_commands.drive"
 #: Modules that dataclasses, Jinja2, ruamel.yaml and SQLAlchemy import but rarely use.
-_LATE = ("glob", "importlib.metadata", "inspect", "ipaddress", "tempfile")
+LATE = ("glob", "importlib.metadata", "inspect", "ipaddress", "tempfile")
 #: Commands whose files other users may read.
 _FOR_OTHERS = (["init"], ["graph"])
 
@@ -99,7 +122,7 @@ def parser(names: Sequence[str] = COMMANDS) -> argparse.ArgumentParser:
     main.add_argument("--version", action="version", version=f"retake-flow {__version__}")
     commands = main.add_subparsers(title="commands", metavar="COMMAND", required=True, dest="command")
     for name in names:
-        declare = _function(name, f"{_PACKAGE_OF[name]}.parsers")
+        declare = _function(name, f"{_MODULES[name].partition('.')[0]}.parsers")
         about = declare.__doc__ or f"{name.capitalize()}."
         listed: dict[str, Any] = {} if name == _HIDDEN else {"help": f"{about[0].lower()}{about[1:].removesuffix('.')}"}
         declare(commands.add_parser(name, description=about, **listed))
@@ -124,10 +147,10 @@ def _formatter(prog: str) -> argparse.HelpFormatter:
 def main(arguments: Sequence[str]) -> int:
     """Run one command and return its exit code."""
     # All parsers together cost some milliseconds; a named command needs its own alone.
-    named = [name for name in arguments[:1] if name in _PACKAGE_OF]
+    named = [name for name in arguments[:1] if name in _MODULES]
     _Parser.as_json = "--json" in arguments
     args = parser(named or COMMANDS).parse_args(arguments)
-    _postpone_imports()
+    startup.postpone_modules(*LATE)
     as_json = getattr(args, "json", False) or getattr(args, "format", "") == "json"
     if not getattr(args, "drives", False) or getattr(args, "detach", False):
         return exit_code(partial(_perform, args), as_json=as_json)
@@ -140,19 +163,12 @@ def _perform(args: argparse.Namespace) -> int:
 
 def function_of(command: str) -> Callable[[argparse.Namespace], int]:
     """The function that carries out a command."""
-    module = _TOGETHER.get(command) or f"{_PACKAGE_OF[command]}.{command.replace('-', '_')}"
-    return _function(command, module)
-
-
-def _postpone_imports() -> None:
-    from retake_flow.cli import late_modules
-
-    late_modules.postpone(*_LATE)
+    return _function(command, _MODULES[command])
 
 
 def entry() -> NoReturn:
     """Entry point of the console script."""
-    garbage.postpone()
+    startup.postpone_garbage()
     terminal.settle()
     if sys.argv[1:2] not in _FOR_OTHERS:
         os.umask(0o077)  # stored files are for their owner alone, whatever the machine's umask

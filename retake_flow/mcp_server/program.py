@@ -15,7 +15,6 @@ from mcp.server.mcpserver.exceptions import ToolError
 from mcp.server.mcpserver.resolve import Elicit
 from pydantic import BaseModel, Field, create_model
 
-from retake_flow.mcp_server import program
 from retake_flow.monitor.subcommand import run_command
 
 #: No call takes longer than this, in seconds: clients give up after a minute.
@@ -109,7 +108,7 @@ async def ask(run: str, ctx: Context[Any, Any]) -> Elicit[BaseModel] | Unasked:
 
 async def oldest(run: str) -> dict[str, Any] | None:
     """The oldest open question of a run, in full."""
-    asked = (await program.call("show", program.name(run, "run")))["gates"]
+    asked = (await call("show", name(run, "run")))["gates"]
     readable = [gate for gate in asked if "schema" in gate]
     return readable[0] if readable else None
 
@@ -146,10 +145,10 @@ async def store(run: str, answer: BaseModel) -> dict[str, Any]:
     chosen = [f"--decision={decision}"] if decision else []
     fields = [f"{name}={_as_text(value)}" for name, value in given.items()]
     where = [gate["gate"]] if gate else []
-    found = await program.call("answer", run, *where, *fields, *chosen, "--by=person at an MCP client")
+    found = await call("answer", run, *where, *fields, *chosen, "--by=person at an MCP client")
     if found["driven"] or found["submitted"]:
         return found
-    resumed = await program.call("resume", run, "--detach", f"--within={program.WAITING:g}s", fine=(0, 1, 4))
+    resumed = await call("resume", run, "--detach", f"--within={WAITING:g}s", fine=(0, 1, 4))
     return {**found, "resumed": resumed}
 
 

@@ -99,7 +99,7 @@ def _problem_as_json(problem: Problem) -> dict[str, Any]:
 
 def _as_annotations(form: str, found: Sequence[Problem] | dict[Problem, None]) -> None:
     """The output for other programs. A problem that several flows share appears once."""
-    from retake_flow.cli.render import problem_reports
+    from retake_flow.cli.flow_commands import problem_reports
 
     if form == "sarif":
         terminal.emit(problem_reports.sarif_log(found))
@@ -109,7 +109,7 @@ def _as_annotations(form: str, found: Sequence[Problem] | dict[Problem, None]) -
 
 
 def _explain(code: str, as_json: bool) -> int:
-    from retake_flow.cli.render.problem_reports import explanation
+    from retake_flow.cli.flow_commands.problem_reports import explanation
 
     explained = explanation(code)
     if as_json:

@@ -33,7 +33,8 @@ def plan(args: argparse.Namespace) -> int:
 
 
 def _plan(args: argparse.Namespace, flow: Flow, inputs: Mapping[str, Any]) -> tuple[dict[str, Any], Iterable[str]]:
-    from retake_flow.cli.render import plan_text, table
+    from retake_flow.cli import table
+    from retake_flow.cli.flow_commands import plan_text
 
     made = planner.plan(flow, CATALOGUE, inputs, args.assume)
     told = origins(flow, pairs(args.set))

@@ -1,1 +1,1 @@
-"""Commands for this machine: doctor, guide, rehearsal."""
+"""Commands for this machine: its checks, agents, store and worker, and the servers on it."""

@@ -10,8 +10,7 @@ from typing import Any
 
 from retake_flow import printable
 from retake_flow.api.agents_folder import Agent, agents_in, dump, parse, put
-from retake_flow.cli import terminal
-from retake_flow.cli.render import table
+from retake_flow.cli import table, terminal
 from retake_flow.errors import CredentialsError, UsageError
 from retake_flow.settings import Settings
 

@@ -2,9 +2,18 @@
 
 from __future__ import annotations
 
+import argparse
 from typing import Any
 
-from retake_flow.cli.arguments import add_allow_outside, add_json, add_within, port
+from retake_flow.cli.arguments import (
+    add_allow_outside,
+    add_json,
+    add_metrics,
+    add_within,
+    cores,
+    label,
+    port,
+)
 
 _SERVE_EPILOG = """\
 It prints the link that lets a browser in. Only this machine can reach the page; docs/page.md explains
@@ -29,6 +38,21 @@ examples:
   retake-flow agents export owl fox | ssh worker-2 retake-flow agents import
   retake-flow agents import owl <~/.config/retake/credentials.json
   retake-flow agents export --kubernetes agents | kubectl apply -f -
+"""
+_WORKER_EPILOG = """\
+Signals: SIGTERM and SIGINT drain the host, so that other hosts continue its runs; a second one ends the worker at
+once, and runs that were asked to hand over still do. SIGHUP restarts the worker, for example after an update, while its
+runs continue.
+"""
+_MCP_EPILOG = """\
+Tell the client of your agent how to start it; settings such as RETAKE_CREDENTIALS go into env:
+  {"mcpServers": {"retake-flow": {"command": "retake-flow", "args": ["mcp"], "env": {"HOME": "/home/owl"}}}}
+
+With --http it prints its address and the token that every request must carry.
+"""
+_SKILL_EPILOG = """\
+example:
+  retake-flow skill --install ~/.claude/skills
 """
 
 
@@ -97,4 +121,55 @@ def agents(parser: Any) -> None:
     parser.add_argument("--agents", metavar="DIR", help="the folder of AGENT.json files; default RETAKE_FLOW_AGENTS")
     parser.add_argument("--kubernetes", metavar="NAME", help="export them as a Secret of this name")
     parser.add_argument("--replace", action="store_true", help="replace files of other accounts too")
+    add_json(parser)
+
+
+def worker(parser: Any) -> None:
+    """Drive submitted runs on this host."""
+    parser.epilog = _WORKER_EPILOG
+    parser.add_argument(
+        "--capacity", type=cores, metavar="CORES", help="the total cost of its runs; default the number of its cores"
+    )
+    parser.add_argument("--label", action="append", type=label, default=[], metavar="NAME", help="a label of this host")
+    parser.add_argument("--agents", metavar="DIR", help="the folder of AGENT.json files; default RETAKE_FLOW_AGENTS")
+    parser.add_argument("--flows", metavar="DIR", help="the folder of flows and their files on this host")
+    parser.add_argument("--name", type=label, metavar="NAME", help="the name of this host; its own by default")
+    parser.add_argument("--restarts", type=int, default=0, help=argparse.SUPPRESS)
+    add_metrics(parser)
+    add_json(parser, "one JSON object per line")
+
+
+def hosts(parser: Any) -> None:
+    """List the hosts that drive submitted runs, and the runs that wait for one."""
+    add_json(parser, "one JSON object per host")
+
+
+def drain(parser: Any) -> None:
+    """Have a host hand its runs over, take no more and end its worker."""
+    parser.add_argument("host", metavar="HOST", help="its name, as listed by `retake-flow hosts`")
+    parser.add_argument("--end", action="store_true", help="end its runs cleanly instead of handing them over")
+    add_within(parser, "to wait for it", default="2m")
+    add_json(parser)
+
+
+def drive(parser: Any) -> None:
+    """Drive a run that a worker has taken; only workers use this command."""
+    parser.add_argument("run", metavar="RUN")
+    parser.add_argument("epoch", metavar="EPOCH", type=int)
+    add_json(parser, "one JSON object per line")
+    parser.set_defaults(drives=True)
+
+
+def mcp(parser: Any) -> None:
+    """Serve tools for AI agents over the Model Context Protocol, on stdio."""
+    parser.epilog = _MCP_EPILOG
+    parser.add_argument(
+        "--http", type=port, metavar="PORT", help="on 127.0.0.1 by streamable HTTP instead, with a token; 0: any port"
+    )
+
+
+def skill(parser: Any) -> None:
+    """Print instructions for AI agents, as an Agent Skill."""
+    parser.epilog = _SKILL_EPILOG
+    parser.add_argument("--install", metavar="DIR", help="write it to DIR/retake-flow, as in ~/.claude/skills")
     add_json(parser)

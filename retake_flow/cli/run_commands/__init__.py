@@ -1,1 +1,1 @@
-"""Commands on runs: start, resume, inspect, answer, stop."""
+"""Commands on runs: start, resume, follow, answer, speak, stop."""

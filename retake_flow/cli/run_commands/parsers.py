@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import re
 from typing import Any
 
 from retake_flow.cli.arguments import (
@@ -14,8 +15,12 @@ from retake_flow.cli.arguments import (
     add_metrics,
     add_run,
     add_set,
+    add_wait,
     add_within,
+    cores,
     count,
+    label,
+    moment,
     run_name,
     span,
 )
@@ -28,6 +33,38 @@ examples:
 """
 # Written out, since importing `Phase` would import the model of runs at each start of the program.
 _PHASES = ("pending", "running", "waiting", "suspended", "cancelled", "faulted", "completed")
+_WAIT_EPILOG = """\
+what to wait for:
+  on-air   the stream is live           gate     a person is asked
+  message  somebody writes in chat      ended    the run has ended
+  a name: a record of the journal (`events` shows them) or an event of the flow has it
+
+`message` and names count from now on, or from the record that --after names.
+
+example:
+  retake-flow wait last --until on-air --until gate --within 50s --json
+"""
+_EVENTS_EPILOG = """\
+Each record has a number. --after the last number that you have read prints the new ones: nothing twice, nothing missed.
+
+example:
+  retake-flow events last --after 120 --wait 50s --json
+"""
+_CHAT_EPILOG = """\
+--after the id of the last message that you have read prints the new ones: nothing twice, nothing missed.
+
+examples:
+  retake-flow chat last --wait 50s --json
+  retake-flow chat last --after 66f1c0 --wait 50s --json
+"""
+_REPLY_EPILOG = """\
+The messages that it answers need no other answer: where the flow leaves chat to the agent (responder: {agent: {}}),
+nobody else answers them. Without --to it answers everything that was read so far.
+
+examples:
+  retake-flow reply last "Hi mira, good to see you" --to 66f1c0
+  retake-flow reply last "Thank you all" --json
+"""
 _SAY_EPILOG = """\
 Without --voice, --screen or --chat it is spoken if the run has a voice, and shown if it has a content window.
 
@@ -36,6 +73,30 @@ examples:
   echo "A long story" | retake-flow say last - --voice
 """
 _WAYS = {"voice": "spoken", "screen": "shown in the content window", "chat": "sent to the agent's chat"}
+_SCREEN_EPILOG = """\
+It overrides what the flow shows, for the time given by --for or until `screen RUN clear`.
+
+examples:
+  retake-flow screen last title "Rebuilding a radio"
+  retake-flow screen last picture schematic.png --for 2m
+  retake-flow screen last page https://example.org/ --for 1m
+  retake-flow screen last clear
+"""
+_WHATS = {
+    "title": "what the stream is about",
+    "note": "a line below the headline",
+    "ticker": "a line at the bottom",
+    "picture": "a picture's file, in place of the log",
+    "page": "a web page over all of it, by its address",
+    "scene": "starting, live, brb, ended, or one of the flow's scenes",
+    "clear": "show again what the flow shows",
+}
+_SCENE_EPILOG = """\
+`brb` comes on by itself during a recovery.
+
+example:
+  retake-flow scene last brb --for 5m
+"""
 _SEND_EPILOG = """\
 A flow declares under `events:` which events it takes from outside. Every flow with a `timeout` also takes `extend`,
 which extends it.
@@ -43,6 +104,12 @@ which extends it.
 examples:
   retake-flow send last raid --set by=kim --set viewers=40
   retake-flow send last extend --set by=30m
+"""
+_SUBMIT_EPILOG = """\
+examples:
+  retake-flow submit go-live.yaml --agent owl
+  retake-flow submit go-live.yaml --agent owl --cost 1.5 --label nvenc --at 18:00
+  retake-flow submit --run last             # a stored run, also one that is held
 """
 
 
@@ -154,6 +221,56 @@ def watch(parser: Any) -> None:
     add_json(parser, "print its whole journal as JSON lines, then new records")
 
 
+def status(parser: Any) -> None:
+    """Show the status of a run in a few lines."""
+    add_run(parser)
+    add_json(parser, "one small JSON object")
+
+
+def wait(parser: Any) -> None:
+    """Wait until a run is on air, asks a question or ends, or for a record."""
+    parser.epilog = _WAIT_EPILOG
+    add_run(parser)
+    parser.add_argument(
+        "--until", action="append", metavar="WHAT", required=True, help="what to wait for; several times: any of them"
+    )
+    parser.add_argument("--after", type=count, metavar="N", help="the number of the last record that was seen")
+    add_within(parser, "to wait at most")
+    add_json(parser)
+
+
+def events(parser: Any) -> None:
+    """Print the new records in the journal of a run."""
+    parser.epilog = _EVENTS_EPILOG
+    add_run(parser)
+    parser.add_argument("--after", type=count, default=0, metavar="N", help="the number of the last record read")
+    parser.add_argument("--kind", action="append", default=[], metavar="EVENT", help="only records of this kind")
+    parser.add_argument("--limit", type=count, default=200, metavar="N", help="how many at most; default 200")
+    add_wait(parser, "a record")
+    add_json(parser, "one JSON object per line, each with its number")
+
+
+def chat(parser: Any) -> None:
+    """Read the chat of a run."""
+    parser.epilog = _CHAT_EPILOG
+    add_run(parser)
+    parser.add_argument("--after", default="", metavar="ID", help="the id of the last message that was read")
+    parser.add_argument("--limit", type=count, default=50, metavar="N", help="how many at most, the newest; default 50")
+    add_wait(parser, "a message")
+    add_json(parser)
+
+
+def reply(parser: Any) -> None:
+    """Answer messages in the chat of a run."""
+    parser.epilog = _REPLY_EPILOG
+    add_run(parser)
+    parser.add_argument("text", metavar="TEXT", help="the answer; - reads it from standard input")
+    parser.add_argument("--to", action="append", default=[], metavar="ID", help="the id of a message that it answers")
+    add_by(parser, "who answers")
+    add_within(parser, "to wait until it was sent")
+    add_json(parser)
+
+
 def say(parser: Any) -> None:
     """Say something on the stream of a run."""
     parser.epilog = _SAY_EPILOG
@@ -163,6 +280,34 @@ def say(parser: Any) -> None:
         parser.add_argument(f"--{way}", dest="ways", action="append_const", const=way, help=f"it is {how}")
     add_by(parser, "who says it")
     add_within(parser, "to wait until it was said", default="2m")
+    add_json(parser)
+
+
+def screen(parser: Any) -> None:
+    """Change what a run's stage shows."""
+    parser.epilog = _SCREEN_EPILOG
+    add_run(parser)
+    meanings = "; ".join(f"{name}: {text}" for name, text in _WHATS.items())
+    parser.add_argument("what", choices=_WHATS, metavar="WHAT", help=meanings)
+    value = "the text, file, address or scene; empty: show again what the flow shows"
+    parser.add_argument("value", nargs="?", default="", metavar="VALUE", help=value)
+    _add_stage_options(parser)
+
+
+def scene(parser: Any) -> None:
+    """Change the scene of a run's stage."""
+    parser.epilog = _SCENE_EPILOG
+    add_run(parser)
+    parser.add_argument("scene", metavar="SCENE", help="starting, live, brb, ended, or one of the flow's scenes")
+    _add_stage_options(parser)
+
+
+def _add_stage_options(parser: Any) -> None:
+    """Declare the options of all commands that change the stage."""
+    parser.add_argument(
+        "--for", dest="lasts", type=span, metavar="TIME", help="for how long; until the next by default"
+    )
+    add_by(parser, "who asks for it")
     add_json(parser)
 
 
@@ -203,4 +348,54 @@ def prune(parser: Any) -> None:
         help="delete runs that ended longer ago than this; default 30d",
     )
     parser.add_argument("--dry-run", action="store_true", help="only list them")
+    add_json(parser)
+
+
+def _future(text: str) -> float:
+    from time import time
+
+    at = moment(text)
+    if at < time() - 60:  # the minute that a person reads from a clock has not passed
+        raise argparse.ArgumentTypeError(f"{text!r} is in the past; without --at, the run starts at once")
+    return at
+
+
+def _agent_name(text: str) -> str:
+    """The name of an agent's file, or of an agent on the platform."""
+    if not re.fullmatch(r"[A-Za-z0-9 _-]{1,63}|[A-Za-z0-9]([A-Za-z0-9._-]{0,61}[A-Za-z0-9])?", text, re.ASCII):
+        said = "1 to 63 letters, digits, spaces, dots, dashes, _; with a dot, a letter or digit at both ends"
+        raise argparse.ArgumentTypeError(f"{text!r} is not a valid name of an agent: {said}")
+    return text
+
+
+def _priority(text: str) -> int:
+    if not re.fullmatch(r"-?[0-9]{1,4}", text, re.ASCII) or abs(int(text)) > 1000:
+        raise argparse.ArgumentTypeError(f"{text!r} is not a whole number from -1000 to 1000")
+    return int(text)
+
+
+def submit(parser: Any) -> None:
+    """Store a run that any worker may drive."""
+    parser.epilog = _SUBMIT_EPILOG
+    parser.add_argument("flow", metavar="FLOW", nargs="?", help="a file, or the name of a shipped flow")
+    parser.add_argument("--run", metavar="RUN", help="a stored run in place of a new one; a held one is tried again")
+    parser.add_argument(
+        "--agent", type=_agent_name, metavar="NAME", help="the agent whose credentials the host must have"
+    )
+    add_set(parser)
+    parser.add_argument(
+        "--cost", type=cores, metavar="CORES", help="how much of a host's capacity it takes; default 0.5"
+    )
+    parser.add_argument(
+        "--label", action="append", type=label, default=[], metavar="NAME", help="a label that the host must have"
+    )
+    parser.add_argument(
+        "--priority", type=_priority, metavar="N", help="the smallest comes first, -1000 to 1000; default 0"
+    )
+    parser.add_argument(
+        "--at", type=_future, metavar="TIME", help="the earliest start: 18:00, 2026-12-24T18:00, or 2h from now"
+    )
+    parser.add_argument("--name", type=run_name, metavar="NAME", help="a name by which every command finds it")
+    parser.add_argument("--rehearse", action="store_true", help=argparse.SUPPRESS)  # refused, with what to do
+    add_allow_outside(parser)
     add_json(parser)

@@ -104,9 +104,9 @@ def _resume_one(
 async def _interruptible(
     runs: Runs, stored: Stored, settings: Settings, args: argparse.Namespace, log: Path | None
 ) -> tuple[int, Run]:
-    from retake_flow.cli.run_commands.takeover import take_up
     from retake_flow.cli.session.interrupts import Interrupts
     from retake_flow.cli.session.session import Session, is_attended
+    from retake_flow.cli.session.takeover import take_up
     from retake_flow.cli.session.views import view_for
 
     def upgrade_claim(claim: Claim) -> None:
@@ -123,9 +123,9 @@ async def _interruptible(
 
 
 async def _stop_suspended(runs: Runs, run: str, settings: Settings, *, silent: bool) -> None:
-    from retake_flow.cli.run_commands.takeover import take_up
     from retake_flow.cli.session.interrupts import Interrupts
     from retake_flow.cli.session.session import Session
+    from retake_flow.cli.session.takeover import take_up
     from retake_flow.cli.session.views import NoView, PlainView
 
     with Interrupts() as interrupts:

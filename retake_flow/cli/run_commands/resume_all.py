@@ -8,10 +8,10 @@ from typing import Any
 
 from retake_flow import printable
 from retake_flow.cli import terminal
-from retake_flow.cli.render.rehearsal_report import report_lines
-from retake_flow.cli.run_commands.takeover import take_up
 from retake_flow.cli.session.interrupts import Interrupts
+from retake_flow.cli.session.rehearsal_report import report_lines
 from retake_flow.cli.session.session import Session
+from retake_flow.cli.session.takeover import take_up
 from retake_flow.cli.session.views import NoView
 from retake_flow.errors import AccountInUse, Damaged, NewerForm, RetakeFlowError, StoreAway, WrongAccount
 from retake_flow.monitor.journal_text import clock, lines

@@ -12,8 +12,7 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from retake_flow import printable
-from retake_flow.cli import terminal
-from retake_flow.cli.render import table
+from retake_flow.cli import table, terminal
 from retake_flow.errors import RetakeFlowError
 from retake_flow.monitor.run_text import holder_data, process, since
 from retake_flow.ports.runs import Runs, Summary

@@ -8,8 +8,7 @@ from contextlib import closing
 from pathlib import Path
 
 from retake_flow import printable
-from retake_flow.cli import terminal
-from retake_flow.cli.render import table
+from retake_flow.cli import table, terminal
 from retake_flow.monitor.brief import next_commands
 from retake_flow.monitor.journal_text import clock, lines
 from retake_flow.monitor.run_status import RunStatus

@@ -15,7 +15,7 @@ from rich.text import Text
 
 from retake_flow import printable
 from retake_flow.cli import output
-from retake_flow.cli.render.rehearsal_report import report_lines
+from retake_flow.cli.session.rehearsal_report import report_lines
 from retake_flow.flow.duration import words
 from retake_flow.monitor.journal_text import clock, entry, lines
 from retake_flow.run.records import Record, record_to_run_time

@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from retake_flow import printable
-from retake_flow.cli import garbage, terminal
+from retake_flow.cli import startup, terminal
 from retake_flow.cli.session.interrupts import Interrupts
 from retake_flow.cli.session.views import View
 from retake_flow.errors import RetakeFlowError, StoreAway, StoreError
@@ -223,7 +223,7 @@ class Session:
                 runner.stop(driving.stop)
             beside = [each for each in (prompter, driving.soak) if each is not None]
             attending = [asyncio.create_task(each.attend(runner)) for each in beside]
-            garbage.settle()
+            startup.settle_garbage()
             try:
                 ended = await runner.drive()
             except StoreError:

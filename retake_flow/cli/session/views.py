@@ -154,7 +154,7 @@ class PlainView(NoView):
 
     def report(self, report: dict[str, Any]) -> None:
         """Print the report."""
-        from retake_flow.cli.render.rehearsal_report import report_lines
+        from retake_flow.cli.session.rehearsal_report import report_lines
 
         for line in report_lines(report):
             terminal.say(line)

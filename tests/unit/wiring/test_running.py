@@ -18,7 +18,7 @@ from retake_flow.ports.runs import Stored
 from retake_flow.run.run import Run
 from retake_flow.settings import Settings
 from retake_flow.whatif import virtual_time
-from retake_flow.wiring import guide, later_actions, preflight, running
+from retake_flow.wiring import guide, preflight, running
 
 PLAIN = load_flow(
     """
@@ -129,7 +129,7 @@ LOCAL = {"RETAKE_FLOW_MOLTBOOK_URL": "http://127.0.0.1:9"}
 def test_where_nothing_may_be_shared_nothing_is(environment: dict[str, str], rehearsed: bool, why: str) -> None:
     """Without a key, and in a rehearsal that has nothing to stand for Moltbook, the post is left out and says why."""
     run = Run("owl", "plain", "", {}, rehearsal="/r" if rehearsed else "")
-    made = later_actions.sharing(settings(**environment), run)
+    made = running.sharing(settings(**environment), run)
     call = Call("r", "p", 1, "share.moltbook", {"title": "t", "message": "m"}, {}, "k")
     done = virtual_time.run(made.tasks["share.moltbook"](call))
     assert (done.outcome, done.value) == ("skipped", {"why": why})

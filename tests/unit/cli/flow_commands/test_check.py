@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 from cli_command import Command
 
-from retake_flow.cli.render.problem_reports import github_annotation, sarif_log
+from retake_flow.cli.flow_commands.problem_reports import github_annotation, sarif_log
 from retake_flow.flow.diagnostics import CODES, Position, Problem
 
 GOOD = "flow: good\ninitial: over\nstates:\n  over: {final: completed}\n"

@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 from cli_command import Command
 
-from retake_flow.cli.render import plan_text
+from retake_flow.cli.flow_commands import plan_text
 from retake_flow.whatif.plan.plan import Kind, Plan, Step
 
 

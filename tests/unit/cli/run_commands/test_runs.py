@@ -11,7 +11,7 @@ import pytest
 from cli_command import Command
 from stored_runs import AWAY, CHOICE, DEAD, ESCAPES, a_gate, ended, stored
 
-from retake_flow.cli.render import table
+from retake_flow.cli import table
 from retake_flow.ports.runs import Runs
 from retake_flow.run.run import Phase
 from retake_flow.store.holders import this_process

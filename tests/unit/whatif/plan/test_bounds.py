@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from retake_flow.actions.registry import CATALOGUE
-from retake_flow.cli.render import plan_text
+from retake_flow.cli.flow_commands import plan_text
 from retake_flow.flow.load.load import load_flow
 from retake_flow.whatif.plan.planner import plan
 

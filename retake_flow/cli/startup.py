@@ -1,4 +1,4 @@
-"""Late modules: modules of the standard library that libraries import but rarely use; they are executed at first use.
+"""Startup: what makes commands start quickly: modules that are executed at first use, and rare garbage collection.
 
 Jinja2 imports `tempfile` to keep bytecode in files, and SQLAlchemy `importlib.metadata`, with email and ZIP files, to
 find the dialects of others. Nothing here needs either, and executing both takes as long as starting Python.
@@ -6,13 +6,15 @@ find the dialects of others. Nothing here needs either, and executing both takes
 
 from __future__ import annotations
 
+import gc
 import sys
+from _thread import RLock
 from functools import partial
-from importlib.util import find_spec, module_from_spec
-from threading import RLock
 from types import ModuleType
 from typing import Any
 
+_USUAL = gc.get_threshold()
+_RARE = 500_000  # new objects between two collections; a resume creates 230,000
 _STATE = "__late__"  # attribute of a module that was not executed yet
 _WAITING, _UNDER_WAY = "waiting", "under way"
 _executing = RLock()
@@ -60,12 +62,14 @@ def _call(module: ModuleType, name: str, *given: Any, **named: Any) -> Any:
     return getattr(module, name)(*given, **named)
 
 
-def postpone(*names: str) -> None:
+def postpone_modules(*names: str) -> None:
     """Execute these modules when they are first used, not when they are imported.
 
     Their own imports must not use any of them at import time. Modules that are already imported are left alone.
     (`importlib.util.LazyLoader` does not help: it executes a module when it is imported for the second time.)
     """
+    from importlib.util import find_spec, module_from_spec
+
     for name in names:
         spec = find_spec(name) if name not in sys.modules else None
         if spec is not None:
@@ -76,3 +80,14 @@ def postpone(*names: str) -> None:
             parent, _, child = name.rpartition(".")
             if parent:
                 setattr(sys.modules[parent], child, module)  # as an import does; DBOS uses it as an attribute
+
+
+def postpone_garbage() -> None:
+    """Collect rarely: starting and checking keep most objects, so that collections take long and free little."""
+    gc.set_threshold(_RARE)
+
+
+def settle_garbage() -> None:
+    """Collect as usual from now on, but skip the present objects, which stay until the end."""
+    gc.freeze()
+    gc.set_threshold(*_USUAL)

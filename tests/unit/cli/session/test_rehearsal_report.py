@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from retake_flow.cli.render.rehearsal_report import report_lines, soak_lines
+from retake_flow.cli.session.rehearsal_report import report_lines, soak_lines
 
 AGENT: dict[str, Any] = {
     "sessions": [{"started": 10.0, "live": 12.5, "viewers": 3}, {"started": 20.0, "live": None, "viewers": 0}],

@@ -1,13 +1,14 @@
-"""`retake-flow skill`: prints the skill for AI agents, or installs it."""
+"""`retake-flow skill` and `mcp`: give AI agents instructions, and tools over the Model Context Protocol."""
 
 from __future__ import annotations
 
 import argparse
+from importlib.util import find_spec
 from pathlib import Path
 
 from retake_flow import printable, private_file
 from retake_flow.cli import terminal
-from retake_flow.errors import UsageError
+from retake_flow.errors import MissingProgram, UsageError
 from retake_flow.flow.text import locate
 
 
@@ -30,4 +31,17 @@ def skill(args: argparse.Namespace) -> int:
         terminal.emit({"installed": str(file), "next": ["retake-flow doctor --json"]})
     else:
         terminal.say(printable.line(f"installed {file}"))
+    return 0
+
+
+def mcp(args: argparse.Namespace) -> int:
+    """Serve until the client disconnects or Ctrl-C is pressed."""
+    if find_spec("mcp") is None:
+        raise MissingProgram("the MCP server needs the package mcp", hint="pip install 'retake-flow[mcp]'")
+    from retake_flow.mcp_server.server import serve, server
+
+    if args.http is None:
+        server.run("stdio")
+    else:
+        serve(args.http)
     return 0

@@ -7,7 +7,7 @@ import textwrap
 from collections.abc import Callable, Iterator, Mapping
 from typing import Any
 
-from retake_flow.cli.render import table
+from retake_flow.cli import table
 from retake_flow.flow.duration import exact
 from retake_flow.sanitize import one_line
 from retake_flow.whatif.plan.plan import Kind, Plan, Step

@@ -32,9 +32,12 @@ def drive(args: argparse.Namespace) -> int:
 
 def prepare() -> None:
     """Import the modules of a driver, once for all drivers that are forked from this process."""
-    from retake_flow.cli import garbage
-    from retake_flow.cli.run_commands import takeover  # noqa: F401
-    from retake_flow.cli.session import detached, views  # noqa: F401
+    from retake_flow.cli import startup
+    from retake_flow.cli.session import (  # noqa: F401
+        detached,
+        takeover,
+        views,
+    )
     from retake_flow.flow.load.load import load_flow
     from retake_flow.store import opening  # noqa: F401
     from retake_flow.store.sql import fleet  # noqa: F401
@@ -45,7 +48,7 @@ def prepare() -> None:
 
         from retake_flow.store.sql import postgresql  # noqa: F401
     load_flow(_ANY_FLOW, "any.yaml")  # compiles the patterns of the language
-    garbage.settle()
+    startup.settle_garbage()
 
 
 def become_driver(order: dict[str, Any]) -> NoReturn:
@@ -92,9 +95,9 @@ def _drive(run: str, epoch: int, settings: Settings, log: Path | None) -> int:
 
 
 async def _drive_stored(runs: Runs, stored: Stored, epoch: int, settings: Settings, log: Path | None) -> Run:
-    from retake_flow.cli.run_commands.takeover import take_up
     from retake_flow.cli.session.interrupts import Interrupts
     from retake_flow.cli.session.session import Session
+    from retake_flow.cli.session.takeover import take_up
     from retake_flow.cli.session.views import view_for
     from retake_flow.errors import HostError
     from retake_flow.wiring.flow_files import on_this_host, why_unfit

@@ -8,8 +8,7 @@ from contextlib import closing
 from typing import Any
 
 from retake_flow import printable
-from retake_flow.cli import terminal
-from retake_flow.cli.render import table
+from retake_flow.cli import table, terminal
 from retake_flow.fleet.placement import left_over
 from retake_flow.monitor.following import Polling
 from retake_flow.monitor.run_text import since
