@@ -212,7 +212,7 @@ def _queues(out: int, err: int, dropped: Callable[[int], str]) -> Iterator[None]
         )
         yield
         if lost := first.finish():
-            sys.stderr.write(f"retake-flow: {_count(lost)} could not be written at the end\n")
+            sys.stderr.write(f"retake-flow: {terminal.counted(lost, 'line')} could not be written at the end\n")
         second.finish()
     finally:
         sys.stdout, sys.stderr = before
@@ -224,12 +224,8 @@ def standard() -> QueuedFile | None:
     return _standard[-1] if _standard else None
 
 
-def _count(lines: int) -> str:
-    return "1 line" if lines == 1 else f"{lines} lines"
-
-
 def _dropped_text(lines: int) -> str:
-    return f"… {_count(lines)} dropped\n"
+    return f"… {terminal.counted(lines, 'line')} dropped\n"
 
 
 def _dropped_json(lines: int) -> str:

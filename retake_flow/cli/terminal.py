@@ -9,6 +9,8 @@ from contextlib import suppress
 from typing import TYPE_CHECKING, Any, NoReturn, TextIO
 
 if TYPE_CHECKING:
+    from collections.abc import Iterable
+
     from _typeshed import ReadableBuffer
 
     from retake_flow.errors import RetakeFlowError
@@ -31,6 +33,20 @@ def say(text: str) -> None:
     """Write a line for people at once, without control sequences."""
     sys.stdout.write(harmless(text) + "\n")
     sys.stdout.flush()
+
+
+def tell(data: dict[str, Any], lines: Iterable[str], *, as_json: bool) -> None:
+    """Write the result of a command: one JSON object for programs, or lines for people."""
+    if as_json:
+        emit(data)
+        return
+    for line in lines:
+        say(line)
+
+
+def counted(number: int, what: str) -> str:
+    """A number of things in words: `1 run`, `2 runs`."""
+    return f"{number} {what}" if number == 1 else f"{number} {what}s"
 
 
 def advise(text: str) -> None:

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import closing, contextmanager
 from typing import TYPE_CHECKING
 
 from retake_flow.ports.runs import Holder, ReadableRuns, Runs, Stored, Summary
@@ -44,6 +45,20 @@ def open_for_reading(settings: Settings) -> ReadableRuns:
 
     settings.require_home()
     return open_file(settings.store, owner_of(settings)) or open_store(settings)
+
+
+@contextmanager
+def named_run(name: str) -> Iterator[tuple[Runs, str]]:
+    """The store in the settings of this process, and the id of the run that the user means by a name."""
+    with closing(open_store(Settings.from_environment())) as store:
+        yield store, store.find(name)
+
+
+@contextmanager
+def readable_run(name: str) -> Iterator[tuple[ReadableRuns, str]]:
+    """The same in the shortest time, for a command that only reads."""
+    with closing(open_for_reading(Settings.from_environment())) as store:
+        yield store, store.find(name)
 
 
 def copy_store(source: str, target: str, progress: Callable[[int, int], None]) -> tuple[Copied, str, str]:

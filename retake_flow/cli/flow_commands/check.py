@@ -57,8 +57,8 @@ def _as_text(name: str, found: Sequence[Problem]) -> None:
     if len(found) > _MOST_SHOWN:
         terminal.say(f"… and {len(found) - _MOST_SHOWN} more; --json lists all of them")
     mistakes, warnings = len(_errors(found)), len(found) - len(_errors(found))
-    said = [_count(mistakes, "mistake")] if mistakes or not warnings else []
-    said += [_count(warnings, "warning")] if warnings else []
+    said = [terminal.counted(mistakes, "mistake")] if mistakes else [] if warnings else ["no mistakes"]
+    said += [terminal.counted(warnings, "warning")] if warnings else []
     terminal.say(printable.line(f"{name}: {', '.join(said)}"))
 
 
@@ -68,10 +68,6 @@ def _errors(found: Sequence[Problem]) -> Sequence[Problem]:
     from retake_flow.flow.diagnostics import errors
 
     return errors(found)
-
-
-def _count(number: int, what: str) -> str:
-    return f"{number or 'no'} {what}{'s' if number != 1 else ''}"
 
 
 def _as_json(name: str, found: Sequence[Problem]) -> None:
@@ -112,8 +108,5 @@ def _explain(code: str, as_json: bool) -> int:
     from retake_flow.cli.flow_commands.problem_reports import explanation
 
     explained = explanation(code)
-    if as_json:
-        terminal.emit({**explained, "next": []})
-    else:
-        terminal.say("{code}: {title}\n\n{text}".format(**explained))
+    terminal.tell({**explained, "next": []}, ["{code}: {title}\n\n{text}".format(**explained)], as_json=as_json)
     return 0

@@ -28,20 +28,17 @@ def flows(args: argparse.Namespace) -> int:
     found = {
         name: load_flow(file.read_text("utf-8"), str(file)) for name, file in sorted(locate.shipped_flows().items())
     }
-    if args.json:
-        shown = [
-            {
-                "name": name,
-                "description": flow.description,
-                "inputs": {each.name: _input(each.schema, required=each.is_required) for each in flow.inputs.values()},
-            }
-            for name, flow in found.items()
-        ]
-        commands = ["retake-flow plan agent.yaml --json", "retake-flow run agent.yaml --detach --json"]
-        terminal.emit({"flows": shown, "next": commands})
-    else:
-        for line in table.table([(name, flow.description) for name, flow in found.items()]):
-            terminal.say(line)
+    shown = [
+        {
+            "name": name,
+            "description": flow.description,
+            "inputs": {each.name: _input(each.schema, required=each.is_required) for each in flow.inputs.values()},
+        }
+        for name, flow in found.items()
+    ]
+    commands = ["retake-flow plan agent.yaml --json", "retake-flow run agent.yaml --detach --json"]
+    lines = table.table([(name, flow.description) for name, flow in found.items()])
+    terminal.tell({"flows": shown, "next": commands}, lines, as_json=args.json)
     return 0
 
 

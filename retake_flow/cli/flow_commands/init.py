@@ -105,12 +105,8 @@ def init(args: argparse.Namespace) -> int:
     _hold(text, file, allowed)
     _write(file, text, force=args.force)
     steps = [f"retake-flow check {shown}", f"retake-flow run {shown} --rehearse"]
-    if args.json:
-        terminal.emit({"file": str(file), "next": steps})
-        return 0
-    terminal.say(f"wrote {printable.line(str(file))}: read it, change it, and then")
-    for step in steps:
-        terminal.say(f"    {step}")
+    wrote = f"wrote {printable.line(str(file))}: read it, change it, and then"
+    terminal.tell({"file": str(file), "next": steps}, [wrote, *(f"    {step}" for step in steps)], as_json=args.json)
     return 0
 
 

@@ -28,7 +28,8 @@ def plan(args: argparse.Namespace) -> int:
         raise UsageError("--all-paths shows all paths, so it cannot be combined with --assume")
     flow = with_samples(flow_file.open_flow(args.flow, Settings.from_environment(), args.allow_outside))
     document, lines = (_all_paths if args.all_paths else _plan)(args, flow, resolve(flow, pairs(args.set)))
-    _say(document, lines, args.flow, as_json=args.json)
+    told = {**document, "next": [f"retake-flow run {shlex.quote(args.flow)} --rehearse --detach --json"]}
+    terminal.tell(told, map(printable.text, lines), as_json=args.json)
     return 0
 
 
@@ -44,14 +45,6 @@ def _plan(args: argparse.Namespace, flow: Flow, inputs: Mapping[str, Any]) -> tu
 def _all_paths(args: argparse.Namespace, flow: Flow, inputs: Mapping[str, Any]) -> tuple[dict[str, Any], Iterable[str]]:
     found = all_paths.all_paths(flow, CATALOGUE, inputs)
     return _document(found), _lines(found, args.flow)
-
-
-def _say(document: dict[str, Any], lines: Iterable[str], file: str, *, as_json: bool) -> None:
-    if as_json:
-        terminal.emit({**document, "next": [f"retake-flow run {shlex.quote(file)} --rehearse --detach --json"]})
-        return
-    for line in lines:
-        terminal.say(printable.text(line))
 
 
 def _document(ways: AllPaths) -> dict[str, Any]:

@@ -99,9 +99,8 @@ def _tell(suite: Suite, coverage: str) -> None:
                 terminal.say(printable.text(line))
     counted = _count_verdicts(suite.verdicts)
     terminal.say("")
-    many = len(suite.verdicts)
     outcomes = ", ".join(f"{count} {outcome}" for outcome, count in counted.items() if count)
-    terminal.say(f"{many} scenario{'s' if many != 1 else ''}: {outcomes}")
+    terminal.say(f"{terminal.counted(len(suite.verdicts), 'scenario')}: {outcomes}")
     if coverage != "off":
         for line in _coverage(suite.coverage, full=coverage == "full"):
             terminal.say(printable.text(line))

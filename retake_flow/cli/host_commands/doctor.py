@@ -5,7 +5,7 @@ from __future__ import annotations
 import argparse
 import asyncio
 import signal
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from typing import Any
 
 from retake_flow import printable
@@ -24,11 +24,9 @@ def doctor(args: argparse.Namespace) -> int:
         found = asyncio.run(_examine(Settings.from_environment(), offline=args.offline, within=args.within))
     except asyncio.CancelledError:  # as by SIGTERM
         return 130
-    if args.json:
-        begin = "retake-flow run agent.yaml --rehearse --name rehearsal --detach --json"
-        terminal.emit({**found, "next": [begin if found["ready"] else "retake-flow doctor --json"]})
-    else:
-        _say(found)
+    begin = "retake-flow run agent.yaml --rehearse --name rehearsal --detach --json"
+    told = {**found, "next": [begin if found["ready"] else "retake-flow doctor --json"]}
+    terminal.tell(told, _lines(found), as_json=args.json)
     return 0 if found["ready"] else 6
 
 
@@ -42,17 +40,17 @@ async def _examine(settings: Settings, *, offline: bool, within: float) -> dict[
     return await examine(settings, offline=offline, within=within)
 
 
-def _say(found: dict[str, Any]) -> None:
+def _lines(found: dict[str, Any]) -> Iterator[str]:
     for each in found["checks"]:
-        terminal.say(f"{_MARKS[each['status']]:<7}  {each['check']:<15} {printable.line(each['message'])}")
+        yield f"{_MARKS[each['status']]:<7}  {each['check']:<15} {printable.line(each['message'])}"
         if each["hint"]:
-            terminal.say(f"{'':<24} → {printable.line(each['hint'])}")
+            yield f"{'':<24} → {printable.line(each['hint'])}"
     if found["install"]:
-        terminal.say(f"\nInstall what is missing:\n    {found['install']}")
+        yield f"\nInstall what is missing:\n    {found['install']}"
     number, warnings = found["missing"], found["warnings"]
     told = "This machine is ready" if found["ready"] else f"{number} of what a stream needs is missing"
     beside = f"; a stream can do without the warnings ({warnings})" if warnings else ""
-    terminal.say(f"\n{told}{beside}. It took {found['seconds']} s.")
+    yield f"\n{told}{beside}. It took {found['seconds']} s."
 
 
 def notify(args: argparse.Namespace) -> int:
@@ -64,14 +62,11 @@ def notify(args: argparse.Namespace) -> int:
         raise SettingsError("there is no address for notices", hint="export RETAKE_FLOW_NOTIFY=… (docs/notices.md)")
     said = Notice("told", "retake-flow: a test", "Notices of retake-flow arrive here.")
     failed = asyncio.run(_send_all(channels, said))
-    if args.json:
-        tried = [{"channel": each.channel, "audience": each.audience} for each in channels]
-        again = ["retake-flow notify --test --json"] if any(failed) else []
-        tried = [{**each, "failed": why} for each, why in zip(tried, failed, strict=True)]
-        terminal.emit({"tried": tried, "next": again})
-    else:
-        for each, why in zip(channels, failed, strict=True):
-            terminal.say(printable.line(f"{each.audience}: {each.channel}: {why or 'arrived'}"))
+    tried = [(each.channel, each.audience, why) for each, why in zip(channels, failed, strict=True)]
+    told = [dict(zip(("channel", "audience", "failed"), each, strict=True)) for each in tried]
+    again = ["retake-flow notify --test --json"] if any(failed) else []
+    lines = (printable.line(f"{audience}: {channel}: {why or 'arrived'}") for channel, audience, why in tried)
+    terminal.tell({"tried": told, "next": again}, lines, as_json=args.json)
     return 1 if any(failed) else 0
 
 

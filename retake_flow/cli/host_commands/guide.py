@@ -24,10 +24,9 @@ def guide(args: argparse.Namespace) -> int:
         data |= _difference(guides, version, args.since)
     else:
         data["text"] = printable.text(guides.text(version) or "")
-    if args.json:
-        terminal.emit({**data, "next": [] if "diff" in data else ["retake-flow guide --diff --json"]})
-    else:
-        terminal.say(data["diff"] or data["summary"] if "diff" in data else data["text"])
+    told = {**data, "next": [] if "diff" in data else ["retake-flow guide --diff --json"]}
+    said = data["diff"] or data["summary"] if "diff" in data else data["text"]
+    terminal.tell(told, [said], as_json=args.json)
     return 0
 
 

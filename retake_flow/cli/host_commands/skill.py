@@ -11,15 +11,14 @@ from retake_flow.cli import terminal
 from retake_flow.errors import MissingProgram, UsageError
 from retake_flow.flow.text import locate
 
+_NEXT = ["retake-flow doctor --json"]
+
 
 def skill(args: argparse.Namespace) -> int:
     """Print the skill, or install it."""
     text = locate.skill_file().read_text("utf-8")
     if args.install is None:
-        if args.json:
-            terminal.emit({"skill": text, "next": ["retake-flow doctor --json"]})
-        else:
-            terminal.say(text.rstrip("\n"))
+        terminal.tell({"skill": text, "next": _NEXT}, [text.rstrip("\n")], as_json=args.json)
         return 0
     file = Path(args.install).expanduser() / "retake-flow" / "SKILL.md"
     try:
@@ -27,10 +26,8 @@ def skill(args: argparse.Namespace) -> int:
         private_file.replace(file, text.encode())
     except OSError as error:
         raise UsageError(f"{file} cannot be written: {error.strerror}") from None
-    if args.json:
-        terminal.emit({"installed": str(file), "next": ["retake-flow doctor --json"]})
-    else:
-        terminal.say(printable.line(f"installed {file}"))
+    said = printable.line(f"installed {file}")
+    terminal.tell({"installed": str(file), "next": _NEXT}, [said], as_json=args.json)
     return 0
 
 

@@ -34,11 +34,9 @@ def _prepare(args: argparse.Namespace) -> int:
     version, has_queue = prepare_store(place), find_spec("dbos") is not None
     if has_queue:
         queue.prepare(place)
-    if args.json:
-        terminal.emit({"version": version, "queue": has_queue, "next": ["retake-flow runs --json"]})
-        return 0
-    terminal.say(f"the tables of runs are of version {version}")
-    terminal.say("the tables of the queue are up to date" if has_queue else "no queue: DBOS Transact is not installed")
+    told = {"version": version, "queue": has_queue, "next": ["retake-flow runs --json"]}
+    about = "the tables of the queue are up to date" if has_queue else "no queue: DBOS Transact is not installed"
+    terminal.tell(told, [f"the tables of runs are of version {version}", about], as_json=args.json)
     return 0
 
 
@@ -62,7 +60,6 @@ class _Progress:
     """A line on the terminal that counts the runs; nothing elsewhere."""
 
     def __enter__(self) -> Callable[[int, int], None]:
-
         self._shown = terminal.foreground(sys.stderr)
         return self._tell
 

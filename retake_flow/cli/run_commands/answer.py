@@ -19,7 +19,7 @@ from retake_flow.monitor.requests import why_undriven
 from retake_flow.monitor.run_text import gate_data, gate_lines
 from retake_flow.run.records import masked, timestamp
 from retake_flow.settings import Settings
-from retake_flow.wiring.storing import open_store, this_user
+from retake_flow.wiring.storing import named_run, open_store, this_user
 
 STANDARD_INPUT = "-"
 _MARK = "\ufeff"  # the byte order mark that some editors and shells write before a text
@@ -28,8 +28,7 @@ _MARK = "\ufeff"  # the byte order mark that some editors and shells write befor
 def answer(args: argparse.Namespace) -> int:
     """Answer a gate. The first valid answer wins."""
     said = parse_words(args.words)  # before the store is opened: standard input may take its time
-    with closing(open_store(Settings.from_environment())) as store:
-        run = store.find(args.run)
+    with named_run(args.run) as (store, run):
         gate, answer = store_answer(store, run, said, args.decision, args.by or this_user())
         taken = wait_until_taken(store, run, gate, args.within)
         undriven = "" if taken else why_undriven(store, run)  # having taken it, it may have ended

@@ -5,7 +5,6 @@ from __future__ import annotations
 import argparse
 import shlex
 from collections.abc import Iterable
-from contextlib import closing
 from typing import Any
 
 from retake_flow import printable
@@ -16,16 +15,14 @@ from retake_flow.monitor.chat_inbox import ChatInbox
 from retake_flow.monitor.following import Polling
 from retake_flow.monitor.journal_text import clock, lines
 from retake_flow.ports.runs import ReadableRuns
-from retake_flow.settings import Settings
-from retake_flow.wiring.storing import open_for_reading
+from retake_flow.wiring.storing import readable_run
 
 
 def chat(args: argparse.Namespace) -> int:
     """Print the messages after `--after`. The exit code is 0 even without any, and 2 if the id is unknown."""
     if args.limit < 1:
         raise UsageError("--limit is at least 1")
-    with closing(open_for_reading(Settings.from_environment())) as store:
-        run = store.find(args.run)
+    with readable_run(args.run) as (store, run):
         inbox = ChatInbox(store, run, args.after)
         ended = inbox.wait(args.wait)
         commands = next_for(store, run)
@@ -62,8 +59,8 @@ def events(args: argparse.Namespace) -> int:
     """Print records. The exit code is 0 even without any."""
     if args.limit < 1:
         raise UsageError("--limit is at least 1")
-    with closing(open_for_reading(Settings.from_environment())) as store:
-        found = _poll_records(store, store.find(args.run), args)
+    with readable_run(args.run) as (store, run):
+        found = _poll_records(store, run, args)
     for number, record in found:
         if args.json:
             terminal.emit({"number": number, **record})

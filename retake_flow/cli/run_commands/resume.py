@@ -59,17 +59,6 @@ def _resume_detached(run: str, settings: Settings, args: argparse.Namespace, ans
         return _resume_one(runs, run, settings, args, answered, log)
 
 
-def stop_parked(runs: Runs, run: str, settings: Settings, *, silent: bool) -> None:
-    """Stop a run that no process drives cleanly, with its pending undos.
-
-    Raises:
-        RunHeld: A process drives the run now.
-    """
-    import asyncio
-
-    asyncio.run(_stop_suspended(runs, run, settings, silent=silent))
-
-
 def _resume_one(
     runs: Runs, run: str, settings: Settings, args: argparse.Namespace, answered: str, log: Path | None = None
 ) -> int:
@@ -88,7 +77,7 @@ def _resume_one(
         return 0 if ended.has_succeeded else 1
     try:
         with observing(args.metrics, settings, terminal.advise):
-            count, ended = asyncio.run(_interruptible(runs, stored, settings, args, log))
+            return asyncio.run(_drive(runs, stored, settings, args, log))
     except (RunHeld, CredentialsError) as error:
         if answered:  # the answer is stored all the same
             taker = (
@@ -96,42 +85,22 @@ def _resume_one(
             )
             terminal.advise(f"answered {printable.line(answered)}; {taker} takes it")
         raise
-    from retake_flow.cli.session.session import exit_code
-
-    return exit_code(ended, bool(count))
 
 
-async def _interruptible(
-    runs: Runs, stored: Stored, settings: Settings, args: argparse.Namespace, log: Path | None
-) -> tuple[int, Run]:
-    from retake_flow.cli.session.interrupts import Interrupts
-    from retake_flow.cli.session.session import Session, is_attended
+async def _drive(runs: Runs, stored: Stored, settings: Settings, args: argparse.Namespace, log: Path | None) -> int:
+    from retake_flow.cli.session.session import Session, drive_one
     from retake_flow.cli.session.takeover import take_up
-    from retake_flow.cli.session.views import view_for
+
+    allowed = resolve_places(args.allow_outside)
 
     def upgrade_claim(claim: Claim) -> None:
         if args.upgrade:
             _upgrade(runs, stored.run.id, claim, settings, allowed)
 
-    allowed = resolve_places(args.allow_outside)
-    as_json = args.json or log is not None
-    prompted = is_attended(as_json)
-    with view_for(as_json, stored.run.flow, prompted=prompted, log=log) as view, Interrupts() as interrupts:
-        session = Session(runs, settings, view, interrupts, as_json=as_json, wait=args.wait)
-        ended = await take_up(session, stored, allowed, force=args.force, prepare=upgrade_claim)
-    return interrupts.count, ended
+    async def take(session: Session) -> Run:
+        return await take_up(session, stored, allowed, force=args.force, prepare=upgrade_claim)
 
-
-async def _stop_suspended(runs: Runs, run: str, settings: Settings, *, silent: bool) -> None:
-    from retake_flow.cli.session.interrupts import Interrupts
-    from retake_flow.cli.session.session import Session
-    from retake_flow.cli.session.takeover import take_up
-    from retake_flow.cli.session.views import NoView, PlainView
-
-    with Interrupts() as interrupts:
-        view = NoView() if silent else PlainView()
-        session = Session(runs, settings, view, interrupts, as_json=silent, wait=False, asks=False)
-        await take_up(session, runs.load(run), stop="stopped")
+    return await drive_one(runs, settings, stored.run.flow, take, as_json=args.json, wait=args.wait, log=log)
 
 
 def _upgrade(runs: Runs, run: str, claim: Claim, settings: Settings, allowed: tuple[str, ...] = ()) -> None:

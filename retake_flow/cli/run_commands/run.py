@@ -6,7 +6,7 @@ import argparse
 from contextlib import closing
 from functools import partial
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from retake_flow.cli import flow_file, terminal
 from retake_flow.cli.arguments import pairs, read_options
@@ -15,6 +15,9 @@ from retake_flow.flow.load.inputs import resolve, with_provided_inputs
 from retake_flow.flow.model import Flow
 from retake_flow.run.run import unique_id
 from retake_flow.settings import Settings, variables
+
+if TYPE_CHECKING:
+    from retake_flow.run.run import Run
 
 
 def run(args: argparse.Namespace) -> int:
@@ -60,27 +63,20 @@ def _drive(
     """Drive the run in this process, with its output on the terminal or only in the log."""
     import asyncio  # imported late, since mistakes of the flow are reported without it
 
-    from retake_flow.cli.session.interrupts import Interrupts
-    from retake_flow.cli.session.session import Session, exit_code, is_attended
-    from retake_flow.cli.session.views import view_for
+    from retake_flow.cli.session.session import Session, drive_one
     from retake_flow.wiring.observability import observing
     from retake_flow.wiring.soak import Soak
     from retake_flow.wiring.storing import open_store
 
-    as_json = args.json or log is not None
     folder = Path(args.folder) if args.folder else settings.state_folder / "rehearsals" / name
     rehearsal = None if options is None else (folder, options)
 
-    async def begin() -> int:
-        prompted = is_attended(as_json)
-        with view_for(as_json, flow.name, prompted=prompted, log=log) as view, Interrupts() as interrupts:
-            soak = None if args.hours is None else Soak(args.hours * 3600)
-            session = Session(runs, settings, view, interrupts, as_json=as_json, wait=args.wait)
-            ended = await session.begin(flow, name, inputs, rehearsal, soak)
-        return exit_code(ended, bool(interrupts.count))
+    async def begin(session: Session) -> Run:
+        soak = None if args.hours is None else Soak(args.hours * 3600)
+        return await session.begin(flow, name, inputs, rehearsal, soak)
 
     with observing(args.metrics, settings, terminal.advise), closing(open_store(settings)) as runs:
-        return asyncio.run(begin())
+        return asyncio.run(drive_one(runs, settings, flow.name, begin, as_json=args.json, wait=args.wait, log=log))
 
 
 def _options(args: argparse.Namespace) -> dict[str, Any]:

@@ -143,7 +143,7 @@ def prune(args: argparse.Namespace) -> int:
         return 0
     for run in found:
         terminal.say(printable.line(run))
-    runs = f"{len(found)} run{'' if len(found) == 1 else 's'}"
+    runs = terminal.counted(len(found), "run")
     terminal.say(f"{runs} would be deleted" if args.dry_run else f"{runs} deleted")
     for run, undos in owing.items():
         terminal.advise(

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import argparse
 import sys
-from contextlib import closing
 from typing import Any
 
 from retake_flow import printable
@@ -19,8 +18,7 @@ from retake_flow.monitor.chat_inbox import ChatInbox
 from retake_flow.monitor.requests import LONGEST, ask_to_say, send_event, text_to_say
 from retake_flow.run.errors import EventRefused, RunBusy, RunUnheard
 from retake_flow.run.records import masked
-from retake_flow.settings import Settings
-from retake_flow.wiring.storing import open_store, this_user
+from retake_flow.wiring.storing import named_run, this_user
 
 
 def say(args: argparse.Namespace) -> int:
@@ -35,8 +33,7 @@ def reply(args: argparse.Namespace) -> int:
 
 def _say(args: argparse.Namespace, ways: list[str], more: dict[str, Any]) -> int:
     text = _read_text(args.text)
-    with closing(open_store(Settings.from_environment())) as store:
-        run = store.find(args.run)
+    with named_run(args.run) as (store, run):
         for message in (answered := more.get("answers", ())):
             ChatInbox(store, run, message)  # an unknown message is refused
         said = ask_to_say(store, run, {"text": text, "ways": ways, "by": args.by or this_user(), **more}, args.within)
@@ -70,8 +67,7 @@ def _report(run: str, said: dict[str, Any], as_json: bool) -> None:
 def send(args: argparse.Namespace) -> int:
     """Send an event. The exit code is 0 if the run took it, 1 if it did not yet, and 2 if it refused it."""
     given = pairs(args.set)
-    with closing(open_store(Settings.from_environment())) as store:
-        run = store.find(args.run)
+    with named_run(args.run) as (store, run):
         data: dict[str, Any] = {}
         refusal: EventRefused | RunUnheard | None = None
         try:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import argparse
 import re
-from contextlib import closing
 from pathlib import Path
 from typing import Any
 
@@ -16,10 +15,9 @@ from retake_flow.monitor.brief import next_for
 from retake_flow.monitor.following import Polling
 from retake_flow.monitor.requests import HEARD_WITHIN, SentRequest, not_taken, text_to_show, why_undriven
 from retake_flow.ports.runs import Runs
-from retake_flow.settings import Settings
 from retake_flow.stage.stage_settings import data_uri
 from retake_flow.studio.browser.source import AllowedHosts
-from retake_flow.wiring.storing import open_store, this_user
+from retake_flow.wiring.storing import named_run, this_user
 
 LONGEST_URL = 2000  # characters
 
@@ -47,8 +45,7 @@ def _request_of(what: str, value: str) -> dict[str, Any]:
 def _change(args: argparse.Namespace, request: dict[str, Any]) -> int:
     """Send a change to a run, and report whether its stage shows it."""
     data = {**request, "by": args.by or this_user(), **({"for": args.lasts} if args.lasts else {})}
-    with closing(open_store(Settings.from_environment())) as store:
-        run = store.find(args.run)
+    with named_run(args.run) as (store, run):
         effect, reason = _ask(store, run, data)
         commands = next_for(store, run)
     told = {"run": run, "shows": effect == "done", "effect": effect, "reason": reason}

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import argparse
 import time
-from contextlib import closing
 from pathlib import Path
 
 from retake_flow import printable
@@ -14,24 +13,20 @@ from retake_flow.monitor.journal_text import clock, lines
 from retake_flow.monitor.run_status import RunStatus
 from retake_flow.monitor.run_text import describe_due, gate_lines, moment, process, since
 from retake_flow.run.records import masked, parse_timestamp
-from retake_flow.settings import Settings
-from retake_flow.wiring.storing import open_store
+from retake_flow.wiring.storing import named_run
 
 _LAST = 10
 
 
 def show(args: argparse.Namespace) -> int:
     """Show a run."""
-    with closing(open_store(Settings.from_environment())) as store:
-        found = RunStatus(store, store.find(args.run))
+    with named_run(args.run) as (store, run):
+        found = RunStatus(store, run)
     if args.journal:
         for record in found.journal:
             terminal.emit(masked(record))
-    elif args.json:
-        terminal.emit({**found.data(last=_LAST), "next": next_commands(found)})
     else:
-        for line in _lines(found):
-            terminal.say(line)
+        terminal.tell({**found.data(last=_LAST), "next": next_commands(found)}, _lines(found), as_json=args.json)
     return 0
 
 

@@ -95,11 +95,11 @@ def _stop_undriven(
     Returns:
         None when it is stopped; otherwise why it waits for a host, "" when one has it or takes it in a moment.
     """
-    from retake_flow.cli.run_commands.resume import stop_parked
+    import asyncio
 
     run = stored.run.id
     try:
-        stop_parked(store, run, _as_its_agent(stored, settings), silent=silent)
+        asyncio.run(_stop_parked(store, run, _as_its_agent(stored, settings), silent=silent))
     except RunHeld:  # a process has taken it up meanwhile
         return ""
     except CredentialsError as error:
@@ -112,6 +112,18 @@ def _stop_undriven(
                     fleet.want(run, replace(job.demand, not_before=0.0))
             return waiting_reason(fleet, run)
     return None
+
+
+async def _stop_parked(store: Runs, run: str, settings: Settings, *, silent: bool) -> None:
+    from retake_flow.cli.session.interrupts import Interrupts
+    from retake_flow.cli.session.session import Session
+    from retake_flow.cli.session.takeover import take_up
+    from retake_flow.cli.session.views import PlainView, View
+
+    with Interrupts() as interrupts:
+        view = View() if silent else PlainView()
+        session = Session(store, settings, view, interrupts, as_json=silent, wait=False, asks=False)
+        await take_up(session, store.load(run), stop="stopped")
 
 
 def _as_its_agent(stored: Stored, settings: Settings) -> Settings:

@@ -41,10 +41,9 @@ def submit(args: argparse.Namespace) -> int:
     settings = Settings.from_environment()
     with closing(open_fleet(settings)) as fleet:
         run, reason = _want(fleet, args) if args.run else _submit(fleet, args, settings)
-    if args.json:
-        terminal.emit({"run": run, "waits": reason or None, "next": [f"retake-flow status {run} --json"]})
-    else:
-        terminal.say(printable.line(f"{run} is submitted" + (f": {reason}" if reason else "")))
+    told = {"run": run, "waits": reason or None, "next": [f"retake-flow status {run} --json"]}
+    said = printable.line(f"{run} is submitted" + (f": {reason}" if reason else ""))
+    terminal.tell(told, [said], as_json=args.json)
     return 0
 
 

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import argparse
 from collections.abc import Iterable
-from contextlib import closing
 
 from retake_flow.cli import terminal
 from retake_flow.errors import RetakeFlowError, UsageError
@@ -12,8 +11,7 @@ from retake_flow.monitor import brief
 from retake_flow.monitor.following import Following
 from retake_flow.ports.runs import ReadableRuns
 from retake_flow.run.records import KINDS, Record
-from retake_flow.settings import Settings
-from retake_flow.wiring.storing import open_for_reading
+from retake_flow.wiring.storing import readable_run
 
 _STATES = ("on-air", "gate", "message", "ended")
 
@@ -27,21 +25,16 @@ def wait(args: argparse.Namespace) -> int:
     Raises:
         UsageError: A condition can never be met.
     """
-    with closing(open_for_reading(Settings.from_environment())) as store:
-        followed = Following(store, store.find(args.run), args.after)
+    with readable_run(args.run) as (store, run):
+        followed = Following(store, run, args.after)
         _require_possible((word for word in args.until if word not in _STATES), store, followed)
         condition = _Condition(args.until, followed.figures.number if args.after is None else args.after)
         followed.until(condition.is_settled, args.within)
         found = brief.brief(followed)
-        if args.json:
-            terminal.emit(
-                {"met": condition.met, "event": condition.record, "last": followed.figures.number, **found}
-                | {"next": brief.next_commands(followed)}
-            )
-        else:
-            terminal.say(condition.met or ("it cannot happen now" if condition.hopeless else "not in time"))
-            for line in brief.lines(found):
-                terminal.say(line)
+        told = {"met": condition.met, "event": condition.record, "last": followed.figures.number, **found}
+        said = condition.met or ("it cannot happen now" if condition.hopeless else "not in time")
+        told["next"] = brief.next_commands(followed)
+        terminal.tell(told, [said, *brief.lines(found)], as_json=args.json)
         return 0 if condition.met else 4 if followed.gates else 1
 
 
@@ -130,8 +123,8 @@ def _matches(record: Record, word: str) -> bool:
 
 def status(args: argparse.Namespace) -> int:
     """Show the status. The exit code is 0, 1 if the run has failed, and 4 if it waits for a person."""
-    with closing(open_for_reading(Settings.from_environment())) as store:
-        followed = Following(store, store.find(args.run))
+    with readable_run(args.run) as (store, run):
+        followed = Following(store, run)
         if args.json:
             terminal.emit(brief.status(followed))
         else:

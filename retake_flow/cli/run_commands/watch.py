@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import argparse
 import time
-from contextlib import closing
 
 from retake_flow import printable
 from retake_flow.cli.session.views import View, view_for
@@ -14,8 +13,7 @@ from retake_flow.ports.runs import Runs
 from retake_flow.run import records
 from retake_flow.run.records import record_to_stored
 from retake_flow.run.run import Phase, Run
-from retake_flow.settings import Settings
-from retake_flow.wiring.storing import open_store
+from retake_flow.wiring.storing import named_run
 
 _EVERY = 0.3
 _FIRST = 10
@@ -25,8 +23,7 @@ _OFF_AIR_AGAIN = 10.0
 
 def watch(args: argparse.Namespace) -> int:
     """Follow a run. The exit code is 0 when it completes, 1 when it ends otherwise, and 4 when it is suspended."""
-    with closing(open_store(Settings.from_environment())) as store:
-        run = store.find(args.run)
+    with named_run(args.run) as (store, run):
         with view_for(args.json, printable.line(run), "Ctrl-C ends only `watch`") as view:
             last = _Watch(store, run, view).follow(whole=args.json)
     if not last.has_ended:

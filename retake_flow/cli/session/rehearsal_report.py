@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from typing import Any
 
 from retake_flow import printable
+from retake_flow.cli.terminal import counted
 from retake_flow.flow.duration import words
 from retake_flow.monitor.journal_text import chat_line
 
@@ -15,7 +16,7 @@ _MIB = 1 << 20
 def report_lines(report: dict[str, Any]) -> Iterator[str]:
     """The lines of a rehearsal's report."""
     yield ""
-    yield f"The rehearsal took {words(report['seconds'])} and {_count(report['calls'], 'call')}."
+    yield f"The rehearsal took {words(report['seconds'])} and {counted(report['calls'], 'call')}."
     keys = report["keys"]
     if keys["issued"]:
         yield f"  stream keys   {keys['issued']} issued, {keys['used']} used, {keys['reused']} used twice"
@@ -49,14 +50,10 @@ def _neighbour_lines(neighbour: dict[str, Any]) -> Iterator[str]:
 
 def _chat_lines(chat: list[dict[str, Any]], whose: str) -> Iterator[str]:
     own = sum(comment["agent"] for comment in chat)
-    said = f"{_count(len(chat) - own, 'comment')}, {_count(own, 'message')} of the agent"
+    said = f"{counted(len(chat) - own, 'comment')}, {counted(own, 'message')} of the agent"
     yield f"  {printable.line(whose):13} {said}"
     for comment in chat[:12]:
         yield f"                {chat_line(comment['name'], comment['text'])}"
-
-
-def _count(count: int, what: str) -> str:
-    return f"{count} {what}" if count == 1 else f"{count} {what}s"
 
 
 def _recording_lines(recorded: dict[str, Any]) -> Iterator[str]:

@@ -6,7 +6,7 @@ import asyncio
 import os
 import sys
 import time
-from collections.abc import AsyncIterator, Iterator, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager, contextmanager, suppress
 from dataclasses import replace
 from pathlib import Path
@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any
 from retake_flow import printable
 from retake_flow.cli import startup, terminal
 from retake_flow.cli.session.interrupts import Interrupts
-from retake_flow.cli.session.views import View
+from retake_flow.cli.session.views import View, view_for
 from retake_flow.errors import RetakeFlowError, StoreAway, StoreError
 from retake_flow.flow.model import Flow
 from retake_flow.ports.notices import Notifier
@@ -237,6 +237,23 @@ class Session:
                     await asyncio.wait(attending)
         driving.ending.push_async_callback(_release, claim, _PATIENCE if not self._interrupts.count else 0.0)
         return ended
+
+
+async def drive_one(
+    runs: Runs,
+    settings: Settings,
+    title: str,
+    drive: Callable[[Session], Awaitable[Run]],
+    *,
+    as_json: bool,
+    wait: bool,
+    log: Path | None,
+) -> int:
+    """Drive a run, with its output on the terminal or only in a log, and return the exit code."""
+    as_json = as_json or log is not None
+    with view_for(as_json, title, prompted=is_attended(as_json), log=log) as view, Interrupts() as interrupts:
+        ended = await drive(Session(runs, settings, view, interrupts, as_json=as_json, wait=wait))
+    return exit_code(ended, bool(interrupts.count))
 
 
 async def _release(claim: Claim, patience: float) -> None:
