@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import argparse
 import asyncio
-import json
 import os
 import signal
 import sys
@@ -22,7 +21,7 @@ from retake_flow.api.agents_folder import agents_in, files_by_name
 from retake_flow.cli import terminal
 from retake_flow.cli.host_commands import drive
 from retake_flow.cli.host_commands.hosts import state
-from retake_flow.cli.session.detached import log_of
+from retake_flow.cli.session.detached import last_error, log_of
 from retake_flow.errors import CredentialsError, UsageError
 from retake_flow.fleet import queue
 from retake_flow.fleet.drivers import Hooks
@@ -40,7 +39,6 @@ from retake_flow.wiring.observability import metrics_of
 from retake_flow.wiring.storing import open_fleet, this_process
 
 _LOOK_EVERY: Final = 10.0  # seconds between two readings of the folder of agents
-_TAIL: Final = 8_192  # bytes of a log
 
 
 def worker(args: argparse.Namespace) -> int:
@@ -188,17 +186,11 @@ class WorkerHost:
 
     def trouble(self, run: str) -> tuple[str, str]:
         """The last error in the log of a run's driver: its kind and message; "" if unknown."""
-        try:
-            with log_of(self._settings, run).open("rb") as log:
-                log.seek(max(0, os.fstat(log.fileno()).st_size - _TAIL))
-                *_, last = log.read().splitlines()
-            record = json.loads(last.decode(errors="replace"))
-            if record["event"] != "error":
-                return "", ""
-            hint = f" ({record['hint']})" if record.get("hint") else ""
-            return str(record["kind"]), f"{record['message']}{hint}"
-        except (OSError, ValueError, KeyError, TypeError):
+        error = last_error(log_of(self._settings, run))
+        if error is None:
             return "", ""
+        hint = f" ({error['hint']})" if error.get("hint") else ""
+        return error["kind"], f"{error['message']}{hint}"
 
     def figures_of_all(self) -> FleetFigures:
         """The figures of all hosts; stores those of this one."""

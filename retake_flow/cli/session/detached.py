@@ -28,11 +28,28 @@ from retake_flow.wiring.storing import open_store
 
 #: Seconds that a run may take until it is stored, whatever `--within` says: from then on every command finds it.
 _STORED_WITHIN = 40.0
+_TAIL = 1 << 16  # bytes of a log, more than the longest error has
 
 
 def log_of(settings: Settings, run: str) -> Path:
     """The log of a detached run."""
     return settings.state_folder / "logs" / f"{run}.log"
+
+
+def last_error(log: Path, after: int = 0) -> dict[str, Any] | None:
+    """The error with which the process that wrote a log has ended; None when the last line is none.
+
+    `after` is the size that the log had before; a smaller one was begun since.
+    """
+    try:
+        with log.open("rb") as file:
+            size = os.fstat(file.fileno()).st_size
+            file.seek(max(size - _TAIL, after if after <= size else 0))
+            *_, last = file.read().splitlines()
+        record = json.loads(last.decode(errors="replace"))
+    except (OSError, ValueError):
+        return None
+    return record if isinstance(record, dict) and record.get("event") == "error" else None
 
 
 def detach(run: str, settings: Settings, drive: Callable[[Path], int], args: Namespace) -> int:
@@ -87,13 +104,7 @@ class _Driver:
 
     def error(self) -> dict[str, Any] | None:
         """The error with which it ended, from its log; None when there is none."""
-        with suppress(OSError, ValueError):
-            written = self.log.read_bytes()
-            ours = written[self._before :] if len(written) >= self._before else written  # a new log since
-            *_, last = ours.splitlines()
-            record = json.loads(last.decode(errors="replace"))
-            return record if record.get("event") == "error" else None
-        return None
+        return last_error(self.log, self._before)
 
 
 def _report(driver: _Driver, settings: Settings, args: Namespace) -> int:
@@ -136,22 +147,15 @@ def _report_failure(driver: _Driver, *, as_json: bool) -> int:
     """Report the error with which the process ended."""
     error = driver.error() or {"kind": "internal", "message": "its process has died", "hint": f"see {driver.log}"}
     error = {"t": timestamp(time.time()), "event": "error", **error, "next": terminal.commands_in(error["hint"])}
-    said = RetakeFlowError(error["message"], hint=error["hint"])
     if as_json:
         terminal.emit({**error, "run": driver.run, "log": str(driver.log)})
     else:
-        terminal.fail(said, as_json=False)
-    return driver.code or said.exit_code
+        terminal.fail(RetakeFlowError(error["message"], hint=error["hint"]), as_json=False)
+    return driver.code or RetakeFlowError.exit_code
 
 
 def _tell(found: dict[str, Any], driver: _Driver, *, as_json: bool) -> None:
-    pid = None if driver.has_ended else driver.pid
-    if as_json:
-        terminal.emit({**found, "pid": pid, "log": str(driver.log)})
-        return
-    if found["phase"] == "pending":
-        terminal.say(printable.line(f"{driver.run} is still starting"))
-    else:
-        for line in lines(found):
-            terminal.say(line)
-    terminal.say(printable.line(f"  log: {driver.log}"))
+    told = {**found, "pid": None if driver.has_ended else driver.pid, "log": str(driver.log)}
+    starting = [printable.line(f"{driver.run} is still starting")]
+    said = starting if found["phase"] == "pending" else lines(found)
+    terminal.tell(told, [*said, printable.line(f"  log: {driver.log}")], as_json=as_json)

@@ -81,7 +81,7 @@ async def examine(settings: Settings, *, offline: bool, within: float) -> dict[s
     scheme = "rtmp" if is_loopback(urlsplit(settings.origin).hostname) else "rtmps"
     async with asyncio.timeout(within + _ENDING), asyncio.TaskGroup() as group:
         shown = group.create_task(stream.examine(starts, settings.voice, scheme, sandbox=settings.sandbox))
-        found = group.create_task(asyncio.to_thread(lambda: [*host.examine_places(settings)]))
+        found = group.create_task(host.examine_places(settings))
         beyond = group.create_task(_examine_reach(settings, offline=offline))
         init = group.create_task(attempt("init", lambda: host.init(starts), "warning"))
     own = (host.orphan_killer(starts.environment), host.limits(), host.memory(), host.shared_memory(), init.result())

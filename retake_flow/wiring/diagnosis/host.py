@@ -13,6 +13,7 @@ import sqlite3
 import tempfile
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import closing, contextmanager, suppress
+from functools import partial
 from pathlib import Path
 from typing import Final
 
@@ -20,14 +21,14 @@ import psutil
 
 from retake_flow import os_errors
 from retake_flow.api import credentials
-from retake_flow.errors import HostError, ProcessFailed, RetakeFlowError
+from retake_flow.errors import HostError, ProcessFailed
 from retake_flow.settings import Settings
 from retake_flow.store.opening import describe_server
 from retake_flow.studio import programs
 from retake_flow.studio.processes.launcher import Launcher
 from retake_flow.studio.processes.process import ProcessSpec
 from retake_flow.wiring import preflight
-from retake_flow.wiring.diagnosis.finding import Finding, Status, failure
+from retake_flow.wiring.diagnosis.finding import Finding, Status, attempt
 
 _MIB: Final = 1 << 20
 #: The rough use of a stream, with room to spare.
@@ -163,21 +164,19 @@ def _cgroup(name: str) -> int | None:
     return None
 
 
-def examine_places(settings: Settings) -> Iterator[Finding]:
-    """Every place where a run writes."""
-    yield _attempt("state", lambda: _state(settings))
-    yield _attempt("store", lambda: _store(settings))
-    yield _attempt("recordings", lambda: _folder("recordings", settings.state_folder / "rehearsals", "rehearsals"))
-    yield _attempt("credentials", lambda: _account(settings))
-    yield _attempt("working_folder", _working_folder)
-    yield _attempt("cache", lambda: _folder("cache", settings.cache_folder, "what is known already"), "warning")
-
-
-def _attempt(check: str, trial: Callable[[], Finding], status: Status = "missing") -> Finding:
-    try:
-        return trial()
-    except RetakeFlowError as error:
-        return failure(check, error, status)
+async def examine_places(settings: Settings) -> list[Finding]:
+    """Every place where a run writes, one after the other, since some are inside others."""
+    recordings = partial(_folder, "recordings", settings.state_folder / "rehearsals", "rehearsals")
+    trials: dict[str, Callable[[], Finding]] = {
+        "state": partial(_state, settings),
+        "store": partial(_store, settings),
+        "recordings": recordings,
+        "credentials": partial(_account, settings),
+        "working_folder": _working_folder,
+    }
+    found = [await attempt(check, partial(asyncio.to_thread, trial)) for check, trial in trials.items()]
+    cache = partial(_folder, "cache", settings.cache_folder, "what is known already")
+    return [*found, await attempt("cache", partial(asyncio.to_thread, cache), "warning")]
 
 
 def _state(settings: Settings) -> Finding:

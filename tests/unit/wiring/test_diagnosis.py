@@ -116,16 +116,29 @@ def test_without_chromium_the_stage_is_missing_and_not_the_studio(tmp_path: Path
     assert (found.status, "since the stage needs Chromium" in found.message) == ("skipped", True)
 
 
+def test_a_defect_in_one_place_hides_no_other(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """As a folder on the way that may not be read: `Path.exists` raises then."""
+
+    def fail(_settings: Settings) -> Finding:
+        raise PermissionError(13, "Permission denied", "/locked/runs.sqlite")
+
+    monkeypatch.setattr(host, "_store", fail)
+    settings = Settings.from_environment({"HOME": str(tmp_path), "RETAKE_FLOW_STATE": str(tmp_path)})
+    found = {each.check: each for each in asyncio.run(host.examine_places(settings))}
+    assert [*found] == ["state", "store", "recordings", "credentials", "working_folder", "cache"]
+    assert (found["store"].status, "Permission denied" in found["store"].message) == ("missing", True)
+
+
 def test_a_store_that_is_there_is_left_as_it_is(tmp_path: Path) -> None:
     """It is opened for writing, and nothing is written; what is no database is named."""
     settings = Settings.from_environment({"HOME": str(tmp_path), "RETAKE_FLOW_STATE": str(tmp_path)})
     (tmp_path / "runs.sqlite").write_bytes(b"no database at all" * 100)
     before = (tmp_path / "runs.sqlite").read_bytes()
-    [store] = [found for found in host.examine_places(settings) if found.check == "store"]
+    [store] = [found for found in asyncio.run(host.examine_places(settings)) if found.check == "store"]
     assert (store.status, "not a database" in store.message) == ("missing", True)
     assert (tmp_path / "runs.sqlite").read_bytes() == before
     (tmp_path / "runs.sqlite").write_bytes(b"")
-    [store] = [found for found in host.examine_places(settings) if found.check == "store"]
+    [store] = [found for found in asyncio.run(host.examine_places(settings)) if found.check == "store"]
     assert (store.status, store.message) == ("ok", f"runs are kept in {tmp_path / 'runs.sqlite'}")
     assert (tmp_path / "runs.sqlite").read_bytes() == b""
     assert [file.name for file in tmp_path.iterdir()] == ["runs.sqlite"]

@@ -86,3 +86,15 @@ def test_only_a_newline_ends_the_error_of_a_driver(tmp_path: Path) -> None:
     error = {"event": "error", "kind": "usage", "message": "one\u2028two\x85three"}
     log.write_text(f"starting\n{json.dumps(error, ensure_ascii=False)}\n")
     assert _worker(tmp_path).trouble("r") == ("usage", "one\u2028two\x85three")
+
+
+def test_the_error_of_a_driver_is_known_however_long_it_is(tmp_path: Path) -> None:
+    """As with hundreds of mistakes of a flow; a line that is no error is none."""
+    log = log_of(Settings.from_environment({"HOME": str(tmp_path)}), "r")
+    log.parent.mkdir(parents=True)
+    error = {"event": "error", "kind": "flow_invalid", "message": "m" * 30_000, "hint": "h"}
+    log.write_text("x" * 100_000 + f"\n{json.dumps(error)}\n")
+    assert _worker(tmp_path).trouble("r") == ("flow_invalid", "m" * 30_000 + " (h)")
+    for last in ("[]", "3", '{"event": "run_ended"}', "{", ""):
+        log.write_text(f"{last}\n")
+        assert _worker(tmp_path).trouble("r") == ("", "")
