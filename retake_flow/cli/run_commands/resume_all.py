@@ -12,7 +12,7 @@ from retake_flow.cli.session.interrupts import Interrupts
 from retake_flow.cli.session.rehearsal_report import report_lines
 from retake_flow.cli.session.session import Session
 from retake_flow.cli.session.takeover import take_up
-from retake_flow.cli.session.views import View
+from retake_flow.cli.session.views import NoView
 from retake_flow.errors import AccountInUse, Damaged, NewerForm, RetakeFlowError, StoreAway, WrongAccount
 from retake_flow.monitor.journal_text import clock, lines
 from retake_flow.os_errors import as_our_error
@@ -166,7 +166,7 @@ def _failure(error: RetakeFlowError) -> Record:
     return record("error", time.time(), place="resume", kind=error.kind, message=error.message, hint=error.hint)
 
 
-class _PrefixedView(View):
+class _PrefixedView(NoView):
     """Shows each record with the id of its run."""
 
     def __init__(self, run: str, as_json: bool) -> None:

@@ -118,10 +118,10 @@ async def _stop_parked(store: Runs, run: str, settings: Settings, *, silent: boo
     from retake_flow.cli.session.interrupts import Interrupts
     from retake_flow.cli.session.session import Session
     from retake_flow.cli.session.takeover import take_up
-    from retake_flow.cli.session.views import PlainView, View
+    from retake_flow.cli.session.views import NoView, PlainView
 
     with Interrupts() as interrupts:
-        view = View() if silent else PlainView()
+        view = NoView() if silent else PlainView()
         session = Session(store, settings, view, interrupts, as_json=silent, wait=False, asks=False)
         await take_up(session, store.load(run), stop="stopped")
 

@@ -16,7 +16,6 @@ from rich.text import Text
 from retake_flow import printable
 from retake_flow.cli import output
 from retake_flow.cli.session.rehearsal_report import report_lines
-from retake_flow.cli.session.views import View
 from retake_flow.flow.duration import words
 from retake_flow.monitor.journal_text import clock, entry, lines
 from retake_flow.run.records import Record, record_to_run_time
@@ -42,7 +41,7 @@ class _Picture(Live):
             super().refresh()
 
 
-class LiveView(View):
+class LiveView:
     """Shows the state, running activities, the stream's vitals and the latest chat, twice a second."""
 
     def __init__(

@@ -8,7 +8,7 @@ import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any
+from typing import Any, Protocol
 
 from retake_flow.cli import terminal
 from retake_flow.run.records import Record
@@ -17,8 +17,8 @@ from retake_flow.run.records import Record
 MOST_IN_LOG = 1 << 20
 
 
-class View:
-    """Shows a run; this one shows nothing."""
+class View(Protocol):
+    """Shows a run."""
 
     def pause(self) -> None:
         """Hide the view while somebody types on the terminal."""
@@ -56,7 +56,26 @@ def view_for(
         yield PlainView(prompted)
 
 
-class JsonView(View):
+class NoView:
+    """Shows nothing; base class of views without a picture."""
+
+    def pause(self) -> None:
+        """Do nothing."""
+
+    def go_on(self) -> None:
+        """Do nothing."""
+
+    def earlier(self, record: Record) -> None:
+        """Do nothing."""
+
+    def on_record(self, record: Record) -> None:
+        """Do nothing."""
+
+    def report(self, report: dict[str, Any]) -> None:
+        """Do nothing."""
+
+
+class JsonView(NoView):
     """Prints each record as one line. The end, suspension or handover is printed last, even after notices."""
 
     def __init__(self) -> None:
@@ -120,7 +139,7 @@ def _open_log(log: Path) -> None:
     os.close(handle)
 
 
-class PlainView(View):
+class PlainView(NoView):
     """Prints a line for each record that is of interest to people."""
 
     def __init__(self, prompted: bool = False) -> None:
