@@ -70,9 +70,6 @@ _MODULES = {
     "agents": "host_commands.agents",
 }
 COMMANDS = tuple(_MODULES)
-#: The command that only workers start.
-_HIDDEN = "drive"
-_MODULES[_HIDDEN] = "host_commands.drive"
 #: Modules that dataclasses, Jinja2, ruamel.yaml and SQLAlchemy import but rarely use.
 LATE = ("glob", "importlib.metadata", "inspect", "ipaddress", "tempfile")
 #: Commands whose files other users may read.
@@ -124,8 +121,8 @@ def parser(names: Sequence[str] = COMMANDS) -> argparse.ArgumentParser:
     for name in names:
         declare = _function(name, f"{_MODULES[name].partition('.')[0]}.parsers")
         about = declare.__doc__ or f"{name.capitalize()}."
-        listed: dict[str, Any] = {} if name == _HIDDEN else {"help": f"{about[0].lower()}{about[1:].removesuffix('.')}"}
-        declare(commands.add_parser(name, description=about, **listed))
+        listed = f"{about[0].lower()}{about[1:].removesuffix('.')}"
+        declare(commands.add_parser(name, description=about, help=listed))
     return main
 
 

@@ -152,14 +152,6 @@ def drain(parser: Any) -> None:
     add_json(parser)
 
 
-def drive(parser: Any) -> None:
-    """Drive a run that a worker has taken; only workers use this command."""
-    parser.add_argument("run", metavar="RUN")
-    parser.add_argument("epoch", metavar="EPOCH", type=int)
-    add_json(parser, "one JSON object per line")
-    parser.set_defaults(drives=True)
-
-
 def mcp(parser: Any) -> None:
     """Serve tools for AI agents over the Model Context Protocol, on stdio."""
     parser.epilog = _MCP_EPILOG

@@ -14,12 +14,11 @@ from collections.abc import Callable
 from contextlib import ExitStack, closing
 from dataclasses import replace
 from pathlib import Path
-from typing import Any, Final
+from typing import Any, Final, NoReturn
 
 from retake_flow import __version__, printable
 from retake_flow.api.agents_folder import agents_in, files_by_name
 from retake_flow.cli import terminal
-from retake_flow.cli.host_commands import drive
 from retake_flow.cli.host_commands.hosts import state
 from retake_flow.cli.session.detached import last_error, log_of
 from retake_flow.errors import CredentialsError, UsageError
@@ -49,9 +48,21 @@ def worker(args: argparse.Namespace) -> int:
     flows = Path(args.flows).expanduser().absolute() if args.flows else None
     if flows is not None and not flows.is_dir():
         raise UsageError(f"--flows names {flows}, which is not a folder")
-    server = ForkServer(drive.prepare, drive.become_driver)  # before there are threads
+    server = ForkServer(_prepare_driver, _become_driver)  # before there are threads
     with closing(server):
         return _work(args, settings, flows, server)
+
+
+def _prepare_driver() -> None:
+    from retake_flow.cli.session import driver  # with the engine, which only the server of drivers needs
+
+    driver.prepare()
+
+
+def _become_driver(order: dict[str, Any]) -> NoReturn:
+    from retake_flow.cli.session import driver
+
+    driver.become_driver(order)
 
 
 def _work(args: argparse.Namespace, settings: Settings, flows: Path | None, server: ForkServer) -> int:
