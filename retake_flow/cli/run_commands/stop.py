@@ -99,7 +99,7 @@ def _stop_undriven(
 
     run = stored.run.id
     try:
-        asyncio.run(_stop_parked(store, run, _as_its_agent(stored, settings), silent=silent))
+        asyncio.run(stop_parked(store, run, _as_its_agent(stored, settings), silent=silent))
     except RunHeld:  # a process has taken it up meanwhile
         return ""
     except CredentialsError as error:
@@ -114,7 +114,12 @@ def _stop_undriven(
     return None
 
 
-async def _stop_parked(store: Runs, run: str, settings: Settings, *, silent: bool) -> None:
+async def stop_parked(runs: Runs, run: str, settings: Settings, *, silent: bool) -> None:
+    """Stop a run that no process drives cleanly, with its pending undos.
+
+    Raises:
+        RunHeld: A process drives the run now.
+    """
     from retake_flow.cli.session.interrupts import Interrupts
     from retake_flow.cli.session.session import Session
     from retake_flow.cli.session.takeover import take_up
@@ -122,8 +127,8 @@ async def _stop_parked(store: Runs, run: str, settings: Settings, *, silent: boo
 
     with Interrupts() as interrupts:
         view = NoView() if silent else PlainView()
-        session = Session(store, settings, view, interrupts, as_json=silent, wait=False, asks=False)
-        await take_up(session, store.load(run), stop="stopped")
+        session = Session(runs, settings, view, interrupts, as_json=silent, wait=False, asks=False)
+        await take_up(session, runs.load(run), stop="stopped")
 
 
 def _as_its_agent(stored: Stored, settings: Settings) -> Settings:

@@ -23,9 +23,9 @@ _OFF_AIR_AGAIN = 10.0
 
 def watch(args: argparse.Namespace) -> int:
     """Follow a run. The exit code is 0 when it completes, 1 when it ends otherwise, and 4 when it is suspended."""
-    with named_run(args.run) as (store, run):
-        with view_for(args.json, printable.line(run), "Ctrl-C ends only `watch`") as view:
-            last = _Watch(store, run, view).follow(whole=args.json)
+    hint = "Ctrl-C ends only `watch`"
+    with named_run(args.run) as (store, run), view_for(args.json, printable.line(run), hint) as view:
+        last = _Watch(store, run, view).follow(whole=args.json)
     if not last.has_ended:
         return 4
     return 0 if last.has_succeeded else 1

@@ -20,7 +20,7 @@ from stored_runs import AWAY, DEAD, a_gate, an_answer, ended, stored
 
 from retake_flow.api import credentials
 from retake_flow.api.credentials import Credentials
-from retake_flow.cli.run_commands import resume, stop
+from retake_flow.cli.run_commands import stop
 from retake_flow.errors import CredentialsError
 from retake_flow.ports.fleet import Demand
 from retake_flow.ports.runs import Claim, Runs
@@ -221,14 +221,14 @@ def test_a_run_without_a_process_is_stopped_by_going_on(
     """A stop without a process, also of one that lets go when it is asked, is done in this process."""
     asked: list[tuple[Any, ...]] = []
 
-    def stop_parked(runs: Runs, run: str, settings: Settings, *, silent: bool) -> None:
+    async def stop_parked(runs: Runs, run: str, settings: Settings, *, silent: bool) -> None:
         asked.append((run, settings.store, silent))
         with closing(open_store(settings)) as other:
             other.claim(run, this_process(), force=True).write(
                 replace(other.load(run).run, outcome="stopped", phase=Phase.CANCELLED), []
             )
 
-    monkeypatch.setattr(resume, "stop_parked", stop_parked)
+    monkeypatch.setattr(stop, "stop_parked", stop_parked)
     claim = stored(store, "owl-1", holder=DEAD if dies else this_process())
     with nullcontext() if dies else driving(claim, [], lets_go=True):
         assert command("stop", "owl-1", "--json").code == 0
@@ -243,7 +243,7 @@ def test_a_submitted_run_is_stopped_by_whoever_has_its_agent(
     """By this process, if the folder of agents has it; else by the next host, also if the run was held."""
     used: list[Path] = []
 
-    def stop_parked(runs: Runs, run: str, settings: Settings, *, silent: bool) -> None:
+    async def stop_parked(runs: Runs, run: str, settings: Settings, *, silent: bool) -> None:
         used.append(settings.credentials)
         if taken_by_a_host:
             raise CredentialsError("no credentials of owl")
@@ -251,7 +251,7 @@ def test_a_submitted_run_is_stopped_by_whoever_has_its_agent(
         claim.write(replace(runs.load(run).run, outcome="stopped", phase=Phase.CANCELLED, undos=()), [])
         claim.release()
 
-    monkeypatch.setattr(resume, "stop_parked", stop_parked)
+    monkeypatch.setattr(stop, "stop_parked", stop_parked)
     monkeypatch.setenv("RETAKE_FLOW_AGENTS", str(folder / "agents"))
     if not taken_by_a_host:
         write_credentials(folder / "agents" / "night.json", "owl", "rtk_owl_0123456789", "https://retake.tv")
@@ -281,7 +281,7 @@ def test_a_local_run_is_stopped_whatever_the_folder_of_agents_is(
     def unreadable(agents: Path) -> list[Any]:
         raise CredentialsError(f"the agents in {agents} cannot be read")
 
-    def stop_parked(runs: Runs, run: str, settings: Settings, *, silent: bool) -> None:
+    async def stop_parked(runs: Runs, run: str, settings: Settings, *, silent: bool) -> None:
         claim = runs.claim(run, this_process())
         claim.write(replace(runs.load(run).run, outcome="stopped", phase=Phase.CANCELLED), [])
         claim.release()
@@ -289,7 +289,7 @@ def test_a_local_run_is_stopped_whatever_the_folder_of_agents_is(
     (folder / "agents").mkdir()
     monkeypatch.setenv("RETAKE_FLOW_AGENTS", str(folder / "agents"))
     monkeypatch.setattr(stop, "agents_in", unreadable)
-    monkeypatch.setattr(resume, "stop_parked", stop_parked)
+    monkeypatch.setattr(stop, "stop_parked", stop_parked)
     stored(store, "owl-1", phase=Phase.SUSPENDED)
     said = command("stop", "owl-1")
     assert (said.code, said.err) == (0, "")
