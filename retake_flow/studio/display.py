@@ -230,7 +230,7 @@ def _try_claim(number: int) -> Iterator[bool]:
         return
     except OSError as error:
         refused = os_errors.host_error(error, "no display can be opened")
-        if refused is not None:
+        if refused is not None and not _is_foreign(file):
             raise refused from None
         yield False
         return

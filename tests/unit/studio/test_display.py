@@ -132,6 +132,25 @@ def test_what_another_user_has_left_takes_a_number(x_folder: Path, file: str) ->
     assert display.is_taken(99)
 
 
+@pytest.mark.skipif(os.geteuid() != 0, reason="only root gives files away")
+def test_a_claim_that_another_user_has_planted_costs_only_its_number(
+    x_folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """For anybody but root, a file of that name that cannot be opened takes the number and refuses no display."""
+    planted = x_folder / display._claim(99)
+    planted.touch()
+    os.chown(planted, 65534, 65534)
+
+    def refused(file: Path) -> NoReturn:
+        raise PermissionError(errno.EACCES, "Permission denied", str(file))
+
+    monkeypatch.setattr(display.Lock, "on_new", refused)
+    with display._try_claim(99) as ours:
+        assert not ours
+    with pytest.raises(HostError), display._try_claim(98):
+        raise AssertionError("the folder cannot be written")
+
+
 def test_beyond_the_first_numbers_there_are_more_than_anybody_can_take() -> None:
     """When :99 to :162 are taken, the next ones are nobody's to foresee."""
     first, *rest = (list(display._numbers()) for _ in range(3))
