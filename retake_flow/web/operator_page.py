@@ -9,6 +9,7 @@ from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import Any, Final
+from weakref import WeakValueDictionary
 
 from starlette.applications import Starlette
 from starlette.exceptions import HTTPException
@@ -58,7 +59,7 @@ class Page:
         self._charts = StateCharts()
         self._launcher = Launcher("page", variables())
         self._pictures: dict[str, tuple[float, bytes | None]] = {}
-        self._taking = asyncio.Lock()
+        self._taking: WeakValueDictionary[str, asyncio.Lock] = WeakValueDictionary()  # one for each run
         self._streams = 0
         self._runs = RunList()
         routes = [
@@ -184,7 +185,7 @@ class Page:
     async def _picture(self, request: Request) -> Response:
         """A picture of a run's display."""
         run = await self._find(request)
-        async with self._taking:
+        async with self._taking.setdefault(run, asyncio.Lock()):
             at, picture = self._pictures.get(run, (0.0, None))
             if time.monotonic() - at > _PICTURE_LASTS:
                 picture = await take_picture(self._launcher, run)

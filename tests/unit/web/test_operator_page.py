@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import asyncio
 import re
 import sqlite3
+import threading
 import time
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing
 from dataclasses import replace
 from pathlib import Path
@@ -23,6 +26,8 @@ from retake_flow.run.run import Phase
 from retake_flow.run.stats import Stats
 from retake_flow.settings import Settings
 from retake_flow.store.holders import this_process
+from retake_flow.studio.processes.launcher import Launcher
+from retake_flow.web import operator_page
 
 TOKEN = "a-token-of-32-characters-or-more"
 EVIL = "<script>alert(1)</script>\"'><img src=x onerror=alert(1)>\x1b[31m"
@@ -74,6 +79,29 @@ def test_texts_of_others_are_only_text(operator: TestClient, store: Runs) -> Non
         for tag in ("<script>alert", "<img src=x", "onerror=alert(1)>\x1b", "\x1b", 'href="javascript:'):
             assert tag not in shown, path
     assert "&lt;script&gt;alert(1)" in operator.get("/runs/owl-1").text
+
+
+def test_a_display_that_hangs_holds_up_no_other_picture(
+    operator: TestClient, store: Runs, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The picture of one run is taken while that of another takes long."""
+    stored(store, "owl-1", holder=this_process())
+    stored(store, "owl-2", holder=this_process())
+    began, other_taken = threading.Event(), asyncio.Event()
+
+    async def take(launcher: Launcher, run: str) -> bytes:
+        if run == "owl-1":
+            began.set()
+            await asyncio.wait_for(other_taken.wait(), 30)
+        other_taken.set()
+        return run.encode()
+
+    monkeypatch.setattr(operator_page, "take_picture", take)
+    with ThreadPoolExecutor(1) as beside:
+        slow = beside.submit(operator.get, "/runs/owl-1/picture.jpg")
+        assert began.wait(30)
+        assert operator.get("/runs/owl-2/picture.jpg").content == b"owl-2"
+        assert slow.result(30).content == b"owl-1"
 
 
 def test_a_secret_that_the_program_knows_is_nowhere(operator: TestClient, store: Runs) -> None:
