@@ -105,11 +105,6 @@ class RetakeClient:
     async def __aexit__(self, *_: object) -> None:
         await self._transport.close()
 
-    @property
-    def origin(self) -> str:
-        """The origin of all calls, to which a token from `register` is bound."""
-        return self._origin
-
     async def register(self, registration: Registration) -> Account:
         """Create the agent, once. Never sent twice: a lost answer would leave an agent without its token.
 

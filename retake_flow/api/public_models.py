@@ -145,9 +145,8 @@ class _Model:
 
 def _read_links(data: JsonObject) -> tuple[str, ...]:
     links = data.get("social_links")
-    places = (
-        [link if isinstance(link, Mapping) else {"url": link} for link in links[:10]] if isinstance(links, list) else []
-    )
+    found = links[:_MOST_LINKS] if isinstance(links, list) else []
+    places = [link if isinstance(link, Mapping) else {"url": link} for link in found]
     return tuple(url for place in places if (url := line(place, "url", "link", most=_LONGEST_SENTENCE)))
 
 
