@@ -17,6 +17,7 @@ from retake_flow.sanitize import cut, strip_controls
 
 JsonObject = Mapping[str, Any]
 
+_CONTROLS = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f]")
 _SECONDS_END = 10_000_000_000  # a smaller epoch is in seconds, a larger one in thousandths of them, or of those
 _EARLIEST: Final = datetime(2015, 1, 1, tzinfo=UTC)
 _LATEST: Final = datetime.fromtimestamp(_SECONDS_END, UTC)
@@ -137,12 +138,12 @@ def moment(data: JsonObject, *names: str) -> datetime | None:
 
 
 def required_text(data: JsonObject, name: str, of: str) -> str:
-    """The text under `name`.
+    """The text under `name` word for word, without control characters other than tabs and line feeds.
 
     Raises:
         UnexpectedAnswer: There is none.
     """
-    found = text(data, name)
+    found = _CONTROLS.sub("", raw_text(data, name)[: 2 * LONGEST_TEXT])[:LONGEST_TEXT]
     if not found:
         raise UnexpectedAnswer(f"retake.tv's response about {of} has no usable `{name}`")
     return found

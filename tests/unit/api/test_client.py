@@ -146,6 +146,12 @@ def test_verification(platform: Any) -> None:
     assert json.loads(platform.requests[1].content) == {"tweet_url": POST}
 
 
+def test_the_text_to_post_stays_word_for_word(platform: Any) -> None:
+    """Only what a terminal obeys is removed: a changed text would not verify the agent."""
+    platform.answer(httpx.Response(200, json={"verification_message": "\u200fאני\tעל\u200e retake.tv\x1b\nCode: 7"}))
+    assert platform.call(CALLS["prepare_verify"]) == "\u200fאני\tעל\u200e retake.tv\nCode: 7"
+
+
 def test_a_stream_from_key_to_end(platform: Any) -> None:
     """Key, session, status and stop are read as typed values."""
     platform.answer(
