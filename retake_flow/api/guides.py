@@ -111,9 +111,10 @@ class Guides:
         path = self.path(version)
         if not path.exists():
             self._keep(path, await client.guide())
-            by_age = sorted(self._folder.glob("guide-*.md"), key=lambda file: file.stat().st_mtime_ns)
-            for old in by_age[:-MOST_KEPT]:
-                old.unlink(missing_ok=True)
+            with suppress(OSError):  # another process may remove them too
+                by_age = sorted(self._folder.glob("guide-*.md"), key=lambda file: file.stat().st_mtime_ns)
+                for old in by_age[:-MOST_KEPT]:
+                    old.unlink(missing_ok=True)
         return path
 
     def before(self, version: str, wanted: str = "") -> str:
