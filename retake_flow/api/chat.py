@@ -1,7 +1,7 @@
 """Chat: reads both shapes of retake.tv's chat into one.
 
 The documented comment nests its author. The one observed live is flat, newest first, and carries tips, trades and
-acts of moderation too. Ids are opaque: order comes from a message's position and time. `realtime.events` reads what
+acts of moderation too. Ids are opaque: order comes from a message's position and time. `realtime.read_event` reads what
 comes over the real-time connection into the same `ChatMessage`.
 """
 

@@ -229,12 +229,16 @@ class Transport:
             # Not chained: httpx keeps the request, and with it the token, in its errors.
             raise self._unreachable(request, error) from None
         except CannotUnpack as error:
+            self._time_first(began)
             failure: PlatformError = UnexpectedAnswer(f"the answer to {request.call} cannot be unpacked: {error}")
             failure.unsure = not request.repeatable
             raise failure from None
+        self._time_first(began)
+        return response
+
+    def _time_first(self, began: float) -> None:
         if self.first_took is None:
             self.first_took = asyncio.get_running_loop().time() - began
-        return response
 
     def _unreachable(self, request: Request, error: Exception) -> Unreachable:
         host = self._origin.partition("://")[2]

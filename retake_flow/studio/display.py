@@ -234,6 +234,10 @@ def _try_claim(number: int) -> Iterator[bool]:
             raise refused from None
         yield False
         return
+    if _is_foreign(file):  # another user has planted it, and only that user may remove it
+        lock.release()
+        yield False
+        return
     with socket.socket(socket.AF_UNIX) as unheard:
         try:
             # Clients try the abstract address first. Bound by us without listening, nobody else can catch them there.
@@ -244,7 +248,8 @@ def _try_claim(number: int) -> Iterator[bool]:
         try:
             yield free
         finally:
-            file.unlink(missing_ok=True)
+            with suppress(OSError):  # its folder may have become another's
+                file.unlink()
             lock.release()
 
 

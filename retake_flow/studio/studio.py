@@ -84,7 +84,8 @@ class Studio:
             self._touched_log,
             sandbox=sandbox,
         )
-        self._voice = self._default_voice = Voice(launcher, self._home, tuple(voice) or EMBEDDED, voice_variables)
+        self._spoken_by = tuple(voice) or EMBEDDED, tuple(voice_variables)
+        self._voice = Voice(launcher, self._home, *self._spoken_by)
         self._sound: Sound | None = None
         self.captions: Callable[[str], None] = lambda text: None
         self._restored = asyncio.Event()  # unset while a dead sound is expected back
@@ -150,7 +151,8 @@ class Studio:
             voice: The program that speaks; by default the studio's.
             variables: Names of variables that it needs.
         """
-        self._voice = Voice(self._launcher, self._home, voice, variables) if voice else self._default_voice
+        # A new one, whose turn no text waits for that was spoken into the last sound.
+        self._voice = Voice(self._launcher, self._home, *((voice, variables) if voice else self._spoken_by))
         async with open_sound(self._launcher, partial(self.folder.ensure, "sound"), self.screen.guests) as opened:
             sound = replace(opened, speaks=opened.audible and self._voice.is_installed)
             self._sound = sound

@@ -156,7 +156,8 @@ class CommentActions(Family):
             fresh = [message for message in cursor.newer(page) if start is None or _time_of(message, start) >= start]
             unknown = {message.id: message for message in fresh if message.id not in found}
             found = {**unknown, **found}
-            complete = not page or len(fresh) < len(page)
+            # A short page that comes again is the whole chat, of a platform that does not page.
+            complete = not page or len(fresh) < len(page) or (not unknown and len(page) < _PAGE)
             if complete or not unknown or not (cursor.text or since is not None):
                 break
             before = page[0].id

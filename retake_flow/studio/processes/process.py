@@ -146,7 +146,7 @@ LONGEST_LINE = 300
 LONGEST_PARTIAL = 64 * 1024
 # A program's last output may arrive after the news of its end; a grandchild may hold the pipe open for ever.
 DRAIN_SECONDS = 0.5
-# ffmpeg says this when it may not share memory (`confinement`), which is intended.
+# ffmpeg says this when it may not share memory (`launcher.confining_prefix`), which is intended.
 _UNSHARED: Final = "Could not get shared memory buffer"
 # How often (seconds) an output that is not a pipe is checked: often while a program starts and the caller waits for it.
 _LOOKS_SOON, _LOOKS = 0.02, 0.2

@@ -19,6 +19,7 @@ RTMP = Request("POST", "/api/v1/agent/rtmp")
 START = Request("POST", "/api/v1/agent/stream/start", repeatable=False, answer=Answer.JSON_OR_NOTHING)
 STOP = Request("POST", "/api/v1/agent/stream/stop", answer=Answer.JSON_OR_NOTHING)
 VERIFY = Request("POST", "/api/v1/agent/verify", refusals=POST_REFUSALS)
+COMMENTS = Request("GET", "/api/v1/agent/stream/comments", meanings={404: errors.NoSession})
 GUIDE = Request("GET", "/skill.md", answer=Answer.TEXT)
 
 
@@ -132,7 +133,7 @@ def test_nothing_is_enough_where_nothing_is_needed() -> None:
     assert interpret(START, Response(200, {}, b"\n")) is None
 
 
-@pytest.mark.parametrize("call", [RTMP, STOP, GUIDE])
+@pytest.mark.parametrize("call", [RTMP, STOP, GUIDE, COMMENTS])
 @pytest.mark.parametrize("status", [200, 400, 401, 403, 404, 405, 409, 451])
 @pytest.mark.parametrize(
     ("body", "words"),

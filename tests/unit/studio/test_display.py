@@ -133,6 +133,22 @@ def test_what_another_user_has_left_takes_a_number(x_folder: Path, file: str) ->
 
 
 @pytest.mark.skipif(os.geteuid() != 0, reason="only root gives files away")
+def test_planted_claims_cost_neither_a_display_nor_open_files(x_folder: Path) -> None:
+    """What another user lets us open is left alone, and closed again."""
+    for number in range(99, 119):
+        planted = x_folder / display._claim(number)
+        planted.touch(0o666)
+        os.chown(planted, 65534, 65534)
+    before = len(os.listdir("/proc/self/fd"))
+    display.remove_remains()
+    for number in range(99, 119):
+        with display._try_claim(number) as ours:
+            assert not ours
+    assert len(os.listdir("/proc/self/fd")) == before
+    assert len(list(x_folder.glob(".X*-retake-flow-*"))) == 20
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="only root gives files away")
 def test_a_claim_that_another_user_has_planted_costs_only_its_number(
     x_folder: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
