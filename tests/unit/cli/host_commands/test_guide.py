@@ -45,7 +45,7 @@ def asked(monkeypatch: pytest.MonkeyPatch) -> list[str]:
         async def __aexit__(self, *_: object) -> None:
             return None
 
-        async def skill(self) -> None:
+        async def guide_version(self) -> None:
             calls.append(self.origin)
             raise Unreachable("retake.tv could not be reached")
 
