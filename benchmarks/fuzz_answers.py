@@ -271,7 +271,7 @@ async def clients(url: str) -> AsyncIterator[list[Callable[[], Awaitable[object]
         yield [
             *(partial(one.comments, _OWNER, 100, before) for before in (None, "c1")),
             *(one.verification_status, one.prepare_verify, one.rtmp, one.start_stream, one.stream_status),
-            *(one.stop_stream, one.skill, one.guide, partial(one.update_thumbnail, picture)),
+            *(one.stop_stream, one.guide_version, one.guide, partial(one.update_thumbnail, picture)),
             partial(one.register, registration),
             partial(one.verify, "https://x.com/owl/status/1"),
             partial(one.send_chat, "hi", _OWNER),

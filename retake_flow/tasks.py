@@ -46,39 +46,50 @@ async def first_of(
         await end(first, second, *limits)
 
 
+async def elapse(seconds: float) -> None:
+    """Wait for some seconds, counted in steps: while the whole machine stands still, no more than one goes by."""
+    while seconds > 0:
+        await asyncio.sleep(min(seconds, _STEP))
+        seconds -= _STEP
+
+
 class TimeLimit:
-    """A time that elapses in steps: while the whole machine stands still, no more than one goes by.
+    """Lets a timeout expire after some seconds, counted in steps as by `elapse`.
 
     Attributes:
         left: How many seconds are left.
     """
 
-    def __init__(self, seconds: float) -> None:
+    def __init__(self, seconds: float, timeout: asyncio.Timeout) -> None:
         self.left = seconds
+        self._timeout = timeout
+        self._loop = asyncio.get_running_loop()
+        self._next = self._loop.call_later(min(seconds, _STEP), self._take_step)
 
-    async def elapse(self) -> None:
-        """Wait until nothing is left."""
-        while self.left > 0:
-            await asyncio.sleep(min(self.left, _STEP))
-            self.left -= _STEP
+    def _take_step(self) -> None:
+        self.left -= _STEP
+        if self.left > 0:
+            self._next = self._loop.call_later(min(self.left, _STEP), self._take_step)
+        else:
+            self._timeout.reschedule(self._loop.time())
 
-
-async def elapse(seconds: float) -> None:
-    """Wait for some seconds, counted as by a `TimeLimit`."""
-    await TimeLimit(seconds).elapse()
+    def end(self) -> None:
+        """Count no more."""
+        self._next.cancel()
 
 
 @asynccontextmanager
 async def time_limit(seconds: float) -> AsyncIterator[TimeLimit]:
-    """Raise TimeoutError if the context takes longer than some seconds, counted as by a `TimeLimit`."""
-    limit = TimeLimit(seconds)
+    """Raise TimeoutError if the context takes longer than some seconds, counted as by a `TimeLimit`.
 
-    async def expire() -> None:
-        await limit.elapse()
-        timeout.reschedule(asyncio.get_running_loop().time())
-
-    async with asyncio.timeout(None) as timeout, beside(expire(), "time limit"):
-        yield limit
+    Leaving it waits for nothing, so that no cancellation can come between the context's end and its result.
+    """
+    async with asyncio.timeout(None) as timeout:
+        limit = TimeLimit(seconds, timeout)
+        try:
+            yield limit
+        finally:
+            limit.end()
 
 
 class Scope:

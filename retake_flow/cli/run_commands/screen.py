@@ -44,7 +44,9 @@ def _request_of(what: str, value: str) -> dict[str, Any]:
 
 def _change(args: argparse.Namespace, request: dict[str, Any]) -> int:
     """Send a change to a run, and report whether its stage shows it."""
-    data = {**request, "by": args.by or this_user(), **({"for": args.lasts} if args.lasts else {})}
+    if args.lasts == 0:
+        raise UsageError("--for 0s would show it for no time", hint="give a longer time, or leave out --for")
+    data = {**request, "by": args.by or this_user(), **({} if args.lasts is None else {"for": args.lasts})}
     with named_run(args.run) as (store, run):
         effect, reason = _ask(store, run, data)
         commands = next_for(store, run)

@@ -51,7 +51,7 @@ def _end(args: argparse.Namespace, what: RequestKind) -> int:
         ask: Callable[[], object] = cache(partial(store.request, run, what))  # a second stop would be another event
         after, waits = _ask_to_end(store, run, ask, args.within), None
         driven = is_driven(after.holder)
-        if not driven and (_is_unrecorded(after) or (what == "kill" and not is_over(after))):
+        if not driven and (_may_be_unfinished(after) or (what == "kill" and not is_over(after))):
             after = _kill_undriven(store, run)
         if what == "stop" and not driven and not is_over(after) and not (has_taken_stop() and not after.run.has_ended):
             waits = _stop_undriven(store, after, ask, settings, silent=args.json)
@@ -141,8 +141,8 @@ def _as_its_agent(stored: Stored, settings: Settings) -> Settings:
     return replace(settings, credentials=file_of(settings.agents, files[stored.agent]), access_token=None)
 
 
-def _is_unrecorded(stored: Stored) -> bool:
-    """Whether a run is over, and its process may have died before it recorded that."""
+def _may_be_unfinished(stored: Stored) -> bool:
+    """Whether a run is over, and its process may have died before it recorded that and removed its tokens."""
     return is_over(stored) and stored.holder is not None and not stored.holder.has_moved
 
 
@@ -160,8 +160,8 @@ def _kill_undriven(store: Runs, run: str) -> Stored:
             fields = {"outcome": ended.outcome, "state": last.state, "reason": ended.reason, "stats": stats}
             ended = replace(ended, stats=last.stats.counting([record("run_ended", stored.updated)]))
             claim.write(ended, [] if recorded else [record("run_ended", time.time(), run=run, **fields)])
-            if last.rehearsal:
-                _forget(last.rehearsal)
+        if last.rehearsal:
+            _forget(last.rehearsal)
     finally:
         claim.release()
     return store.load(run)

@@ -45,7 +45,9 @@ def _require_possible(names: Iterable[str], store: ReadableRuns, followed: Follo
         UsageError: One is not, so that it would never come.
     """
     unknown = [name for name in names if name not in KINDS]
-    known = {record["event"] for _, record in store.journal(followed.run)} if unknown else ()  # also of older versions
+    # Older versions wrote other records, and another version of the flow may have raised other events.
+    records = [record for _, record in store.journal(followed.run)] if unknown else []
+    known = {name for record in records for name in (record["event"], record.get("name"))}
     unknown = [name for name in unknown if name not in known]
     if not unknown:
         return

@@ -49,7 +49,9 @@ def last_error(log: Path, after: int = 0) -> dict[str, Any] | None:
         record = json.loads(last.decode(errors="replace"))
     except (OSError, ValueError):
         return None
-    return record if isinstance(record, dict) and record.get("event") == "error" else None
+    if not isinstance(record, dict) or record.get("event") != "error" or not {"kind", "message"} <= record.keys():
+        return None
+    return {"hint": "", **record}
 
 
 def detach(run: str, settings: Settings, drive: Callable[[Path], int], args: Namespace) -> int:
@@ -158,4 +160,4 @@ def _tell(found: dict[str, Any], driver: _Driver, *, as_json: bool) -> None:
     told = {**found, "pid": None if driver.has_ended else driver.pid, "log": str(driver.log)}
     starting = [printable.line(f"{driver.run} is still starting")]
     said = starting if found["phase"] == "pending" else lines(found)
-    terminal.tell(told, [*said, printable.line(f"  log: {driver.log}")], as_json=as_json)
+    terminal.tell(told, [*said, f"  log: {printable.line(str(driver.log))}"], as_json=as_json)

@@ -78,8 +78,7 @@ class Machine:
         if isinstance(event, _AWAITED):
             with suppress(Exception):
                 macrostep = Macrostep(self.flow, self._chart, run, now)
-                with suppress(ExpressionError):  # it may be the one that is routed
-                    self._react(macrostep, event)
+                self._react(macrostep, event)
                 macrostep.fail(error)
                 macrostep.settle()
                 return Step(macrostep.run.freeze(), tuple(macrostep.commands))
@@ -222,20 +221,25 @@ class Machine:
         names = {**macrostep.names(state.root), "result": event.value}
         try:
             again = state.poll if state.poll is not None and not state.poll.until.holds(names) else None
+            wait = None if again is None else macrostep.seconds(again.every, state.root)
         except ExpressionError as error:
             macrostep.fail(error)
             return
-        if again is not None:
-            macrostep.start_timer(state.path, "again", macrostep.seconds(again.every, state.root))
+        if wait is not None:
+            macrostep.start_timer(state.path, "again", wait)
         else:
             macrostep.signal({"result": event.value}, (event.outcome, ""))
 
     def _on_action_failed(self, macrostep: Macrostep, event: events.ActionFailed) -> None:
         run = macrostep.run
         state = self._action_state(event.state)
-        wait = None if event.permanent else self._retry_wait(macrostep, state, event)
         if run.attempt is not None:
             run.attempt = replace(run.attempt, open=False)
+        try:
+            wait = None if event.permanent else self._retry_wait(macrostep, state, event)
+        except ExpressionError as error:
+            macrostep.fail(error)
+            return
         if wait is not None and run.attempt is not None:
             run.attempt = replace(run.attempt, failures=run.attempt.failures + 1)
             macrostep.start_timer(state.path, "again", wait)
@@ -272,10 +276,12 @@ class Machine:
                 macrostep.signal({}, ("done", event.state))
             case "retry" if isinstance(place, CompositeState):
                 macrostep.enter_anew(place)
-            case "remind" if question is not None:
-                gates.remind(macrostep, event.state, question, root)
-            case "escalate" if question is not None:
-                gates.escalate(macrostep, event.state, question, root)
+            case "remind" | "escalate" if question is not None:
+                repeat = gates.remind if event.purpose == "remind" else gates.escalate
+                try:
+                    repeat(macrostep, event.state, question, root)
+                except ExpressionError as error:
+                    macrostep.fail(error)
             case _ if question is not None:
                 self._on_expiry(macrostep, event.state, place)
             case _:

@@ -12,7 +12,7 @@ from dataclasses import replace
 from typing import Any, Final
 
 from retake_flow.backoff import Backoff
-from retake_flow.errors import Finished, LastingDefect, RetakeFlowError, TimedOut
+from retake_flow.errors import Finished, LastingDefect, RetakeFlowError, StoreError, TimedOut
 from retake_flow.flow.action_spec import Catalogue, Idempotency
 from retake_flow.flow.duration import exact
 from retake_flow.flow.state_parts import Retry
@@ -234,6 +234,8 @@ class Execution:
                 traced.set("retake_flow.outcome", done.outcome)
         except RetakeFlowError as error:
             return error
+        except Exception as raised:  # of the trace, or of an action that answers with something else
+            return self._error(raised, call)
         self._defects.pop(call.place, None)
         return done
 
@@ -275,7 +277,8 @@ class Execution:
             return error
         lasting = LastingDefect(f"{error.message}, {times} times in a row")
         if times == MOST_DEFECTS:
-            call.note("notice", kind="defect", message=f"{call.place}: {lasting.message} ({lasting.hint})")
+            with suppress(StoreError):  # the error itself is reported anyway
+                call.note("notice", kind="defect", message=f"{call.place}: {lasting.message} ({lasting.hint})")
         return lasting
 
     async def _pause(self, seconds: float) -> None:

@@ -60,10 +60,13 @@ def examine(source: Source) -> tuple[Node, list[Problem], frozenset[Path]]:
         if number == 0:
             for error in errors:
                 problems.extend(_problems(error, source, problems))
+        cut: set[Path] = set()
         for error in reversed(errors):  # from the end of a list, so that the indices of the others stay
             for path in _paths_to_cut(error):
-                damaged.add(path[:-1])
-                tree = _mend(tree, path, error)
+                if cut.isdisjoint(path[:length] for length in range(1, len(path) + 1)):
+                    cut.add(path)
+                    damaged.add(path[:-1])
+                    tree = _mend(tree, path, error)
     return from_data({}, source.value(())), problems, frozenset(damaged)
 
 

@@ -166,3 +166,28 @@ def test_an_expression_of_the_next_wait_that_cannot_be_evaluated_is_routed(
     talk = Talk(f"a: {{entry: {{set: {{pace: 9s}}}}, {work}, {routes}}}\nodd: {{}}\nz: {{final: ok}}")
     talk = talk.copy(vars={"pace": "soon"})
     assert tells(talk).run.state == "odd"
+
+
+def test_what_failed_is_not_under_way_any_more() -> None:
+    """Even when the wait for its next try cannot be evaluated, so that a later process does not ask about it."""
+    work = "do: a.work, retry: {max: 2, interval: '{{ vars.pace }}'}"
+    routes = "transitions: {done: z, 'error.expression': {set: {odd: true}}}"
+    talk = Talk(f"a: {{entry: {{set: {{pace: 9s}}}}, {work}, {routes}}}\nz: {{final: ok}}")
+    talk = talk.copy(vars={"pace": "soon"}).fail()
+    assert (talk.run.state, talk.run.vars["odd"]) == ("a", True)
+    assert talk.run.attempt is not None
+    assert not talk.run.attempt.open
+
+
+@pytest.mark.parametrize("effect", ["entry", "exit"])
+def test_a_state_that_cannot_be_entered_anew_leaves_no_half_step(effect: str) -> None:
+    """The run ends and undoes what it did, instead of resting between states."""
+    routes = "transitions: {done: z, error.expression: {set: {odd: true}}}"
+    talk = Talk(
+        "b: {set: {d: 1}, wait: 1s, transitions: {done: c}}\n"
+        f"c: {{retry: {{max: 2, interval: 5s}}, {effect}: {{set: {{n: '{{{{ 1 // vars.d }}}}'}}}}, {routes}, "
+        "initial: a, states: {a: {do: a.work, transitions: {done: z}}}}\nz: {final: ok}",
+        "b",
+    )
+    talk = talk.fire("wait", later=1).fail().copy(vars={"d": 0}).fire("retry", "c", later=5)
+    assert talk.run.outcome == "failed"

@@ -137,7 +137,7 @@ class World:
         step = self.machine.step(before, event, self.now)
         assert before == kept, "the run that went in was changed"
         assert self.machine.step(before, event, self.now) == step, "the same step gave something else"
-        if before.ended:
+        if before.has_ended:
             assert [type(command) for command in step.commands] == [commands.Note]
             assert step.run == before
         self.run = step.run

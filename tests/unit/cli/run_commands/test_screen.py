@@ -73,6 +73,7 @@ def test_the_stage_shows_what_is_asked_for(command: Command, store: Runs, tmp_pa
         (("screen", "owl", "page", "example.org"), "not the address of a page"),
         (("screen", "owl", "page", "javascript:alert(1)"), "not the address of a page"),
         (("screen", "owl", "page", "https://example.org/" + "x" * 2000), "longer than 2000 characters"),
+        (("screen", "owl", "title", "x", "--for", "0s"), "for no time"),
         (("scene", "owl", "a pause"), "write one of starting, live, brb, ended"),
     ],
 )

@@ -182,17 +182,21 @@ def test_a_run_that_ended_before_its_undos_were_done_is_killed_whole(
 @pytest.mark.parametrize("recorded", [True, False])
 @pytest.mark.parametrize("name", ["stop", "kill"])
 def test_a_run_whose_process_died_at_its_very_end_is_ended_whole(
-    command: Command, store: Runs, name: str, recorded: bool
+    command: Command, store: Runs, folder: Path, name: str, recorded: bool
 ) -> None:
     """All was undone, and only the record of the end, or the release, was missing: it is made up for, once."""
+    rehearsed = folder / "rehearsed"
+    rehearsed.mkdir()
+    (rehearsed / ".rehearsal.json").write_text('{"agents": [{"token": "rtk_1"}]}', encoding="utf-8")
     end = [record("run_ended", 5.0, run="owl-1", outcome="completed", state="on/air", reason="")]
     over = {"phase": Phase.COMPLETED, "outcome": "completed", "stats": Stats(began=time.time() - 60)}
-    stored(store, "owl-1", holder=DEAD, records=end * recorded, **over)
+    stored(store, "owl-1", holder=DEAD, records=end * recorded, rehearsal=str(rehearsed), **over)
     for _ in range(2):
         assert command(name, "owl-1").out == "owl-1 had already ended: completed in on/air\n"
     last = store.load("owl-1")
     assert (last.run.outcome, last.run.stats.on_air, last.holder) == ("completed", recorded, None)
     assert [told["event"] for _, told in store.journal("owl-1")] == ["run_ended"]
+    assert not any(rehearsed.iterdir())
 
 
 @pytest.mark.parametrize("there", [True, False])
