@@ -5,12 +5,12 @@ from __future__ import annotations
 import asyncio
 import gzip
 import tracemalloc
-import zlib
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager, suppress
 from typing import Any
 
 import pytest
+from bombs import bomb
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -112,23 +112,15 @@ def test_a_connection_dropped_after_the_request() -> None:
     assert asyncio.run(work()) == [1, 1]
 
 
-BOMB = gzip.compress(bytes(64 << 20))
-TWICE = gzip.compress(BOMB)
-
-
-@pytest.mark.parametrize(
-    ("body", "encoding"),
-    [(BOMB, b"gzip"), (TWICE, b"gzip, gzip"), (BOMB, b"br"), (zlib.compress(bytes(64 << 20)), b"deflate")],
-    ids=["gzip", "twice", "brotli", "deflate"],
-)
+@pytest.mark.parametrize("encoding", ["gzip", "gzip, gzip", "br", "deflate"])
 @pytest.mark.parametrize("status", [b"200 OK", b"403 Forbidden", b"503 Service Unavailable"])
-def test_a_packed_answer_takes_no_more_room_than_any_other(body: bytes, encoding: bytes, status: bytes) -> None:
+def test_a_packed_answer_takes_no_more_room_than_any_other(encoding: str, status: bytes) -> None:
     """Nothing packed is asked for; what comes all the same is bounded while it is unpacked, or not unpacked at all."""
 
     async def packed(peer: Peer, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         await peer.read_request(reader)
-        head = b"HTTP/1.1 %s\r\nContent-Encoding: %s\r\nContent-Length: %d\r\n\r\n"
-        writer.write(head % (status, encoding, len(body)) + body)
+        head, body = b"HTTP/1.1 %s\r\nContent-Encoding: %s\r\nContent-Length: %d\r\n\r\n", bomb(encoding)
+        writer.write(head % (status, encoding.encode(), len(body)) + body)
         await writer.drain()
 
     async def work() -> bytes:
@@ -141,6 +133,7 @@ def test_a_packed_answer_takes_no_more_room_than_any_other(body: bytes, encoding
                 await client.send_chat("hi", "user_a")
             return peer.requests[0]
 
+    bomb(encoding)
     tracemalloc.start()
     try:
         request = asyncio.run(work())

@@ -7,6 +7,7 @@ import shutil
 import stat
 from collections.abc import Callable, Iterator
 from dataclasses import replace
+from functools import cache, partial
 from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
@@ -21,7 +22,7 @@ from retake_flow.testing.runs.rehearsed import Rehearsal, Rehearsed, open_flow
 
 #: How many boundaries are tried on a database server, each way.
 _SAMPLE = 20
-GO_LIVE = open_flow("go-live.yaml")
+go_live = cache(partial(open_flow, "go-live.yaml"))
 POST = "https://x.com/owl/status/1860000000000000001"
 OWL = {
     "agent_name": "Day Owl",
@@ -34,14 +35,14 @@ OWL = {
 
 def _again(folder: Path) -> Rehearsal:
     """An agent with credentials, that any person has vouched for."""
-    rehearsal = Rehearsal(GO_LIVE, folder, inputs={"max_duration": "8s"})
+    rehearsal = Rehearsal(go_live(), folder, inputs={"max_duration": "8s"})
     rehearsal.give_credentials()
     return rehearsal
 
 
 def _first_time(folder: Path) -> Rehearsal:
     """An agent that is neither registered nor verified; a person vouches for it after an hour."""
-    rehearsal = Rehearsal(GO_LIVE, folder, inputs={**OWL, "max_duration": "8s"})
+    rehearsal = Rehearsal(go_live(), folder, inputs={**OWL, "max_duration": "8s"})
     rehearsal.options = replace(rehearsal.options, agents=(), verified=False, tweets={POST: "{message}"})
 
     def answer(scene: Scene) -> None:

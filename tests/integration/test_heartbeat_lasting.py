@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from dataclasses import dataclass, field
+from functools import cache, partial
 
 import pytest
 
@@ -16,7 +17,7 @@ from retake_flow.testing.runs.rehearsed import open_flow
 from retake_flow.whatif.simulate import mocks
 from retake_flow.whatif.simulate.simulation import Simulation
 
-HEARTBEAT = open_flow("heartbeat.yaml")
+heartbeat = cache(partial(open_flow, "heartbeat.yaml"))
 #: Each time somebody waits for an answer, and the token goes up and down.
 ANSWERS = b"""
 credentials.load: found
@@ -49,8 +50,8 @@ def beaten(days: int) -> Beaten:
         def on_record(self, record: Record) -> None:
             counts[record["event"]] = counts.get(record["event"], 0) + 1
 
-    answers = mocks.read(ANSWERS, "answers.yaml", HEARTBEAT, CATALOGUE)
-    simulation = Simulation(HEARTBEAT, resolve(HEARTBEAT, {}), answers, CATALOGUE, listeners=[Counter()])
+    answers = mocks.read(ANSWERS, "answers.yaml", heartbeat(), CATALOGUE)
+    simulation = Simulation(heartbeat(), resolve(heartbeat(), {}), answers, CATALOGUE, listeners=[Counter()])
     try:
         simulation.start()
         said = simulation.take(json.dumps({"advance": f"{days * 24 - 1}h"}).encode(), 1)

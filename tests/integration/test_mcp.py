@@ -11,17 +11,16 @@ from collections.abc import Callable
 from contextlib import suppress
 from operator import itemgetter
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import httpx2
 import psutil
 import pytest
 from flow_processes import WITHIN, Home, at_home, encoder, gone, waited
-from mcp import Client
-from mcp.client.stdio import StdioServerParameters, stdio_client
-from mcp.client.streamable_http import streamable_http_client
-from mcp.types import ElicitResult
 from run_programs import children, lives
+
+if TYPE_CHECKING:  # takes long to import, and each worker imports all tests
+    from mcp import Client
 
 pytestmark = pytest.mark.real
 
@@ -35,6 +34,9 @@ OPTIONS: dict[str, Any] = {
 
 def client(home: Home, mode: str, person: Any = None) -> Client:
     """A client of a server in a home, with or without a person at it."""
+    from mcp import Client
+    from mcp.client.stdio import StdioServerParameters, stdio_client
+
     started = StdioServerParameters(command=sys.executable, args=["-m", "retake_flow", "mcp"], env=home.environment)
     return Client(stdio_client(started), mode=mode, elicitation_callback=person)
 
@@ -57,6 +59,7 @@ async def until(mcp: Client, wanted: Callable[[Any], bool], tool: str = "stream_
 
 def answering(asked: list[str]) -> Any:
     """A person at the client, who has posted."""
+    from mcp.types import ElicitResult
 
     async def answer(_context: object, params: Any) -> ElicitResult:
         asked.append(params.message)
@@ -144,6 +147,8 @@ def test_a_question_is_passed_on_where_no_form_is(tmp_path: Path) -> None:
 
 def test_http_wants_its_token(tmp_path: Path) -> None:
     """Streamable HTTP on loopback: nobody without the token, no other Host; with both it is the same server."""
+    from mcp import Client
+    from mcp.client.streamable_http import streamable_http_client
 
     async def list_tools(address: str, **headers: str) -> int:
         async with (

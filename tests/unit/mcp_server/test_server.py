@@ -1,4 +1,7 @@
-"""The MCP server: what it refuses before it listens, and resources that cannot be read."""
+"""The MCP server: what it refuses before it listens, and resources that cannot be read.
+
+The library is imported in the tests: it takes long, and each worker imports all tests.
+"""
 
 from __future__ import annotations
 
@@ -6,16 +9,15 @@ import asyncio
 import socket
 
 import pytest
-from mcp.server.mcpserver.exceptions import ResourceError, UnexpectedResourceError
 
 from retake_flow.cli.main import parser
 from retake_flow.errors import SettingsError, UsageError
-from retake_flow.mcp_server import program
-from retake_flow.mcp_server.server import serve, server
 
 
 def test_a_port_in_use_is_refused() -> None:
     """With the way out."""
+    from retake_flow.mcp_server.server import serve
+
     with socket.create_server(("127.0.0.1", 0)) as taken, pytest.raises(UsageError, match="in use") as raised:
         serve(taken.getsockname()[1])
     assert "--http 0" in raised.value.hint
@@ -24,6 +26,8 @@ def test_a_port_in_use_is_refused() -> None:
 @pytest.mark.parametrize("token", ["x", "fifteen-letters", "a token with blanks in it", "tökén-of-enough-letters"])
 def test_a_token_that_can_be_guessed_or_sent_by_nobody_is_refused(token: str, monkeypatch: pytest.MonkeyPatch) -> None:
     """Without showing it."""
+    from retake_flow.mcp_server.server import serve
+
     monkeypatch.setenv("RETAKE_FLOW_MCP_TOKEN", token)
     with pytest.raises(SettingsError, match=r"RETAKE_FLOW_MCP_TOKEN .* at least 16 ASCII characters") as raised:
         serve(0)
@@ -40,6 +44,10 @@ def test_a_token_that_can_be_guessed_or_sent_by_nobody_is_refused(token: str, mo
 )
 def test_a_resource_with_a_bad_name_is_no_crash(uri: str, message: str) -> None:
     """The client gets the reason; a crash would be a traceback in the log, and a message without a reason."""
+    from mcp.server.mcpserver.exceptions import ResourceError, UnexpectedResourceError
+
+    from retake_flow.mcp_server.server import server
+
     with pytest.raises(ResourceError, match=message) as raised:
         asyncio.run(server.read_resource(f"retake-flow://{uri}"))
     assert not isinstance(raised.value, UnexpectedResourceError)
@@ -47,6 +55,9 @@ def test_a_resource_with_a_bad_name_is_no_crash(uri: str, message: str) -> None:
 
 def test_the_doctor_ends_before_a_call_does(monkeypatch: pytest.MonkeyPatch) -> None:
     """Hanging programs then appear in the findings, instead of nothing."""
+    from retake_flow.mcp_server import program
+    from retake_flow.mcp_server.server import server
+
     called: list[str] = []
 
     async def run_command(*arguments: str, within: float, given: str) -> tuple[int, str, str]:

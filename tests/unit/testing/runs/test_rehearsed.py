@@ -6,6 +6,7 @@ import asyncio
 import json
 import shutil
 from dataclasses import replace
+from functools import cache, partial
 from pathlib import Path
 
 import pytest
@@ -18,13 +19,13 @@ from retake_flow.testing.runs.interventions import Scene
 from retake_flow.testing.runs.rehearsed import Rehearsal, Rehearsed, TookTooLong, open_flow
 from retake_flow.testing.steps.platform import fault
 
-GO_LIVE = open_flow("go-live.yaml")
+go_live = cache(partial(open_flow, "go-live.yaml"))
 
 
 def rehearsal(folder: Path, **settings: object) -> Rehearsal:
     """A short run of go-live.yaml."""
     folder.mkdir(exist_ok=True)
-    prepared = Rehearsal(GO_LIVE, folder, inputs={"max_duration": "8s"}, **settings)
+    prepared = Rehearsal(go_live(), folder, inputs={"max_duration": "8s"}, **settings)
     prepared.give_credentials()
     return prepared
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 from datetime import datetime
+from functools import cache, partial
 from pathlib import Path
 from typing import Any
 
@@ -19,13 +20,13 @@ from retake_flow.testing.steps.platform import fault
 from retake_flow.whatif.plan import planner
 from retake_flow.whatif.plan.plan import Kind, Plan
 
-FLOW = open_flow("go-live.yaml")
+go_live = cache(partial(open_flow, "go-live.yaml"))
 INPUTS = {"max_duration": "20m"}
 
 
 def rehearsed(folder: Path, faults: tuple[Fault, ...] = (), **options: Any) -> Rehearsed:
     """A run of go-live.yaml in which this goes wrong."""
-    rehearsal = Rehearsal(FLOW, folder, inputs=dict(INPUTS))
+    rehearsal = Rehearsal(go_live(), folder, inputs=dict(INPUTS))
     rehearsal.options = replace(rehearsal.options, **options)
     rehearsal.give_credentials()
     rehearsal.moltbook = Moltbook()
@@ -39,7 +40,7 @@ def rehearsed(folder: Path, faults: tuple[Fault, ...] = (), **options: Any) -> R
 
 def planned(*assumed: str) -> Plan:
     """The plan of the same run."""
-    return planner.plan(FLOW, CATALOGUE, resolve(FLOW, INPUTS), assumed)
+    return planner.plan(go_live(), CATALOGUE, resolve(go_live(), INPUTS), assumed)
 
 
 def order(found: list[Any]) -> list[Any]:
