@@ -71,16 +71,20 @@ def _nothing() -> None:
     """Do nothing: the steps do everything."""
 
 
-def available_steps(node: pytest.Collector) -> list[StepFunctionContext]:
-    """All steps available to scenarios in a file."""
+def step_definitions(node: pytest.Collector) -> Iterator[tuple[pytest.FixtureDef[object], StepFunctionContext]]:
+    """All steps available to scenarios in a file: pytest's fixtures of them, and what they are."""
     manager = node.session._fixturemanager
-    found = []
     for name in get_fixture_names(fixturemanager=manager):
         for definition in getfixturedefs(manager, name, node) or ():
             context = step_function_context_registry.get(definition.func)
-            if context is not None and not context.step_func.__module__.startswith("pytest_bdd"):
-                found.append(context)
-    return found
+            if context is not None:
+                yield definition, context
+
+
+def available_steps(node: pytest.Collector) -> list[StepFunctionContext]:
+    """All steps available to scenarios in a file, without those of pytest-bdd itself."""
+    contexts = (context for _, context in step_definitions(node))
+    return [context for context in contexts if not context.step_func.__module__.startswith("pytest_bdd")]
 
 
 def is_step(text: str, contexts: Iterable[StepFunctionContext]) -> bool:
