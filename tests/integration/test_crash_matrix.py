@@ -40,7 +40,7 @@ GO_LIVE = (
 #: A run has a few writes more or less each time: the search goes on for so many after the first that was not reached.
 BEYOND = 2
 #: Which writes are tried: each, or only one of so many; an odd number, so that both sides are.
-STEP = 1 if ALL or ON_SERVER else 5
+STEP = 1 if ALL or ON_SERVER else 7
 
 
 class Try(Protocol):
@@ -167,7 +167,7 @@ def _died_in(journal: list[Record]) -> list[str]:
 class Matrix:
     """Tries boundaries, several at once.
 
-    Of every fifth write one side is tried, before and after it in turn; of all writes both with
+    Of every seventh write one side is tried, before and after it in turn; of all writes both with
     RETAKE_FLOW_CRASHES=all. Virtual time tries all always (`test_crash_points.py`). Where a state is named, only the
     boundaries before it: others try the rest.
     """
