@@ -10,7 +10,7 @@ import pytest
 
 from retake_flow.flow.load.load import load
 from retake_flow.rehearsal.setup.viewer_script import Cue
-from retake_flow.testing.fakes.responder import FakeResponder
+from retake_flow.testing.fakes.services import FakeResponder
 from retake_flow.testing.runs.rehearsed import AGENT, Rehearsal, Rehearsed
 
 _FLOW = b"""\

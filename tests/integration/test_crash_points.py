@@ -21,7 +21,7 @@ from retake_flow.testing.runs.interventions import Intervention, Scene
 from retake_flow.testing.runs.rehearsed import Rehearsal, Rehearsed, open_flow
 
 #: How many boundaries are tried on a database server, each way.
-_SAMPLE = 20
+_SAMPLE = 8
 go_live = cache(partial(open_flow, "go-live.yaml"))
 POST = "https://x.com/owl/status/1860000000000000001"
 OWL = {

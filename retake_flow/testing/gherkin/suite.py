@@ -48,7 +48,6 @@ class _Progress:
 
 
 _PROGRESS = pytest.StashKey[_Progress]()
-_VERDICT = pytest.StashKey[Verdict]()
 
 
 @dataclass(slots=True)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import defaultdict
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Final
@@ -76,7 +77,7 @@ class Script:
         """
         self._flow = flow
         self._catalogue = with_own(flow, CATALOGUE)
-        self._answers: dict[str, list[_Answer]] = {}
+        self._answers: defaultdict[str, list[_Answer]] = defaultdict(list)
         chosen = self._choose_inputs(inputs, way)
         self._known = {"inputs": {**_defaults(flow), **inputs, **chosen}, "vars": {}}
         self.given: list[Line] = [*_inputs(flow, {**inputs, **chosen}), *(_input(*each) for each in chosen.items())]
@@ -130,20 +131,20 @@ class Script:
     def _stay(self, state: State) -> None:
         """Keep an action from ending, since something else happens first."""
         if isinstance(state, ActionState):
-            self._answers.setdefault(state.path, []).append(_Answer(""))
+            self._answers[state.path].append(_Answer(""))
 
     def _silence_repeated(self, state: State) -> None:
         """Keep repeated activities quiet, since a timer may take long to expire."""
         for around in self._flow.around(state.path):
             for activity in around.activities.values():
                 if activity.every is not None:
-                    self._answers.setdefault(activity.key, []).append(_Answer(""))
+                    self._answers[activity.key].append(_Answer(""))
 
     def _finish(self, state: ActionState, name: str, wanted: Sequence[WantedGuard]) -> None:
         spec = self._catalogue[state.do]
         if name in spec.outcomes:
             values = solve(wanted, "result", spec.result, self._known)
-            self._say(state.path, name, _solution(values))
+            self._answers[state.path].append(_Answer(name, _solution(values)))
         else:
             self._fail(state.path, name.removeprefix("error."), wanted, _retries(state, self._catalogue))
 
@@ -151,10 +152,7 @@ class Script:
         event = {"name": f"error.{kind}", "kind": kind, "fault": fault_of(kind), "message": kind}
         if kind not in kinds() or solve(wanted, "event", {}, {"event": event}) is None:
             raise Unknown(kind)
-        self._answers.setdefault(place, []).append(_Answer(f"error.{kind}", failures=retries + 1))
-
-    def _say(self, place: str, outcome: str, values: Values) -> None:
-        self._answers.setdefault(place, []).append(_Answer(outcome, values))
+        self._answers[place].append(_Answer(f"error.{kind}", failures=retries + 1))
 
     def _activity(self, state: State, activity: Activity, name: str, wanted: Sequence[WantedGuard]) -> None:
         end = name.removeprefix(activity.name + ".")
@@ -167,7 +165,8 @@ class Script:
         elif name in raised:
             spec = self._catalogue[activity.do]
             values = _solution(solve([(raised[name], True), *wanted], "result", spec.result, self._known))
-            self._say(activity.key, _outcome(raised[name], spec.outcomes), values)
+            outcome = _outcome(raised[name], spec.outcomes)
+            self._answers[activity.key].append(_Answer(outcome, values))
         elif "error." in end:
             kind = end.rpartition(".")[2]
             self._fail(activity.key, kind, wanted, _retries(activity, self._catalogue))
@@ -219,8 +218,8 @@ class Script:
             if all(answer == usual for answer in answers):
                 continue
             for answer in answers[:-1]:
-                yield _first(place, answer)
-            yield _always(place, answers[-1])
+                yield _mock(place, answer, times=max(1, answer.failures))
+            yield _mock(place, answers[-1])
 
     def _action(self, place: str) -> str:
         scope, _, own = place.rpartition(":")
@@ -233,34 +232,23 @@ def _retries(doing: ActionState | Activity, catalogue: Catalogue) -> int:
     return retry.max if retry is not None and retry.is_constant else 0
 
 
-def _first(place: str, answer: _Answer) -> Line:
+def _mock(place: str, answer: _Answer, times: int = 0) -> Line:
+    """The step that sets a result for the first so many times; 0 means always."""
     if not answer.outcome:
-        raise Unknown(place)  # it stays there the first time, and answers the next
-    times = max(1, answer.failures)
-    count = f"{times} time{'s' if times > 1 else ''}"
+        if times:
+            raise Unknown(place)  # it stays there the first time, and answers the next
+        return Line(f"Given {place} never answers", lambda trial: trial.answers.never(place))
+    count = f" {times} time{'s' if times > 1 else ''}" if times else ""
     kind = answer.outcome.removeprefix("error.")
     if kind != answer.outcome:
         return Line(
-            f'Given {place} fails with "{kind}" {count}', lambda trial: trial.answers.fails(place, kind, times=times)
+            f'Given {place} fails with "{kind}"{count}', lambda trial: trial.answers.fails(place, kind, times=times)
         )
 
     def gives(trial: Trial) -> None:
         trial.answers.gives(place, [answer.values], outcome=kind, times=times)
 
-    return Line(f'Given {place} ends with "{kind}" {count}', gives, answer.values)
-
-
-def _always(place: str, answer: _Answer) -> Line:
-    if not answer.outcome:
-        return Line(f"Given {place} never answers", lambda trial: trial.answers.never(place))
-    kind = answer.outcome.removeprefix("error.")
-    if kind != answer.outcome:
-        return Line(f'Given {place} fails with "{kind}"', lambda trial: trial.answers.fails(place, kind))
-
-    def gives(trial: Trial) -> None:
-        trial.answers.gives(place, [answer.values], outcome=kind)
-
-    return Line(f'Given {place} ends with "{kind}"', gives, answer.values)
+    return Line(f'Given {place} ends with "{kind}"{count}', gives, answer.values)
 
 
 def _inputs(flow: Flow, inputs: Values) -> Iterator[Line]:

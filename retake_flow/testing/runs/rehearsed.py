@@ -63,8 +63,7 @@ from retake_flow.stage.stage_settings import Pictures
 from retake_flow.store.crash_points import Boundaries
 from retake_flow.store.memory import MemoryRuns
 from retake_flow.testing.fakes.network import FakeRealtime, Network
-from retake_flow.testing.fakes.responder import FakeResponder, standing_in
-from retake_flow.testing.fakes.services import Moltbook, RecordingNotifier
+from retake_flow.testing.fakes.services import FakeResponder, Moltbook, RecordingNotifier, standing_in
 from retake_flow.testing.fakes.studio import FakeStudio
 from retake_flow.testing.fakes.studio_programs import Trouble
 from retake_flow.testing.runs.interventions import RUN, Intervention, Prompter, Scene, entering

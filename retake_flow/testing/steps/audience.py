@@ -17,7 +17,7 @@ from retake_flow.actions.chat.entries import LONGEST_TEXT
 from retake_flow.rehearsal.setup.faults import Fault, SocketFault
 from retake_flow.rehearsal.setup.viewer_script import TROLL_TEXTS, Crowd, Trolls
 from retake_flow.sanitize import strip_controls
-from retake_flow.testing.fakes.responder import FakeResponder
+from retake_flow.testing.fakes.services import FakeResponder
 from retake_flow.testing.gherkin.cells import Table
 from retake_flow.testing.runs.interventions import Scene
 from retake_flow.testing.runs.rehearsed import AGENT, Rehearsal, Rehearsed

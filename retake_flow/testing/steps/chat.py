@@ -12,7 +12,7 @@ from pytest_bdd import given, parsers, then
 
 from retake_flow.rehearsal.setup.options import ChatShape
 from retake_flow.rehearsal.setup.viewer_script import Cue, CueType, Reaction, Side
-from retake_flow.testing.fakes.responder import FakeResponder, standing_in
+from retake_flow.testing.fakes.services import FakeResponder, standing_in
 from retake_flow.testing.gherkin import cells
 from retake_flow.testing.gherkin.cells import Table
 from retake_flow.testing.gherkin.vocabulary import Wording

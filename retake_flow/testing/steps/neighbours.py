@@ -3,9 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
-from datetime import datetime
 from itertools import pairwise
-from typing import Any
 
 from pytest_bdd import given, parsers, then
 
@@ -19,9 +17,9 @@ from retake_flow.rehearsal.state.chat_log import Comment
 from retake_flow.rehearsal.state.platform import Platform
 from retake_flow.testing.gherkin.cells import Table
 from retake_flow.testing.runs.interventions import Scene
+from retake_flow.testing.runs.observed import seconds
 from retake_flow.testing.runs.rehearsed import AGENT, Rehearsal, Rehearsed
 from retake_flow.testing.steps.tables import rows
-from retake_flow.whatif.virtual_time import EPOCH
 
 _TOKEN = "So1anaTokenOfTheNightOwl"
 
@@ -89,7 +87,7 @@ def stop_after(rehearsal: Rehearsal, time: str) -> None:
 @then("the operator was told, so long after the start")
 def operator_gets_notices(rehearsed: Rehearsed, datatable: Table) -> None:
     """All messages to the operator, in order: `after` (to the minute) and `words`."""
-    notices = [(60 * round(_at(record) / 60), str(record["message"])) for record in rehearsed.records("notice")]
+    notices = [(60 * round(seconds(record) / 60), str(record["message"])) for record in rehearsed.records("notice")]
     assert [at for at, _ in notices] == [duration.seconds(row["after"]) for row in rows(datatable)], notices
     for (_, message), row in zip(notices, rows(datatable), strict=True):
         assert row["words"] in message
@@ -116,7 +114,7 @@ def wrote_nothing_to(rehearsed: Rehearsed, name: str) -> None:
 @then(parsers.parse("its messages came {time} apart"))
 def apart(rehearsed: Rehearsed, time: str) -> None:
     """The shortest time between two messages."""
-    sent = [_at(record) for record in rehearsed.records("chat_sent")]
+    sent = [round(seconds(record)) for record in rehearsed.records("chat_sent")]
     pauses = [later - earlier for earlier, later in pairwise(sent)]
     assert pauses
     assert min(pauses) >= duration.seconds(time)
@@ -140,7 +138,3 @@ def _answers(rehearsal: Rehearsal, call: str, body: object, times: int | None = 
 def _written(rehearsed: Rehearsed, name: str) -> list[Comment]:
     comments = _agent(rehearsed.platform, name).chat.comments
     return [comment for comment in comments if comment.author.user_id == AGENT.user_id]
-
-
-def _at(record: dict[str, Any]) -> float:
-    return round(datetime.fromisoformat(record["t"]).timestamp() - EPOCH)

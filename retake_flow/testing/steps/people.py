@@ -3,19 +3,19 @@
 from __future__ import annotations
 
 from dataclasses import replace
-from datetime import datetime
 
 from pytest_bdd import given, parsers, then
 
 from retake_flow.flow import duration
+from retake_flow.redact import Secret
 from retake_flow.rehearsal.setup.options import PreparedAgent
-from retake_flow.run.records import Record
 from retake_flow.testing.fakes.services import RecordingNotifier
 from retake_flow.testing.gherkin.cells import Table
 from retake_flow.testing.gherkin.vocabulary import Wording
+from retake_flow.testing.runs import observed as seen
 from retake_flow.testing.runs.interventions import Intervention, Scene, asking
 from retake_flow.testing.runs.rehearsed import Rehearsal, Rehearsed
-from retake_flow.testing.steps.tables import ON_AIR, rows, since_start
+from retake_flow.testing.steps.tables import ON_AIR, notices_to, rows, since_start
 
 
 @given(parsers.parse("{by} answers {place} after {time}"))
@@ -64,8 +64,6 @@ def publish_post(rehearsal: Rehearsal, url: str, text: str) -> None:
 @given(parsers.parse('an agent named "{name}" was registered meanwhile, whose token nobody has'))
 def registered_meanwhile(rehearsal: Rehearsal, name: str) -> None:
     """The name is registered, possibly by this run."""
-    from retake_flow.redact import Secret
-
     other = PreparedAgent(name, Secret("rtk_lost_for_ever_0123456789"))
     rehearsal.options = replace(rehearsal.options, agents=(*rehearsal.options.agents, other))
 
@@ -85,7 +83,7 @@ def fail_notices(rehearsal: Rehearsal, count: int, audience: str) -> None:
 @then(parsers.parse("{audience} got these notices"))
 def notices(rehearsal: Rehearsal, audience: str, datatable: Table) -> None:
     """All notices, in order: their kinds, and words in the title or text."""
-    heard = [notice for channel in rehearsal.channels if channel.audience == audience for notice in channel.notices]
+    heard = notices_to(rehearsal, audience)
     assert [notice.kind for notice in heard] == [row["kind"] for row in rows(datatable)], heard
     for notice, row in zip(heard, rows(datatable), strict=True):
         assert row["words"] in f"{notice.title}\n{notice.text}"
@@ -94,7 +92,7 @@ def notices(rehearsal: Rehearsal, audience: str, datatable: Table) -> None:
 @then(parsers.parse('{audience} was told "{words}" once, within {seconds:g} s'))
 def told_in_time(rehearsal: Rehearsal, rehearsed: Rehearsed, audience: str, words: str, seconds: float) -> None:
     """Exactly one such notice, soon after the start."""
-    heard = [notice for channel in rehearsal.channels if channel.audience == audience for notice in channel.notices]
+    heard = notices_to(rehearsal, audience)
     assert len([notice for notice in heard if words in notice.text]) == 1, heard
     said = next(record["message"] for record in rehearsed.records("notice") if words in record["message"])
     assert since_start(rehearsed, "notice", message=said) <= seconds
@@ -103,7 +101,7 @@ def told_in_time(rehearsal: Rehearsal, rehearsed: Rehearsed, audience: str, word
 @then(parsers.parse('{audience} hears of {kind}: "{words}"'))
 def hears(rehearsal: Rehearsal, audience: str, kind: str, words: str) -> None:
     """A notice of this kind has these words in its title or text."""
-    heard = [notice for channel in rehearsal.channels if channel.audience == audience for notice in channel.notices]
+    heard = notices_to(rehearsal, audience)
     assert any(notice.kind == kind and words in f"{notice.title}\n{notice.text}" for notice in heard), heard
 
 
@@ -148,25 +146,25 @@ def question(rehearsed: Rehearsed, place: str, words: str) -> None:
 @then("reminders came after")
 def gate_is_reminded(rehearsed: Rehearsed, datatable: Table) -> None:
     """Exactly these reminders, by the time after the question."""
-    opened = _at(rehearsed.records("gate_opened")[0])
-    came = [round(_at(record) - opened) for record in rehearsed.records("gate_reminder")]
+    opened = seen.seconds(rehearsed.records("gate_opened")[0])
+    came = [round(seen.seconds(record) - opened) for record in rehearsed.records("gate_reminder")]
     assert came == [round(duration.seconds(row[0])) for row in datatable]
 
 
 @then(parsers.parse("{audience} was told after {time}"))
 def gate_is_escalated(rehearsed: Rehearsed, audience: str, time: str) -> None:
     """The question was escalated to this audience."""
-    opened = _at(rehearsed.records("gate_opened")[0])
+    opened = seen.seconds(rehearsed.records("gate_opened")[0])
     (record,) = rehearsed.records("gate_escalated", audience=audience)
-    assert round(_at(record) - opened) == round(duration.seconds(time))
+    assert round(seen.seconds(record) - opened) == round(duration.seconds(time))
 
 
 @then(parsers.parse("the question expired after {time}"))
 def gate_expires(rehearsed: Rehearsed, time: str) -> None:
     """The question expired without an answer."""
-    opened = _at(rehearsed.records("gate_opened")[0])
+    opened = seen.seconds(rehearsed.records("gate_opened")[0])
     (record,) = rehearsed.records("gate_expired")
-    assert round(_at(record) - opened) == round(duration.seconds(time))
+    assert round(seen.seconds(record) - opened) == round(duration.seconds(time))
 
 
 @then(parsers.parse('{by} hears "{words}"'))
@@ -187,7 +185,7 @@ def stopped_soon(rehearsed: Rehearsed, seconds: float) -> None:
     """The time from the request, ten seconds into being on air, to leaving that state."""
     (entered,) = rehearsed.records("state_entered", state=ON_AIR)
     (left,) = rehearsed.records("state_left", state=ON_AIR)
-    assert _at(left) - _at(entered) <= 10 + seconds
+    assert seen.seconds(left) - seen.seconds(entered) <= 10 + seconds
 
 
 @then(parsers.parse("it took {count:d} processes"))
@@ -200,7 +198,3 @@ def processes(rehearsed: Rehearsed, count: int) -> None:
 def no_record_contains(rehearsed: Rehearsed, words: str) -> None:
     """No record contains these words."""
     assert words not in repr(rehearsed.journal)
-
-
-def _at(record: Record) -> float:
-    return datetime.fromisoformat(record["t"]).timestamp()

@@ -5,13 +5,13 @@ from __future__ import annotations
 import httpx
 from pytest_bdd import given, parsers, then
 
-from retake_flow.testing.fakes.responder import FakeResponder
-from retake_flow.testing.fakes.services import KEY, Moltbook
+from retake_flow.testing.fakes.services import KEY, FakeResponder, Moltbook
 from retake_flow.testing.gherkin.cells import Table
 from retake_flow.testing.gherkin.vocabulary import Wording
 from retake_flow.testing.runs.interventions import Scene
 from retake_flow.testing.runs.observed import Unmet
 from retake_flow.testing.runs.rehearsed import Rehearsal, Rehearsed
+from retake_flow.testing.steps.tables import notices_to
 
 
 @given("there is a key for Moltbook")
@@ -77,8 +77,7 @@ def brain_gets_directions(brain: FakeResponder, datatable: Table) -> None:
 @then(parsers.re(r"(?P<audience>\w+) was told (?P<times>[0-9]{1,4}) times? by a (?P<kind>\w+)"))
 def audience_gets_notices(rehearsal: Rehearsal, audience: str, times: str, kind: str) -> None:
     """The number of notices of this kind."""
-    heard = [notice for channel in rehearsal.channels if channel.audience == audience for notice in channel.notices]
-    found = [notice.text for notice in heard if notice.kind == kind]
+    found = [notice.text for notice in notices_to(rehearsal, audience) if notice.kind == kind]
     if len(found) != int(times):
         raise Unmet(f"{times} of kind {kind}", found)
 

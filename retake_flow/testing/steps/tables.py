@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from datetime import datetime
 from typing import Any
 
 from retake_flow.addresses import API_PATH
+from retake_flow.ports.notices import Notice
 from retake_flow.testing.gherkin.cells import Table
-from retake_flow.testing.runs.rehearsed import Rehearsed
-from retake_flow.whatif.virtual_time import EPOCH
+from retake_flow.testing.runs.observed import seconds
+from retake_flow.testing.runs.rehearsed import Rehearsal, Rehearsed
 
 ON_AIR = "broadcast/pushing/on_air"
 
@@ -25,8 +25,13 @@ def calls(rehearsed: Rehearsed, call: str = "") -> list[dict[str, Any]]:
     return [c for c in made if call in ("", c["call"])]
 
 
+def notices_to(rehearsal: Rehearsal, audience: str) -> list[Notice]:
+    """All notices that an audience got."""
+    return [notice for channel in rehearsal.channels if channel.audience == audience for notice in channel.notices]
+
+
 def since_start(rehearsed: Rehearsed, event: str, **fields: object) -> float:
     """When a record was first written, in seconds since the start."""
     found = rehearsed.records(event, **fields)
     assert found, f"the journal has no {event} with {fields}"
-    return round(datetime.fromisoformat(found[0]["t"]).timestamp() - EPOCH, 3)
+    return seconds(found[0])

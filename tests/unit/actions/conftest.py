@@ -42,8 +42,7 @@ from retake_flow.run.records import Record, record
 from retake_flow.stage.feed import Feed
 from retake_flow.stage.stage_settings import Pictures
 from retake_flow.testing.fakes.network import FakeRealtime, Network
-from retake_flow.testing.fakes.responder import FakeResponder
-from retake_flow.testing.fakes.services import Moltbook
+from retake_flow.testing.fakes.services import FakeResponder, Moltbook
 from retake_flow.testing.fakes.studio import FakeStudio
 from retake_flow.whatif.virtual_time import VirtualClock, run
 from retake_flow.wiring.rehearsing import RehearsedPrograms

@@ -14,7 +14,7 @@ from retake_flow.errors import InputError, ResponderFailed
 from retake_flow.ports.responders import Answer
 from retake_flow.rehearsal.setup.faults import Fault
 from retake_flow.rehearsal.setup.viewer_script import Cue
-from retake_flow.testing.fakes.responder import FakeResponder
+from retake_flow.testing.fakes.services import FakeResponder
 
 COMMAND = {"command": ["brain"]}
 LIMITS = CATALOGUE["chat.respond"].with_defaults({})["limits"]

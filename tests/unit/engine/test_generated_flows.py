@@ -143,7 +143,7 @@ def _next(draw: Any, flow: Flow, run: Run, now: float) -> events.Event:
     return draw(st.sampled_from(choices))
 
 
-@settings(max_examples=40, suppress_health_check=[HealthCheck.filter_too_much, HealthCheck.too_slow])
+@settings(max_examples=25, suppress_health_check=[HealthCheck.filter_too_much, HealthCheck.too_slow])
 @given(data=st.data())
 def test_a_checked_flow_never_misses_a_name(data: st.DataObject) -> None:
     """Whatever happens to a run of a flow that has passed the check, every expression finds what it needs."""

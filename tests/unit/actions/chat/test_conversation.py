@@ -20,7 +20,7 @@ from retake_flow.errors import Damaged, StoreError, Unauthorized, Unavailable
 from retake_flow.ports.responders import Answer, Message
 from retake_flow.rehearsal.setup.faults import Fault
 from retake_flow.rehearsal.setup.viewer_script import Cue
-from retake_flow.testing.fakes.responder import FakeResponder
+from retake_flow.testing.fakes.services import FakeResponder
 
 SENDS = "POST /agent/stream/chat/send"
 READS = "GET /agent/stream/comments"

@@ -15,7 +15,7 @@ from retake_flow.actions.chat.dedup import Dedup, Digests, History, digest_of
 from retake_flow.api.chat import ChatMessage, read_message
 from retake_flow.rehearsal.setup.viewer_script import Cue
 from retake_flow.rehearsal.state.chat_log import Comment
-from retake_flow.testing.fakes.responder import FakeResponder
+from retake_flow.testing.fakes.services import FakeResponder
 
 NOW = 1_800_000_000.0
 

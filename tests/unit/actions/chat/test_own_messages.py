@@ -15,7 +15,7 @@ import pytest
 from retake_flow.ports.responders import Answer
 from retake_flow.rehearsal.setup.viewer_script import Cue
 from retake_flow.rehearsal.state.chat_log import Comment
-from retake_flow.testing.fakes.responder import FakeResponder
+from retake_flow.testing.fakes.services import FakeResponder
 
 OPENING = "I'm live. What should we explore today?"
 SHAPES = ("documented", "observed", "mixed")

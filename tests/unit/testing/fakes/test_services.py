@@ -13,8 +13,7 @@ from retake_flow.responders.env_secrets import signing_key, variable
 from retake_flow.responders.registry import Surroundings
 from retake_flow.responders.token_budget import Ledger
 from retake_flow.studio.processes.launcher import Launcher
-from retake_flow.testing.fakes.responder import FakeResponder, standing_in
-from retake_flow.testing.fakes.services import Keys, Service
+from retake_flow.testing.fakes.services import FakeResponder, Keys, Service, standing_in
 
 BATCH = Batch((Message("1", "mira", None, "hi", None, "message"), Message("2", "ade", None, "who?", None, "message")))
 
