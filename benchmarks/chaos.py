@@ -90,7 +90,8 @@ class Reader(threading.Thread):
                 if wanted(record):
                     return record
             time.sleep(0.05)
-        raise SystemExit(f"the run did not come so far: {self.records[-3:]}")
+        code = self._process.poll()
+        raise SystemExit(f"the run did not come so far: {self.records[-3:]}, its exit code: {code}")
 
 
 class Platform:
