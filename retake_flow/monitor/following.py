@@ -121,7 +121,8 @@ def is_over(stored: Stored) -> bool:
 class Polling:
     """Paces the readings of a caller that waits; in seconds.
 
-    The whole machine may stand still meanwhile. So once, a long time between two calls counts as a slow reading only.
+    The whole machine may stand still meanwhile, which uses up nothing: a pause of any length counts as a short one, and
+    once, so does a long reading as a slow one.
 
     Attributes:
         left: For how much longer the caller may wait, as of the last call.
@@ -130,16 +131,20 @@ class Polling:
     def __init__(self, within: float, every: float = EVERY) -> None:
         self.left = within
         self._every = every
-        self._called = time.monotonic()
+        self._began = time.monotonic()  # of the reading
         self._stood_still = False
 
     def wait_for_next(self) -> bool:
         """Wait until the next reading is due; return False at once if the time is up."""
-        before, self._called = self._called, time.monotonic()
-        passed = self._called - before
-        self.left -= passed if self._stood_still else min(passed, _SLOW_READING)
-        self._stood_still |= passed > _SLOW_READING
+        read = time.monotonic()
+        reading = read - self._began
+        self.left -= reading if self._stood_still else min(reading, _SLOW_READING)
+        self._stood_still |= reading > _SLOW_READING
         if self.left <= 0:
             return False
-        time.sleep(min(self._every, self.left))
+        pause = min(self._every, self.left)
+        time.sleep(pause)
+        self._began = time.monotonic()
+        paused = self._began - read
+        self.left -= paused if paused <= _SLOW_READING else pause
         return True

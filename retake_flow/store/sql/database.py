@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import sqlite3
 import stat
+import threading
 import time
 from collections.abc import Callable, Iterator
 from contextlib import closing, contextmanager, suppress
@@ -20,7 +21,7 @@ from retake_flow.store.lease import Lease
 from retake_flow.store.queries import FILE_CLOCK
 from retake_flow.store.sql.db_errors import as_store_errors
 from retake_flow.store.sql.keeper import Held
-from retake_flow.store.sql.presence import Fate, Loss, Presence, alone_in, planted_file, remove_stale
+from retake_flow.store.sql.presence import Fate, Loss, Presence, alone_in, is_whole, planted_file, remove_stale
 
 #: How long to wait for another process that is writing, in seconds.
 PATIENCE = 10.0
@@ -158,6 +159,7 @@ class SQLiteFile(Database):
         self._loss = Loss(Fate.THERE, readable=True)
         _private(path)
         self._file = _file_at(path)
+        self._following = threading.RLock()  # preparing the tables of a file reads and writes it
         super().__init__(URL.create("sqlite", database=str(path)), connect_args=_DRIVEN)
         self.place = str(path)
         _listen(self._engine)
@@ -180,11 +182,18 @@ class SQLiteFile(Database):
             yield writer
 
     def _follow(self) -> None:
-        """Connect to the file that other processes find at this path. Claims, once there are any, do so themselves."""
-        if self.prepare is not None and self._presence is None and _file_at(self._path) != self._file:
+        """Connect to the file that other processes find at this path. Claims, once there are any, do so themselves.
+
+        None is created here, and one that is still being copied is left alone: it may be a backup that is restored.
+        """
+        if self.prepare is None or self._presence is not None:
+            return
+        with self._following:
+            found = _file_at(self._path)
+            if found in (None, self._file) or not is_whole(self._path):
+                return
             self._engine.dispose()
-            _private(self._path)
-            self._file = _file_at(self._path)
+            self._file = found
             try:
                 self.prepare()
             except BaseException:

@@ -157,6 +157,18 @@ class Presence:
         return True
 
 
+def is_whole(path: Path) -> bool:
+    """Whether a file is a database of which nothing is missing, as it would be while it is copied."""
+    try:
+        with path.open("rb") as file:
+            header, size = file.read(_HEADER), os.fstat(file.fileno()).st_size
+    except OSError:
+        return False
+    page = int.from_bytes(header[16:18], "big")
+    pages = int.from_bytes(header[28:32], "big")
+    return header.startswith(_MAGIC) and 0 < pages * (65536 if page == 1 else page) <= size
+
+
 def remove_stale(path: Path) -> None:
     """Remove SQLite's files next to a file that no longer exists, before a new one is created in its place."""
     for name in _BESIDE:

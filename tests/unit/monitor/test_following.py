@@ -110,6 +110,17 @@ def test_a_machine_that_stands_still_leaves_time_for_the_next_reading(clock: Clo
     assert [polling.wait_for_next() for _ in range(7)] == [True] * 5 + [False] * 2
 
 
+def test_standing_still_in_a_pause_uses_up_nothing_however_often(clock: Clock, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Most of the time that a command waits is pauses."""
+
+    def stand_still(seconds: float) -> None:
+        clock.now += 3600.0
+
+    monkeypatch.setattr(clock, "sleep", stand_still)
+    polling = Polling(10.0, 1.0)
+    assert [polling.wait_for_next() for _ in range(11)] == [True] * 10 + [False]
+
+
 def test_slow_readings_use_the_time_up(clock: Clock) -> None:
     """The first may be a machine that stood still; after the last, nothing is waited for."""
     polling = Polling(30.0, 1.0)

@@ -6,6 +6,7 @@ import gc
 import os
 import shutil
 import sqlite3
+import threading
 from collections.abc import Callable
 from contextlib import closing
 from dataclasses import replace
@@ -226,11 +227,46 @@ def test_who_drives_nothing_follows_the_file_too(path: Path, opened: Opener, los
     page = opened(str(path))
     assert [summary.id for summary in page.summaries()] == ["old-1"]
     lose(path)
-    assert page.summaries() == []
+    assert [summary.id for summary in page.summaries()] == ["old-1"]
     claim = asked(opened(str(path)), TWEET)
+    assert [summary.id for summary in page.summaries()] == [RUN]
     page.request(RUN, "stop")
     page.answer(RUN, TWEET.id, an_answer(url="https://x.com/1"))
     assert (whats(claim), list(claim.answers(fresh=True))) == (["stop"], [TWEET.id])
+    whole(path)
+
+
+@pytest.mark.parametrize("lose", [remove_all, move_the_folder_away])
+def test_who_drives_nothing_keeps_no_backup_from_being_restored(path: Path, opened: Opener, lose: Loss) -> None:
+    """Nothing is created while the file is away, and one that is still being copied is left alone."""
+    backup = path.parent.parent / "backup.db"
+    runs = opened(str(path))
+    for number in range(30):
+        created(runs, a_run(f"kept-{number}", vars={"text": "x" * 4000})).release()
+    runs.close()
+    shutil.copyfile(path, backup)
+    with closing(opened(str(path))) as other:
+        created(other, a_run("lost-1")).release()
+    page = opened(str(path))
+    assert len(page.summaries()) == 31
+    lose(path)
+    assert len(page.summaries()) == 31
+    assert not path.exists()
+    path.parent.mkdir(exist_ok=True)
+    content = backup.read_bytes()
+    with path.open("wb") as file:
+        for start in range(0, len(content), 10_000):
+            assert len(page.summaries()) == 31
+            file.write(content[start : start + 10_000])
+            file.flush()
+    shown: list[int] = []
+    looking = [threading.Thread(target=lambda: shown.append(len(page.summaries()))) for _ in range(4)]
+    for each in looking:
+        each.start()
+    for each in looking:
+        each.join()
+    assert shown == [30] * 4
+    assert len(opened(str(path)).summaries()) == 30
     whole(path)
 
 
