@@ -10,6 +10,7 @@ import signal
 import socket
 import subprocess
 import termios
+import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -52,10 +53,14 @@ def run(home: Home, *options: str, flow: str = "talking", **more: Any) -> Iterat
     """A run whose output goes where the test says."""
     streams = {"stdin": subprocess.DEVNULL, "stdout": subprocess.PIPE, "stderr": subprocess.PIPE}
     arguments = command("run", str(home.folder / f"{flow}.yaml"), *options)
-    with subprocess.Popen(arguments, **{"env": home.environment, **streams, **more}) as process:
+    environment = {**more.pop("env", home.environment), "PYTHONFAULTHANDLER": "1"}
+    with subprocess.Popen(arguments, env=environment, **{**streams, **more}) as process:
+        hanging = threading.Timer(2 * WITHIN, process.send_signal, (signal.SIGABRT,))  # it says where each thread is
+        hanging.start()
         try:
             yield process
         finally:
+            hanging.cancel()
             if process.poll() is None:
                 process.kill()
 
