@@ -48,6 +48,14 @@ def home(tmp_path: Path) -> Iterator[Home]:
         yield made
 
 
+@pytest.fixture(autouse=True)
+def quit_by_signal() -> Iterator[None]:
+    """A shell that starts the tests in the background has SIGQUIT ignored, and so would our programs have."""
+    before = signal.signal(signal.SIGQUIT, signal.SIG_DFL)
+    yield
+    signal.signal(signal.SIGQUIT, before)
+
+
 @contextmanager
 def run(home: Home, *options: str, flow: str = "talking", **more: Any) -> Iterator[subprocess.Popen[bytes]]:
     """A run whose output goes where the test says."""
